@@ -1,0 +1,61 @@
+# Builds every stages/X.c into bin/X. Goals: all (default), deps, demo, check, bench, install, clean.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+CC = gcc
+CFLAGS = -O3 -g
+PREFIX = /usr/local
+BUILD = build
+BIN = bin
+
+# ISO C gives no contraction of a*b+c: what rounds, rounds the same in every build.
+override FLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -fopenmp -ffp-contract=off -fno-math-errno \
+	-Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes
+LDLIBS = -lpng -lzstd -lxxhash -ljansson -lpthread -ldl -lm
+
+PACKAGES = gcc make pkg-config libc6-dev libgomp1 libpng-dev libzstd-dev libxxhash-dev libjansson-dev libopenblas0-pthread \
+	gnuplot-nox fonts-dejavu-core zstd bats
+
+PROGRAMS := $(patsubst stages/%.c,$(BIN)/%,$(wildcard stages/*.c))
+OBJECTS := $(patsubst common/%.c,$(BUILD)/%.o,$(wildcard common/*.c))
+
+all: $(PROGRAMS)
+
+# A file of the flags that changes only when they do; everything is rebuilt then.
+COMPILE = $(CC) $(CFLAGS) $(FLAGS)
+ifneq ($(file <$(BUILD)/flags),$(COMPILE))
+$(BUILD)/flags: FORCE
+endif
+$(BUILD)/flags:
+	@mkdir -p $(@D); printf '%s\n' '$(COMPILE)' >$@
+
+$(BUILD)/%.o: common/%.c $(BUILD)/flags
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
+$(BUILD)/stages/%.o: stages/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
+$(BUILD)/libkasane.a: $(OBJECTS)
+	rm -f $@; ar rcs $@ $^
+
+$(BIN)/%: $(BUILD)/stages/%.o $(BUILD)/libkasane.a
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $^ $(LDLIBS)
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/stages/*.d)
+
+# Installs what is missing; asks nothing and needs root only where something is.
+deps:
+	@missing=; for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	test -z "$$missing" || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; }
+
+clean:
+	rm -rf $(BUILD) $(BIN)
+
+.PHONY: all deps clean FORCE
+FORCE:

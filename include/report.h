@@ -1,0 +1,39 @@
+/* report: all of standard error, and allocation that cannot fail.
+ *
+ * A stage is a process, and exit is its exception: whoever knows the cause says it in one line and ends the process.
+ * Lines read "tool: 'file': reason", lower case, no full stop, what was got and what was wanted.
+ * Exit status: 0 done, 1 data, I/O or numeric failure, 2 usage. die() leaves through exit(), so that temporary
+ * outputs are removed by the handlers that zio registers.
+ */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Sets the name that every line starts with; NAME must outlive the process. Call once, first in main. */
+void report_init(const char *name);
+const char *report_tool(void);
+
+_Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));                        /* exit 1 */
+_Noreturn void die_file(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3))); /* exit 1; "-" reads 'standard input' */
+_Noreturn void die_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));                  /* exit 2, points at --help */
+void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void warn_file(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void note(const char *format, ...) __attribute__((format(printf, 1, 2)));  /* a plain line, such as one per epoch */
+
+/* A line that overwrites itself, on a terminal only; nothing anywhere else. Any other line clears it first. */
+bool progress_wanted(void);
+void progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void progress_end(void);
+
+/* Allocation: these return, or the process ends with the size that was asked for. Sizes in bytes. */
+void *xmalloc(size_t size);
+void *xcalloc(size_t n, size_t size);              /* dies when n * size overflows */
+void *xrealloc(void *p, size_t n, size_t size);    /* likewise */
+void *xaligned(size_t size);                       /* 64-byte aligned, for free() */
+char *xstrdup(const char *s);
+char *xformat(const char *format, ...) __attribute__((format(printf, 1, 2)));  /* a new string */
+
+#endif

@@ -1,0 +1,60 @@
+/* tensor: NPY in zstd, read and written by rows. A row is one sample: the first dimension of the shape.
+ *
+ * Layout: NPY 1.0 header and C-order little-endian data in independent zstd frames; frames hold whole rows, about 2 MiB of
+ * content (at least one row); the header shares the first frame with the first rows. Rank 0 is refused, (0,...) is allowed.
+ * All functions die on damage, with the file and the reason.
+ */
+#ifndef TENSOR_H
+#define TENSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "history.h"
+#include "npy.h"
+#include "zio.h"
+
+/* --- reading --- */
+
+struct tensor_reader {
+    struct npy_header header;
+    size_t n_rows;       /* header.shape[0] */
+    size_t row_items;    /* product of the other dimensions */
+    size_t row_bytes;
+    size_t next_row;     /* what tensor_read gives next */
+    struct zio_reader *file;
+};
+
+/* Opens PATH ("-": standard input), .npy.zst or plain .npy. A regular file's length is checked at once. */
+struct tensor_reader *tensor_open(const char *path);
+/* Dies unless the tensor has this dtype and rank and, where want[i] is not 0, these dimensions. WHAT names the tensor in a message
+ * ("images"). For example tensor_want(t, NPY_F32, 4, (size_t[]){0, 80, 80, 3}). dtype -1: uint8 or float32. */
+void tensor_want(const struct tensor_reader *t, int dtype, int rank, const size_t *want);
+/* Reads up to N rows in order; returns how many, less only at the end. After the last row the end of the file is checked. */
+size_t tensor_read(struct tensor_reader *t, void *rows, size_t n);
+/* Rows FIRST..FIRST+N-1; seekable files only (tensor_is_seekable). May be called from several threads at once. */
+void tensor_read_at(struct tensor_reader *t, void *rows, size_t first, size_t n);
+bool tensor_is_seekable(const struct tensor_reader *t);
+const char *tensor_path(const struct tensor_reader *t);
+/* Whether the content's digest can be known without reading the file: a regular file with a history. */
+bool tensor_digest_is_recorded(struct tensor_reader *t);
+/* Adds this tensor to the history H as an input: its recorded digest where there is one, otherwise computed from the content
+ * (reads a regular file; of a pipe: call only after the last row was read). */
+void tensor_add_to_history(struct tensor_reader *t, struct history *h);
+const char *tensor_history(struct tensor_reader *t);  /* text or NULL; of a pipe only after the last row was read */
+void tensor_close(struct tensor_reader *t);
+
+/* --- writing --- */
+
+struct tensor_writer;
+enum { TENSOR_LEVEL = ZIO_LEVEL };
+#define TENSOR_UNKNOWN SIZE_MAX
+
+/* Creates PATH (NULL or "-": standard output). header.shape[0] may be TENSOR_UNKNOWN: then it is what was written at commit. */
+struct tensor_writer *tensor_create(const char *path, const struct npy_header *header, int level);
+void tensor_write(struct tensor_writer *w, const void *rows, size_t n);
+/* Commits; the rows written must be the shape's. H may be NULL (no history); it is not freed. */
+void tensor_commit(struct tensor_writer *w, const struct history *h);
+
+#endif
