@@ -59,3 +59,17 @@ clean:
 
 .PHONY: all deps clean FORCE
 FORCE:
+
+# C checks: tests/check-X.c becomes build/tests/check-X; the bats files run them.
+CHECKS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/check-*.c))
+$(BUILD)/tests/%: tests/%.c $(BUILD)/libkasane.a $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -MMD -MP -o $@ $< $(BUILD)/libkasane.a $(LDLIBS)
+-include $(wildcard $(BUILD)/tests/*.d)
+
+# Everything a test needs, then every test.
+check: deps
+	$(MAKE) test
+test: all $(CHECKS)
+	tests/run
+.PHONY: check test

@@ -9,6 +9,7 @@
 
 #include "history.h"
 #include "net.h"
+#include "zio.h"
 
 struct model {
     char *path;

@@ -1,0 +1,38 @@
+# Loaded by every test file: `load helper`. A test runs in a folder of its own, with our programs first in PATH.
+bats_require_minimum_version 1.5.0
+
+ROOT=$(cd "${BATS_TEST_DIRNAME}/.." && pwd)
+PATH="$ROOT/bin:$PATH"
+DATA=$ROOT/../shared/data   # real images, optional
+export LC_ALL=C
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+}
+
+# fails: the last `run` ended with this status and, on standard error, exactly this line.
+fails() {
+    local status_wanted=$1 line=$2
+    if [ "$status" -ne "$status_wanted" ] || [ "$stderr" != "$line" ]; then
+        printf 'status %s, want %s\nstderr: %s\nwant:   %s\n' "$status" "$status_wanted" "$stderr" "$line" >&2
+        return 1
+    fi
+}
+
+# equal GOT WANT
+equal() {
+    [ "$1" = "$2" ] || { printf 'got:  %s\nwant: %s\n' "$1" "$2" >&2; return 1; }
+}
+
+# Skips the test where the real images are absent.
+need_data() {
+    [ -d "$DATA/$1" ] || skip "no real images in ../shared/data"
+}
+
+# Skips the test where a Python module is absent. Debian's own python3: the modules are Debian packages.
+need_python() {
+    local module
+    for module in "$@"; do
+        /usr/bin/python3 -c "import $module" 2>/dev/null || skip "python3 has no $module"
+    done
+}
