@@ -1,4 +1,10 @@
-/* image: PNG <-> 8-bit RGB rows, resizing, sheets. An image is H x W x 3 bytes, dense, rows from the top.
+/* image: PNG <-> 8-bit RGB. An image is height x width x 3 bytes, dense, rows from the top.
+ *
+ * Read are all PNG files: grey, grey and alpha, palette, RGB, RGBA, 1 to 16 bits, interlaced or not, with a transparent colour. With c a sample, a its alpha,
+ * M the largest sample (255 or 65535) and b the background, a byte of the image is round((c*a + b/255*M * (M-a)) * 255 / M^2), halves up: one rounding for
+ * blending and for the step from 16 to 8 bits. Gamma, colour profiles and all other ancillary chunks but tRNS and eXIf are ignored.
+ *
+ * Source: https://www.w3.org/TR/png-3/, through libpng.
  */
 #ifndef IMAGE_H
 #define IMAGE_H
@@ -7,23 +13,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "zio.h"
+#include <xxhash.h>
 
-struct image { size_t height, width; uint8_t *pixels; };  /* pixels: height*width*3, owned; image_release frees it */
+enum { IMAGE_MAX_PIXELS = 1 << 26 };
 
-/* Reads any PNG: grey, palette, RGB, alpha over BACKGROUND, 1 to 16 bits (16 scaled to 8 with rounding), interlaced; gamma
- * is ignored; eXIf orientation is applied when ORIENT. NULL, or the reason in ERROR (size bytes; libpng's words or ours:
- * "not a PNG file", "a JPEG file", "cut short"). Thread-safe. Refuses images over 2^28 pixels before allocating. */
-const char *image_read(struct image *im, const char *path, const uint8_t background[3], bool orient, char *error, size_t size);
+struct image {
+    size_t height, width;
+    uint8_t *pixels;        /* height*width*3, owned */
+    bool is_large;          /* read from a file, over 2^22 pixels: other threads wait with theirs until image_release */
+};
+
+struct image_settings {
+    uint8_t background[3];  /* lies under what is transparent */
+    bool orient;            /* turn and mirror as the eXIf chunk says */
+};
+
+/* Reads the PNG file at PATH. Returns NULL, or the reason why it cannot, in ERROR (size bytes): "not a PNG file", "a JPEG file", "cut short", libpng's words or
+ * the system's; then im->pixels is NULL. DIGEST, unless NULL, becomes XXH128 of the file's bytes, read to the end whether they make sense or not. Refuses more
+ * than IMAGE_MAX_PIXELS, and dimensions that a file of this length cannot fill, before allocating. Several threads may read at once, but a thread may hold one image at a time, and is the one to release it. */
+const char *image_read(struct image *im, const char *path, const struct image_settings *s, XXH128_hash_t *digest, char *error, size_t size);
+/* The same digest without decoding. */
+const char *image_digest(const char *path, XXH128_hash_t *digest, char *error, size_t size);
 void image_release(struct image *im);
 
-/* Writes an RGB PNG through zio (whole or absent; NULL or "-": standard output). TEXT: pairs key, value, NULL at the end, kept as iTXt. */
+/* Writes an RGB PNG through zio (whole or absent; NULL or "-": standard output). TEXT: pairs key, value, NULL at the end, kept as iTXt, not compressed;
+ * or NULL. Thread-safe for different paths. */
 void image_write(const char *path, const struct image *im, const char *const *text);
-
-/* The reference's bilinear resize, fixed point with 11-bit weights, bit for bit OpenCV's INTER_LINEAR for uint8.
- * dst (dh,dw,3) dense; src (sh,sw,3), rows SRC_STRIDE bytes apart. Sizes from 1. */
-void image_resize_bilinear(uint8_t *dst, size_t dh, size_t dw, const uint8_t *src, size_t sh, size_t sw, size_t src_stride);
-/* Area averaging for an axis that shrinks, bilinear for one that grows, exact copy at the same size. Same arguments. */
-void image_resize(uint8_t *dst, size_t dh, size_t dw, const uint8_t *src, size_t sh, size_t sw, size_t src_stride);
 
 #endif
