@@ -45,6 +45,8 @@ static void build_table(struct parser *p)
 
     for (const struct cli_option *o = c->options; o && o->name; o++)
         add(p, *o);
+    for (const struct cli_option *o = c->more; o && o->name; o++)
+        add(p, *o);
     if (c->uses_seed)
         add(p, (struct cli_option){"seed", CLI_INT, &c->seed, 0, 9007199254740992.0, NULL, CLI_SETTING,
                                    "what all random choices start from"});

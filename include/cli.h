@@ -45,6 +45,7 @@ struct cli {
     const char *summary;              /* one or two lines: what goes in, what comes out */
     const char *example;              /* one command line that works, or a few */
     const struct cli_option *options; /* the program's own; the common ones below are added */
+    const struct cli_option *more;    /* a second table, shared between programs; or NULL */
     int min_arguments, max_arguments; /* positional; max < 0: any number */
     bool no_output;                   /* program has no -o */
     bool uses_seed;                   /* adds --seed as a CLI_SETTING */

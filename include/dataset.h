@@ -1,8 +1,8 @@
 /* dataset: the rows of one tensor as batches of network input, shuffled anew each epoch.
  *
- * uint8 rows become x/255; float32 rows come as they are (NaN and infinities are refused on reading, with their row). The rows are kept in memory where they
- * fit the budget, otherwise decoded once into an unlinked temporary file in $TMPDIR and read from there by batch. Either way batches are read ahead by
- * a thread, and hold the same bytes.
+ * uint8 rows become x/255; float32 rows come as they are (NaN and infinities are refused, with their row). The rows are kept
+ * in memory where they fit the budget, otherwise decoded once into an unlinked temporary file in $TMPDIR and read from there
+ * by batch. Either way the next batch is made by a thread while the current one is used, and holds the same bytes.
  */
 #ifndef DATASET_H
 #define DATASET_H
@@ -15,12 +15,19 @@
 
 struct dataset;
 
-/* Reads the tensor at PATH, rank 4, uint8 or float32 ("-": standard input); MEMORY: bytes it may keep. Its record goes to H. */
-struct dataset *dataset_open(const char *path, size_t memory, struct history *h);
+/* Opens the tensor at PATH, rank 4, uint8 or float32, at least one row ("-": standard input); MEMORY: bytes its rows may take.
+ * Rows are read when they are first needed. */
+struct dataset *dataset_open(const char *path, size_t memory);
+/* Adds the tensor to H as an input; reads the rows first where only their end tells the digest (standard input). */
+void dataset_add_to_history(struct dataset *d, struct history *h);
 size_t dataset_n(const struct dataset *d);                         /* rows */
 void dataset_shape(const struct dataset *d, size_t shape[3]);      /* H,W,C */
 const char *dataset_path(const struct dataset *d);
-/* Starts an epoch of batches of BATCH rows, the last one shorter: in the order of the stream (seed, RNG_SHUFFLE, epoch) when SHUFFLE. */
+bool dataset_is_image(const struct dataset *d);                    /* uint8 rows: values from 0 to 1 */
+bool dataset_in_memory(const struct dataset *d);                   /* once read: kept in memory, not on disk */
+
+/* Starts an epoch of batches of BATCH rows, the last one shorter; in the order of the stream (seed, RNG_SHUFFLE, epoch) when
+ * SHUFFLE. BATCH must be the same in every epoch. */
 void dataset_start(struct dataset *d, size_t batch, bool shuffle, uint64_t seed, uint64_t epoch);
 /* The next batch, float32 (n,H,W,C), valid until the next call; returns n, 0 at the end of the epoch. */
 size_t dataset_next(struct dataset *d, const float **x);

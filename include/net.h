@@ -53,6 +53,10 @@ struct net_parameter {
 
 struct net;
 
+/* The parameters that a net of this spec has, encoders 1..K, then decoders 1..K: a new table of *n for free(), and the length of the
+ * flat block in floats. SPEC must pass net_check. */
+struct net_parameter *net_describe(const struct net_spec *spec, size_t *n, size_t *n_weights);
+
 /* NULL, or what is wrong with the spec (constant): "height 81 is not a multiple of 2^4"-like reasons go to the caller's message. */
 const char *net_check(const struct net_spec *spec);
 /* MAX_BATCH: the largest n passed below. TRAIN false: forward only, less scratch. SPEC is copied; it must pass net_check. */
@@ -61,7 +65,7 @@ void net_free(struct net *net);
 const struct net_spec *net_get_spec(const struct net *net);
 size_t net_scratch(const struct net *net);  /* bytes of the arena */
 
-const struct net_parameter *net_parameters(const struct net *net, size_t *n);  /* encoders 1..K, then decoders 1..K */
+const struct net_parameter *net_parameters(const struct net *net, size_t *n);  /* as net_describe; the net's own */
 float *net_weights(struct net *net, size_t *n);   /* flat; after changing them call net_changed */
 float *net_gradients(struct net *net);            /* flat, same layout; of untrained parameters 0 */
 void net_changed(struct net *net);

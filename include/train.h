@@ -1,4 +1,8 @@
 /* train: the epoch loop that train-stage and finetune share.
+ *
+ * An epoch: every training row once, in batches; then the loss over the test rows, weights at rest. The epoch's loss is the mean
+ * of the batch losses, weighted by their rows, while the weights move. Log, TSV, a line an epoch as training goes:
+ * epoch, loss, val_loss, learning_rate (of the epoch's last update), seconds (of the epoch, validation included).
  */
 #ifndef TRAIN_H
 #define TRAIN_H
@@ -6,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cli.h"
 #include "dataset.h"
 #include "net.h"
 #include "optim.h"
@@ -15,14 +20,15 @@ struct train_settings {
     bool shuffle;
     struct optim_settings optim;
     struct net_penalty penalty;
-    double noise;        /* standard deviation of what is added to the input, not to the target; 0: none */
-    int64_t patience;    /* stop after so many epochs without a better val_loss and keep the best weights; 0: never */
-    uint64_t seed;
+    double noise;        /* standard deviation of the Gaussian noise added to the input, not the target; images stay in 0..1 */
+    int64_t patience;    /* stop after this many epochs without a lower val_loss, and keep the best weights; 0: never */
     const char *log;     /* TSV file, or NULL */
 };
 
-/* Trains NET on TRAIN, with the loss on TEST after every epoch. Writes the log a line an epoch, a line an epoch on standard error (a moving
- * line on a terminal). Dies, with epoch and step, when the loss is not finite. */
-void train_run(struct net *net, struct dataset *train, struct dataset *test, const struct train_settings *s);
+/* The options of these settings, defaults as in S; at most one table a process. */
+const struct cli_option *train_options(struct train_settings *s);
+/* Trains NET on TRAIN, with the loss on TEST after every epoch. A line an epoch on standard error, on a terminal also one that
+ * moves. Dies, with epoch and step, when the loss is not finite. */
+void train_run(struct net *net, struct dataset *train, struct dataset *test, const struct train_settings *s, uint64_t seed);
 
 #endif

@@ -1,0 +1,236 @@
+#include "dataset.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "report.h"
+#include "rng.h"
+#include "tensor.h"
+
+struct dataset {
+    struct tensor_reader *tensor;
+    char *path;
+    size_t n, items, row_bytes, memory;
+    size_t shape[3];
+    bool image;                 /* uint8 */
+
+    bool loaded;
+    unsigned char *rows;        /* (n,row_bytes) in memory, or NULL and */
+    int spool;                  /* the same bytes in an unlinked file */
+    unsigned char *raw;         /* one row on its way from the spool */
+
+    uint32_t *order;            /* (n) rows of this epoch */
+    size_t batch, next;         /* next: position in the order of the batch to be made */
+    float *made[2];             /* (batch,items): the one in use and the one being made */
+    size_t n_made;              /* rows in the one being made */
+    int current;
+    pthread_t maker;
+    bool making;
+};
+
+struct dataset *dataset_open(const char *path, size_t memory)
+{
+    struct dataset *d = xcalloc(1, sizeof *d);
+
+    d->tensor = tensor_open(path);
+    tensor_want(d->tensor, -1, 4, (size_t[4]){0});
+    d->path = xstrdup(path);
+    d->n = d->tensor->n_rows;
+    d->items = d->tensor->row_items;
+    d->row_bytes = d->tensor->row_bytes;
+    d->memory = memory;
+    d->image = d->tensor->header.dtype == NPY_U8;
+    d->spool = -1;
+    memcpy(d->shape, d->tensor->header.shape + 1, sizeof d->shape);
+    if (d->n == 0)
+        die_file(path, "no rows");
+    if (d->n > UINT32_MAX)
+        die_file(path, "%zu rows, want at most %u", d->n, UINT32_MAX);
+    return d;
+}
+
+size_t dataset_n(const struct dataset *d) { return d->n; }
+const char *dataset_path(const struct dataset *d) { return d->path; }
+bool dataset_is_image(const struct dataset *d) { return d->image; }
+bool dataset_in_memory(const struct dataset *d) { return d->rows != NULL; }
+
+void dataset_shape(const struct dataset *d, size_t shape[3])
+{
+    memcpy(shape, d->shape, sizeof d->shape);
+}
+
+/* --- the rows, in memory or on disk ------------------------------------------------------------------------------- */
+
+static void check_finite(const struct dataset *d, const float *x, size_t n, size_t first_row)
+{
+    for (size_t i = 0; i < n * d->items; i++)
+        if (!isfinite(x[i]))
+            die_file(d->path, "row %zu holds a value that is not finite", first_row + i / d->items);
+}
+
+static int open_spool(void)
+{
+    const char *folder = getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+    char *name = xformat("%s/kasane-XXXXXX", folder);
+    int fd = mkostemp(name, O_CLOEXEC);
+
+    if (fd < 0)
+        die_file(folder, "no temporary file: %s", strerror(errno));
+    unlink(name);
+    free(name);
+    return fd;
+}
+
+static void spool_write(const struct dataset *d, const unsigned char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(d->spool, data, len);
+        if (n < 0 && errno != EINTR)
+            die_file(d->path, "temporary file in $TMPDIR: %s", strerror(errno));
+        if (n > 0) {
+            data += n;
+            len -= (size_t)n;
+        }
+    }
+}
+
+static void load(struct dataset *d)
+{
+    size_t bytes, block_rows = d->row_bytes < (1 << 20) ? (1 << 20) / d->row_bytes : 1;
+    unsigned char *block = NULL;
+
+    if (d->loaded)
+        return;
+    if (!__builtin_mul_overflow(d->n, d->row_bytes, &bytes) && bytes <= d->memory) {
+        d->rows = xaligned(bytes);
+    } else {
+        d->spool = open_spool();
+        d->raw = xmalloc(d->row_bytes);
+        block = xaligned(block_rows * d->row_bytes);
+    }
+    for (size_t row = 0, got; row < d->n; row += got) {
+        unsigned char *to = d->rows ? d->rows + row * d->row_bytes : block;
+        got = tensor_read(d->tensor, to, block_rows);
+        if (!d->image)
+            check_finite(d, (float *)to, got, row);
+        if (!d->rows)
+            spool_write(d, to, got * d->row_bytes);
+        if (progress_wanted())
+            progress("reading %s: %zu of %zu rows", d->path, row + got, d->n);
+    }
+    progress_end();
+    free(block);
+    d->loaded = true;
+}
+
+void dataset_add_to_history(struct dataset *d, struct history *h)
+{
+    if (!tensor_is_seekable(d->tensor))
+        load(d);
+    tensor_add_to_history(d->tensor, h);
+}
+
+static const unsigned char *row(struct dataset *d, size_t i)
+{
+    size_t done = 0;
+
+    if (d->rows)
+        return d->rows + i * d->row_bytes;
+    while (done < d->row_bytes) {
+        ssize_t n = pread(d->spool, d->raw + done, d->row_bytes - done, (off_t)(i * d->row_bytes + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            die_file(d->path, "temporary file in $TMPDIR: %s", n < 0 ? strerror(errno) : "cut short");
+        done += (size_t)n;
+    }
+    return d->raw;
+}
+
+/* --- batches ------------------------------------------------------------------------------------------------------ */
+
+static void *make_batch(void *argument)
+{
+    struct dataset *d = argument;
+    float *x = d->made[!d->current];
+
+    for (size_t i = 0; i < d->n_made; i++, x += d->items) {
+        const unsigned char *from = row(d, d->order[d->next + i]);
+        if (d->image)
+            for (size_t j = 0; j < d->items; j++)
+                x[j] = (float)from[j] / 255.0f;
+        else
+            memcpy(x, from, d->row_bytes);
+    }
+    return NULL;
+}
+
+static void start_making(struct dataset *d)
+{
+    d->n_made = d->n - d->next < d->batch ? d->n - d->next : d->batch;
+    d->making = d->n_made > 0;
+    if (d->making && pthread_create(&d->maker, NULL, make_batch, d) != 0)
+        die("no thread to read ahead with: %s", strerror(errno));
+}
+
+static void wait_made(struct dataset *d)
+{
+    if (d->making)
+        pthread_join(d->maker, NULL);
+    d->making = false;
+}
+
+void dataset_start(struct dataset *d, size_t batch, bool shuffle, uint64_t seed, uint64_t epoch)
+{
+    load(d);
+    wait_made(d);
+    if (!d->order) {
+        d->order = xcalloc(d->n, sizeof *d->order);
+        d->batch = batch < d->n ? batch : d->n;
+        for (int i = 0; i < 2; i++)
+            d->made[i] = xaligned(d->batch * d->items * sizeof(float));
+    }
+    if (shuffle) {
+        struct rng r;
+        rng_init(&r, seed, RNG_SHUFFLE, epoch);
+        rng_permutation(&r, d->order, (uint32_t)d->n);
+    } else {
+        for (size_t i = 0; i < d->n; i++)
+            d->order[i] = (uint32_t)i;
+    }
+    d->next = 0;
+    start_making(d);
+}
+
+size_t dataset_next(struct dataset *d, const float **x)
+{
+    size_t n = d->n_made;
+
+    wait_made(d);
+    d->current = !d->current;
+    d->next += n;
+    *x = d->made[d->current];
+    if (n > 0)
+        start_making(d);
+    return n;
+}
+
+void dataset_close(struct dataset *d)
+{
+    wait_made(d);
+    tensor_close(d->tensor);
+    if (d->spool >= 0)
+        close(d->spool);
+    free(d->rows);
+    free(d->raw);
+    free(d->order);
+    free(d->made[0]);
+    free(d->made[1]);
+    free(d->path);
+    free(d);
+}

@@ -1,0 +1,328 @@
+#include "model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "report.h"
+#include "safetensors.h"
+
+const char model_activations[] = "linear|relu|sigmoid";
+const char model_losses[] = "mean-squared-error|binary-crossentropy";
+
+enum { MAX_FILE = 1 << 30, MAX_TEXT = 256 };
+
+/* What a net needs besides its weights, as text: the values of __metadata__. */
+struct description {
+    char input[MAX_TEXT], activations[MAX_TEXT], batch_norm[MAX_TEXT], loss[MAX_TEXT];
+};
+
+/* Appends the choice at POSITION of CHOICES, "a|b|c", to TEXT, after a comma where it is not the first. */
+static void append_choice(char text[MAX_TEXT], const char *choices, int position)
+{
+    size_t used = strlen(text);
+
+    while (position-- > 0)
+        choices = strchr(choices, '|') + 1;
+    snprintf(text + used, MAX_TEXT - used, "%s%.*s", used ? "," : "", (int)strcspn(choices, "|"), choices);
+}
+
+/* The position in CHOICES of the word at *text, which then points behind its comma; -1 where it is none of them. */
+static int take_choice(const char **text, const char *choices)
+{
+    size_t n = strcspn(*text, ",");
+
+    for (int i = 0; *choices; i++) {
+        size_t length = strcspn(choices, "|");
+        if (length == n && strncmp(choices, *text, n) == 0) {
+            *text += n + ((*text)[n] == ',');
+            return i;
+        }
+        choices += length + (choices[length] == '|');
+    }
+    return -1;
+}
+
+static void describe(struct description *d, const struct net_spec *spec)
+{
+    *d = (struct description){0};
+    snprintf(d->input, sizeof d->input, "%d,%d,%d", spec->height, spec->width, spec->channels);
+    for (int k = 0; k < spec->n_layers; k++) {
+        append_choice(d->activations, model_activations, (int)spec->layers[k].activation);
+        append_choice(d->batch_norm, "no|yes", spec->layers[k].batch_norm);
+    }
+    append_choice(d->loss, model_losses, (int)spec->loss);
+}
+
+static void digest_net(char digest[ZIO_DIGEST_SIZE], const struct net_spec *spec, int first, const float *weights, size_t n)
+{
+    XXH3_state_t *state = XXH3_createState();
+    struct description d;
+    XXH128_hash_t hash;
+    char *head;
+
+    if (!state)
+        die("out of memory: a digest wanted");
+    describe(&d, spec);
+    head = xformat("%s;%s;%s;%s;%d\n", d.input, d.activations, d.batch_norm, d.loss, first);
+    XXH3_128bits_reset(state);
+    XXH3_128bits_update(state, head, strlen(head));
+    XXH3_128bits_update(state, weights, n * sizeof *weights);
+    hash = XXH3_128bits_digest(state);
+    snprintf(digest, ZIO_DIGEST_SIZE, "xxh128:%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    XXH3_freeState(state);
+    free(head);
+}
+
+/* The name of a parameter in a file: "encoder.1.kernel" of a net whose first layer is 3 is "encoder.3.kernel". */
+static void file_name(char name[64], const struct net_parameter *p, int first)
+{
+    int part_len = (int)strcspn(p->name, ".");
+    char *rest;
+    long k = strtol(p->name + part_len + 1, &rest, 10);
+
+    snprintf(name, 64, "%.*s.%ld%s", part_len, p->name, k + first - 1, rest);
+}
+
+/* --- writing ------------------------------------------------------------------------------------------------------ */
+
+void model_write(const char *path, struct net *net, int first, const struct history *h)
+{
+    const struct net_spec *spec = net_get_spec(net);
+    size_t n_parameters, n_weights, header_len;
+    const struct net_parameter *parameters = net_parameters(net, &n_parameters);
+    const float *weights = net_weights(net, &n_weights);
+    struct safetensors_entry *entries = xcalloc(n_parameters, sizeof *entries);
+    char (*names)[64] = xcalloc(n_parameters, sizeof *names);
+    char digest[ZIO_DIGEST_SIZE], *history;
+    struct description d;
+    struct zio_writer *w;
+    unsigned char *header;
+
+    describe(&d, spec);
+    digest_net(digest, spec, first, weights, n_weights);
+    history = history_text(h, digest);
+    for (size_t i = 0; i < n_parameters; i++) {
+        const struct net_parameter *p = &parameters[i];
+        struct safetensors_entry *e = &entries[i];
+        file_name(names[i], p, first);
+        *e = (struct safetensors_entry){.name = names[i], .rank = p->rank, .offset = p->offset, .count = p->count};
+        memcpy(e->shape, p->shape, sizeof p->shape);
+    }
+    struct safetensors_pair metadata[] = {
+        {"input", d.input}, {"activations", d.activations}, {"batch_norm", d.batch_norm}, {"loss", d.loss}, {"history", history},
+    };
+    header = safetensors_format(&(struct safetensors){.entries = entries, .n_entries = n_parameters,
+                                                      .metadata = metadata, .n_metadata = 5}, &header_len);
+    w = zio_create(path, ZIO_LEVEL);
+    zio_write(w, header, header_len);
+    zio_write(w, weights, n_weights * sizeof *weights);
+    zio_commit(w, NULL);
+    free(header);
+    free(history);
+    free(entries);
+    free(names);
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------------ */
+
+/* The whole content. A model is small beside its data: what does not fit 1 GiB is none. */
+static unsigned char *read_all(const char *path, size_t *len)
+{
+    struct zio_reader *r = zio_open(path);
+    size_t size = 1 << 20, used = 0, got;
+    unsigned char *data = xmalloc(size);
+
+    while ((got = zio_read(r, data + used, size - used)) > 0) {
+        used += got;
+        if (used > MAX_FILE)
+            die_file(path, "no model: over 1 GiB");
+        if (used == size)
+            data = xrealloc(data, size *= 2, 1);
+    }
+    zio_close(r);
+    *len = used;
+    return data;
+}
+
+static const char *metadata(const char *path, const struct safetensors *s, const char *key)
+{
+    const char *value = safetensors_metadata(s, key);
+
+    if (!value)
+        die_file(path, "no '%s' in __metadata__: not a model of ours", key);
+    return value;
+}
+
+/* The first layer's number, and how many layers follow one another from there. */
+static void count_layers(struct model *m, const struct safetensors *s)
+{
+    char name[64];
+    long first = 0, n = 0;
+
+    for (size_t i = 0; i < s->n_entries; i++) {
+        char *end;
+        long k;
+        if (strncmp(s->entries[i].name, "encoder.", 8) != 0)
+            continue;
+        k = strtol(s->entries[i].name + 8, &end, 10);
+        if (strcmp(end, ".kernel") == 0 && k >= 1 && k <= 10000 && (first == 0 || k < first))
+            first = k;
+    }
+    do
+        snprintf(name, sizeof name, "encoder.%ld.kernel", first + n);
+    while (safetensors_find(s, name) && ++n <= NET_MAX_LAYERS);
+    if (first == 0 || n > NET_MAX_LAYERS)
+        die_file(m->path, "%ld encoder layers, want 1 to %d", n, NET_MAX_LAYERS);
+    m->first = (int)first;
+    m->spec.n_layers = (int)n;
+}
+
+static void read_spec(struct model *m, const struct safetensors *s)
+{
+    struct net_spec *spec = &m->spec;
+    const char *input = metadata(m->path, s, "input"), *activations = metadata(m->path, s, "activations");
+    const char *batch_norm = metadata(m->path, s, "batch_norm"), *loss = metadata(m->path, s, "loss"), *reason;
+    int end = 0, choice;
+
+    count_layers(m, s);
+    if (strlen(input) > 40 || sscanf(input, "%7d,%7d,%7d%n", &spec->height, &spec->width, &spec->channels, &end) != 3 || input[end])
+        die_file(m->path, "input '%.40s', want height,width,channels", input);
+    for (int k = 0; k < spec->n_layers; k++) {
+        struct net_layer *layer = &spec->layers[k];
+        const struct safetensors_entry *e;
+        char name[64];
+        snprintf(name, sizeof name, "encoder.%d.kernel", m->first + k);
+        e = safetensors_find(s, name);
+        if (e->rank != 4 || e->shape[0] > 99 || e->shape[3] > 1 << 20)
+            die_file(m->path, "%s is no kernel (height,width,in,out)", name);
+        layer->kernel = (int)e->shape[0];
+        layer->filters = (int)e->shape[3];
+        if ((choice = take_choice(&activations, model_activations)) < 0)
+            die_file(m->path, "activations '%.40s', want one of %s for each layer", activations, model_activations);
+        layer->activation = (enum net_activation)choice;
+        if ((choice = take_choice(&batch_norm, "no|yes")) < 0)
+            die_file(m->path, "batch_norm '%.40s', want yes or no for each layer", batch_norm);
+        layer->batch_norm = choice;
+    }
+    if ((choice = take_choice(&loss, model_losses)) < 0)
+        die_file(m->path, "loss '%.40s', want one of %s", loss, model_losses);
+    spec->loss = (enum net_loss)choice;
+    if ((reason = net_check(spec)))
+        die_file(m->path, "%s", reason);
+}
+
+static void format_shape(char text[128], int rank, const size_t *shape)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (int i = 0; i < rank && used < 100; i++)
+        used += (size_t)snprintf(text + used, 128 - used, "%s%zu", i ? "," : "", shape[i]);
+}
+
+/* The tensors of the file in the order of the net's parameters. */
+static void read_weights(struct model *m, const struct safetensors *s, const unsigned char *data)
+{
+    size_t n;
+    struct net_parameter *parameters = net_describe(&m->spec, &n, &m->n_weights);
+
+    if (s->n_entries != n)
+        die_file(m->path, "%zu tensors, want %zu", s->n_entries, n);
+    m->weights = xaligned(m->n_weights * sizeof *m->weights);
+    for (size_t i = 0; i < n; i++) {
+        const struct net_parameter *p = &parameters[i];
+        const struct safetensors_entry *e;
+        char name[64], got[128], want[128];
+        file_name(name, p, m->first);
+        if (!(e = safetensors_find(s, name)))
+            die_file(m->path, "no tensor '%s'", name);
+        format_shape(got, e->rank, e->shape);
+        format_shape(want, p->rank, p->shape);
+        if (strcmp(got, want) != 0)
+            die_file(m->path, "%s has shape (%s), want (%s)", name, got, want);
+        memcpy(m->weights + p->offset, data + s->data_start + e->offset * sizeof(float), p->count * sizeof(float));
+        for (size_t j = 0; j < p->count; j++)
+            if (!isfinite(m->weights[p->offset + j]))
+                die_file(m->path, "%s holds a value that is not finite", name);
+    }
+    free(parameters);
+}
+
+struct model *model_read(const char *path)
+{
+    struct model *m = xcalloc(1, sizeof *m);
+    struct safetensors s;
+    const char *reason;
+    size_t len;
+    unsigned char *data = read_all(path, &len);
+
+    m->path = xstrdup(path);
+    if ((reason = safetensors_parse(&s, data, len)))
+        die_file(path, "no model: %s", reason);
+    read_spec(m, &s);
+    read_weights(m, &s, data);
+    if (safetensors_metadata(&s, "history"))
+        m->history = xstrdup(safetensors_metadata(&s, "history"));
+    digest_net(m->digest, &m->spec, m->first, m->weights, m->n_weights);
+    safetensors_release(&s);
+    free(data);
+    return m;
+}
+
+/* --- using -------------------------------------------------------------------------------------------------------- */
+
+struct net *model_net(const struct model *m, int max_batch, bool train)
+{
+    struct net *net = net_new(&m->spec, max_batch, train);
+    size_t n;
+    float *weights = net_weights(net, &n);
+
+    memcpy(weights, m->weights, n * sizeof *weights);
+    net_changed(net);
+    return net;
+}
+
+void model_load(struct net *net, const struct model *from)
+{
+    size_t n, n_from, n_weights;
+    const struct net_parameter *want = net_parameters(net, &n);
+    struct net_parameter *got = net_describe(&from->spec, &n_from, &n_weights);
+    float *weights = net_weights(net, &n_weights);
+
+    if (n != n_from)
+        die_file(from->path, "%zu tensors, want %zu", n_from, n);
+    for (size_t i = 0; i < n; i++) {
+        char got_shape[128], want_shape[128];
+        format_shape(got_shape, got[i].rank, got[i].shape);
+        format_shape(want_shape, want[i].rank, want[i].shape);
+        if (strcmp(got[i].name, want[i].name) != 0 || strcmp(got_shape, want_shape) != 0)
+            die_file(from->path, "%s of shape (%s), want %s (%s)", got[i].name, got_shape, want[i].name, want_shape);
+    }
+    memcpy(weights, from->weights, n_weights * sizeof *weights);
+    net_changed(net);
+    free(got);
+}
+
+void model_want(const struct model *m, const char *path, const size_t shape[3])
+{
+    const struct net_spec *s = &m->spec;
+
+    if (shape[0] != (size_t)s->height || shape[1] != (size_t)s->width || shape[2] != (size_t)s->channels)
+        die_file(path, "shape (N,%zu,%zu,%zu), want (N,%d,%d,%d) for '%s'", shape[0], shape[1], shape[2],
+                 s->height, s->width, s->channels, m->path);
+}
+
+void model_add_to_history(const struct model *m, struct history *h)
+{
+    history_input(h, m->digest, m->history);
+}
+
+void model_free(struct model *m)
+{
+    free(m->path);
+    free(m->weights);
+    free(m->history);
+    free(m);
+}
