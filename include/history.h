@@ -29,7 +29,8 @@ struct history *history_start(const struct cli *cli, int revision);
 void history_setting(struct history *h, const char *key, const char *value);
 /* Adds an input: its DIGEST, and its history TEXT (NULL: none), whose records are copied. */
 void history_input(struct history *h, const char *digest, const char *text);
-/* Whether the file at PATH (not NULL, "-" or a non-regular file: false) records exactly this run: tool, revision, settings and inputs. */
+/* Whether the file at PATH (NULL, "-" or no regular file: false) records exactly this run: tool, revision, settings and inputs. Where it
+ * does its date becomes now, for Make to see, and a note says that nothing was to be done; the caller returns 0. */
 bool history_is_current(const struct history *h, const char *path);
 /* The complete history as JSON text, one line, for an output with this content DIGEST; the caller frees it. */
 char *history_text(const struct history *h, const char *digest);
