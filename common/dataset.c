@@ -66,11 +66,23 @@ void dataset_shape(const struct dataset *d, size_t shape[3])
 
 /* --- the rows, in memory or on disk ------------------------------------------------------------------------------- */
 
+size_t dataset_not_finite(const float *x, size_t n)
+{
+    size_t first = n;
+
+    #pragma omp parallel for schedule(static) reduction(min : first)
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(x[i]) && i < first)
+            first = i;
+    return first;
+}
+
 static void check_finite(const struct dataset *d, const float *x, size_t n, size_t first_row)
 {
-    for (size_t i = 0; i < n * d->items; i++)
-        if (!isfinite(x[i]))
-            die_file(d->path, "row %zu holds a value that is not finite", first_row + i / d->items);
+    size_t bad = dataset_not_finite(x, n * d->items);
+
+    if (bad < n * d->items)
+        die_file(d->path, "row %zu holds a value that is not finite", first_row + bad / d->items);
 }
 
 static int open_spool(void)
@@ -154,6 +166,12 @@ static const unsigned char *row(struct dataset *d, size_t i)
 
 /* --- batches ------------------------------------------------------------------------------------------------------ */
 
+void dataset_scale(float *x, const uint8_t *pixels, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)pixels[i] / 255.0f;
+}
+
 static void *make_batch(void *argument)
 {
     struct dataset *d = argument;
@@ -162,8 +180,7 @@ static void *make_batch(void *argument)
     for (size_t i = 0; i < d->n_made; i++, x += d->items) {
         const unsigned char *from = row(d, d->order[d->next + i]);
         if (d->image)
-            for (size_t j = 0; j < d->items; j++)
-                x[j] = (float)from[j] / 255.0f;
+            dataset_scale(x, from, d->items);
         else
             memcpy(x, from, d->row_bytes);
     }

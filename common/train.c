@@ -35,6 +35,19 @@ const struct cli_option *train_options(struct train_settings *s)
     return table;
 }
 
+void train_open(struct dataset **train, struct dataset **test, char *const paths[2], size_t memory)
+{
+    size_t a[3], b[3];
+
+    /* The rest is for the net's scratch and the batches. */
+    *train = dataset_open(paths[0], memory / 8 * 5);
+    *test = dataset_open(paths[1], memory / 8);
+    dataset_shape(*train, a);
+    dataset_shape(*test, b);
+    if (memcmp(a, b, sizeof a) != 0)
+        die_file(paths[1], "shape (N,%zu,%zu,%zu), want (N,%zu,%zu,%zu) as '%s'", b[0], b[1], b[2], a[0], a[1], a[2], paths[0]);
+}
+
 struct run {
     struct net *net;
     struct dataset *train, *test;

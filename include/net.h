@@ -73,6 +73,7 @@ void net_changed(struct net *net);
 /* Fan in and out of a kernel as Keras counts: R*R*in, R*R*out. Initialises all parameters: kernels from (seed, RNG_WEIGHTS, index),
  * biases, beta, mean 0, gamma, variance 1. */
 enum net_initialiser { NET_GLOROT_UNIFORM, NET_GLOROT_NORMAL, NET_HE_NORMAL };
+extern const char net_initialisers[];  /* their names in this order: "glorot-uniform|glorot-normal|he-normal" */
 void net_initialise(struct net *net, enum net_initialiser how, uint64_t seed);
 
 /* The shapes of code_K and of x. */

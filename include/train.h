@@ -27,6 +27,8 @@ struct train_settings {
 
 /* The options of these settings, defaults as in S; at most one table a process. */
 const struct cli_option *train_options(struct train_settings *s);
+/* Opens the rows to train on and to test on, PATHS[0] and PATHS[1], within MEMORY bytes. Dies unless their shapes agree. */
+void train_open(struct dataset **train, struct dataset **test, char *const paths[2], size_t memory);
 /* Trains NET on TRAIN, with the loss on TEST after every epoch. A line an epoch on standard error, on a terminal also one that
  * moves. Dies, with epoch and step, when the loss is not finite. */
 void train_run(struct net *net, struct dataset *train, struct dataset *test, const struct train_settings *s, uint64_t seed);
