@@ -23,13 +23,14 @@ struct tensor_reader {
     size_t row_items;    /* product of the other dimensions */
     size_t row_bytes;
     size_t next_row;     /* what tensor_read gives next */
+    size_t data_start;   /* bytes of the NPY header */
     struct zio_reader *file;
 };
 
 /* Opens PATH ("-": standard input), .npy.zst or plain .npy. A regular file's length is checked at once. */
 struct tensor_reader *tensor_open(const char *path);
-/* Dies unless the tensor has this dtype and rank and, where want[i] is not 0, these dimensions. WHAT names the tensor in a message
- * ("images"). For example tensor_want(t, NPY_F32, 4, (size_t[]){0, 80, 80, 3}). dtype -1: uint8 or float32. */
+/* Dies unless the tensor has this dtype and rank and, where want[i] is not 0, these dimensions (want NULL: any).
+ * For example tensor_want(t, NPY_F32, 4, (size_t[]){0, 80, 80, 3}). dtype -1: uint8 or float32. */
 void tensor_want(const struct tensor_reader *t, int dtype, int rank, const size_t *want);
 /* Reads up to N rows in order; returns how many, less only at the end. After the last row the end of the file is checked. */
 size_t tensor_read(struct tensor_reader *t, void *rows, size_t n);

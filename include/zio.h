@@ -1,19 +1,15 @@
 /* zio: bytes through zstd frames, and files that are whole or absent.
  *
- * Writing. Bytes go to a temporary file beside the final name; zio_commit flushes it to the disk and renames it. Until then
- * nothing is seen under the final name, and what stood there stays. A process that ends without zio_commit (die, SIGINT,
- * SIGTERM) leaves no temporary behind. Path NULL or "-" is standard output, which must not be a terminal. A path that exists
- * and is no regular file (/dev/null, a FIFO) is written straight. Every write, fsync, rename and close is checked.
+ * Writing. Bytes go to a file that is whole or absent (whole.h): until zio_commit nothing is seen under the final name, and what
+ * stood there stays. Path NULL or "-" is standard output. Only text may go to a terminal.
  *
  * Frames. Each frame is a zstd frame with its content size and checksum, compressed on its own, so that the bytes do not
- * depend on the number of threads. At the end stand, in this order: one skippable frame with the history text, if there is
- * any (magic 0x184D2A5A, then "KSNH"... see FORMATS.md), and the seek table of the zstd seekable format (skippable frame,
- * magic 0x184D2A5E; an entry per frame: compressed size, size, low 32 bits of XXH64; footer 0x8F92EAB1). The history frame has
- * an entry of its own, of content size 0.
+ * depend on the number of threads. The record (hashes of the frames, history) and the seek table end the file (frames.h).
  *
- * Reading. A regular file is read through its seek table, whose absence is an error ("cut short"); every frame is held to its
- * entry. A pipe is read in order, and must end with the seek table likewise. Plain bytes (no zstd magic) come through as they
- * are: that is how .npy is accepted.
+ * Reading. A regular file is read through its seek table, whose absence is an error; every frame is held to its hash before it is
+ * decompressed, and to its entry after. A pipe is read in order; where record and seek table come they are held against what came before,
+ * and where none come (made by plain zstd) the reader of the content must know its length. Plain bytes (no zstd magic) come through as they
+ * are: that is how .npy is accepted. No more than 64 MiB is ever allocated because a file asks for it.
  *
  * digest: XXH128 of the uncompressed bytes, "xxh128:" and 32 hexadecimal digits, as `zstdcat X | xxh128sum` prints it.
  */
@@ -31,17 +27,19 @@ struct zio_reader;
 
 /* --- writing --- */
 
-/* Opens PATH for writing. LEVEL: zstd level; 0 writes plain bytes with neither frames nor seek table (TSV, NPY, PNG). */
+enum { ZIO_TEXT = -1, ZIO_PLAIN = 0 };  /* instead of a level: plain bytes with neither frames nor seek table (TSV; NPY, PNG) */
+
+/* Opens PATH for writing. LEVEL: zstd level, or one of the above. */
 struct zio_writer *zio_create(const char *path, int level);
 /* Appends LEN bytes to the current frame. */
 void zio_write(struct zio_writer *w, const void *data, size_t len);
 /* Ends the current frame (nothing where it is empty). The caller decides the boundaries; a frame is at most 64 MiB. */
 void zio_end_frame(struct zio_writer *w);
-/* From now on whole frames are kept aside in an unlinked temporary file until zio_commit, and the frame written next, by
- * zio_write_first before zio_commit, goes before them: for a header that is known only at the end. */
+/* From now on frames are kept aside in a scratch file, until zio_write_first writes the frame that goes before them, once:
+ * for a header that is known only at the end. */
 void zio_hold(struct zio_writer *w);
 void zio_write_first(struct zio_writer *w, const void *data, size_t len);
-/* Digest of everything written so far (of everything but the held-back first frame's place: call it after zio_write_first). */
+/* Digest of everything written so far (where frames are held: call it after zio_write_first). */
 void zio_writer_digest(struct zio_writer *w, char digest[ZIO_DIGEST_SIZE]);
 /* Ends the file with HISTORY (NULL: none) and the seek table, flushes, renames, frees. */
 void zio_commit(struct zio_writer *w, const char *history);
@@ -51,7 +49,7 @@ void zio_abandon(struct zio_writer *w);
 /* --- reading --- */
 
 struct zio_reader *zio_open(const char *path);  /* "-": standard input */
-const char *zio_path(const struct zio_reader *r); /* for messages: "standard input" for "-" */
+const char *zio_path(const struct zio_reader *r); /* as given, for die_file */
 bool zio_is_seekable(const struct zio_reader *r); /* a regular file with a seek table, or a plain regular file */
 /* Content length in bytes where it is known at once (seekable), otherwise UINT64_MAX. */
 uint64_t zio_length(const struct zio_reader *r);
@@ -65,7 +63,13 @@ const char *zio_history(struct zio_reader *r);
 /* The digest of the whole content: of what zio_read gave, once it has returned 0; of a file not read to its end, computed
  * by reading it. */
 void zio_reader_digest(struct zio_reader *r, char digest[ZIO_DIGEST_SIZE]);
-size_t zio_n_frames(const struct zio_reader *r);  /* data frames; 0 where not known (a pipe, a plain file) */
+size_t zio_n_frames(const struct zio_reader *r);  /* data frames; 0 where there are none (a plain file) or not known (a pipe not at its end) */
 void zio_close(struct zio_reader *r);
+
+/* The same without dying: NULL, or the reason, which stands in ERROR. After a failure only zio_close may follow. */
+enum { ZIO_ERROR = 200 };
+const char *zio_try_open(struct zio_reader **r, const char *path, char error[ZIO_ERROR]);
+const char *zio_try_read(struct zio_reader *r, void *data, size_t len, size_t *got, char error[ZIO_ERROR]);
+const char *zio_try_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset, char error[ZIO_ERROR]);
 
 #endif

@@ -1,0 +1,377 @@
+#include "history.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "report.h"
+#include "zio.h"
+
+enum { MAX_TEXT = 16 << 20 };   /* a history, or a model's header, longer than this is damage */
+
+struct history {
+    json_t *records;   /* of the inputs, none twice */
+    json_t *own;       /* the record of this run, its output not yet known */
+};
+
+static json_t *checked(json_t *value)
+{
+    if (!value)
+        die("out of memory: a history wanted");
+    return value;
+}
+
+/* JSON wants UTF-8, which a file name need not be: bytes that are not are written \xNN. */
+static json_t *text_value(const char *text)
+{
+    json_t *value = json_string(text);
+    char *escaped, *p;
+
+    if (value)
+        return value;
+    p = escaped = xmalloc(4 * strlen(text) + 1);
+    for (; *text; text++)
+        p += (unsigned char)*text < 0x80 ? sprintf(p, "%c", *text) : sprintf(p, "\\x%02x", (unsigned char)*text);
+    *p = '\0';
+    value = checked(json_string(escaped));
+    free(escaped);
+    return value;
+}
+
+static void add_setting(void *settings, const char *key, const char *value)
+{
+    json_object_set_new(settings, key, text_value(value));
+}
+
+/* Records of TEXT as an array of objects, or NULL. */
+static json_t *parse(const char *text)
+{
+    json_t *records = text && strlen(text) <= MAX_TEXT ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    bool fits = json_is_array(records);
+    size_t i;
+    json_t *record;
+
+    json_array_foreach(records, i, record)
+        fits = fits && json_is_object(record);
+    if (!fits) {
+        json_decref(records);
+        return NULL;
+    }
+    return records;
+}
+
+static const char *string_of(const json_t *record, const char *key)
+{
+    const char *text = json_string_value(json_object_get(record, key));
+
+    return text ? text : "";
+}
+
+static const json_t *last_of(const json_t *records)
+{
+    return json_array_get(records, json_array_size(records) - 1);   /* NULL where there is none */
+}
+
+/* --- reading the history of any file of ours --- */
+
+/* The value of "history" in the __metadata__ of a safetensors header that starts the content. */
+static const char *read_model(struct zio_reader *r, char **text, char error[ZIO_ERROR])
+{
+    unsigned char head[8];
+    uint64_t len = 0;
+    char *header;
+    json_t *root;
+    const char *found;
+
+    if (zio_length(r) < 8)
+        return NULL;
+    if (zio_try_read_at(r, head, 8, 0, error))
+        return error;
+    for (int i = 0; i < 8; i++)
+        len |= (uint64_t)head[i] << 8 * i;
+    if (len > MAX_TEXT || len > zio_length(r) - 8)
+        return NULL;   /* no model */
+    header = xmalloc(len + 1);
+    if (zio_try_read_at(r, header, len, 8, error)) {
+        free(header);
+        return error;
+    }
+    root = json_loadb(header, len, 0, NULL);
+    free(header);
+    found = json_string_value(json_object_get(json_object_get(root, "__metadata__"), "history"));
+    *text = found ? xstrdup(found) : NULL;
+    json_decref(root);
+    return NULL;
+}
+
+/* The text under "kasane-history" among the iTXt and tEXt chunks of a PNG file. */
+static const char *read_png(struct zio_reader *r, char **text, char error[ZIO_ERROR])
+{
+    static const char keyword[] = "kasane-history";
+    uint64_t at = 8;
+    unsigned char head[8];
+
+    while (at + 12 <= zio_length(r)) {
+        size_t len;
+
+        if (zio_try_read_at(r, head, 8, at, error))
+            return error;
+        len = (size_t)head[0] << 24 | head[1] << 16 | head[2] << 8 | head[3];
+        if (len > zio_length(r) - at - 12)
+            return strcpy(error, "cut short: ends inside a PNG chunk");
+        if (len < MAX_TEXT && len > sizeof keyword && (memcmp(head + 4, "iTXt", 4) == 0 || memcmp(head + 4, "tEXt", 4) == 0)) {
+            char *chunk = xcalloc(len + 1, 1);
+            size_t start = sizeof keyword;
+
+            if (zio_try_read_at(r, chunk, len, at + 8, error)) {
+                free(chunk);
+                return error;
+            }
+            if (memcmp(chunk, keyword, sizeof keyword) == 0) {
+                if (head[4] == 'i') {   /* compression flag and method, language, translated keyword */
+                    start += 2;
+                    start += start < len ? strlen(chunk + start) + 1 : 0;
+                    start += start < len ? strlen(chunk + start) + 1 : 0;
+                }
+                *text = xstrdup(start < len ? chunk + start : "");
+                free(chunk);
+                return NULL;
+            }
+            free(chunk);
+        }
+        at += 12 + (uint64_t)len;
+    }
+    return NULL;
+}
+
+/* *text is the history of the file at PATH, NULL where it has none. NULL, or the reason why it cannot be read. */
+static const char *try_read(const char *path, char **text, char error[ZIO_ERROR])
+{
+    struct zio_reader *r;
+    const char *bad = zio_try_open(&r, path, error);
+    unsigned char head[8] = {0};
+
+    *text = NULL;
+    if (!bad && !zio_is_seekable(r)) {
+        bad = strcpy(error, "not a regular file");
+    } else if (!bad && zio_history(r)) {
+        *text = xstrdup(zio_history(r));
+    } else if (!bad) {
+        bad = zio_length(r) < 8 ? NULL : zio_try_read_at(r, head, 8, 0, error);
+        if (!bad)
+            bad = memcmp(head, "\x89PNG\r\n\x1a\n", 8) == 0 ? read_png(r, text, error) : read_model(r, text, error);
+    }
+    zio_close(r);
+    return bad;
+}
+
+char *history_read(const char *path)
+{
+    char error[ZIO_ERROR], *text;
+
+    try_read(path, &text, error);
+    return text;
+}
+
+/* --- this run's record --- */
+
+/* Prints why the record OLD is not what this run would write; derived settings are known only after reading the inputs. */
+static int print_differences(const json_t *old, const json_t *own)
+{
+    json_t *old_settings = json_object_get(old, "settings"), *settings = json_object_get(own, "settings"), *value;
+    const char *key;
+    int n = 0;
+
+    if (strcmp(string_of(old, "tool"), string_of(own, "tool")) != 0)
+        return n + printf("tool %s -> %s\n", string_of(old, "tool"), string_of(own, "tool"));
+    if (!json_equal(json_object_get(old, "revision"), json_object_get(own, "revision")))
+        n += printf("revision %lld -> %lld\n", (long long)json_integer_value(json_object_get(old, "revision")),
+                    (long long)json_integer_value(json_object_get(own, "revision")));
+    json_object_foreach(settings, key, value) {
+        const char *before = json_string_value(json_object_get(old_settings, key));
+
+        if (!before)
+            n += printf("%s (none) -> %s\n", key, json_string_value(value));
+        else if (strcmp(before, json_string_value(value)) != 0)
+            n += printf("%s %s -> %s\n", key, before, json_string_value(value));
+    }
+    json_object_foreach(old_settings, key, value)
+        if (!json_object_get(settings, key))
+            n += printf("%s %s -> (none)\n", key, json_string_value(value) ? json_string_value(value) : "(damaged)");
+    return n;
+}
+
+_Noreturn static void answer_why(const char *path, const json_t *own)
+{
+    char error[ZIO_ERROR], *text;
+    json_t *records;
+    struct stat st;
+    int status = 1;
+
+    if (!path)
+        die_usage("--why asks about the file at -o, which is not given");
+    if (stat(path, &st) != 0 && errno == ENOENT) {
+        puts("missing");
+        exit(1);
+    }
+    if (try_read(path, &text, error)) {
+        printf("damaged: %s\n", error);
+        exit(1);
+    }
+    records = parse(text);
+    if (!records || json_array_size(records) == 0)
+        puts(text ? "damaged: its history" : "no history");
+    else if (print_differences(last_of(records), own) == 0)
+        status = 0;
+    exit(status);
+}
+
+struct history *history_start(const struct cli *cli, int revision)
+{
+    struct history *h = xcalloc(1, sizeof *h);
+    json_t *settings = checked(json_object());
+
+    cli_each_setting(cli, add_setting, settings);
+    h->records = checked(json_array());
+    h->own = checked(json_pack("{s:s, s:i, s:o, s:[]}", "tool", cli->tool, "revision", revision, "settings", settings, "inputs"));
+    if (cli->why)
+        answer_why(cli->output, h->own);
+    return h;
+}
+
+void history_setting(struct history *h, const char *key, const char *value)
+{
+    json_t *derived = json_object_get(h->own, "derived");
+
+    if (!derived) {
+        derived = checked(json_object());
+        json_object_set_new(h->own, "derived", derived);
+    }
+    add_setting(derived, key, value);
+}
+
+static bool contains(const json_t *records, const json_t *wanted)
+{
+    size_t i;
+    json_t *record;
+
+    json_array_foreach(records, i, record)
+        if (json_equal(record, wanted))
+            return true;
+    return false;
+}
+
+void history_input(struct history *h, const char *digest, const char *text)
+{
+    json_t *records = parse(text), *record;
+    size_t i;
+
+    json_array_append_new(json_object_get(h->own, "inputs"), text_value(digest));
+    json_array_foreach(records, i, record)
+        if (!contains(h->records, record))
+            json_array_append(h->records, record);
+    json_decref(records);
+}
+
+bool history_is_current(const struct history *h, const char *path)
+{
+    static const char *const keys[] = {"tool", "revision", "settings", "derived", "inputs"};
+    char error[ZIO_ERROR], *text = NULL;
+    struct stat st;
+    json_t *records;
+    bool same;
+
+    if (!path || strcmp(path, "-") == 0 || stat(path, &st) != 0 || !S_ISREG(st.st_mode) || try_read(path, &text, error))
+        return false;
+    records = parse(text);
+    free(text);
+    same = json_array_size(records) > 0;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const json_t *before = json_object_get(last_of(records), keys[i]), *now = json_object_get(h->own, keys[i]);
+
+        same = same && (before == now || json_equal(before, now));   /* both may be absent */
+    }
+    json_decref(records);
+    return same;
+}
+
+char *history_text(const struct history *h, const char *digest)
+{
+    json_t *all = checked(json_copy(h->records)), *own = checked(json_copy(h->own));
+    char *text;
+
+    json_object_set_new(own, "output", text_value(digest));
+    json_array_append_new(all, own);
+    text = json_dumps(all, JSON_COMPACT);
+    json_decref(all);
+    if (!text)
+        die("out of memory: a history wanted");
+    return text;
+}
+
+void history_free(struct history *h)
+{
+    json_decref(h->records);
+    json_decref(h->own);
+    free(h);
+}
+
+/* --- asking a text --- */
+
+static bool digest_of(const json_t *record, char *digest, size_t size)
+{
+    const char *text = string_of(record, "output");
+
+    return *text && (size_t)snprintf(digest, size, "%s", text) < size;
+}
+
+bool history_digest(const char *text, char *digest, size_t size)
+{
+    json_t *records = parse(text);
+    bool found = digest_of(last_of(records), digest, size);
+
+    json_decref(records);
+    return found;
+}
+
+bool history_find(const char *text, const char *tool, char *digest, size_t size)
+{
+    json_t *records = parse(text), *record;
+    bool found = false;
+    size_t i;
+
+    json_array_foreach(records, i, record)
+        if (strcmp(string_of(record, "tool"), tool) == 0)
+            found = digest_of(record, digest, size);
+    json_decref(records);
+    return found;
+}
+
+static void print_settings(const json_t *settings)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)settings, key, value)
+        printf("    %s = %s\n", key, json_string_value(value) ? json_string_value(value) : "(damaged)");
+}
+
+void history_print(const char *text)
+{
+    json_t *records = parse(text), *record, *input;
+    size_t i, k;
+
+    json_array_foreach(records, i, record) {
+        printf("%s, revision %lld\n", string_of(record, "tool"), (long long)json_integer_value(json_object_get(record, "revision")));
+        print_settings(json_object_get(record, "settings"));
+        print_settings(json_object_get(record, "derived"));
+        json_array_foreach(json_object_get(record, "inputs"), k, input)
+            printf("    input  %s\n", json_string_value(input) ? json_string_value(input) : "(damaged)");
+        printf("    output %s\n", string_of(record, "output"));
+    }
+    json_decref(records);
+}

@@ -1,0 +1,246 @@
+#include "tensor.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+
+enum { FRAME_CONTENT = 2 << 20, MAX_FRAME_CONTENT = 64 << 20 };
+
+static size_t rows_per_frame(size_t row_bytes)
+{
+    if (row_bytes == 0)
+        return SIZE_MAX;
+    return row_bytes < FRAME_CONTENT ? FRAME_CONTENT / row_bytes : 1;
+}
+
+/* --- reading --- */
+
+/* Reads the header's LEN bytes, of which the first 12 are there already. */
+static void read_header(struct tensor_reader *t, size_t *header_len)
+{
+    unsigned char data[NPY_MAX_HEADER];
+    const char *bad;
+    size_t len;
+
+    if (zio_read(t->file, data, 12) < 12 || npy_header_length(data) == 0)
+        die_file(zio_path(t->file), "not an NPY file");
+    len = npy_header_length(data);
+    if (len < 12 || len > sizeof data)
+        die_file(zio_path(t->file), "damaged NPY header: %zu bytes long", len);
+    if (zio_read(t->file, data + 12, len - 12) < len - 12)
+        die_file(zio_path(t->file), "cut short: ends inside the NPY header");
+    bad = npy_parse(&t->header, data, len);
+    if (bad)
+        die_file(zio_path(t->file), "%s", bad);
+    *header_len = len;
+}
+
+struct tensor_reader *tensor_open(const char *path)
+{
+    struct tensor_reader *t = xcalloc(1, sizeof *t);
+    uint64_t want;
+
+    t->file = zio_open(path);
+    read_header(t, &t->data_start);
+    if (t->header.rank == 0)
+        die_file(path, "a single number, want rows");
+    t->n_rows = t->header.shape[0];
+    t->row_items = npy_count(&t->header, 1);
+    t->row_bytes = t->row_items * npy_item_size(t->header.dtype);
+    want = t->data_start + (uint64_t)t->n_rows * t->row_bytes;
+    if (zio_is_seekable(t->file) && zio_length(t->file) != want) {
+        char shape[NPY_MAX_RANK * 21 + 4];
+
+        npy_format_shape(&t->header, shape, sizeof shape);
+        die_file(path, "%llu bytes of content, shape %s wants %llu", (unsigned long long)zio_length(t->file), shape, (unsigned long long)want);
+    }
+    return t;
+}
+
+/* "(N,80,80,3)": N for the number of rows where it does not matter, * where another dimension does not. */
+static void format_sizes(const size_t *sizes, int rank, bool any_rows, bool exact, char *text, size_t size)
+{
+    size_t used = 0;
+
+    for (int i = 0; i < rank && used < size; i++) {
+        used += snprintf(text + used, size - used, "%s", i ? "," : "(");
+        if (used < size && i == 0 && any_rows)
+            used += snprintf(text + used, size - used, "N");
+        else if (used < size && sizes && (sizes[i] || exact))
+            used += snprintf(text + used, size - used, "%zu", sizes[i]);
+        else if (used < size)
+            used += snprintf(text + used, size - used, "*");
+    }
+    if (used < size)
+        snprintf(text + used, size - used, rank == 1 ? ",)" : ")");
+}
+
+void tensor_want(const struct tensor_reader *t, int dtype, int rank, const size_t *want)
+{
+    const struct npy_header *h = &t->header;
+    bool any_rows = !want || want[0] == 0;
+    bool fits = h->rank == rank;
+    char got_shape[NPY_MAX_RANK * 21 + 4], want_shape[NPY_MAX_RANK * 21 + 4];
+
+    if (dtype < 0 ? h->dtype != NPY_U8 && h->dtype != NPY_F32 : h->dtype != (enum npy_dtype)dtype)
+        die_file(tensor_path(t), "dtype %s, want %s", npy_dtype_name(h->dtype), dtype < 0 ? "uint8 or float32" : npy_dtype_name(dtype));
+    for (int i = 0; fits && want && i < rank; i++)
+        fits = want[i] == 0 || want[i] == h->shape[i];
+    if (fits)
+        return;
+    format_sizes(h->shape, h->rank, any_rows, true, got_shape, sizeof got_shape);
+    format_sizes(want, rank, any_rows, false, want_shape, sizeof want_shape);
+    die_file(tensor_path(t), "shape %s, want %s", got_shape, want_shape);
+}
+
+size_t tensor_read(struct tensor_reader *t, void *rows, size_t n)
+{
+    size_t left = t->n_rows - t->next_row, got;
+    char beyond;
+
+    n = n < left ? n : left;
+    got = zio_read(t->file, rows, n * t->row_bytes);
+    if (got < n * t->row_bytes)
+        die_file(tensor_path(t), "cut short: ends in row %zu of %zu", t->next_row + got / t->row_bytes, t->n_rows);
+    t->next_row += n;
+    if (t->next_row == t->n_rows && zio_read(t->file, &beyond, 1) > 0)
+        die_file(tensor_path(t), "more data than its shape says");
+    return n;
+}
+
+void tensor_read_at(struct tensor_reader *t, void *rows, size_t first, size_t n)
+{
+    assert(first <= t->n_rows && n <= t->n_rows - first);
+    zio_read_at(t->file, rows, n * t->row_bytes, t->data_start + (uint64_t)first * t->row_bytes);
+}
+
+bool tensor_is_seekable(const struct tensor_reader *t)
+{
+    return zio_is_seekable(t->file);
+}
+
+const char *tensor_path(const struct tensor_reader *t)
+{
+    return zio_path(t->file);
+}
+
+bool tensor_digest_is_recorded(struct tensor_reader *t)
+{
+    char digest[ZIO_DIGEST_SIZE];
+
+    return zio_is_seekable(t->file) && zio_history(t->file) && history_digest(zio_history(t->file), digest, sizeof digest);
+}
+
+void tensor_add_to_history(struct tensor_reader *t, struct history *h)
+{
+    const char *text = zio_history(t->file);
+    char digest[ZIO_DIGEST_SIZE];
+
+    if (!text || !history_digest(text, digest, sizeof digest)) {
+        zio_reader_digest(t->file, digest);
+        text = zio_history(t->file);
+    }
+    history_input(h, digest, text);
+}
+
+const char *tensor_history(struct tensor_reader *t)
+{
+    return zio_history(t->file);
+}
+
+void tensor_close(struct tensor_reader *t)
+{
+    zio_close(t->file);
+    free(t);
+}
+
+/* --- writing --- */
+
+struct tensor_writer {
+    struct npy_header header;
+    struct zio_writer *file;
+    bool unknown;            /* number of rows */
+    size_t row_bytes;
+    size_t frame_rows;       /* rows a frame holds */
+    size_t rows;             /* written so far */
+    unsigned char *first;    /* rows of the first frame, while their number is unknown */
+};
+
+static void write_header(struct tensor_writer *w, unsigned char *data, size_t *len)
+{
+    *len = npy_format(&w->header, data, NPY_FIXED * 2);
+    assert(*len <= NPY_FIXED * 2);
+}
+
+struct tensor_writer *tensor_create(const char *path, const struct npy_header *header, int level)
+{
+    struct tensor_writer *w = xcalloc(1, sizeof *w);
+    unsigned char data[NPY_FIXED * 2];
+    size_t items, len;
+
+    assert(header->rank >= 1);
+    w->header = *header;
+    w->unknown = header->shape[0] == TENSOR_UNKNOWN;
+    items = npy_count(header, 1);
+    if (items > (MAX_FRAME_CONTENT - sizeof data) / npy_item_size(header->dtype))
+        die_file(path ? path : "standard output", "a row of %zu numbers is too long, at most 64 MiB", items);
+    w->row_bytes = items * npy_item_size(header->dtype);
+    w->frame_rows = rows_per_frame(w->row_bytes);
+    w->file = zio_create(path, level);
+    if (w->unknown) {
+        zio_hold(w->file);
+        w->first = xmalloc(w->row_bytes ? w->frame_rows * w->row_bytes : 1);
+    } else {
+        write_header(w, data, &len);
+        zio_write(w->file, data, len);
+    }
+    return w;
+}
+
+void tensor_write(struct tensor_writer *w, const void *rows, size_t n)
+{
+    const unsigned char *at = rows;
+
+    while (n > 0) {
+        size_t used = w->rows % w->frame_rows;
+        size_t take = n < w->frame_rows - used ? n : w->frame_rows - used;
+
+        if (w->unknown && w->rows < w->frame_rows)
+            memcpy(w->first + used * w->row_bytes, at, take * w->row_bytes);
+        else
+            zio_write(w->file, at, take * w->row_bytes);
+        w->rows += take;
+        if (w->rows % w->frame_rows == 0)
+            zio_end_frame(w->file);
+        at += take * w->row_bytes;
+        n -= take;
+    }
+}
+
+void tensor_commit(struct tensor_writer *w, const struct history *h)
+{
+    char digest[ZIO_DIGEST_SIZE], *text = NULL;
+
+    assert(w->unknown || w->rows == w->header.shape[0]);
+    if (w->unknown) {
+        size_t rows = w->rows < w->frame_rows ? w->rows : w->frame_rows;
+        unsigned char *data = xmalloc(NPY_FIXED * 2 + rows * w->row_bytes);
+        size_t len;
+
+        w->header.shape[0] = w->rows;
+        write_header(w, data, &len);
+        memcpy(data + len, w->first, rows * w->row_bytes);
+        zio_write_first(w->file, data, len + rows * w->row_bytes);
+        free(data);
+    }
+    if (h) {
+        zio_writer_digest(w->file, digest);
+        text = history_text(h, digest);
+    }
+    zio_commit(w->file, text);
+    free(text);
+    free(w->first);
+    free(w);
+}

@@ -1,0 +1,28 @@
+/* whole: output files that are whole or absent.
+ *
+ * Bytes go to a file without a name in the folder of the final one (O_TMPFILE); whole_commit flushes it to the disk and gives it
+ * the name. Killed before that, by whatever means, nothing is left behind, and what stood under the name stays. Where the file system
+ * has no such files, a hidden file ".NAME.PID-N.tmp" serves, removed on exit and on SIGHUP, SIGINT, SIGTERM and SIGPIPE.
+ *
+ * A symbolic link is followed. Standard output, /dev/stdout, /dev/fd/N and whatever else is no regular file (/dev/null, a FIFO) are
+ * written straight. Every write, fsync, link, rename and close is checked; all functions die with the name and the reason.
+ */
+#ifndef WHOLE_H
+#define WHOLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct whole;
+
+struct whole *whole_create(const char *path);   /* NULL or "-": standard output */
+bool whole_is_terminal(const struct whole *w);
+void whole_write(struct whole *w, const void *data, size_t len);
+void whole_commit(struct whole *w);             /* names it, closes, frees */
+void whole_abandon(struct whole *w);            /* leaves no trace, closes, frees */
+_Noreturn void whole_fail(const struct whole *w, const char *reason);  /* dies: "'path': reason", or "standard output: reason" */
+/* A descriptor of an empty file without a name, in the folder of PATH where that is to be a regular file, otherwise in
+ * $TMPDIR or /var/tmp. PATH NULL: the latter. */
+int whole_scratch(const char *path);
+
+#endif
