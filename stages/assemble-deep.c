@@ -80,7 +80,7 @@ int main(int argc, char **argv)
     };
     cli_parse(&cli, argc, argv);
     struct history *h = history_start(&cli, REVISION);
-    struct model *stages[NET_MAX_LAYERS];
+    struct model *stages[NET_MAX_LAYERS] = {0};
     for (int k = 0; k < cli.n_arguments; k++) {
         stages[k] = model_read(cli.arguments[k]);
         model_add_to_history(stages[k], h);

@@ -1,0 +1,149 @@
+# The command line and .conf files, the same for every program; shown on train-stage and its neighbours.
+load helper
+
+programs() {
+    (cd "$ROOT/stages" && ls ./*.c) | sed 's|^\./||; s|\.c$||'
+}
+
+@test "every program explains itself with --help, on standard output, status 0" {
+    for p in $(programs); do
+        run -0 --separate-stderr "$p" --help
+        equal "$stderr" ""
+        equal "${lines[0]:0:$((7 + ${#p}))}" "usage: $p"
+    done
+}
+
+@test "every program tells its version" {
+    for p in $(programs); do
+        run -0 "$p" --version
+        equal "${output%% (*}" "$p"
+    done
+}
+
+@test "help names every setting that print-config prints" {
+    for p in $(programs); do
+        "$p" --help >help
+        "$p" --print-config >settings 2>/dev/null || continue
+        while read -r key _; do
+            grep -q -- "--$key " help || grep -q -- "--$key\$" help || { echo "$p: $key"; return 1; }
+        done <settings
+    done
+}
+
+@test "print-config prints settings in canonical form, which reads back the same" {
+    train-stage --learning-rate 1e-3 --epochs 007 --print-config >a.conf
+    train-stage -c a.conf --print-config >b.conf
+    cmp a.conf b.conf
+    grep -qx 'learning-rate = 0.001' a.conf
+    grep -qx 'epochs = 7' a.conf
+}
+
+@test "print-config leaves out what does not change the result" {
+    run -0 train-stage --threads 1 --memory 64M --print-config
+    equal "$(grep -cE '^(threads|memory|log|init) ' <<<"$output")" 0
+}
+
+@test "the command line wins over the file, wherever -c stands" {
+    echo 'epochs = 5' >a.conf
+    run -0 train-stage --epochs 9 -c a.conf --print-config
+    [[ $output == *"epochs = 9"* ]]
+    run -0 train-stage -c a.conf --epochs 9 --print-config
+    [[ $output == *"epochs = 9"* ]]
+}
+
+@test "a file may hold comments, blank lines and any order" {
+    printf '# a comment\n\n  batch=64   # another\n\tepochs =  5\n' >a.conf
+    run -0 train-stage -c a.conf --print-config
+    [[ $output == *"epochs = 5"* && $output == *"batch = 64"* ]]
+}
+
+@test "a colour may start with # in a file" {
+    printf 'background = #102030 # dark\n' >a.conf
+    run -0 import-images -c a.conf --print-config
+    [[ $output == *"background = #102030"* ]]
+}
+
+@test "an unknown key names file, line and the nearest key" {
+    printf 'batch = 64\nepohcs = 5\n' >a.conf
+    run -2 --separate-stderr train-stage -c a.conf a b
+    fails 2 "train-stage: 'a.conf' line 2: unknown setting 'epohcs', nearest is 'epochs'"
+}
+
+@test "a key far from all is named without a neighbour" {
+    echo 'colourfulness = 5' >a.conf
+    run -2 --separate-stderr train-stage -c a.conf a b
+    fails 2 "train-stage: 'a.conf' line 1: unknown setting 'colourfulness'"
+}
+
+@test "a key given twice in one file is an error" {
+    printf 'epochs = 5\n\nepochs = 6\n' >a.conf
+    run -2 --separate-stderr train-stage -c a.conf a b
+    fails 2 "train-stage: 'a.conf' line 3: 'epochs' is given twice, first in line 1"
+}
+
+@test "a line without an equals sign is an error" {
+    echo 'epochs 5' >a.conf
+    run -2 --separate-stderr train-stage -c a.conf a b
+    fails 2 "train-stage: 'a.conf' line 1: 'epochs 5' is no setting, want 'key = value'"
+}
+
+@test "a value in a file is checked even where the command line wins" {
+    echo 'epochs = many' >a.conf
+    run -2 --separate-stderr train-stage -c a.conf --epochs 3 a b
+    fails 2 "train-stage: 'a.conf' line 1: epochs 'many', want a whole number from 0 to 1e+09"
+}
+
+@test "a missing settings file is named" {
+    run -1 --separate-stderr train-stage -c none.conf a b
+    fails 1 "train-stage: 'none.conf': No such file or directory"
+}
+
+@test "values out of range, of the wrong kind or missing are refused with what was wanted" {
+    run -2 --separate-stderr train-stage --epochs -1 a b
+    fails 2 "train-stage: --epochs '-1', want a whole number from 0 to 1e+09"
+    run -2 --separate-stderr train-stage --epochs 1.5 a b
+    fails 2 "train-stage: --epochs '1.5', want a whole number from 0 to 1e+09"
+    run -2 --separate-stderr train-stage --epochs 99999999999999999999 a b
+    fails 2 "train-stage: --epochs '99999999999999999999', want a whole number from 0 to 1e+09"
+    run -2 --separate-stderr train-stage --learning-rate nan a b
+    fails 2 "train-stage: --learning-rate 'nan', want a number from 0 to 1000"
+    run -2 --separate-stderr train-stage --shuffle maybe a b
+    fails 2 "train-stage: --shuffle 'maybe', want yes or no"
+    run -2 --separate-stderr train-stage --loss hinge a b
+    fails 2 "train-stage: --loss 'hinge', want one of mean-squared-error|binary-crossentropy"
+    run -2 --separate-stderr train-stage --memory 1K a b
+    fails 2 "train-stage: --memory '1K', want a size from 64M to 1024T, such as 512M"
+    run -2 --separate-stderr train-stage a b --epochs
+    fails 2 "train-stage: --epochs wants a value"
+    run -2 --separate-stderr train-stage a b -o
+    fails 2 "train-stage: -o wants a file name"
+}
+
+@test "an unknown option names the nearest" {
+    run -2 --separate-stderr train-stage --epoch 5 a b
+    fails 2 "train-stage: unknown option '--epoch', nearest is 'epochs'"
+    run -2 --separate-stderr train-stage -x a b
+    fails 2 "train-stage: unknown option '-x'"
+}
+
+@test "too few and too many arguments say what is wanted" {
+    run -2 --separate-stderr train-stage a
+    fails 2 "train-stage: 1 argument, want TRAIN TEST -o MODEL"
+    run -2 --separate-stderr train-stage a b c
+    fails 2 "train-stage: argument 'c' is one too many, want TRAIN TEST -o MODEL"
+}
+
+@test "standard input can be one argument, not two" {
+    run -2 --separate-stderr train-stage - -
+    fails 2 "train-stage: '-' is given twice, and standard input can be read once"
+}
+
+@test "what follows -- is an argument, even with a dash in front" {
+    run -1 --separate-stderr encode-stage -o out -- --model x
+    fails 1 "encode-stage: '--model': No such file or directory"
+}
+
+@test "help that cannot be written fails" {
+    run -1 --separate-stderr bash -c 'train-stage --help >/dev/full'
+    fails 1 "train-stage: standard output: No space left on device"
+}
