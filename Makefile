@@ -62,9 +62,11 @@ FORCE:
 
 # C checks: tests/check-X.c becomes build/tests/check-X; the bats files run them.
 CHECKS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/check-*.c))
-$(BUILD)/tests/%: tests/%.c $(BUILD)/libkasane.a $(BUILD)/flags
+$(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) -MMD -MP -o $@ $< $(BUILD)/libkasane.a $(LDLIBS)
+	$(COMPILE) -MMD -MP -c -o $@ $<
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/reference.o $(BUILD)/libkasane.a
+	$(COMPILE) -o $@ $^ $(LDLIBS)
 -include $(wildcard $(BUILD)/tests/*.d)
 
 # Everything a test needs, then every test.
