@@ -439,6 +439,20 @@ void cli_each_setting(const struct cli *cli, void (*each)(void *, const char *, 
         }
 }
 
+void cli_each_file(const struct cli *cli, unsigned flag, void (*each)(void *, const char *), void *context)
+{
+    struct parser p = {.cli = (struct cli *)cli};
+
+    for (int i = 0; flag == CLI_INPUT && i < cli->n_arguments; i++)
+        each(context, cli->arguments[i]);
+    build_table(&p);
+    for (int i = 0; i < p.n; i++) {
+        const char *path = p.table[i].flags & flag ? *(const char **)p.table[i].value : NULL;
+        if (path && *path)
+            each(context, path);
+    }
+}
+
 static void print_setting(void *context, const char *key, const char *value)
 {
     (void)context;

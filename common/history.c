@@ -1,7 +1,9 @@
 #include "history.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 enum { MAX_TEXT = 16 << 20 };   /* a history, or a model's header, longer than this is damage */
 
 struct history {
+    const struct cli *cli;
     json_t *records;   /* of the inputs, none twice */
     json_t *own;       /* the record of this run, its output not yet known */
 };
@@ -179,55 +182,140 @@ char *history_read(const char *path)
 
 /* --- this run's record --- */
 
-/* Prints why the record OLD is not what this run would write; derived settings are known only after reading the inputs. */
-static int print_differences(const json_t *old, const json_t *own)
-{
-    json_t *old_settings = json_object_get(old, "settings"), *settings = json_object_get(own, "settings"), *value;
-    const char *key;
-    int n = 0;
+/* Reasons why a record is not what this run would write: lines of text. */
+struct reasons {
+    const json_t *old;
+    char *text;
+    size_t n, size, n_inputs;
+};
 
-    if (strcmp(string_of(old, "tool"), string_of(own, "tool")) != 0)
-        return n + printf("tool %s -> %s\n", string_of(old, "tool"), string_of(own, "tool"));
-    if (!json_equal(json_object_get(old, "revision"), json_object_get(own, "revision")))
-        n += printf("revision %lld -> %lld\n", (long long)json_integer_value(json_object_get(old, "revision")),
-                    (long long)json_integer_value(json_object_get(own, "revision")));
+static void add_reason(struct reasons *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add_reason(struct reasons *r, const char *format, ...)
+{
+    va_list arguments;
+    FILE *f;
+    char *line;
+    size_t size;
+
+    va_start(arguments, format);
+    if (!(f = open_memstream(&line, &size)) || vfprintf(f, format, arguments) < 0 || fclose(f) != 0)
+        die("out of memory: a reason wanted");
+    va_end(arguments);
+    r->text = xrealloc(r->text, r->size + size + 2, 1);
+    memcpy(r->text + r->size, line, size);
+    memcpy(r->text + r->size + size, "\n", 2);
+    r->size += size + 1;
+    r->n++;
+    free(line);
+}
+
+static void compare_settings(struct reasons *r, const json_t *own)
+{
+    json_t *old_settings = json_object_get(r->old, "settings"), *settings = json_object_get(own, "settings"), *value;
+    const char *key;
+
     json_object_foreach(settings, key, value) {
         const char *before = json_string_value(json_object_get(old_settings, key));
 
         if (!before)
-            n += printf("%s (none) -> %s\n", key, json_string_value(value));
+            add_reason(r, "%s (none) -> %s", key, json_string_value(value));
         else if (strcmp(before, json_string_value(value)) != 0)
-            n += printf("%s %s -> %s\n", key, before, json_string_value(value));
+            add_reason(r, "%s %s -> %s", key, before, json_string_value(value));
     }
     json_object_foreach(old_settings, key, value)
         if (!json_object_get(settings, key))
-            n += printf("%s %s -> (none)\n", key, json_string_value(value) ? json_string_value(value) : "(damaged)");
-    return n;
+            add_reason(r, "%s %s -> (none)", key, json_string_value(value) ? json_string_value(value) : "(damaged)");
 }
 
-_Noreturn static void answer_why(const char *path, const json_t *own)
+/* An input with a digest in its own history must be among the recorded inputs. */
+static void compare_input(void *context, const char *path)
 {
+    struct reasons *r = context;
+    char error[ZIO_ERROR], digest[ZIO_DIGEST_SIZE], *text;
+    const char *slash = strrchr(path, '/');
+    const json_t *input;
+    bool found = false;
+    size_t i;
+
+    r->n_inputs++;
+    if (strcmp(path, "-") == 0 || try_read(path, &text, error) || !history_digest(text, digest, sizeof digest))
+        return;
+    free(text);
+    json_array_foreach(json_object_get(r->old, "inputs"), i, input)
+        found = found || strcmp(json_string_value(input) ? json_string_value(input) : "", digest) == 0;
+    if (!found)
+        add_reason(r, "'%s' is not what it was made from", slash ? slash + 1 : path);
+}
+
+static struct reasons compare(const struct history *h, const json_t *old)
+{
+    struct reasons r = {.old = old};
+    long long before = json_integer_value(json_object_get(old, "revision")), now = json_integer_value(json_object_get(h->own, "revision"));
+    size_t n_inputs = json_array_size(json_object_get(old, "inputs"));
+
+    if (strcmp(string_of(old, "tool"), string_of(h->own, "tool")) != 0) {
+        add_reason(&r, "tool %s -> %s", string_of(old, "tool"), string_of(h->own, "tool"));
+        return r;
+    }
+    if (before != now)
+        add_reason(&r, "revision %lld -> %lld", before, now);
+    compare_settings(&r, h->own);
+    cli_each_file(h->cli, CLI_INPUT, compare_input, &r);
+    if (h->cli->n_arguments > 0 && r.n_inputs != n_inputs)
+        add_reason(&r, "inputs %zu -> %zu", n_inputs, r.n_inputs);
+    return r;
+}
+
+/* The reasons for the last of RECORDS; where that is by another tool, for the record by this one with the fewest. */
+static struct reasons compare_nearest(const struct history *h, const json_t *records)
+{
+    struct reasons best = compare(h, last_of(records));
+    const json_t *record;
+    size_t i;
+
+    if (strcmp(string_of(best.old, "tool"), h->cli->tool) == 0)
+        return best;
+    json_array_foreach(records, i, record)
+        if (strcmp(string_of(record, "tool"), h->cli->tool) == 0) {
+            struct reasons r = compare(h, record);
+            if (r.n < best.n || strcmp(string_of(best.old, "tool"), h->cli->tool) != 0)
+                best = r;
+        }
+    return best;
+}
+
+static void report_missing(void *context, const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0 && errno == ENOENT)
+        add_reason(context, "missing '%s'", strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
+}
+
+_Noreturn static void answer_why(const struct history *h)
+{
+    const char *path = h->cli->output;
+    struct reasons r = {0};
     char error[ZIO_ERROR], *text;
     json_t *records;
     struct stat st;
-    int status = 1;
 
     if (!path)
         die_usage("--why asks about the file at -o, which is not given");
     if (stat(path, &st) != 0 && errno == ENOENT) {
-        puts("missing");
-        exit(1);
+        add_reason(&r, "missing");
+    } else if (try_read(path, &text, error)) {
+        add_reason(&r, "damaged: %s", error);
+    } else {
+        records = parse(text);
+        if (json_array_size(records) > 0)
+            r = compare_nearest(h, records);
+        else
+            add_reason(&r, text ? "damaged: its history" : "no history");
+        cli_each_file(h->cli, CLI_OUTPUT, report_missing, &r);
     }
-    if (try_read(path, &text, error)) {
-        printf("damaged: %s\n", error);
-        exit(1);
-    }
-    records = parse(text);
-    if (!records || json_array_size(records) == 0)
-        puts(text ? "damaged: its history" : "no history");
-    else if (print_differences(last_of(records), own) == 0)
-        status = 0;
-    exit(status);
+    fputs(r.n ? r.text : "", stdout);
+    exit(r.n > 0);
 }
 
 struct history *history_start(const struct cli *cli, int revision)
@@ -235,11 +323,12 @@ struct history *history_start(const struct cli *cli, int revision)
     struct history *h = xcalloc(1, sizeof *h);
     json_t *settings = checked(json_object());
 
+    h->cli = cli;
     cli_each_setting(cli, add_setting, settings);
     h->records = checked(json_array());
     h->own = checked(json_pack("{s:s, s:i, s:o, s:[]}", "tool", cli->tool, "revision", revision, "settings", settings, "inputs"));
     if (cli->why)
-        answer_why(cli->output, h->own);
+        answer_why(h);
     return h;
 }
 
@@ -277,10 +366,18 @@ void history_input(struct history *h, const char *digest, const char *text)
     json_decref(records);
 }
 
+static void make_current(void *context, const char *path)
+{
+    (void)context;
+    if (utimensat(AT_FDCWD, path, NULL, 0) != 0)
+        die_file(path, "%s", strerror(errno));
+}
+
 bool history_is_current(const struct history *h, const char *path)
 {
     static const char *const keys[] = {"tool", "revision", "settings", "derived", "inputs"};
     char error[ZIO_ERROR], *text = NULL;
+    struct reasons missing = {0};
     struct stat st;
     json_t *records;
     bool same;
@@ -296,7 +393,13 @@ bool history_is_current(const struct history *h, const char *path)
         same = same && (before == now || json_equal(before, now));   /* both may be absent */
     }
     json_decref(records);
-    return same;
+    cli_each_file(h->cli, CLI_OUTPUT, report_missing, &missing);
+    if (!same || missing.n > 0)
+        return false;
+    cli_each_file(h->cli, CLI_OUTPUT, make_current, NULL);
+    make_current(NULL, path);
+    note("'%s' is up to date: same inputs, same settings", path);
+    return true;
 }
 
 char *history_text(const struct history *h, const char *digest)

@@ -27,7 +27,7 @@ const struct cli_option *train_options(struct train_settings *s)
         {"noise", CLI_REAL, &s->noise, 0, 1e6, NULL, CLI_SETTING, "standard deviation of noise added to the input"},
         {"patience", CLI_INT, &s->patience, 0, 1e9, NULL, CLI_SETTING,
          "stop after so many epochs without a lower val_loss and keep the best; 0: never"},
-        {"log", CLI_TEXT, &s->log, 0, 0, "FILE", 0, "TSV of the losses, a line an epoch"},
+        {"log", CLI_TEXT, &s->log, 0, 0, "FILE", CLI_OUTPUT, "TSV of the losses, a line an epoch"},
         {0},
     };
 

@@ -27,7 +27,11 @@ enum cli_type {
     CLI_COLOUR,  /* uint8_t[3]: white, black, #rrggbb */
 };
 
-enum { CLI_SETTING = 1 };  /* flags: the value decides the bytes of the output */
+enum {                  /* flags */
+    CLI_SETTING = 1,    /* the value decides the bytes of the output */
+    CLI_INPUT = 2,      /* text: a file that is read, recorded like an argument; empty or NULL: none */
+    CLI_OUTPUT = 4,     /* text: a file that is written beside the one at -o; empty or NULL: none */
+};
 
 struct cli_option {
     const char *name;     /* long name without the dashes; a NULL name ends the table */
@@ -67,5 +71,8 @@ void cli_parse(struct cli *cli, int argc, char **argv);
 /* The settings in canonical form, one call per setting in table order: the key and the value as it would be written in a
  * .conf file, numbers in the shortest form that reads back equal. `seed` last where it is used. */
 void cli_each_setting(const struct cli *cli, void (*each)(void *context, const char *key, const char *value), void *context);
+
+/* The files that the command line names: FLAG CLI_INPUT, the arguments and then the options so marked; CLI_OUTPUT, the options. */
+void cli_each_file(const struct cli *cli, unsigned flag, void (*each)(void *context, const char *path), void *context);
 
 #endif

@@ -22,7 +22,7 @@ int main(int argc, char **argv)
                                .optim = {.learning_rate = 0.001, .decay = 0.005, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8}};
     const struct cli_option options[] = {
         {"initialiser", CLI_CHOICE, &initialiser, 0, 0, choices, CLI_SETTING, "first weights: the model's, or drawn anew"},
-        {"init", CLI_TEXT, &init, 0, 0, "MODEL", 0, "start from the weights of this model instead"},
+        {"init", CLI_TEXT, &init, 0, 0, "MODEL", CLI_INPUT, "start from the weights of this model instead"},
         {0},
     };
     struct cli cli = {

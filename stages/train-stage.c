@@ -72,7 +72,7 @@ int main(int argc, char **argv)
         {"loss", CLI_CHOICE, &s.loss, 0, 0, model_losses, CLI_SETTING, "what is made small"},
         {"batch-norm", CLI_BOOL, &s.batch_norm, 0, 0, NULL, CLI_SETTING, "normalise each batch before the relu"},
         {"initialiser", CLI_CHOICE, &s.initialiser, 0, 0, net_initialisers, CLI_SETTING, "distribution of the first weights"},
-        {"init", CLI_TEXT, &s.init, 0, 0, "MODEL", 0, "start from these weights instead"},
+        {"init", CLI_TEXT, &s.init, 0, 0, "MODEL", CLI_INPUT, "start from these weights instead"},
         {0},
     };
     struct cli cli = {
