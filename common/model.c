@@ -11,7 +11,7 @@
 const char model_activations[] = "linear|relu|sigmoid";
 const char model_losses[] = "mean-squared-error|binary-crossentropy";
 
-enum { MAX_FILE = 1 << 30, MAX_TEXT = 256 };
+enum { MAX_FILE = 1 << 30, MAX_TEXT = 256, FRAME = 4 << 20 };
 
 /* What a net needs besides its weights, as text: the values of __metadata__. */
 struct description {
@@ -117,7 +117,11 @@ void model_write(const char *path, struct net *net, int first, const struct hist
                                                       .metadata = metadata, .n_metadata = 5}, &header_len);
     w = zio_create(path, ZIO_LEVEL);
     zio_write(w, header, header_len);
-    zio_write(w, weights, n_weights * sizeof *weights);
+    for (size_t i = 0; i < n_weights; i += FRAME / sizeof *weights) {
+        size_t left = (n_weights - i) * sizeof *weights;
+        zio_write(w, weights + i, left < FRAME ? left : FRAME);
+        zio_end_frame(w);
+    }
     zio_commit(w, NULL);
     free(header);
     free(history);

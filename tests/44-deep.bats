@@ -1,0 +1,116 @@
+# assemble-deep, encode-stage and extract.
+load helper
+
+setup_file() {
+    PATH="$ROOT/bin:$PATH"
+    cd "$BATS_FILE_TMPDIR"
+    draw-samples --count 3 -o drawings
+    import-images drawings --size 16 --test 0 -o images.npy.zst
+    train-stage images.npy.zst images.npy.zst --kernel 5 --filters 4 --epochs 1 -o one.safetensors.zst
+    encode-stage one.safetensors.zst images.npy.zst -o codes.npy.zst
+    train-stage codes.npy.zst codes.npy.zst --stage 2 --kernel 3 --filters 6 --output linear --loss mean-squared-error \
+        --epochs 1 -o two.safetensors.zst
+    assemble-deep one.safetensors.zst two.safetensors.zst -o deep.safetensors.zst
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    ln -s "$BATS_FILE_TMPDIR"/*.zst .
+}
+
+content() { zstdcat "$1"; }
+
+@test "the deep net's code is the code of the stages, one after the other" {
+    encode-stage two.safetensors.zst codes.npy.zst -o stagewise.npy.zst
+    extract deep.safetensors.zst images.npy.zst -o features.npy.zst
+    cmp <(content stagewise.npy.zst) <(content features.npy.zst)
+}
+
+@test "features have the shape (N,h,w,C), flattened (N,h*w*C), and the same values in the same order" {
+    extract deep.safetensors.zst images.npy.zst -o a.npy.zst
+    extract deep.safetensors.zst images.npy.zst --flatten -o b.npy.zst
+    [[ $(tensor info a.npy.zst) == *"(9,4,4,6)"* ]]
+    [[ $(tensor info b.npy.zst) == *"(9,96)"* ]]
+    cmp <(content a.npy.zst | tail -c +129) <(content b.npy.zst | tail -c +129)
+}
+
+@test "extract is a filter" {
+    extract deep.safetensors.zst images.npy.zst -o a.npy.zst
+    extract deep.safetensors.zst - <images.npy.zst >b.npy.zst
+    cmp a.npy.zst b.npy.zst
+    zstdcat images.npy.zst >images.npy
+    extract deep.safetensors.zst images.npy >c.npy.zst
+    cmp <(content a.npy.zst) <(content c.npy.zst)
+    bash -c 'set -o pipefail; zstdcat images.npy.zst | extract deep.safetensors.zst - | zstdcat >d'
+    cmp d <(content a.npy.zst)
+}
+
+@test "the model may be what comes from the pipe" {
+    extract deep.safetensors.zst images.npy.zst -o a.npy.zst
+    extract - images.npy.zst <deep.safetensors.zst >b.npy.zst
+    cmp a.npy.zst b.npy.zst
+}
+
+@test "transfer none draws the weights anew and keeps the form" {
+    assemble-deep --transfer none one.safetensors.zst two.safetensors.zst -o random.safetensors.zst
+    assemble-deep --transfer none --seed 1 one.safetensors.zst two.safetensors.zst -o other.safetensors.zst
+    equal "$(tensor info random.safetensors.zst | grep -cE '^ *(en|de)coder\.')" 8
+    run -1 cmp -s random.safetensors.zst deep.safetensors.zst
+    run -1 cmp -s random.safetensors.zst other.safetensors.zst
+}
+
+@test "the reference's deep net has 214,979 parameters" {
+    printf '\x93NUMPY\x01\x00v\x00%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 80, 80, 3), }" >x0.npy
+    head -c 19200 /dev/zero >>x0.npy
+    k=0
+    for layer in 7,16 5,32 3,64 3,128; do
+        train-stage "x$k.npy" "x$k.npy" --stage $((k + 1)) --epochs 0 --kernel "${layer%,*}" --filters "${layer#*,}" \
+            --output "$([ $k = 0 ] && echo sigmoid || echo linear)" \
+            --loss "$([ $k = 0 ] && echo binary-crossentropy || echo mean-squared-error)" -o "s$k.safetensors.zst"
+        encode-stage "s$k.safetensors.zst" "x$k.npy" | zstdcat >"x$((k + 1)).npy"
+        k=$((k + 1))
+    done
+    assemble-deep s0.safetensors.zst s1.safetensors.zst s2.safetensors.zst s3.safetensors.zst -o all.safetensors.zst
+    [[ $(tensor info all.safetensors.zst) == *214979* ]]
+}
+
+@test "stages that do not fit one another are refused with both shapes" {
+    train-stage images.npy.zst images.npy.zst --stage 2 --kernel 3 --filters 4 --epochs 0 -o misfit.safetensors.zst
+    run -1 --separate-stderr assemble-deep one.safetensors.zst misfit.safetensors.zst -o m.safetensors.zst
+    fails 1 "assemble-deep: 'misfit.safetensors.zst': takes (N,16,16,3), but 'one.safetensors.zst' gives (N,8,8,4)"
+    [ ! -e m.safetensors.zst ]
+}
+
+@test "stages in the wrong order are refused" {
+    run -1 --separate-stderr assemble-deep two.safetensors.zst one.safetensors.zst -o m.safetensors.zst
+    fails 1 "assemble-deep: 'two.safetensors.zst': layers 2 to 2, want the model of stage 1 alone"
+}
+
+@test "a tensor is no model, a model is no tensor" {
+    run -1 --separate-stderr extract images.npy.zst images.npy.zst -o x.npy.zst
+    [[ $stderr == "extract: 'images.npy.zst': no model: "* ]]
+    run -1 --separate-stderr extract deep.safetensors.zst deep.safetensors.zst -o x.npy.zst
+    [[ $stderr == "extract: 'deep.safetensors.zst': "* ]]
+    [ ! -e x.npy.zst ]
+}
+
+@test "codes with another number of dimensions are refused" {
+    extract deep.safetensors.zst images.npy.zst --flatten -o flat.npy.zst
+    run -1 --separate-stderr encode-stage one.safetensors.zst flat.npy.zst -o x.npy.zst
+    [[ $stderr == "encode-stage: 'flat.npy.zst': "*"(9,96)"* ]]
+    [ ! -e x.npy.zst ]
+}
+
+@test "features keep their history: the digests of model and images, and how they were made" {
+    extract deep.safetensors.zst images.npy.zst -o a.npy.zst
+    run -0 tensor info a.npy.zst
+    for tool in import-images train-stage encode-stage assemble-deep extract; do
+        [[ $output == *"$tool"* ]]
+    done
+}
+
+@test "an output that stands is kept when its making fails" {
+    echo precious >x.npy.zst
+    run -1 extract one.safetensors.zst codes.npy.zst -o x.npy.zst
+    equal "$(cat x.npy.zst)" precious
+}
