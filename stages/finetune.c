@@ -40,10 +40,10 @@ int main(int argc, char **argv)
     dataset_shape(train, shape);
     model_want(model, dataset_path(train), shape);
     model_add_to_history(model, h);
-    if (from)
-        model_add_to_history(from, h);
     dataset_add_to_history(train, h);
     dataset_add_to_history(test, h);
+    if (from)
+        model_add_to_history(from, h);
     if (history_is_current(h, cli.output))
         return 0;
     struct net *net = model_net(model, (int)s.batch, true);

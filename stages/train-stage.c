@@ -87,10 +87,10 @@ int main(int argc, char **argv)
     train_open(&train, &test, cli.arguments, (size_t)cli.memory);
     struct net_spec spec = make_spec(&s, train);
     struct model *init = s.init ? model_read(s.init) : NULL;
-    if (init)
-        model_add_to_history(init, h);
     dataset_add_to_history(train, h);
     dataset_add_to_history(test, h);
+    if (init)
+        model_add_to_history(init, h);
     if (history_is_current(h, cli.output))
         return 0;
     struct net *net = make_net(&s, &spec, (uint64_t)cli.seed, init);
