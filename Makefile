@@ -20,8 +20,13 @@ LDLIBS = -lpng -lzstd -lxxhash -ljansson -lpthread -ldl -lm
 PACKAGES = gcc make pkg-config libc6-dev libgomp1 libpng-dev libzstd-dev libxxhash-dev libjansson-dev libopenblas0-pthread \
 	gnuplot-nox fonts-dejavu-core zstd bats
 
+# kernels-simd.c is compiled once for each of these; kernels.c chooses at start.
+ISAS := base $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),avx2 avx512)
+ISA_avx2 = -mavx2 -mfma
+ISA_avx512 = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
+
 PROGRAMS := $(patsubst stages/%.c,$(BIN)/%,$(wildcard stages/*.c))
-OBJECTS := $(patsubst common/%.c,$(BUILD)/%.o,$(wildcard common/*.c))
+OBJECTS := $(patsubst common/%.c,$(BUILD)/%.o,$(filter-out common/kernels-simd.c,$(wildcard common/*.c))) $(ISAS:%=$(BUILD)/kernels-%.o)
 
 all: $(PROGRAMS)
 
@@ -35,6 +40,9 @@ $(BUILD)/flags:
 
 $(BUILD)/%.o: common/%.c $(BUILD)/flags
 	$(COMPILE) -MMD -MP -c -o $@ $<
+
+$(ISAS:%=$(BUILD)/kernels-%.o): $(BUILD)/kernels-%.o: common/kernels-simd.c $(BUILD)/flags
+	$(COMPILE) $(ISA_$*) -ffp-contract=fast -MMD -MP -c -o $@ $<
 
 $(BUILD)/stages/%.o: stages/%.c $(BUILD)/flags
 	@mkdir -p $(@D)

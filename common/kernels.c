@@ -1,0 +1,108 @@
+#include "kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+
+extern const struct kernels kernels_base;
+#if defined(__x86_64__)
+extern const struct kernels kernels_avx2, kernels_avx512;
+#endif
+
+static const struct kernels *chosen;
+
+const struct kernels *const *kernels_all(void)
+{
+    static const struct kernels *all[4];
+    if (all[0] == NULL) {
+        int n = 0;
+#if defined(__x86_64__)
+        __builtin_cpu_init();
+        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+            all[n++] = &kernels_avx512;
+        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+            all[n++] = &kernels_avx2;
+#endif
+        all[n] = &kernels_base;
+    }
+    return all;
+}
+
+bool kernels_select(const char *name)
+{
+    for (const struct kernels *const *k = kernels_all(); *k != NULL; k++)
+        if (strcmp((*k)->name, name) == 0) {
+            chosen = *k;
+            return true;
+        }
+    return false;
+}
+
+const struct kernels *kernels_get(void)
+{
+    if (chosen == NULL) {
+        const char *name = getenv("KASANE_ISA");
+        if (name == NULL || *name == '\0')
+            chosen = kernels_all()[0];
+        else if (!kernels_select(name))
+            die_usage("KASANE_ISA is '%s': this processor runs %s", name, kernels_all()[0]->name);
+    }
+    return chosen;
+}
+
+void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes)
+{
+    const int groups = (g->K + lanes - 1) / lanes;
+    const size_t run = (size_t)g->taps_x * g->C;
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int group = 0; group < groups; group++)
+        for (int r = 0; r < g->taps; r++) {
+            float *to = p + ((size_t)group * g->taps + r) * run * lanes;
+            const int k0 = group * lanes, n = g->K - k0 < lanes ? g->K - k0 : lanes;
+            for (int s = 0; s < g->taps_x; s++)
+                for (int c = 0; c < g->C; c++, to += lanes) {
+                    const float *from = w + r * g->row + s * g->col + c * g->in + k0 * g->out;
+                    for (int l = 0; l < n; l++)
+                        to[l] = scale == NULL ? from[l * g->out] : from[l * g->out] * scale[k0 + l];
+                    for (int l = n; l < lanes; l++)
+                        to[l] = 0;
+                }
+        }
+}
+
+void kernels_box(float *box, const float *w, int R, int C, int K)
+{
+    const size_t CK = (size_t)C * K;
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int t = 0; t <= R; t++)
+        for (int u = 0; u <= R; u++) {
+            float *to = box + ((size_t)t * (R + 1) + u) * CK;
+            memset(to, 0, CK * sizeof *to);
+            for (int e = 0; e < 2; e++)
+                for (int f = 0; f < 2; f++) {
+                    const int r = R - 1 - t + e, s = R - 1 - u + f;
+                    if (r < 0 || r >= R || s < 0 || s >= R)
+                        continue;
+                    const float *from = w + ((size_t)r * R + s) * CK;
+                    for (size_t i = 0; i < CK; i++)
+                        to[i] += from[i];
+                }
+        }
+}
+
+void kernels_box_fold(float *dw, const float *dbox, int R, int C, int K, size_t row)
+{
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int r = 0; r < R; r++)
+        for (int s = 0; s < R; s++) {
+            const float *a = dbox + ((size_t)(R - 1 - r) * (R + 1) + R - 1 - s) * K * row;  /* e = f = 0; always inside */
+            const float *b = a + K * row, *c = a + (size_t)(R + 1) * K * row, *d = c + K * row;
+            float *to = dw + ((size_t)r * R + s) * C * K;
+            for (int i = 0; i < C; i++)
+                for (int k = 0; k < K; k++) {
+                    const size_t at = k * row + i;
+                    to[(size_t)i * K + k] = (a[at] + b[at]) + (c[at] + d[at]);
+                }
+        }
+}

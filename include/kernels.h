@@ -1,0 +1,78 @@
+/* kernels: the arithmetic of a layer, for one image at a time, on one core. Pure: no allocation, no I/O, no state.
+ *
+ * Everything is one correlation with a stride, and its two adjoints. An image is rows of pixels of C channels, with a margin of zeros around it
+ * that stands in memory, so that no kernel looks at borders and a row of taps is one run of `run` = taps*C consecutive floats:
+ *
+ *     conv     y[i,j,k] = b[k] + sum_{r,q} w[r,q,k] * x[i*x_row + j*x_col + r*x_tap + q]        r < taps, q < run
+ *     conv_dw  dw[r,q,k] += sum_{i,j} dy[i,j,k] * x[i*x_row + j*x_col + r*x_tap + q]
+ *
+ * Encoder forward: conv with stride 1. Decoder forward, on a nearest upsampled image: each of the four phases of y is a conv with stride 1 over
+ * the small image, with a kernel whose taps are sums of the original's; the large image never exists (kernels_box). The decoder's gradient to its
+ * input: one conv with stride 2 over dy. Its kernel's gradient: conv_dw with stride 2, where dy plays x and the small image plays dy.
+ *
+ * One source file, compiled once per instruction set; float32. The sums are taken in the order of the equations for any width of vector.
+ */
+#ifndef KERNELS_H
+#define KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { KERNELS_DEAD = 4, KERNELS_MAX_LANES = 16 };
+#define KERNELS_CLIP 16.118095f  /* log((1-e)/e), e = 1e-7: beyond it binary cross-entropy clips and its gradient is 0 */
+
+struct conv {
+    int rows, cols;          /* positions of y (before any pooling) */
+    int taps, run;           /* rows of taps; floats in a row of taps */
+    int channels;            /* of y, K */
+    size_t x_row, x_col;     /* floats in x from one position of y to the next: stride * row, stride * C */
+    size_t x_tap;            /* floats in x from one row of taps to the next */
+    size_t y_row, y_col;     /* floats in y from one position to the next (conv_relu_pool: from one pooled position to the next) */
+};
+
+struct kernels {
+    const char *name;        /* "avx512", "avx2", "base" */
+    int lanes;               /* floats in a vector, L; a packed kernel is (ceil(K/L),taps,run,L), see kernels_pack; a bias has ceil(K/L)*L */
+
+    /* y as above; conv_relu: max(y,0); conv_relu_pool: the largest of each 2x2 positions, then max(.,0), and argmax (rows/2,cols/2,K) dense: which of
+     * the four it was, the first on ties, in row-major order, or KERNELS_DEAD where the result is 0; argmax may be NULL. b may be NULL.
+     * Tile: 2 rows x up to 10 columns x one vector of channels in registers; a kernel vector is loaded once for all its positions, an x is a
+     * broadcast operand. Channels outermost: that part of the kernel stays in the second-level cache over the image. */
+    void (*conv)(float *y, const float *x, const float *w, const float *b, const struct conv *g);
+    void (*conv_relu)(float *y, const float *x, const float *w, const float *b, const struct conv *g);
+    void (*conv_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *w, const float *b, const struct conv *g);
+
+    /* dw (taps,run,ceil(K/L)*L) += over N images, x_image and dy_image floats apart. dy is read in whole vectors: up to L-1 floats beyond its last
+     * channel must be readable; what they hold does not matter. Tile: up to 24 q x one vector of k in registers over all positions. */
+    void (*conv_dw)(float *dw, const float *x, const float *dy, const struct conv *g, size_t n, size_t x_image, size_t dy_image);
+
+    /* y = 1/(1+exp(-a)), n elements; y may be a. About 2 ulp. */
+    void (*sigmoid)(float *y, const float *a, size_t n);
+    /* Losses of n elements, summed in double, not averaged; d, unless NULL, becomes scale * the derivative of the sum (d may be the first input).
+     * bce: z = clip(a, -+KERNELS_CLIP): max(z,0) - z*t + log1p(exp(-|z|)); derivative by a: sigmoid(a) - t, 0 where clipped. mse: (y-t)^2. */
+    double (*bce)(float *d, const float *a, const float *t, size_t n, float scale);
+    double (*mse)(float *d, const float *y, const float *t, size_t n, float scale);
+};
+
+/* The kernels in use: the best that this processor runs, or what KASANE_ISA in the environment or kernels_select names. */
+const struct kernels *kernels_get(void);
+/* Chooses by name; false where there is no such or this processor cannot run it. Before any net is made. */
+bool kernels_select(const char *name);
+/* All that this processor runs, best first; NULL ends. */
+const struct kernels *const *kernels_all(void);
+
+/* p (ceil(K/lanes),taps,taps_x*C,lanes): p[.,r,s*C+c,.] of channel k = scale[k] * w[r*row + s*col + c*in + k*out], 0 for k >= K. Strides may be
+ * negative: that is how kernels are flipped and transposed. scale may be NULL: 1. */
+struct packing { int taps, taps_x, C, K; ptrdiff_t row, col, in, out; };
+void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes);
+
+/* The kernel of the transposed convolution with stride 2 that equals nearest upsampling and then w (R,R,C,K):
+ *     box[t,u,c,k] = sum_{e,f in {0,1}} w[R-1-t+e, R-1-u+f, c, k],  0 outside;  box (R+1,R+1,C,K)
+ * Pixel (i,j) of the small image reaches pixels (2i+t-P, 2j+u-P) of y, P = (R-1)/2. Phase a of y, rows 2i+a, reads the small rows i+o..i+o+P with
+ * o = floor((a-P)/2) through t = a+P-2o, a+P-2o-2, ... */
+void kernels_box(float *box, const float *w, int R, int C, int K);
+/* Its adjoint, from the layout that conv_dw leaves: dw[r,s,c,k] = sum_{e,f} dbox[R-1-r+e, R-1-s+f, k, c]; dbox (R+1,R+1,K,row), row >= C. */
+void kernels_box_fold(float *dw, const float *dbox, int R, int C, int K, size_t row);
+
+#endif
