@@ -12,7 +12,6 @@
 #include <png.h>
 
 #include "report.h"
-#include "zio.h"
 
 enum { RGB = 3, RGBA = 4, BUFFER = 1 << 16 };
 
@@ -80,7 +79,7 @@ static const char *source_close(struct source *s, XXH128_hash_t *digest)
     return s->error ? strerror(s->error) : NULL;
 }
 
-const char *image_digest(const char *path, XXH128_hash_t *digest, char *error, size_t size)
+const char *image_file_digest(const char *path, XXH128_hash_t *digest, char *error, size_t size)
 {
     struct source *s = xcalloc(1, sizeof *s);
     *digest = (XXH128_hash_t){0};
@@ -310,6 +309,12 @@ void image_release(struct image *im)
     if (im->is_large)
         pthread_mutex_unlock(&large);
     *im = (struct image){0};
+}
+
+void image_digest(const struct image *im, char digest[ZIO_DIGEST_SIZE])
+{
+    XXH128_hash_t hash = XXH3_128bits(im->pixels, im->height * im->width * RGB);
+    snprintf(digest, ZIO_DIGEST_SIZE, "xxh128:%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
 }
 
 /* --- writing PNG --- */

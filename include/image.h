@@ -15,6 +15,8 @@
 
 #include <xxhash.h>
 
+#include "zio.h"
+
 enum { IMAGE_MAX_PIXELS = 1 << 26 };
 
 struct image {
@@ -33,8 +35,11 @@ struct image_settings {
  * than IMAGE_MAX_PIXELS, and dimensions that a file of this length cannot fill, before allocating. Several threads may read at once, but a thread may hold one image at a time, and is the one to release it. */
 const char *image_read(struct image *im, const char *path, const struct image_settings *s, XXH128_hash_t *digest, char *error, size_t size);
 /* The same digest without decoding. */
-const char *image_digest(const char *path, XXH128_hash_t *digest, char *error, size_t size);
+const char *image_file_digest(const char *path, XXH128_hash_t *digest, char *error, size_t size);
 void image_release(struct image *im);
+
+/* Digest of the pixels: what a history says of an image as an output. */
+void image_digest(const struct image *im, char digest[ZIO_DIGEST_SIZE]);
 
 /* Writes an RGB PNG through zio (whole or absent; NULL or "-": standard output). TEXT: pairs key, value, NULL at the end, kept as iTXt, not compressed;
  * or NULL. Thread-safe for different paths. */

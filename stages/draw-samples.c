@@ -1,0 +1,89 @@
+/* draw-samples -o DIR: the embedded default data, drawings of a few characters as DIR/NAME/000.png, 001.png, ... */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "character.h"
+#include "cli.h"
+#include "history.h"
+#include "image.h"
+#include "report.h"
+
+enum { REVISION = 1 };
+
+static char *drawing_path(const char *folder, int who, int64_t number)
+{
+    return xformat("%s/%s/%03lld.png", folder, character_name(who), (long long)number);
+}
+
+/* Creates the folders that lead to the file at PATH. */
+static void make_folders(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(path, 0777) < 0 && errno != EEXIST)
+            die_file(path, "cannot create: %s", strerror(errno));
+        *slash = '/';
+    }
+}
+
+static void draw(const struct history *h, const char *folder, int who, int64_t seed, int64_t number)
+{
+    uint8_t pixels[CHARACTER_SIDE * CHARACTER_SIDE * 3];
+    struct image im = {.height = CHARACTER_SIDE, .width = CHARACTER_SIDE, .pixels = pixels};
+    char digest[ZIO_DIGEST_SIZE], *text, *path = drawing_path(folder, who, number);
+    character_draw(pixels, who, (uint64_t)seed, (uint64_t)number);
+    image_digest(&im, digest);
+    #pragma omp critical
+    text = history_text(h, digest);
+    image_write(path, &im, (const char *const[]){"kasane-history", text, NULL});
+    free(text);
+    free(path);
+}
+
+/* Removes what an earlier run drew beyond COUNT, and nothing else. */
+static void remove_surplus(const char *folder, int who, int64_t count)
+{
+    for (bool ours = true; ours; count++) {
+        char *path = drawing_path(folder, who, count), *text = history_read(path), digest[ZIO_DIGEST_SIZE];
+        ours = text && history_find(text, "draw-samples", digest, sizeof digest);
+        if (ours && unlink(path) < 0)
+            die_file(path, "cannot remove: %s", strerror(errno));
+        free(text);
+        free(path);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    int64_t count = 60;
+    const struct cli_option options[] = {
+        {"count", CLI_INT, &count, 1, 100000, NULL, CLI_SETTING, "drawings of each character"},
+        {0},
+    };
+    struct cli cli = {
+        .tool = "draw-samples", .synopsis = "-o DIR", .options = options, .uses_seed = true,
+        .summary = "Draws a few characters, varied in pose, expression, light and background: PNG files of 160x160, a folder each, in DIR.",
+        .example = "draw-samples --count 60 -o samples",
+    };
+    cli_parse(&cli, argc, argv);
+    const char *folder = cli.output;
+    if (!folder || strcmp(folder, "-") == 0)
+        die_usage("-o wants a folder to draw into");
+    cli.output = drawing_path(folder, 0, 0);  /* the drawings tell what made them, and --why asks the first one */
+    struct history *h = history_start(&cli, REVISION);
+    for (int who = 0; who < CHARACTERS; who++) {
+        char *path = drawing_path(folder, who, 0);
+        make_folders(path);
+        free(path);
+    }
+    #pragma omp parallel for schedule(dynamic)
+    for (int64_t i = 0; i < CHARACTERS * count; i++)
+        draw(h, folder, (int)(i % CHARACTERS), cli.seed, i / CHARACTERS);
+    for (int who = 0; who < CHARACTERS; who++)
+        remove_surplus(folder, who, count);
+    note("%lld drawings of %d characters in '%s'", (long long)(CHARACTERS * count), CHARACTERS, folder);
+    return 0;
+}
