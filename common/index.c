@@ -212,6 +212,22 @@ static void write_field(struct zio_writer *file, const char *text, char end)
     zio_write(file, &end, 1);
 }
 
+static void write_fields(struct zio_writer *file, size_t row, enum index_split split, const char *class_name, const char *path, char end)
+{
+    char *number = xformat("%zu", row);
+    write_field(file, number, '\t');
+    write_field(file, split_names[split], '\t');
+    write_field(file, class_name, '\t');
+    write_field(file, path, end);
+    free(number);
+}
+
+void index_write_fields(struct zio_writer *file, const struct index *ix, size_t i)
+{
+    const struct index_row *row = &ix->rows[i];
+    write_fields(file, row->row, row->split, ix->classes[row->class_number], row->path, '\t');
+}
+
 struct index_writer *index_create(const char *path)
 {
     struct index_writer *w = xcalloc(1, sizeof *w);
@@ -225,12 +241,7 @@ struct index_writer *index_create(const char *path)
 
 void index_add(struct index_writer *w, enum index_split split, const char *class_name, const char *path)
 {
-    char *number = xformat("%zu", w->n++);
-    write_field(w->file, number, '\t');
-    write_field(w->file, split_names[split], '\t');
-    write_field(w->file, class_name, '\t');
-    write_field(w->file, path, '\n');
-    free(number);
+    write_fields(w->file, w->n++, split, class_name, path, '\n');
 }
 
 void index_commit(struct index_writer *w)

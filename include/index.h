@@ -43,6 +43,9 @@ void index_free(struct index *ix);
  * NULL: all classes. Dies where a class does not exist, naming those that do, and where nothing is left. */
 size_t *index_select(const struct index *ix, enum index_split split, const char *classes, size_t *n);
 
+/* Writes the four fields of ix->rows[i] as they stand in the file, with a tab behind each: for tables that start with them. */
+void index_write_fields(struct zio_writer *file, const struct index *ix, size_t i);
+
 /* Writing: rows are numbered from 0 in the order in which they come. */
 struct index_writer;
 struct index_writer *index_create(const char *path);

@@ -1,0 +1,267 @@
+#include "pca.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blas.h"
+#include "report.h"
+
+enum {
+    TILE = 256,      /* rows and columns of the matrix that one call of BLAS adds to: its operands fit the second-level cache */
+    SLICE = 64,      /* rows that one call projects */
+};
+
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+/* One pass over the rows: mean (D). */
+static void find_mean(double *mean, struct rows *r, double *x)
+{
+    size_t n = rows_n(r), D = rows_width(r), block = rows_block(D);
+
+    memset(mean, 0, D * sizeof *mean);
+    for (size_t first = 0; first < n; first += block) {
+        size_t got = smaller(block, n - first);
+        rows_get(r, x, first, got, NULL);
+        #pragma omp parallel for schedule(static)
+        for (size_t c = 0; c < D; c += TILE) {
+            size_t width = smaller(TILE, D - c);
+            double sum[TILE] = {0};
+            for (size_t i = 0; i < got; i++)
+                for (size_t j = 0; j < width; j++)
+                    sum[j] += x[i * D + c + j];
+            for (size_t j = 0; j < width; j++)
+                mean[c + j] += sum[j];
+        }
+    }
+    for (size_t j = 0; j < D; j++)
+        mean[j] /= (double)n;
+}
+
+/* a (D,D), on and above its diagonal tiles, = X'X. */
+static void find_moments(double *a, struct rows *r, const double *mean, double *x)
+{
+    size_t n = rows_n(r), D = rows_width(r), block = rows_block(D), tiles = (D + TILE - 1) / TILE;
+
+    memset(a, 0, D * D * sizeof *a);
+    for (size_t first = 0; first < n; first += block) {
+        size_t got = smaller(block, n - first);
+        rows_get(r, x, first, got, mean);
+        #pragma omp parallel for collapse(2) schedule(dynamic)
+        for (size_t i = 0; i < tiles; i++)
+            for (size_t j = 0; j < tiles; j++)
+                if (j >= i)
+                    blas_dgemm(true, false, smaller(TILE, D - i * TILE), smaller(TILE, D - j * TILE), got, x + i * TILE, D,
+                               x + j * TILE, D, 1, a + i * TILE * D + j * TILE, D);
+        progress("covariance: %zu of %zu rows", first + got, n);
+    }
+    progress_end();
+}
+
+/* a (n,n), on and above its diagonal tiles, = XX'. x, z: a block each. */
+static void find_products(double *a, struct rows *r, const double *mean, double *x, double *z)
+{
+    size_t n = rows_n(r), D = rows_width(r), block = rows_block(D);
+
+    for (size_t i = 0; i < n; i += block) {
+        size_t got = smaller(block, n - i);
+        rows_get(r, x, i, got, mean);
+        for (size_t j = i; j < n; j += block) {
+            size_t width = smaller(block, n - j);
+            const double *other = j == i ? x : z;
+            if (j > i)
+                rows_get(r, z, j, width, mean);
+            #pragma omp parallel for collapse(2) schedule(dynamic)
+            for (size_t s = 0; s < got; s += SLICE)
+                for (size_t t = 0; t < width; t += SLICE)
+                    blas_dgemm(false, true, smaller(SLICE, got - s), smaller(SLICE, width - t), D, x + s * D, D, other + t * D, D, 0,
+                               a + (i + s) * n + j + t, n);
+        }
+        progress("products: %zu of %zu rows", i + got, n);
+    }
+    progress_end();
+}
+
+/* v (P,D) = u X, u (P,n). */
+static void find_axes(double *v, const double *u, size_t P, struct rows *r, const double *mean, double *x)
+{
+    size_t n = rows_n(r), D = rows_width(r), block = rows_block(D);
+
+    memset(v, 0, P * D * sizeof *v);
+    for (size_t first = 0; first < n; first += block) {
+        size_t got = smaller(block, n - first);
+        rows_get(r, x, first, got, mean);
+        #pragma omp parallel for schedule(dynamic)
+        for (size_t c = 0; c < D; c += TILE)
+            blas_dgemm(false, false, P, smaller(TILE, D - c), got, u + first, n, x + c, D, 1, v + c, D);
+    }
+}
+
+/* Scales v (D) to length 1. */
+static void normalise(double *v, size_t D)
+{
+    double sum = 0;
+
+    for (size_t j = 0; j < D; j++)
+        sum += v[j] * v[j];
+    for (size_t j = 0; j < D; j++)
+        v[j] /= sqrt(sum);
+}
+
+/* The position of the largest magnitude in v, the first of those that differ by rounding only. */
+static size_t largest(const double *v, size_t n, size_t stride)
+{
+    size_t best = 0;
+
+    for (size_t i = 1; i < n; i++)
+        if (fabs(v[i * stride]) > fabs(v[best * stride]) * (1 + 1e-10))
+            best = i;
+    return best;
+}
+
+/* What each component's sign is decided by: its largest coordinate over all rows. One more pass over them. */
+static void find_largest_coordinates(const struct pca *p, double *found, struct rows *r, double *x)
+{
+    size_t n = rows_n(r), block = rows_block(p->D);
+    double *y = xmalloc(block * p->P * sizeof *y);
+
+    memset(found, 0, p->P * sizeof *found);
+    for (size_t first = 0; first < n; first += block) {
+        size_t got = smaller(block, n - first);
+        rows_get(r, x, first, got, p->centre);
+        pca_project(p, y, x, got);
+        for (size_t k = 0; k < p->P; k++) {
+            double candidate = y[largest(y + k, got, p->P) * p->P + k];
+            if (fabs(candidate) > fabs(found[k]) * (1 + 1e-10))
+                found[k] = candidate;
+        }
+    }
+    free(y);
+}
+
+static void negate(struct pca *p, size_t k)
+{
+    for (size_t j = 0; j < p->D; j++) {
+        p->components[k * p->D + j] = -p->components[k * p->D + j];
+        p->axes[k * p->D + j] = -p->axes[k * p->D + j];
+    }
+}
+
+/* Below this an eigenvalue is rounding: of the eigenvalues beside the largest, or of the mean beside the rows. */
+static double rounding(const struct rows *r, const double *mean, double largest_value)
+{
+    size_t n = rows_n(r), D = rows_width(r), block = rows_block(D);
+    double of_values = (double)smaller(n, D) * DBL_EPSILON * largest_value, squares = 0;
+    double of_mean = DBL_EPSILON * (double)(block + n / block);
+
+    for (size_t j = 0; j < D; j++)
+        squares += mean[j] * mean[j];
+    return fmax(of_values, (double)n * squares * of_mean * of_mean);
+}
+
+static void check_memory(size_t n, size_t D, size_t P, size_t memory)
+{
+    size_t m = smaller(n, D);
+    double need = 8 * ((double)m * (double)m + 2 * (double)rows_block(D) * (double)D + 2 * (double)P * (double)(m + D));
+
+    if (need > (double)memory)
+        die("%zu rows of %zu numbers take %.0f MiB of memory, but --memory is %.0f", n, D, ceil(need / 0x1p20), floor((double)memory / 0x1p20));
+}
+
+void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t memory)
+{
+    size_t n = rows_n(r), D = rows_width(r), m = smaller(n, D), block = rows_block(D);
+    double *x, *a, *mean = xmalloc(D * sizeof *mean), *values = xmalloc(P * sizeof *values), *v = xmalloc(P * D * sizeof *v);
+    double trace = 0, floor_value, *found = xmalloc(P * sizeof *found);
+
+    check_memory(n, D, P, memory);
+    blas_open();
+    pca_init(p, D, P);
+    x = xaligned(block * D * sizeof *x);
+    a = xaligned(m * m * sizeof *a);
+    find_mean(mean, r, x);
+    if (D <= n) {
+        find_moments(a, r, mean, x);
+    } else {
+        double *z = xaligned(block * D * sizeof *z);
+        find_products(a, r, mean, x, z);
+        free(z);
+    }
+    for (size_t i = 0; i < m; i++)
+        trace += a[i * m + i];
+    if (!(trace <= FLT_MAX))   /* then the mean and every coordinate fit float32 as well */
+        die_file(rows_path(r), "numbers too large: the sum of their squares is over %g", (double)FLT_MAX);
+    if (D <= n) {
+        blas_eigen(D, a, P, values, v);
+    } else {
+        double *u = xmalloc(P * n * sizeof *u);
+        blas_eigen(n, a, P, values, u);
+        find_axes(v, u, P, r, mean, x);
+        free(u);
+    }
+    free(a);
+    floor_value = rounding(r, mean, values[0]);
+    for (size_t j = 0; j < D; j++) {
+        p->mean[j] = (float)mean[j];
+        p->mean_rest[j] = (float)(mean[j] - (double)p->mean[j]);
+    }
+    for (size_t k = 0; k < P; k++) {
+        if (values[k] <= floor_value)
+            continue;   /* stays 0 */
+        normalise(v + k * D, D);
+        p->variance[k] = (float)(values[k] / (double)(n - 1));
+        p->share[k] = (float)(values[k] / trace);
+        for (size_t j = 0; j < D; j++)
+            p->components[k * D + j] = (float)v[k * D + j];
+    }
+    pca_widen(p);
+    if (sign == PCA_SIGN_U)
+        find_largest_coordinates(p, found, r, x);
+    for (size_t k = 0; k < P; k++)
+        if ((sign == PCA_SIGN_U ? found[k] : p->axes[k * D + largest(p->axes + k * D, D, 1)]) < 0)
+            negate(p, k);
+    free(x);
+    free(mean);
+    free(values);
+    free(v);
+    free(found);
+}
+
+void pca_init(struct pca *p, size_t D, size_t P)
+{
+    *p = (struct pca){.D = D, .P = P};
+    p->n_numbers = 2 * D + P * D + 2 * P;
+    p->numbers = xcalloc(p->n_numbers, sizeof *p->numbers);
+    p->mean = p->numbers;
+    p->mean_rest = p->mean + D;
+    p->components = p->mean_rest + D;
+    p->variance = p->components + P * D;
+    p->share = p->variance + P;
+    p->centre = xcalloc(D, sizeof *p->centre);
+    p->axes = xcalloc(P * D, sizeof *p->axes);
+}
+
+void pca_widen(struct pca *p)
+{
+    for (size_t j = 0; j < p->D; j++)
+        p->centre[j] = (double)p->mean[j] + (double)p->mean_rest[j];
+    for (size_t j = 0; j < p->P * p->D; j++)
+        p->axes[j] = (double)p->components[j];
+}
+
+void pca_project(const struct pca *p, double *y, const double *x, size_t n)
+{
+    blas_open();
+    #pragma omp parallel for schedule(dynamic)
+    for (size_t i = 0; i < n; i += SLICE)
+        blas_dgemm(false, true, smaller(SLICE, n - i), p->P, p->D, x + i * p->D, p->D, p->axes, p->D, 0, y + i * p->P, p->P);
+}
+
+void pca_release(struct pca *p)
+{
+    free(p->numbers);
+    free(p->centre);
+    free(p->axes);
+    *p = (struct pca){0};
+}

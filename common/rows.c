@@ -1,0 +1,118 @@
+#include "rows.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "report.h"
+#include "spool.h"
+
+enum { PIECE = 4 << 20 };   /* bytes read at once */
+
+struct rows {
+    char *path;
+    enum npy_dtype dtype;
+    size_t n, D, row_bytes;
+    unsigned char *kept;    /* (n,row_bytes), or NULL and */
+    int spool;              /* the same bytes on disk */
+};
+
+static bool is_finite(const unsigned char *row, enum npy_dtype dtype, size_t D)
+{
+    const float *f32 = (const float *)row;
+    const double *f64 = (const double *)row;
+    bool finite = true;
+
+    for (size_t i = 0; i < D && dtype == NPY_F32; i++)
+        finite &= isfinite(f32[i]) != 0;
+    for (size_t i = 0; i < D && dtype == NPY_F64; i++)
+        finite &= isfinite(f64[i]) != 0;
+    return finite;
+}
+
+static void convert(double *x, const unsigned char *row, enum npy_dtype dtype, size_t D, const double *mean)
+{
+    const float *f32 = (const float *)row;
+    const double *f64 = (const double *)row;
+    const int64_t *i64 = (const int64_t *)row;
+
+    for (size_t i = 0; i < D; i++)
+        x[i] = dtype == NPY_U8 ? row[i] : dtype == NPY_F32 ? (double)f32[i] : dtype == NPY_F64 ? f64[i] : (double)i64[i];
+    for (size_t i = 0; mean && i < D; i++)
+        x[i] -= mean[i];
+}
+
+struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, size_t memory)
+{
+    struct rows *r = xcalloc(1, sizeof *r);
+    size_t at_once = t->row_bytes < PIECE ? PIECE / (t->row_bytes + 1) : 1, bytes, kept = 0;
+    unsigned char *piece;
+
+    *r = (struct rows){.path = xstrdup(tensor_path(t)), .dtype = t->header.dtype, .n = which ? n : t->n_rows, .D = t->row_items,
+                       .row_bytes = t->row_bytes, .spool = -1};
+    if (r->D == 0)
+        die_file(r->path, "rows of no numbers");
+    if (!__builtin_mul_overflow(r->n, r->row_bytes, &bytes) && bytes <= memory)
+        r->kept = xaligned(bytes);
+    else
+        r->spool = spool_open();
+    piece = xaligned(at_once * t->row_bytes);
+    for (size_t row = 0, got; (got = tensor_read(t, piece, at_once)) > 0; row += got) {
+        size_t wanted = 0;   /* moved to the front of the piece */
+        for (size_t i = 0; i < got; i++) {
+            const unsigned char *from = piece + i * r->row_bytes;
+            if (which && (kept + wanted == n || which[kept + wanted] != row + i))
+                continue;
+            if (!is_finite(from, r->dtype, r->D))
+                die_file(r->path, "row %zu holds a value that is not finite", row + i);
+            memmove(piece + wanted++ * r->row_bytes, from, r->row_bytes);
+        }
+        if (r->kept)
+            memcpy(r->kept + kept * r->row_bytes, piece, wanted * r->row_bytes);
+        else
+            spool_write(r->spool, piece, wanted * r->row_bytes);
+        kept += wanted;
+        if (progress_wanted())
+            progress("reading %s: %zu of %zu rows", r->path, row + got, t->n_rows);
+    }
+    progress_end();
+    free(piece);
+    return r;
+}
+
+size_t rows_n(const struct rows *r) { return r->n; }
+size_t rows_width(const struct rows *r) { return r->D; }
+const char *rows_path(const struct rows *r) { return r->path; }
+
+size_t rows_block(size_t D)
+{
+    size_t n = ((size_t)4 << 20) / D;
+
+    return n < 1 ? 1 : n > 512 ? 512 : n;
+}
+
+void rows_get(struct rows *r, double *x, size_t first, size_t n, const double *mean)
+{
+    #pragma omp parallel
+    {
+        unsigned char *raw = r->kept ? NULL : xaligned(r->row_bytes);
+        #pragma omp for schedule(static)
+        for (size_t i = 0; i < n; i++) {
+            if (!r->kept)
+                spool_read(r->spool, raw, r->row_bytes, (first + i) * r->row_bytes);
+            convert(x + i * r->D, r->kept ? r->kept + (first + i) * r->row_bytes : raw, r->dtype, r->D, mean);
+        }
+        free(raw);
+    }
+}
+
+void rows_free(struct rows *r)
+{
+    if (r->spool >= 0)
+        close(r->spool);
+    free(r->kept);
+    free(r->path);
+    free(r);
+}
