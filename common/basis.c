@@ -8,19 +8,20 @@
 #include "report.h"
 #include "safetensors.h"
 
-enum { MEAN, REST, COMPONENTS, VARIANCE, SHARE, N_TENSORS };
+enum { MEAN, MEAN_REST, COMPONENTS, COMPONENTS_REST, VARIANCE, SHARE, N_TENSORS };
 
 /* The file's tensors, in its order, for components (P,D). */
 static void list_tensors(struct safetensors_entry e[N_TENSORS], size_t D, size_t P)
 {
-    static char names[N_TENSORS][16] = {"mean", "mean.rest", "components", "variance", "share"};
+    static char names[N_TENSORS][20] = {"mean", "mean.rest", "components", "components.rest", "variance", "share"};
     size_t offset = 0;
 
     for (int i = 0; i < N_TENSORS; i++) {
-        e[i] = (struct safetensors_entry){.name = names[i], .rank = 1, .shape = {i < COMPONENTS ? D : P}, .offset = offset};
-        if (i == COMPONENTS)
-            e[i] = (struct safetensors_entry){.name = names[i], .rank = 2, .shape = {P, D}, .offset = offset};
-        e[i].count = i == COMPONENTS ? P * D : e[i].shape[0];
+        bool matrix = i == COMPONENTS || i == COMPONENTS_REST;
+        e[i] = (struct safetensors_entry){.name = names[i], .rank = matrix ? 2 : 1, .offset = offset};
+        e[i].shape[0] = i <= MEAN_REST ? D : P;
+        e[i].shape[1] = matrix ? D : 0;
+        e[i].count = e[i].shape[0] * (matrix ? D : 1);
         offset += e[i].count;
     }
 }

@@ -142,9 +142,19 @@ static void find_largest_coordinates(const struct pca *p, double *found, struct 
 
 static void negate(struct pca *p, size_t k)
 {
-    for (size_t j = 0; j < p->D; j++) {
-        p->components[k * p->D + j] = -p->components[k * p->D + j];
-        p->axes[k * p->D + j] = -p->axes[k * p->D + j];
+    for (size_t j = k * p->D; j < (k + 1) * p->D; j++) {
+        p->components[j] = -p->components[j];
+        p->components_rest[j] = -p->components_rest[j];
+        p->axes[j] = -p->axes[j];
+    }
+}
+
+/* x = high + low, to 48 bits. */
+static void split(float *high, float *low, const double *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        high[i] = (float)x[i];
+        low[i] = (float)(x[i] - (double)high[i]);
     }
 }
 
@@ -202,18 +212,14 @@ void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t
     }
     free(a);
     floor_value = rounding(r, mean, values[0]);
-    for (size_t j = 0; j < D; j++) {
-        p->mean[j] = (float)mean[j];
-        p->mean_rest[j] = (float)(mean[j] - (double)p->mean[j]);
-    }
+    split(p->mean, p->mean_rest, mean, D);
     for (size_t k = 0; k < P; k++) {
         if (values[k] <= floor_value)
             continue;   /* stays 0 */
         normalise(v + k * D, D);
         p->variance[k] = (float)(values[k] / (double)(n - 1));
         p->share[k] = (float)(values[k] / trace);
-        for (size_t j = 0; j < D; j++)
-            p->components[k * D + j] = (float)v[k * D + j];
+        split(p->components + k * D, p->components_rest + k * D, v + k * D, D);
     }
     pca_widen(p);
     if (sign == PCA_SIGN_U)
@@ -231,12 +237,13 @@ void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t
 void pca_init(struct pca *p, size_t D, size_t P)
 {
     *p = (struct pca){.D = D, .P = P};
-    p->n_numbers = 2 * D + P * D + 2 * P;
+    p->n_numbers = 2 * D + 2 * P * D + 2 * P;
     p->numbers = xcalloc(p->n_numbers, sizeof *p->numbers);
     p->mean = p->numbers;
     p->mean_rest = p->mean + D;
     p->components = p->mean_rest + D;
-    p->variance = p->components + P * D;
+    p->components_rest = p->components + P * D;
+    p->variance = p->components_rest + P * D;
     p->share = p->variance + P;
     p->centre = xcalloc(D, sizeof *p->centre);
     p->axes = xcalloc(P * D, sizeof *p->axes);
@@ -247,7 +254,7 @@ void pca_widen(struct pca *p)
     for (size_t j = 0; j < p->D; j++)
         p->centre[j] = (double)p->mean[j] + (double)p->mean_rest[j];
     for (size_t j = 0; j < p->P * p->D; j++)
-        p->axes[j] = (double)p->components[j];
+        p->axes[j] = (double)p->components[j] + (double)p->components_rest[j];
 }
 
 void pca_project(const struct pca *p, double *y, const double *x, size_t n)

@@ -1,9 +1,9 @@
 /* basis: principal components in a file, X.safetensors.zst, to be applied to other rows.
  *
- *     mean (D), mean.rest (D)   what is subtracted: their sum (mean alone is good to float32)
- *     components (P,D)          coordinates = (x - mean) components'
- *     variance (P), share (P)   of the coordinates; share of the total
- *     __metadata__              "rows": how many it was fitted to; "history"
+ *     mean, mean.rest (D)                 coordinates = (x - mean) components'
+ *     components, components.rest (P,D)   each the sum of the two: float32, and what float32 leaves over
+ *     variance, share (P)                 of the coordinates; of the total variance
+ *     __metadata__                        "rows": how many it was fitted to; "history"
  */
 #ifndef BASIS_H
 #define BASIS_H

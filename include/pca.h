@@ -22,15 +22,16 @@ enum pca_sign { PCA_SIGN_U, PCA_SIGN_V };
 
 struct pca {
     size_t D, P;
-    float *numbers;         /* (n_numbers), owned: the next five in this order, as a basis file holds them */
+    float *numbers;         /* (n_numbers), owned: the next six in this order, as a basis file holds them */
     size_t n_numbers;
     float *mean;            /* (D) */
-    float *mean_rest;       /* (D): the mean is mean + mean_rest, 48 bits */
+    float *mean_rest;       /* (D): mean + mean_rest has 48 bits */
     float *components;      /* (P,D) */
+    float *components_rest; /* (P,D), likewise */
     float *variance;        /* (P), largest first */
     float *share;           /* (P), of the total variance; 0 where that is 0 */
     double *centre;         /* (D) mean + mean_rest, and */
-    double *axes;           /* (P,D) the components, for computing */
+    double *axes;           /* (P,D) components + components_rest, for computing */
 };
 
 /* Fits P <= min(n,D) components to n >= 2 rows. MEMORY: bytes it may take; dies where they don't suffice. */

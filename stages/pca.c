@@ -1,0 +1,256 @@
+/* pca FEATURES -o OUT: principal components of the rows of a tensor, and their coordinates.
+ *
+ * Reads the rows (of some classes or one split, where an index tells them), fits a basis to them or takes one from a file, and writes the
+ * coordinates (N,P), as a tensor or as a table with what the index says of each row; keeps the basis and prints the variance explained.
+ */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basis.h"
+#include "cli.h"
+#include "index.h"
+#include "pca.h"
+#include "report.h"
+#include "rows.h"
+
+enum { REVISION = 1, SHOWN = 10 };   /* components whose variance is printed */
+
+struct options {
+    int64_t components;
+    int sign, split;
+    bool tsv;
+    const char *classes, *index, *apply, *basis, *table;
+};
+
+/* Rows chosen through an index; without one all rows, and ix is NULL. */
+struct selection {
+    struct index *ix;
+    size_t *positions;   /* (n) in ix->rows */
+    size_t *rows;        /* (n) in the tensor */
+    size_t n;
+};
+
+static struct selection select_rows(const struct options *o, const struct tensor_reader *t)
+{
+    struct selection s = {.n = t->n_rows};
+
+    if (!o->index)
+        return s;
+    s.ix = index_read(o->index, t->n_rows);
+    s.positions = index_select(s.ix, (enum index_split)o->split, o->classes, &s.n);
+    s.rows = xcalloc(s.n, sizeof *s.rows);
+    for (size_t i = 0; i < s.n; i++)
+        s.rows[i] = s.ix->rows[s.positions[i]].row;
+    return s;
+}
+
+/* The digest of the model that made what has this history: the first input of the last record that applied one; "" where none did. */
+static void find_model(char model[ZIO_DIGEST_SIZE], const char *history)
+{
+    json_t *records = json_loads(history, 0, NULL), *record;
+    size_t i;
+
+    strcpy(model, "");
+    json_array_foreach(records, i, record) {
+        const char *tool = json_string_value(json_object_get(record, "tool"));
+        const char *input = json_string_value(json_array_get(json_object_get(record, "inputs"), 0));
+        if (tool && input && (strcmp(tool, "extract") == 0 || strcmp(tool, "encode-stage") == 0))
+            snprintf(model, ZIO_DIGEST_SIZE, "%s", input);
+    }
+    json_decref(records);
+}
+
+/* Dies where the features are not of the kind that the basis was fitted to. Features without a history may be anything. */
+static void check_origin(struct tensor_reader *t, const struct basis *b, const char *basis_path)
+{
+    char got[ZIO_DIGEST_SIZE], want[ZIO_DIGEST_SIZE];
+
+    if (t->row_items != b->pca.D)
+        die_file(tensor_path(t), "rows of %zu numbers, but the basis '%s' is for %zu", t->row_items, basis_path, b->pca.D);
+    if (!tensor_history(t) || !b->history)
+        return;
+    find_model(got, tensor_history(t));
+    find_model(want, b->history);
+    if (strcmp(got, want) != 0)
+        die_file(tensor_path(t), "made by %s%s, but the basis '%s' is for what was made by %s%s", *got ? "the model " : "no model", got,
+                 basis_path, *want ? "the model " : "no model", want);
+}
+
+static void add_inputs(struct history *h, struct tensor_reader *t, const struct basis *b, const struct index *ix)
+{
+    tensor_add_to_history(t, h);
+    if (b->pca.D > 0)
+        history_input(h, b->digest, b->history);
+    if (ix)
+        history_input(h, ix->digest, NULL);
+}
+
+static void print_variance(const struct pca *p)
+{
+    double together = 0;
+
+    note("component     variance   share   together");
+    for (size_t k = 0; k < p->P; k++) {
+        together += (double)p->share[k];
+        if (k < SHOWN || k + 1 == p->P)
+            note("%9zu %12.6g %6.2f%% %9.2f%%", k + 1, (double)p->variance[k], 100 * (double)p->share[k], 100 * together);
+    }
+}
+
+static void fit(struct pca *p, struct rows *r, const struct options *o, size_t memory)
+{
+    size_t n = rows_n(r), D = rows_width(r), most = n < D ? n : D, P = o->components ? (size_t)o->components : 2, n_zero = 0;
+
+    if (n < 2)
+        die_file(rows_path(r), "%zu row%s, want at least 2", n, n == 1 ? "" : "s");
+    if (P > most)
+        die_file(rows_path(r), "%zu rows of %zu numbers have no more than %zu components, got --components %zu", n, D, most, P);
+    pca_fit(p, r, P, (enum pca_sign)o->sign, memory);
+    print_variance(p);
+    for (size_t k = 0; k < P; k++)
+        n_zero += p->variance[k] == 0;
+    if (n_zero > 0)
+        warn_file(rows_path(r), "the rows vary in %zu directions only: the other components are 0", P - n_zero);
+}
+
+/* The number as the shortest text that reads back equal, after a tab where it is not the FIRST. */
+static void write_number(struct zio_writer *file, float v, bool first)
+{
+    char text[32];
+
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "\t%.*g", digits, (double)v);
+        if (strtof(text + 1, NULL) == v)
+            break;
+    }
+    zio_write(file, text + first, strlen(text + first));
+}
+
+static struct zio_writer *create_table(const char *path, const struct selection *s, size_t P)
+{
+    struct zio_writer *file = zio_create(path, ZIO_TEXT);
+    const char *index_fields = s->ix ? "row\tsplit\tclass\tpath\t" : "";
+
+    zio_write(file, index_fields, strlen(index_fields));
+    for (size_t k = 1; k <= P; k++) {
+        char *name = xformat("pc%zu%c", k, k < P ? '\t' : '\n');
+        zio_write(file, name, strlen(name));
+        free(name);
+    }
+    return file;
+}
+
+static void write_table_row(struct zio_writer *file, const struct selection *s, size_t i, const float *y, size_t P)
+{
+    if (s->ix)
+        index_write_fields(file, s->ix, s->positions[i]);
+    for (size_t k = 0; k < P; k++)
+        write_number(file, y[k], k == 0);
+    zio_write(file, "\n", 1);
+}
+
+/* Writes the coordinates of all rows in the first P components, everywhere they are wanted. */
+static void write_coordinates(const struct cli *cli, const struct options *o, const struct pca *p, size_t P, struct rows *r,
+                              const struct selection *s, const struct history *h)
+{
+    size_t n = rows_n(r), block = rows_block(p->D), n_tables = 0;
+    double *x = xaligned(block * p->D * sizeof *x), *y = xmalloc(block * p->P * sizeof *y);
+    float *out = xmalloc(block * P * sizeof *out);
+    struct tensor_writer *tensor = NULL;
+    struct zio_writer *tables[2];
+
+    if (o->tsv)
+        tables[n_tables++] = create_table(cli->output, s, P);
+    else
+        tensor = tensor_create(cli->output, &(struct npy_header){.dtype = NPY_F32, .rank = 2, .shape = {n, P}}, TENSOR_LEVEL);
+    if (o->table)
+        tables[n_tables++] = create_table(o->table, s, P);
+    for (size_t first = 0; first < n; first += block) {
+        size_t got = block < n - first ? block : n - first;
+        rows_get(r, x, first, got, p->centre);
+        pca_project(p, y, x, got);
+        for (size_t i = 0; i < got; i++)
+            for (size_t k = 0; k < P; k++)
+                out[i * P + k] = (float)y[i * p->P + k] + 0.0f;   /* no -0 */
+        if (tensor)
+            tensor_write(tensor, out, got);
+        for (size_t i = 0; i < got; i++)
+            for (size_t j = 0; j < n_tables; j++)
+                write_table_row(tables[j], s, first + i, out + i * P, P);
+    }
+    for (size_t j = n_tables; j-- > 0;)
+        zio_commit(tables[j], NULL);
+    if (tensor)
+        tensor_commit(tensor, h);
+    free(x);
+    free(y);
+    free(out);
+}
+
+static void check_options(struct options *o, const struct cli *cli)
+{
+    const char **texts[] = {&o->classes, &o->index, &o->apply, &o->basis, &o->table};
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)   /* "classes =" in a file: none named */
+        if (*texts[i] && !**texts[i])
+            *texts[i] = NULL;
+    if (!o->index && (o->classes || o->split != INDEX_ALL))
+        die_usage("--%s needs --index", o->classes ? "classes" : "split");
+    if (o->basis && o->apply)
+        die_usage("--basis keeps a new basis, --apply takes an old one: want one of them");
+    if (o->table && strcmp(o->table, "-") == 0 && (!cli->output || strcmp(cli->output, "-") == 0))
+        die_usage("--table - and the output both go to standard output");
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.sign = PCA_SIGN_U, .split = INDEX_ALL};
+    const struct cli_option options[] = {
+        {"components", CLI_INT, &o.components, 0, 1e6, NULL, CLI_SETTING, "how many; 0: 2 or, with --apply, all that the basis has"},
+        {"sign", CLI_CHOICE, &o.sign, 0, 0, "u|v", CLI_SETTING, "positive in each component: the largest coordinate, u, or axis entry, v"},
+        {"classes", CLI_TEXT, &o.classes, 0, 0, "\"A B C\"", CLI_SETTING, "only rows of these classes; names with blanks: \"A,B,C\""},
+        {"split", CLI_CHOICE, &o.split, 0, 0, "train|test|all", CLI_SETTING, "only rows of this split"},
+        {"apply", CLI_TEXT, &o.apply, 0, 0, "BASIS", CLI_INPUT, "take the basis from this file instead of fitting one"},
+        {"index", CLI_TEXT, &o.index, 0, 0, "FILE", CLI_INPUT, "index of the rows: for --classes and --split, and for tables"},
+        {"tsv", CLI_FLAG, &o.tsv, 0, 0, NULL, 0, "write a table instead of a tensor"},
+        {"table", CLI_TEXT, &o.table, 0, 0, "FILE", CLI_OUTPUT, "write the table here besides"},
+        {"basis", CLI_TEXT, &o.basis, 0, 0, "FILE", CLI_OUTPUT, "keep the basis here: mean, components, variance"},
+        {0},
+    };
+    struct cli cli = {
+        .tool = "pca", .synopsis = "FEATURES -o OUT", .options = options,
+        .summary = "Principal components of the rows of a tensor, solved exactly; OUT holds their coordinates (N,P).\n"
+                   "The variance explained is printed on standard error.",
+        .example = "pca features.npy.zst --components 2 --index images.tsv --table pca-2.tsv -o pca-2.npy.zst",
+        .min_arguments = 1, .max_arguments = 1,
+    };
+    cli_parse(&cli, argc, argv);
+    check_options(&o, &cli);
+    struct history *h = history_start(&cli, REVISION);
+    struct tensor_reader *t = tensor_open(cli.arguments[0]);
+    if (t->header.rank < 2)
+        die_file(tensor_path(t), "one dimension, want rows of numbers");
+    struct selection s = select_rows(&o, t);
+    struct basis b = {0};
+    if (o.apply)
+        basis_read(&b, o.apply);
+    if (tensor_is_seekable(t)) {
+        add_inputs(h, t, &b, s.ix);
+        if (history_is_current(h, cli.output))
+            return 0;
+    }
+    struct rows *r = rows_read(t, s.rows, s.n, (size_t)cli.memory / 2);
+    if (!tensor_is_seekable(t))
+        add_inputs(h, t, &b, s.ix);   /* a pipe tells its history at its end */
+    if (o.apply)
+        check_origin(t, &b, o.apply);
+    else
+        fit(&b.pca, r, &o, (size_t)cli.memory / 2);
+    if (o.components > (int64_t)b.pca.P)
+        die_file(o.apply, "has %zu components, got --components %lld", b.pca.P, (long long)o.components);
+    if (o.basis)
+        basis_write(o.basis, &b.pca, rows_n(r), h);
+    write_coordinates(&cli, &o, &b.pca, o.components ? (size_t)o.components : b.pca.P, r, &s, h);
+    return 0;
+}
