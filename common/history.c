@@ -155,19 +155,20 @@ static const char *read_png(struct zio_reader *r, char **text, char error[ZIO_ER
 static const char *try_read(const char *path, char **text, char error[ZIO_ERROR])
 {
     struct zio_reader *r;
-    const char *bad = zio_try_open(&r, path, error);
     unsigned char head[8] = {0};
+    struct stat st;
+    const char *bad;
 
     *text = NULL;
-    if (!bad && !zio_is_seekable(r)) {
-        bad = strcpy(error, "not a regular file");
-    } else if (!bad && zio_history(r)) {
+    if (strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))   /* opening a FIFO would wait for its writer */
+        return strcpy(error, "not a regular file");
+    bad = zio_try_open(&r, path, error);
+    if (!bad && zio_history(r))
         *text = xstrdup(zio_history(r));
-    } else if (!bad) {
-        bad = zio_length(r) < 8 ? NULL : zio_try_read_at(r, head, 8, 0, error);
-        if (!bad)
-            bad = memcmp(head, "\x89PNG\r\n\x1a\n", 8) == 0 ? read_png(r, text, error) : read_model(r, text, error);
-    }
+    else if (!bad && zio_length(r) >= sizeof head)
+        bad = zio_try_read_at(r, head, sizeof head, 0, error);
+    if (!bad && !*text)
+        bad = memcmp(head, "\x89PNG\r\n\x1a\n", sizeof head) == 0 ? read_png(r, text, error) : read_model(r, text, error);
     zio_close(r);
     return bad;
 }
@@ -378,11 +379,10 @@ bool history_is_current(const struct history *h, const char *path)
     static const char *const keys[] = {"tool", "revision", "settings", "derived", "inputs"};
     char error[ZIO_ERROR], *text = NULL;
     struct reasons missing = {0};
-    struct stat st;
     json_t *records;
     bool same;
 
-    if (!path || strcmp(path, "-") == 0 || stat(path, &st) != 0 || !S_ISREG(st.st_mode) || try_read(path, &text, error))
+    if (!path || try_read(path, &text, error))
         return false;
     records = parse(text);
     free(text);
