@@ -228,6 +228,11 @@ void index_write_fields(struct zio_writer *file, const struct index *ix, size_t 
     write_fields(file, row->row, row->split, ix->classes[row->class_number], row->path, '\t');
 }
 
+void index_write_text(struct zio_writer *file, const char *text)
+{
+    write_field(file, text, '\t');
+}
+
 struct index_writer *index_create(const char *path)
 {
     struct index_writer *w = xcalloc(1, sizeof *w);

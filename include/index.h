@@ -45,6 +45,8 @@ size_t *index_select(const struct index *ix, enum index_split split, const char 
 
 /* Writes the four fields of ix->rows[i] as they stand in the file, with a tab behind each: for tables that start with them. */
 void index_write_fields(struct zio_writer *file, const struct index *ix, size_t i);
+/* Writes TEXT as it stands in a field of an index, and a tab. */
+void index_write_text(struct zio_writer *file, const char *text);
 
 /* Writing: rows are numbered from 0 in the order in which they come. */
 struct index_writer;

@@ -9,41 +9,20 @@
 
 #include "basis.h"
 #include "cli.h"
-#include "index.h"
 #include "pca.h"
 #include "report.h"
 #include "rows.h"
+#include "selection.h"
 
 enum { REVISION = 1, SHOWN = 10 };   /* components whose variance is printed */
 
 struct options {
     int64_t components;
-    int sign, split;
+    struct selection_options rows;
+    int sign;
     bool tsv;
-    const char *classes, *index, *apply, *basis, *table;
+    const char *apply, *basis, *table;
 };
-
-/* Rows chosen through an index; without one all rows, and ix is NULL. */
-struct selection {
-    struct index *ix;
-    size_t *positions;   /* (n) in ix->rows */
-    size_t *rows;        /* (n) in the tensor */
-    size_t n;
-};
-
-static struct selection select_rows(const struct options *o, const struct tensor_reader *t)
-{
-    struct selection s = {.n = t->n_rows};
-
-    if (!o->index)
-        return s;
-    s.ix = index_read(o->index, t->n_rows);
-    s.positions = index_select(s.ix, (enum index_split)o->split, o->classes, &s.n);
-    s.rows = xcalloc(s.n, sizeof *s.rows);
-    for (size_t i = 0; i < s.n; i++)
-        s.rows[i] = s.ix->rows[s.positions[i]].row;
-    return s;
-}
 
 /* The digest of the model that made what has this history: the first input of the last record that applied one; "" where none did. */
 static void find_model(char model[ZIO_DIGEST_SIZE], const char *history)
@@ -190,13 +169,11 @@ static void write_coordinates(const struct cli *cli, const struct options *o, co
 
 static void check_options(struct options *o, const struct cli *cli)
 {
-    const char **texts[] = {&o->classes, &o->index, &o->apply, &o->basis, &o->table};
+    const char **texts[] = {&o->apply, &o->basis, &o->table};
 
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)   /* "classes =" in a file: none named */
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)   /* "apply =" in a file: none */
         if (*texts[i] && !**texts[i])
             *texts[i] = NULL;
-    if (!o->index && (o->classes || o->split != INDEX_ALL))
-        die_usage("--%s needs --index", o->classes ? "classes" : "split");
     if (o->basis && o->apply)
         die_usage("--basis keeps a new basis, --apply takes an old one: want one of them");
     if (o->table && strcmp(o->table, "-") == 0 && (!cli->output || strcmp(cli->output, "-") == 0))
@@ -205,14 +182,14 @@ static void check_options(struct options *o, const struct cli *cli)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.sign = PCA_SIGN_U, .split = INDEX_ALL};
+    struct options o = {.rows = {.split = INDEX_ALL}, .sign = PCA_SIGN_U};
     const struct cli_option options[] = {
         {"components", CLI_INT, &o.components, 0, 1e6, NULL, CLI_SETTING, "how many; 0: 2 or, with --apply, all that the basis has"},
         {"sign", CLI_CHOICE, &o.sign, 0, 0, "u|v", CLI_SETTING, "positive in each component: the largest coordinate, u, or axis entry, v"},
-        {"classes", CLI_TEXT, &o.classes, 0, 0, "\"A B C\"", CLI_SETTING, "only rows of these classes; names with blanks: \"A,B,C\""},
-        {"split", CLI_CHOICE, &o.split, 0, 0, "train|test|all", CLI_SETTING, "only rows of this split"},
+        {"classes", CLI_TEXT, &o.rows.classes, 0, 0, "\"A B C\"", CLI_SETTING, "only rows of these classes; names with blanks: \"A,B,C\""},
+        {"split", CLI_CHOICE, &o.rows.split, 0, 0, "train|test|all", CLI_SETTING, "only rows of this split"},
         {"apply", CLI_TEXT, &o.apply, 0, 0, "BASIS", CLI_INPUT, "take the basis from this file instead of fitting one"},
-        {"index", CLI_TEXT, &o.index, 0, 0, "FILE", CLI_INPUT, "index of the rows: for --classes and --split, and for tables"},
+        {"index", CLI_TEXT, &o.rows.index, 0, 0, "FILE", CLI_INPUT, "index of the rows: for --classes and --split, and for tables"},
         {"tsv", CLI_FLAG, &o.tsv, 0, 0, NULL, 0, "write a table instead of a tensor"},
         {"table", CLI_TEXT, &o.table, 0, 0, "FILE", CLI_OUTPUT, "write the table here besides"},
         {"basis", CLI_TEXT, &o.basis, 0, 0, "FILE", CLI_OUTPUT, "keep the basis here: mean, components, variance"},
@@ -231,7 +208,7 @@ int main(int argc, char **argv)
     struct tensor_reader *t = tensor_open(cli.arguments[0]);
     if (t->header.rank < 2)
         die_file(tensor_path(t), "one dimension, want rows of numbers");
-    struct selection s = select_rows(&o, t);
+    struct selection s = selection_read(&o.rows, t);
     struct basis b = {0};
     if (o.apply)
         basis_read(&b, o.apply);

@@ -1,0 +1,125 @@
+/* neighbours FEATURES --index FILE: how well the nearest neighbour tells the class, leaving one out.
+ *
+ * Finds the k nearest other rows of each row, Euclidean, and prints for each class, and for all, how many rows have the class that most of
+ * these have (the nearest one's of those with as many votes); or, with --list, the neighbours themselves.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "history.h"
+#include "nearest.h"
+#include "report.h"
+#include "rows.h"
+#include "selection.h"
+
+enum { REVISION = 1 };
+
+static size_t class_of(const struct selection *s, size_t i)
+{
+    return s->ix->rows[s->positions[i]].class_number;
+}
+
+/* The class that most of k rows have, nearest first. votes (n_classes) is all 0, and so again afterwards. */
+static size_t elect(const struct selection *s, const size_t *rows, size_t k, size_t *votes)
+{
+    size_t winner = class_of(s, rows[0]);
+
+    for (size_t j = 0; j < k; j++)
+        votes[class_of(s, rows[j])]++;
+    for (size_t j = 1; j < k; j++)
+        if (votes[class_of(s, rows[j])] > votes[winner])
+            winner = class_of(s, rows[j]);
+    for (size_t j = 0; j < k; j++)
+        votes[class_of(s, rows[j])] = 0;
+    return winner;
+}
+
+static void write_text(struct zio_writer *out, const char *text)
+{
+    zio_write(out, text, strlen(text));
+}
+
+static void write_accuracy_line(struct zio_writer *out, const char *name, size_t right, size_t n)
+{
+    char *numbers = xformat("%zu\t%zu\t%.4f\n", n, right, (double)right / (double)n);
+
+    index_write_text(out, name);
+    write_text(out, numbers);
+    free(numbers);
+}
+
+static void write_accuracy(struct zio_writer *out, const struct selection *s, const size_t *neighbours, size_t k)
+{
+    size_t n_classes = s->ix->n_classes, all = 0;
+    size_t *votes = xcalloc(n_classes, sizeof *votes), *n = xcalloc(n_classes, sizeof *n), *right = xcalloc(n_classes, sizeof *right);
+
+    for (size_t i = 0; i < s->n; i++) {
+        size_t class_number = class_of(s, i);
+        n[class_number]++;
+        right[class_number] += elect(s, neighbours + i * k, k, votes) == class_number;
+    }
+    write_text(out, "class\trows\tright\taccuracy\n");
+    for (size_t c = 0; c < n_classes; c++) {
+        all += right[c];
+        if (n[c] > 0)
+            write_accuracy_line(out, s->ix->classes[c], right[c], n[c]);
+    }
+    write_accuracy_line(out, "(all)", all, s->n);
+    free(votes);
+    free(n);
+    free(right);
+}
+
+static void write_list(struct zio_writer *out, const struct selection *s, const size_t *neighbours, const double *distances, size_t k)
+{
+    write_text(out, "row\tsplit\tclass\tpath\tneighbour_row\tneighbour_split\tneighbour_class\tneighbour_path\trank\tdistance\n");
+    for (size_t i = 0; i < s->n * k; i++) {
+        char *numbers = xformat("%zu\t%.9g\n", i % k + 1, distances[i]);
+        index_write_fields(out, s->ix, s->positions[i / k]);
+        index_write_fields(out, s->ix, s->positions[neighbours[i]]);
+        write_text(out, numbers);
+        free(numbers);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct selection_options choice = {.split = INDEX_ALL};
+    int64_t k = 1;
+    bool list = false;
+    const struct cli_option options[] = {
+        {"k", CLI_INT, &k, 1, 1000, NULL, CLI_SETTING, "neighbours that vote"},
+        {"list", CLI_FLAG, &list, 0, 0, NULL, CLI_SETTING, "print the neighbours of each row instead of the accuracy"},
+        {"classes", CLI_TEXT, &choice.classes, 0, 0, "\"A B C\"", CLI_SETTING, "only rows of these classes; names with blanks: \"A,B,C\""},
+        {"split", CLI_CHOICE, &choice.split, 0, 0, "train|test|all", CLI_SETTING, "only rows of this split"},
+        {"index", CLI_TEXT, &choice.index, 0, 0, "FILE", CLI_INPUT, "index of the rows, which tells their classes; needed"},
+        {0},
+    };
+    struct cli cli = {
+        .tool = "neighbours", .synopsis = "FEATURES --index FILE", .options = options,
+        .summary = "How well the nearest other row tells the class of a row: accuracy of each class and of all, as a table.\n"
+                   "Any tensor will do, images as well as features; its rows are vectors, their distance is Euclidean.",
+        .example = "neighbours features.npy.zst --index images.tsv\n  neighbours images.npy.zst --index images.tsv --k 3 --list | head",
+        .min_arguments = 1, .max_arguments = 1,
+    };
+    cli_parse(&cli, argc, argv);
+    history_free(history_start(&cli, REVISION));   /* a table keeps no history */
+    if (!choice.index || !*choice.index)
+        die_usage("--index is needed: it tells the classes");
+    struct tensor_reader *t = tensor_open(cli.arguments[0]);
+    struct selection s = selection_read(&choice, t);
+    if (s.n <= (size_t)k)
+        die_file(cli.arguments[0], "%zu rows, want more than the %lld neighbours of each", s.n, (long long)k);
+    struct rows *r = rows_read(t, s.rows, s.n, (size_t)cli.memory / 2);
+    size_t *neighbours = xcalloc(s.n, (size_t)k * sizeof *neighbours);
+    double *distances = xcalloc(s.n, (size_t)k * sizeof *distances);
+    nearest_find(neighbours, distances, r, (size_t)k);
+    struct zio_writer *out = zio_create(cli.output, ZIO_TEXT);
+    if (list)
+        write_list(out, &s, neighbours, distances, (size_t)k);
+    else
+        write_accuracy(out, &s, neighbours, (size_t)k);
+    zio_commit(out, NULL);
+    return 0;
+}
