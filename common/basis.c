@@ -9,6 +9,7 @@
 #include "safetensors.h"
 
 enum { MEAN, MEAN_REST, COMPONENTS, COMPONENTS_REST, VARIANCE, SHARE, N_TENSORS };
+enum { MAX_FILE = 1 << 30 };
 
 /* The file's tensors, in its order, for components (P,D). */
 static void list_tensors(struct safetensors_entry e[N_TENSORS], size_t D, size_t P)
@@ -54,26 +55,8 @@ void basis_write(const char *path, const struct pca *p, size_t n, const struct h
     free(rows);
 }
 
-/* The whole content; *len: its bytes. */
-static unsigned char *read_all(const char *path, size_t *len)
+void basis_parse(struct basis *b, const char *path, const unsigned char *data, size_t len)
 {
-    struct zio_reader *r = zio_open(path);
-    unsigned char *data;
-
-    if (!zio_is_seekable(r))
-        die_file(path, "a basis must be a regular file");
-    *len = (size_t)zio_length(r);
-    data = xmalloc(*len + 1);
-    if (zio_read(r, data, *len) < *len)
-        die_file(path, "cut short");
-    zio_close(r);
-    return data;
-}
-
-void basis_read(struct basis *b, const char *path)
-{
-    size_t len;
-    unsigned char *data = read_all(path, &len);
     const struct safetensors_entry *components, *got;
     struct safetensors_entry want[N_TENSORS];
     struct safetensors s;
@@ -99,6 +82,16 @@ void basis_read(struct basis *b, const char *path)
     digest_numbers(b->digest, &b->pca);
     b->history = safetensors_metadata(&s, "history") ? xstrdup(safetensors_metadata(&s, "history")) : NULL;
     safetensors_release(&s);
+}
+
+void basis_read(struct basis *b, const char *path)
+{
+    struct zio_reader *r = zio_open(path);
+    size_t len;
+    unsigned char *data = zio_read_all(r, MAX_FILE, &len);
+
+    basis_parse(b, path, data, len);
+    zio_close(r);
     free(data);
 }
 

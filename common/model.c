@@ -131,25 +131,6 @@ void model_write(const char *path, struct net *net, int first, const struct hist
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */
 
-/* The whole content. A model is small beside its data: what does not fit 1 GiB is none. */
-static unsigned char *read_all(const char *path, size_t *len)
-{
-    struct zio_reader *r = zio_open(path);
-    size_t size = 1 << 20, used = 0, got;
-    unsigned char *data = xmalloc(size);
-
-    while ((got = zio_read(r, data + used, size - used)) > 0) {
-        used += got;
-        if (used > MAX_FILE)
-            die_file(path, "no model: over 1 GiB");
-        if (used == size)
-            data = xrealloc(data, size *= 2, 1);
-    }
-    zio_close(r);
-    *len = used;
-    return data;
-}
-
 static const char *metadata(const char *path, const struct safetensors *s, const char *key)
 {
     const char *value = safetensors_metadata(s, key);
@@ -254,16 +235,14 @@ static void read_weights(struct model *m, const struct safetensors *s, const uns
     free(parameters);
 }
 
-struct model *model_read(const char *path)
+struct model *model_parse(const char *path, const unsigned char *data, size_t len)
 {
     struct model *m = xcalloc(1, sizeof *m);
     struct safetensors s;
-    const char *reason;
-    size_t len;
-    unsigned char *data = read_all(path, &len);
+    const char *reason = safetensors_parse(&s, data, len);
 
     m->path = xstrdup(path);
-    if ((reason = safetensors_parse(&s, data, len)))
+    if (reason)
         die_file(path, "no model: %s", reason);
     read_spec(m, &s);
     read_weights(m, &s, data);
@@ -271,6 +250,17 @@ struct model *model_read(const char *path)
         m->history = xstrdup(safetensors_metadata(&s, "history"));
     digest_net(m->digest, &m->spec, m->first, m->weights, m->n_weights);
     safetensors_release(&s);
+    return m;
+}
+
+struct model *model_read(const char *path)
+{
+    struct zio_reader *r = zio_open(path);
+    size_t len;
+    unsigned char *data = zio_read_all(r, MAX_FILE, &len);
+    struct model *m = model_parse(path, data, len);
+
+    zio_close(r);
     free(data);
     return m;
 }

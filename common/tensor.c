@@ -6,7 +6,7 @@
 
 #include "report.h"
 
-enum { FRAME_CONTENT = 2 << 20, MAX_FRAME_CONTENT = 64 << 20 };
+enum { FRAME_CONTENT = 2 << 20, MAX_FRAME_CONTENT = (64 << 20) - 2 * NPY_FIXED };
 
 static size_t rows_per_frame(size_t row_bytes)
 {
@@ -24,7 +24,10 @@ static void read_header(struct tensor_reader *t, size_t *header_len)
     const char *bad;
     size_t len;
 
-    if (zio_read(t->file, data, 12) < 12 || npy_header_length(data) == 0)
+    len = zio_read(t->file, data, 12);
+    if (len == 0)
+        die_file(zio_path(t->file), "is empty");
+    if (len < 12 || npy_header_length(data) == 0)
         die_file(zio_path(t->file), "not an NPY file");
     len = npy_header_length(data);
     if (len < 12 || len > sizeof data)
@@ -37,18 +40,21 @@ static void read_header(struct tensor_reader *t, size_t *header_len)
     *header_len = len;
 }
 
-struct tensor_reader *tensor_open(const char *path)
+struct tensor_reader *tensor_from(struct zio_reader *file)
 {
     struct tensor_reader *t = xcalloc(1, sizeof *t);
+    const char *path = zio_path(file);
     uint64_t want;
 
-    t->file = zio_open(path);
+    t->file = file;
     read_header(t, &t->data_start);
     if (t->header.rank == 0)
         die_file(path, "a single number, want rows");
     t->n_rows = t->header.shape[0];
     t->row_items = npy_count(&t->header, 1);
     t->row_bytes = t->row_items * npy_item_size(t->header.dtype);
+    if (t->row_bytes > MAX_FRAME_CONTENT)
+        die_file(path, "rows of %zu bytes, at most 64 MiB", t->row_bytes);
     want = t->data_start + (uint64_t)t->n_rows * t->row_bytes;
     if (zio_is_seekable(t->file) && zio_length(t->file) != want) {
         char shape[NPY_MAX_RANK * 21 + 4];
@@ -57,6 +63,11 @@ struct tensor_reader *tensor_open(const char *path)
         die_file(path, "%llu bytes of content, shape %s wants %llu", (unsigned long long)zio_length(t->file), shape, (unsigned long long)want);
     }
     return t;
+}
+
+struct tensor_reader *tensor_open(const char *path)
+{
+    return tensor_from(zio_open(path));
 }
 
 /* "(N,80,80,3)": N for the number of rows where it does not matter, * where another dimension does not. */
@@ -184,8 +195,8 @@ struct tensor_writer *tensor_create(const char *path, const struct npy_header *h
     w->header = *header;
     w->unknown = header->shape[0] == TENSOR_UNKNOWN;
     items = npy_count(header, 1);
-    if (items > (MAX_FRAME_CONTENT - sizeof data) / npy_item_size(header->dtype))
-        die_file(path ? path : "standard output", "a row of %zu numbers is too long, at most 64 MiB", items);
+    if (items > MAX_FRAME_CONTENT / npy_item_size(header->dtype))
+        die("a row of %zu numbers is too long, at most 64 MiB", items);
     w->row_bytes = items * npy_item_size(header->dtype);
     w->frame_rows = rows_per_frame(w->row_bytes);
     w->file = zio_create(path, level);

@@ -113,15 +113,18 @@ static void put_frame(struct zio_writer *w, const void *data, size_t len)
 
 void zio_write(struct zio_writer *w, const void *data, size_t len)
 {
-    if (w->held < 0)
-        XXH3_128bits_update(w->hash, data, len);
-    assert(w->level <= 0 || w->used + len <= FRAMES_MAX_CONTENT);
-    if (w->level <= 0 && w->used + len > BLOCK)
+    size_t most = w->level > 0 ? FRAMES_MAX_CONTENT : BLOCK;
+
+    if (w->used + len > most) {
+        size_t n = most - w->used;
+
+        zio_write(w, data, n);
         zio_end_frame(w);
-    if (w->level <= 0 && len > BLOCK) {
-        put(w, data, len);
+        zio_write(w, (const char *)data + n, len - n);
         return;
     }
+    if (w->held < 0)
+        XXH3_128bits_update(w->hash, data, len);
     if (w->used + len > w->capacity) {
         w->capacity = w->used + len > 2 * w->capacity ? w->used + len : 2 * w->capacity;
         w->buffer = xrealloc(w->buffer, w->capacity, 1);
@@ -271,6 +274,8 @@ struct zio_reader {
     struct block { unsigned char *data, *stored; size_t index, capacity, stored_capacity; } block;  /* the frame being read */
 
     /* of a pipe only */
+    unsigned char ahead[16];         /* what zio_peek took */
+    size_t n_ahead;
     unsigned char *in;               /* BLOCK bytes */
     size_t in_used, in_len;
     bool in_ended;
@@ -646,7 +651,12 @@ const char *zio_try_read(struct zio_reader *r, void *data, size_t len, size_t *g
         *got = r->length - r->position < len ? r->length - r->position : len;
         bad = r->framed ? read_frames(r, &r->block, data, *got, r->position, error) : pread_all(r->fd, data, *got, r->position, error);
     } else {
-        bad = read_pipe(r, data, len, got, error);
+        size_t n = r->position < r->n_ahead ? r->n_ahead - r->position : 0;
+
+        n = n < len ? n : len;
+        memcpy(data, r->ahead + (n ? r->position : 0), n);
+        bad = read_pipe(r, (char *)data + n, len - n, got, error);
+        *got += n;
     }
     if (bad)
         return bad;
@@ -682,6 +692,42 @@ void zio_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset)
 
     if (zio_try_read_at(r, data, len, offset, error))
         die_file(r->path, "%s", error);
+}
+
+unsigned char *zio_read_all(struct zio_reader *r, size_t most, size_t *len)
+{
+    size_t size = 1 << 16, got;
+    unsigned char *data = xmalloc(size);
+
+    *len = 0;
+    while ((got = zio_read(r, data + *len, size - *len)) > 0) {
+        *len += got;
+        if (*len > most)
+            die_file(r->path, "over %zu bytes", most);
+        if (*len == size)
+            data = xrealloc(data, size *= 2, 1);
+    }
+    return data;
+}
+
+size_t zio_peek(struct zio_reader *r, void *data, size_t len)
+{
+    char error[ZIO_ERROR];
+    const char *bad = NULL;
+
+    assert(r->position == 0 && len <= sizeof r->ahead);
+    if (r->seekable) {
+        len = r->length < len ? r->length : len;
+        bad = zio_try_read_at(r, data, len, 0, error);
+    } else {
+        if (r->n_ahead == 0)
+            bad = read_pipe(r, r->ahead, sizeof r->ahead, &r->n_ahead, error);
+        len = r->n_ahead < len ? r->n_ahead : len;
+        memcpy(data, r->ahead, len);
+    }
+    if (bad)
+        die_file(r->path, "%s", bad);
+    return len;
 }
 
 const char *zio_path(const struct zio_reader *r)

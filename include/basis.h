@@ -19,8 +19,10 @@ struct basis {
 
 /* Writes P, fitted to N rows, at PATH with the record H. */
 void basis_write(const char *path, const struct pca *p, size_t n, const struct history *h);
-/* Reads and checks a basis, a regular file; dies where a tensor is missing, of the wrong shape, or not finite. */
+/* Reads and checks a basis ("-": standard input); dies where a tensor is missing, of the wrong shape, or not finite. */
 void basis_read(struct basis *b, const char *path);
+/* The same of a whole file's content in memory; PATH is for messages. */
+void basis_parse(struct basis *b, const char *path, const unsigned char *data, size_t len);
 void basis_release(struct basis *b);
 
 #endif

@@ -32,6 +32,8 @@ struct model {
 
 /* Reads and checks a model ("-": standard input): every tensor there, of the right shape, finite. Dies otherwise. */
 struct model *model_read(const char *path);
+/* The same of a whole file's content in memory; PATH is for messages. */
+struct model *model_parse(const char *path, const unsigned char *data, size_t len);
 /* Writes NET, whose first layer has the number FIRST, to PATH (NULL or "-": standard output) with the record H. */
 void model_write(const char *path, struct net *net, int first, const struct history *h);
 /* A net with this model's weights; MAX_BATCH and TRAIN as in net_new. */

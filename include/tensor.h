@@ -2,6 +2,7 @@
  *
  * Layout: NPY 1.0 header and C-order little-endian data in independent zstd frames; frames hold whole rows, about 2 MiB of
  * content (at least one row); the header shares the first frame with the first rows. Rank 0 is refused, (0,...) is allowed.
+ * A row is at most 64 MiB.
  * All functions die on damage, with the file and the reason.
  */
 #ifndef TENSOR_H
@@ -29,6 +30,8 @@ struct tensor_reader {
 
 /* Opens PATH ("-": standard input), .npy.zst or plain .npy. A regular file's length is checked at once. */
 struct tensor_reader *tensor_open(const char *path);
+/* The same of an open file, of which nothing was read; tensor_close closes it. */
+struct tensor_reader *tensor_from(struct zio_reader *file);
 /* Dies unless the tensor has this dtype and rank and, where want[i] is not 0, these dimensions (want NULL: any).
  * For example tensor_want(t, NPY_F32, 4, (size_t[]){0, 80, 80, 3}). dtype -1: uint8 or float32. */
 void tensor_want(const struct tensor_reader *t, int dtype, int rank, const size_t *want);

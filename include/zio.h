@@ -31,9 +31,9 @@ enum { ZIO_TEXT = -1, ZIO_PLAIN = 0 };  /* instead of a level: plain bytes with 
 
 /* Opens PATH for writing. LEVEL: zstd level, or one of the above. */
 struct zio_writer *zio_create(const char *path, int level);
-/* Appends LEN bytes to the current frame. */
+/* Appends LEN bytes to the current frame; at 64 MiB it ends by itself. */
 void zio_write(struct zio_writer *w, const void *data, size_t len);
-/* Ends the current frame (nothing where it is empty). The caller decides the boundaries; a frame is at most 64 MiB. */
+/* Ends the current frame; nothing where it is empty. */
 void zio_end_frame(struct zio_writer *w);
 /* From now on frames are kept aside in a scratch file, until zio_write_first writes the frame that goes before them, once:
  * for a header that is known only at the end. */
@@ -56,6 +56,10 @@ uint64_t zio_length(const struct zio_reader *r);
 /* Reads up to LEN bytes; less only at the end of the content, 0 after it. Dies on damage. Frames are decompressed ahead by
  * a thread of its own where that helps. */
 size_t zio_read(struct zio_reader *r, void *data, size_t len);
+/* All that is left of the content; *len: its bytes. Dies where it is more than MOST. The caller frees it. */
+unsigned char *zio_read_all(struct zio_reader *r, size_t most, size_t *len);
+/* The first LEN bytes of the content, at most 16, without moving on; call it before zio_read. Returns how many there are. */
+size_t zio_peek(struct zio_reader *r, void *data, size_t len);
 /* Reads LEN bytes at OFFSET of the content; seekable only. May be called from several threads at once. */
 void zio_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset);
 /* The history text, or NULL where the file has none. Of a pipe: only after zio_read has returned 0. Owned by the reader. */

@@ -1,0 +1,341 @@
+/* tensor: looks into any of our files, takes rows out of a tensor, and goes between our files, plain NPY and TSV.
+ *
+ *     tensor info FILE...             shape, statistics, digest, history; of a model its tensors
+ *     tensor verify FILE...           reads everything and says which file is damaged, and where
+ *     tensor rows A:B FILE -o OUT     rows A to B-1 as a tensor; A or B may be left out, and count from the end where negative
+ *     tensor tsv FILE                 a line a row; --index puts the index's columns in front
+ *     tensor npy FILE -o OUT          plain NPY
+ *     tensor from-npy FILE -o OUT     a tensor of plain NPY
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "inspect.h"
+#include "report.h"
+#include "tensor.h"
+
+enum { REVISION = 1, BLOCK = 1 << 20 };
+
+struct options {
+    const char *index;
+};
+
+static size_t block_rows(const struct tensor_reader *t)
+{
+    return t->row_bytes < BLOCK ? BLOCK / (t->row_bytes ? t->row_bytes : 1) : 1;
+}
+
+/* Each file in a process of its own, so that one damaged file does not hide the next. */
+static void for_each_file(const struct cli *cli, void (*inspect)(const char *path), bool verdict)
+{
+    int failed = 0;
+
+    for (int i = 0; i < cli->n_arguments; i++) {
+        const char *path = cli->arguments[i];
+        int status = 0;
+        pid_t child;
+
+        if (!verdict && cli->n_arguments > 1)
+            printf("%s%s:\n", i ? "\n" : "", path);
+        fflush(stdout);
+        child = fork();
+        if (child == 0) {
+            inspect(path);
+            if (verdict)
+                printf("%s: undamaged\n", path);
+            exit(0);
+        }
+        if (child < 0 || waitpid(child, &status, 0) < 0)
+            die("no process for '%s'", path);
+        failed += status != 0;
+    }
+    if (failed)
+        exit(1);
+}
+
+static void run_info(const struct cli *cli, const struct options *o)
+{
+    (void)o;
+    for_each_file(cli, inspect_info, false);
+}
+
+static void run_verify(const struct cli *cli, const struct options *o)
+{
+    (void)o;
+    for_each_file(cli, inspect_verify, true);
+}
+
+/* Rows FIRST..END-1 of T go to W; a pipe is read to its end, where its history is. */
+static void copy_rows(struct tensor_reader *t, struct tensor_writer *w, size_t first, size_t end)
+{
+    size_t block = block_rows(t);
+    char *rows = xmalloc(block * t->row_bytes);
+
+    if (tensor_is_seekable(t))
+        for (size_t at = first, n; at < end; at += n) {
+            n = end - at < block ? end - at : block;
+            tensor_read_at(t, rows, at, n);
+            tensor_write(w, rows, n);
+        }
+    else
+        for (size_t at = 0, n; (n = tensor_read(t, rows, block)) > 0; at += n) {
+            size_t from = at > first ? 0 : first - at, to = at >= end ? 0 : end - at;
+
+            if (from < n && from < to)
+                tensor_write(w, rows + from * t->row_bytes, (to < n ? to : n) - from);
+        }
+    free(rows);
+}
+
+/* A tensor of the rows FIRST..END-1 of T, unless that is what stands there. */
+static void write_rows(const struct cli *cli, struct history *h, struct tensor_reader *t, size_t first, size_t end)
+{
+    struct npy_header header = t->header;
+    struct tensor_writer *w;
+
+    if (tensor_is_seekable(t)) {
+        tensor_add_to_history(t, h);
+        if (history_is_current(h, cli->output))
+            return;
+    }
+    header.shape[0] = end - first;
+    w = tensor_create(cli->output, &header, TENSOR_LEVEL);
+    copy_rows(t, w, first, end);
+    if (!tensor_is_seekable(t))
+        tensor_add_to_history(t, h);
+    tensor_commit(w, h);
+    history_free(h);
+    tensor_close(t);
+}
+
+/* One end of a range: empty is DEFAULT, negative counts from the end. */
+static const char *parse_row(const char *text, int64_t n_rows, int64_t *row)
+{
+    char *end;
+
+    if (*text == '\0' || *text == ':')
+        return text;
+    *row = strtoll(text, &end, 10);
+    *row += *row < 0 ? n_rows : 0;
+    return end == text ? NULL : end;
+}
+
+static void run_rows(const struct cli *cli, const struct options *o)
+{
+    const char *range = cli->arguments[0], *at;
+    struct cli files = *cli;
+    struct history *h;
+    struct tensor_reader *t;
+    int64_t first = 0, end;
+    char *canonical;
+
+    (void)o;
+    files.arguments++;
+    files.n_arguments--;
+    h = history_start(&files, REVISION);
+    t = tensor_open(files.arguments[0]);
+    end = t->n_rows;
+    at = parse_row(range, t->n_rows, &first);
+    if (!at || *at != ':' || !(at = parse_row(at + 1, t->n_rows, &end)) || *at)
+        die_usage("'%s' is no range of rows, want A:B", range);
+    if (first < 0 || end < first || (uint64_t)end > t->n_rows)
+        die_file(tensor_path(t), "rows %s wanted, it has %zu", range, t->n_rows);
+    canonical = xformat("%" PRId64 ":%" PRId64, first, end);
+    history_setting(h, "rows", canonical);
+    free(canonical);
+    write_rows(cli, h, t, first, end);
+}
+
+static void run_from_npy(const struct cli *cli, const struct options *o)
+{
+    struct history *h = history_start(cli, REVISION);
+    struct tensor_reader *t = tensor_open(cli->arguments[0]);
+
+    (void)o;
+    write_rows(cli, h, t, 0, t->n_rows);
+}
+
+static void run_npy(const struct cli *cli, const struct options *o)
+{
+    struct tensor_reader *t = tensor_open(cli->arguments[0]);
+    struct tensor_writer *w = tensor_create(cli->output, &t->header, ZIO_PLAIN);
+
+    (void)o;
+    copy_rows(t, w, 0, t->n_rows);
+    tensor_commit(w, NULL);
+    tensor_close(t);
+}
+
+/* Nine digits bring a float32 back, seventeen a float64. */
+static size_t format_item(char *text, size_t size, enum npy_dtype dtype, const void *items, size_t i)
+{
+    switch (dtype) {
+    case NPY_U8: return snprintf(text, size, "%u", ((const uint8_t *)items)[i]);
+    case NPY_F32: return snprintf(text, size, "%.9g", ((const float *)items)[i]);
+    case NPY_F64: return snprintf(text, size, "%.17g", ((const double *)items)[i]);
+    case NPY_I64: return snprintf(text, size, "%" PRId64, ((const int64_t *)items)[i]);
+    }
+    return 0;
+}
+
+/* An index read line by line: its lines go in front of the rows as they stand, those of no line are left out. */
+struct table {
+    FILE *file;          /* NULL: no index */
+    const char *path;
+    char *line;          /* the current one, without its newline; NULL at the end */
+    size_t size;
+    uint64_t row;        /* that it speaks of */
+    uint64_t number;     /* of the line */
+};
+
+static bool table_line(struct table *x)
+{
+    ssize_t len = getline(&x->line, &x->size, x->file);
+
+    if (len < 0 && ferror(x->file))
+        die_file(x->path, "%s", strerror(errno));
+    if (len > 0 && x->line[len - 1] == '\n')
+        x->line[len - 1] = '\0';
+    x->number++;
+    return len >= 0;
+}
+
+static void table_next(struct table *x)
+{
+    uint64_t before = x->row;
+    char *end;
+
+    if (!table_line(x)) {
+        free(x->line);
+        x->line = NULL;
+        return;
+    }
+    x->row = strtoull(x->line, &end, 10);
+    if (x->line[0] < '0' || x->line[0] > '9' || (*end != '\t' && *end != '\0') || (x->number > 2 && x->row <= before))
+        die_file(x->path, "line %" PRIu64 ": want a row number above the last", x->number);
+}
+
+static void table_open(struct table *x, const char *path)
+{
+    *x = (struct table){.path = path};
+    if (!path)
+        return;
+    x->file = fopen(path, "re");
+    if (!x->file)
+        die_file(path, "%s", strerror(errno));
+    if (!table_line(x) || strncmp(x->line, "row", 3) != 0)
+        die_file(path, "no index: its first line does not begin with 'row'");
+}
+
+static void write_header(struct zio_writer *w, const struct table *x, size_t n_items)
+{
+    char text[32];
+
+    zio_write(w, x->line, strlen(x->line));
+    for (size_t i = 0; i < n_items; i++)
+        zio_write(w, text, snprintf(text, sizeof text, "\t%zu", i));
+    zio_write(w, "\n", 1);
+}
+
+static void write_row(struct zio_writer *w, const struct tensor_reader *t, const void *items, const char *front)
+{
+    char text[40];
+
+    if (front)
+        zio_write(w, front, strlen(front));
+    for (size_t i = 0; i < t->row_items; i++) {
+        if (front || i > 0)
+            zio_write(w, "\t", 1);
+        zio_write(w, text, format_item(text, sizeof text, t->header.dtype, items, i));
+    }
+    zio_write(w, "\n", 1);
+}
+
+static void run_tsv(const struct cli *cli, const struct options *o)
+{
+    struct tensor_reader *t = tensor_open(cli->arguments[0]);
+    struct zio_writer *w = zio_create(cli->output, ZIO_TEXT);
+    size_t block = block_rows(t), row = 0, n;
+    char *rows = xmalloc(block * t->row_bytes);
+    struct table x;
+
+    table_open(&x, o->index);
+    if (x.file) {
+        write_header(w, &x, t->row_items);
+        table_next(&x);
+    }
+    while ((n = tensor_read(t, rows, block)) > 0)
+        for (size_t i = 0; i < n; i++, row++) {
+            if (x.file && (!x.line || x.row != row))
+                continue;
+            write_row(w, t, rows + i * t->row_bytes, x.line);
+            if (x.file)
+                table_next(&x);
+        }
+    if (x.line)
+        die_file(x.path, "row %" PRIu64 ", but '%s' has %zu", x.row, tensor_path(t), t->n_rows);
+    zio_commit(w, NULL);
+    if (x.file)
+        fclose(x.file);
+    free(rows);
+    tensor_close(t);
+}
+
+struct command {
+    const char *name;
+    void (*run)(const struct cli *cli, const struct options *o);
+    int min_arguments, max_arguments;   /* after the name; max < 0: any number */
+    const char *synopsis;
+};
+
+static const struct command commands[] = {
+    {"info", run_info, 1, -1, "info FILE..."},
+    {"verify", run_verify, 1, -1, "verify FILE..."},
+    {"rows", run_rows, 2, 2, "rows A:B FILE -o OUT"},
+    {"tsv", run_tsv, 1, 1, "tsv FILE"},
+    {"npy", run_npy, 1, 1, "npy FILE -o OUT"},
+    {"from-npy", run_from_npy, 1, 1, "from-npy FILE -o OUT"},
+};
+
+/* The command that the first argument names; the arguments that are left are its own. */
+static const struct command *take_command(struct cli *cli)
+{
+    const char *name = *cli->arguments++;
+    int n = --cli->n_arguments;
+
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        const struct command *c = &commands[i];
+
+        if (strcmp(name, c->name) != 0)
+            continue;
+        if (n < c->min_arguments || (c->max_arguments >= 0 && n > c->max_arguments))
+            die_usage("%d argument%s after '%s', want %s", n, n == 1 ? "" : "s", name, c->synopsis);
+        return c;
+    }
+    die_usage("'%s' is none of info, verify, rows, tsv, npy, from-npy", name);
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {0};
+    const struct cli_option options[] = {
+        {"index", CLI_TEXT, &o.index, 0, 0, "FILE", 0, "tsv: an index; only its rows, its columns in front"},
+        {0},
+    };
+    struct cli cli = {
+        .tool = "tensor", .synopsis = "info|verify|rows A:B|tsv|npy|from-npy FILE", .options = options,
+        .summary = "info: shape, statistics, digest, history. verify: finds damage. rows A:B: some rows as a tensor.\n"
+                   "tsv: a line a row. npy: plain NPY. from-npy: a tensor of plain NPY. info and verify take many files, models too.",
+        .example = "tensor tsv features.npy.zst --index images.tsv | head -n 3",
+        .min_arguments = 1, .max_arguments = -1,
+    };
+    cli_parse(&cli, argc, argv);
+    take_command(&cli)->run(&cli, &o);
+    return 0;
+}
