@@ -214,14 +214,27 @@ static struct colour paint_at(const struct paint *paint, struct point a, struct 
     return paint->from;
 }
 
+struct edge { struct point a, b; };
 struct crossing { double x; int direction; };
 
-/* Where the line Y of samples crosses the polygon, ordered by x; returns how many. */
-static size_t find_crossings(struct crossing *found, const struct point *points, size_t n, double y)
+/* The polygon's edges that reach into rows y0..y1; returns how many. */
+static size_t find_edges(struct edge *found, const struct point *points, size_t n, double y0, double y1)
 {
     size_t count = 0;
     for (size_t i = 0; i < n; i++) {
-        struct point a = points[i], b = points[i + 1 < n ? i + 1 : 0];
+        struct edge e = {points[i], points[i + 1 < n ? i + 1 : 0]};
+        if ((e.a.y < y1 || e.b.y < y1) && (e.a.y > y0 || e.b.y > y0))
+            found[count++] = e;
+    }
+    return count;
+}
+
+/* Where the line Y of samples crosses the edges, ordered by x; returns how many. */
+static size_t find_crossings(struct crossing *found, const struct edge *edges, size_t n, double y)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct point a = edges[i].a, b = edges[i].b;
         if ((a.y <= y) == (b.y <= y))
             continue;
         struct crossing c = {a.x + (y - a.y) / (b.y - a.y) * (b.x - a.x), a.y < b.y ? 1 : -1};
@@ -248,6 +261,7 @@ void layer_fill(struct layer *l, const struct path *p, const struct view *v, con
 {
     enum { LINES = 8 };
     struct point *points = xcalloc(p->n + 1, sizeof *points), a = view_map(v, paint->a), b = view_map(v, paint->b);
+    struct edge *edges = xcalloc(p->n + 1, sizeof *edges);
     struct crossing *crossings = xcalloc(p->n + 1, sizeof *crossings);
     float *coverage = xcalloc(l->width, sizeof *coverage);
     double top = (double)l->height, bottom = 0;
@@ -257,9 +271,10 @@ void layer_fill(struct layer *l, const struct path *p, const struct view *v, con
         bottom = points[i].y > bottom ? points[i].y : bottom;
     }
     for (size_t y = (size_t)clamp(top, 0, (double)l->height); y < l->height && (double)y < bottom; y++) {
+        size_t n_edges = find_edges(edges, points, p->n, (double)y, (double)(y + 1));
         memset(coverage, 0, l->width * sizeof *coverage);
         for (int line = 0; line < LINES; line++) {
-            size_t n = find_crossings(crossings, points, p->n, (double)y + (line + 0.5) / LINES);
+            size_t n = find_crossings(crossings, edges, n_edges, (double)y + (line + 0.5) / LINES);
             int winding = 0;
             for (size_t i = 0; i + 1 < n; i++) {
                 winding += crossings[i].direction;
@@ -272,6 +287,7 @@ void layer_fill(struct layer *l, const struct path *p, const struct view *v, con
                 blend_pixel(l->pixels + (y * l->width + x) * 4, paint_at(paint, a, b, (struct point){(double)x + 0.5, (double)y + 0.5}), coverage[x], blend);
     }
     free(points);
+    free(edges);
     free(crossings);
     free(coverage);
 }
