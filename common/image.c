@@ -79,7 +79,7 @@ static const char *source_close(struct source *s, XXH128_hash_t *digest)
     return s->error ? strerror(s->error) : NULL;
 }
 
-const char *image_file_digest(const char *path, XXH128_hash_t *digest, char *error, size_t size)
+const char *image_file_digest(const char *path, XXH128_hash_t *digest, char error[IMAGE_ERROR])
 {
     struct source *s = xcalloc(1, sizeof *s);
     *digest = (XXH128_hash_t){0};
@@ -87,7 +87,7 @@ const char *image_file_digest(const char *path, XXH128_hash_t *digest, char *err
     if (!reason)
         reason = late;
     if (reason)
-        snprintf(error, size, "%s", reason);
+        snprintf(error, IMAGE_ERROR, "%s", reason);
     free(s);
     return reason ? error : NULL;
 }
@@ -101,7 +101,7 @@ struct decoder {
     png_infop info;
     struct image *image;
     unsigned char *rows;      /* of RGBA samples: all rows of an interlaced image, else one */
-    char error[160];
+    char error[IMAGE_ERROR];
 };
 
 /* Held by the thread that has a large image: what the program holds is then bounded by one of them, not by the number of threads. */
@@ -270,7 +270,7 @@ static bool decode(struct decoder *d, const struct image_settings *s)
     return true;
 }
 
-const char *image_read(struct image *im, const char *path, const struct image_settings *s, XXH128_hash_t *digest, char *error, size_t size)
+const char *image_read(struct image *im, const char *path, const struct image_settings *s, XXH128_hash_t *digest, char error[IMAGE_ERROR])
 {
     struct decoder *d = xcalloc(1, sizeof *d);
     d->image = im;
@@ -292,7 +292,7 @@ const char *image_read(struct image *im, const char *path, const struct image_se
             reason = d->error;
     }
     if (reason) {
-        snprintf(error, size, "%s", reason);
+        snprintf(error, IMAGE_ERROR, "%s", reason);
         image_release(im);
     }
     free(d->rows);

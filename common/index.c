@@ -6,7 +6,7 @@
 
 #include "report.h"
 
-static const char header[] = "row\tsplit\tclass\tpath";
+const char index_header[] = "row\tsplit\tclass\tpath\n";
 static const char *const split_names[] = {"train", "test"};
 
 /* The byte that "\C" stands for. */
@@ -110,9 +110,9 @@ struct index *index_read(const char *path, size_t n_rows)
     ix->text = read_text(file, &len);
     zio_reader_digest(file, ix->digest);
     zio_close(file);
-    if (strncmp(ix->text, header, sizeof header - 1) != 0 || ix->text[sizeof header - 1] != '\n')
+    if (strncmp(ix->text, index_header, strlen(index_header)) != 0)
         die_file(path, "not an index: its first line is not 'row split class path'");
-    char *rest = ix->text + sizeof header;
+    char *rest = ix->text + strlen(index_header);
     struct class_table classes = {0};
     while (rest < ix->text + len) {
         if (ix->n == size)
@@ -203,50 +203,57 @@ size_t *index_select(const struct index *ix, enum index_split split, const char 
 
 struct index_writer { struct zio_writer *file; size_t n; };
 
-static void write_field(struct zio_writer *file, const char *text, char end)
+static char *escape(const char *text)
 {
-    for (const char *c = text; *c; c++) {
-        const char *escape = *c == '\t' ? "\\t" : *c == '\n' ? "\\n" : *c == '\r' ? "\\r" : *c == '\\' ? "\\\\" : NULL;
-        zio_write(file, escape ? escape : c, escape ? 2 : 1);
+    char *escaped = xmalloc(2 * strlen(text) + 1), *to = escaped;
+    for (; *text; text++) {
+        char letter = *text == '\t' ? 't' : *text == '\n' ? 'n' : *text == '\r' ? 'r' : *text == '\\' ? '\\' : 0;
+        if (letter)
+            *to++ = '\\';
+        *to++ = letter ? letter : *text;
     }
-    zio_write(file, &end, 1);
+    *to = '\0';
+    return escaped;
 }
 
-static void write_fields(struct zio_writer *file, size_t row, enum index_split split, const char *class_name, const char *path, char end)
+char *index_format(size_t row, enum index_split split, const char *class_name, const char *path)
 {
-    char *number = xformat("%zu", row);
-    write_field(file, number, '\t');
-    write_field(file, split_names[split], '\t');
-    write_field(file, class_name, '\t');
-    write_field(file, path, end);
-    free(number);
+    char *class_text = escape(class_name), *path_text = escape(path);
+    char *line = xformat("%zu\t%s\t%s\t%s", row, split_names[split], class_text, path_text);
+    free(class_text);
+    free(path_text);
+    return line;
+}
+
+static void write_owned(struct zio_writer *file, char *text, char end)
+{
+    zio_write(file, text, strlen(text));
+    zio_write(file, &end, 1);
+    free(text);
 }
 
 void index_write_fields(struct zio_writer *file, const struct index *ix, size_t i)
 {
     const struct index_row *row = &ix->rows[i];
-    write_fields(file, row->row, row->split, ix->classes[row->class_number], row->path, '\t');
+    write_owned(file, index_format(row->row, row->split, ix->classes[row->class_number], row->path), '\t');
 }
 
 void index_write_text(struct zio_writer *file, const char *text)
 {
-    write_field(file, text, '\t');
+    write_owned(file, escape(text), '\t');
 }
 
 struct index_writer *index_create(const char *path)
 {
     struct index_writer *w = xcalloc(1, sizeof *w);
     w->file = zio_create(path, 0);
-    write_field(w->file, "row", '\t');
-    write_field(w->file, "split", '\t');
-    write_field(w->file, "class", '\t');
-    write_field(w->file, "path", '\n');
+    zio_write(w->file, index_header, strlen(index_header));
     return w;
 }
 
 void index_add(struct index_writer *w, enum index_split split, const char *class_name, const char *path)
 {
-    write_fields(w->file, w->n++, split, class_name, path, '\n');
+    write_owned(w->file, index_format(w->n++, split, class_name, path), '\n');
 }
 
 void index_commit(struct index_writer *w)

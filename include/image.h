@@ -17,7 +17,7 @@
 
 #include "zio.h"
 
-enum { IMAGE_MAX_PIXELS = 1 << 26 };
+enum { IMAGE_MAX_PIXELS = 1 << 26, IMAGE_ERROR = 160 };
 
 struct image {
     size_t height, width;
@@ -30,12 +30,12 @@ struct image_settings {
     bool orient;            /* turn and mirror as the eXIf chunk says */
 };
 
-/* Reads the PNG file at PATH. Returns NULL, or the reason why it cannot, in ERROR (size bytes): "not a PNG file", "a JPEG file", "cut short", libpng's words or
+/* Reads the PNG file at PATH. Returns NULL, or the reason why it cannot, in ERROR: "not a PNG file", "a JPEG file", "cut short", libpng's words or
  * the system's; then im->pixels is NULL. DIGEST, unless NULL, becomes XXH128 of the file's bytes, read to the end whether they make sense or not. Refuses more
  * than IMAGE_MAX_PIXELS, and dimensions that a file of this length cannot fill, before allocating. Several threads may read at once, but a thread may hold one image at a time, and is the one to release it. */
-const char *image_read(struct image *im, const char *path, const struct image_settings *s, XXH128_hash_t *digest, char *error, size_t size);
+const char *image_read(struct image *im, const char *path, const struct image_settings *s, XXH128_hash_t *digest, char error[IMAGE_ERROR]);
 /* The same digest without decoding. */
-const char *image_file_digest(const char *path, XXH128_hash_t *digest, char *error, size_t size);
+const char *image_file_digest(const char *path, XXH128_hash_t *digest, char error[IMAGE_ERROR]);
 void image_release(struct image *im);
 
 /* Digest of the pixels: what a history says of an image as an output. */

@@ -53,5 +53,8 @@ struct index_writer;
 struct index_writer *index_create(const char *path);
 void index_add(struct index_writer *w, enum index_split split, const char *class_name, const char *path);
 void index_commit(struct index_writer *w);
+/* One line as index_add writes it, without its end; the caller frees it. */
+char *index_format(size_t row, enum index_split split, const char *class_name, const char *path);
+extern const char index_header[];  /* the first line, with its end */
 
 #endif

@@ -1,0 +1,180 @@
+#include "folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "image.h"
+#include "report.h"
+
+/* --- listing --- */
+
+/* A folder on the way down. */
+struct level { const struct level *above; dev_t device; ino_t inode; };
+
+static bool is_above(const struct level *level, const struct stat *st)
+{
+    for (; level; level = level->above)
+        if (level->device == st->st_dev && level->inode == st->st_ino)
+            return true;
+    return false;
+}
+
+static bool is_png_name(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 4 && strcasecmp(name + len - 4, ".png") == 0;
+}
+
+static void add_file(struct folder *f, char *file)
+{
+    if ((f->n & (f->n - 1)) == 0)  /* full at every power of two */
+        f->files = xrealloc(f->files, f->n ? 2 * f->n : 1, sizeof *f->files);
+    f->files[f->n++] = file;
+}
+
+/* Lists the folder INSIDE (relative, ending in "/", or empty) at this level. */
+static void list(struct folder *f, const char *inside, const struct level *level)
+{
+    char *path = xformat("%s/%s", f->path, inside);
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    if (!dir)
+        die_file(*inside ? path : f->path, "%s", strerror(errno));
+    while (errno = 0, (entry = readdir(dir))) {
+        if (entry->d_name[0] == '.')
+            continue;
+        char *file = xformat("%s%s", inside, entry->d_name), *full = xformat("%s/%s", f->path, file);
+        struct stat st;
+        bool exists = stat(full, &st) == 0;
+        if (exists && S_ISDIR(st.st_mode)) {
+            struct level below = {level, st.st_dev, st.st_ino};
+            char *deeper = xformat("%s/", file);
+            if (is_above(level, &st))
+                warn_file(full, "a link to a folder above it, passed over");
+            else
+                list(f, deeper, &below);
+            free(deeper);
+        } else if (is_png_name(entry->d_name)) {
+            add_file(f, file);  /* one that does not exist, a broken link, is told of when it is read */
+            file = NULL;
+        }
+        free(file);
+        free(full);
+    }
+    if (errno)
+        die_file(path, "%s", strerror(errno));
+    closedir(dir);
+    free(path);
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void folder_open(struct folder *f, const char *path)
+{
+    struct stat st;
+    *f = (struct folder){.path = path};
+    if (stat(path, &st) < 0)
+        die_file(path, "%s", strerror(errno));
+    if (!S_ISDIR(st.st_mode))
+        die_file(path, "not a folder");
+    struct level top = {NULL, st.st_dev, st.st_ino};
+    list(f, "", &top);
+    if (f->n == 0)
+        die_file(path, "no PNG files in this folder or below");
+    qsort(f->files, f->n, sizeof *f->files, compare);
+}
+
+void folder_close(struct folder *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        free(f->files[i]);
+    free(f->files);
+    *f = (struct folder){0};
+}
+
+char *folder_path(const struct folder *f, size_t i)
+{
+    return xformat("%s/%s", f->path, f->files[i]);
+}
+
+/* How many bytes of the path the class takes; 0: the folder itself. */
+static size_t class_len(const char *file)
+{
+    const char *slash = strchr(file, '/');
+    return slash ? (size_t)(slash - file) : 0;
+}
+
+char *folder_class(const struct folder *f, size_t i)
+{
+    size_t len = class_len(f->files[i]);
+    return len ? xformat("%.*s", (int)len, f->files[i]) : xstrdup(".");
+}
+
+size_t folder_n_classes(const struct folder *f)
+{
+    size_t n = 0;
+    bool loose = false;
+    for (size_t i = 0; i < f->n; i++) {
+        size_t len = class_len(f->files[i]);
+        if (len == 0)
+            loose = true;  /* these may lie scattered between the folders */
+        else if (i == 0 || len != class_len(f->files[i - 1]) || memcmp(f->files[i], f->files[i - 1], len) != 0)
+            n++;
+    }
+    return n + loose;
+}
+
+/* --- digest --- */
+
+struct folder_digest { XXH3_state_t *state; };
+
+struct folder_digest *folder_digest_new(void)
+{
+    struct folder_digest *d = xmalloc(sizeof *d);
+    d->state = XXH3_createState();
+    if (!d->state)
+        die("out of memory");
+    XXH3_128bits_reset(d->state);
+    return d;
+}
+
+void folder_digest_add(struct folder_digest *d, const char *file, XXH128_hash_t content)
+{
+    XXH128_canonical_t bytes;
+    XXH128_canonicalFromHash(&bytes, content);
+    XXH3_128bits_update(d->state, file, strlen(file) + 1);
+    XXH3_128bits_update(d->state, &bytes, sizeof bytes);
+}
+
+void folder_digest_end(struct folder_digest *d, char digest[ZIO_DIGEST_SIZE])
+{
+    XXH128_hash_t hash = XXH3_128bits_digest(d->state);
+    snprintf(digest, ZIO_DIGEST_SIZE, "xxh128:%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    XXH3_freeState(d->state);
+    free(d);
+}
+
+void folder_digest(const struct folder *f, char digest[ZIO_DIGEST_SIZE])
+{
+    XXH128_hash_t *contents = xcalloc(f->n, sizeof *contents);
+    #pragma omp parallel for schedule(dynamic, 16)
+    for (size_t i = 0; i < f->n; i++) {
+        char error[IMAGE_ERROR], *path = folder_path(f, i);
+        image_file_digest(path, &contents[i], error);
+        free(path);
+    }
+    struct folder_digest *d = folder_digest_new();
+    for (size_t i = 0; i < f->n; i++)
+        folder_digest_add(d, f->files[i], contents[i]);
+    folder_digest_end(d, digest);
+    free(contents);
+}
