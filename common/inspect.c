@@ -148,12 +148,12 @@ static void model_info(struct zio_reader *r)
 static struct image read_picture(const char *path)
 {
     const struct image_settings settings = {{255, 255, 255}, false};
-    char error[256];
+    char error[IMAGE_ERROR];
     struct image im;
 
     if (strcmp(path, "-") == 0)
         die_file(path, "a picture must come from a file");
-    if (image_read(&im, path, &settings, NULL, error, sizeof error))
+    if (image_read(&im, path, &settings, NULL, error))
         die_file(path, "%s", error);
     return im;
 }
