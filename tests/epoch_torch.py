@@ -35,7 +35,7 @@ trained, _ = model(trained_path)
 layers = sorted({int(n.split(".")[1]) for n in init})
 w = {}
 for n, v in init.items():
-    v = torch.from_numpy(v)
+    v = torch.from_numpy(v).clone()   # updated in place
     w[n] = (v.permute(3, 2, 0, 1).contiguous() if v.dim() == 4 else v).requires_grad_()
 act = {"linear": lambda x: x, "relu": torch.relu, "sigmoid": torch.sigmoid}
 activations = dict(zip(layers, about["activations"].split(",")))
