@@ -105,6 +105,10 @@ static void format_value(char *text, size_t size, const struct cli_option *o)
     case CLI_SIZE:
         format_size(text, size, *(int64_t *)o->value);
         break;
+    case CLI_TIME:
+        format_real(text, size, *(double *)o->value);
+        snprintf(text + strlen(text), size - strlen(text), "s");
+        break;
     case CLI_COLOUR:
         snprintf(text, size, "#%02x%02x%02x", rgb[0], rgb[1], rgb[2]);
         break;
@@ -150,6 +154,19 @@ static bool parse_size(const char *text, int64_t *v)
         return false;
     *v = (int64_t)value;
     return true;
+}
+
+/* 90, 60s, 1.5m, 1h */
+static bool parse_time(const char *text, double *v)
+{
+    char *end;
+
+    *v = strtod(text, &end);
+    if (end == text || isspace((unsigned char)*text) || !isfinite(*v))
+        return false;
+    if (*end == 'm' || *end == 'h')
+        *v *= *end == 'm' ? 60 : 3600;
+    return *end == '\0' || (strchr("smh", *end) && end[1] == '\0');
 }
 
 static bool parse_colour(const char *text, uint8_t rgb[3])
@@ -200,7 +217,8 @@ static bool store(const struct cli_option *o, const char *text)
         *(int64_t *)o->value = i;
         return true;
     case CLI_REAL:
-        if (!parse_real(text, &d) || !in_range(o, d))
+    case CLI_TIME:
+        if (!(o->type == CLI_REAL ? parse_real(text, &d) : parse_time(text, &d)) || !in_range(o, d))
             return false;
         *(double *)o->value = d;
         return true;
@@ -239,6 +257,8 @@ static const char *wanted(const struct cli_option *o)
         format_size(low, sizeof low, (int64_t)o->min);
         format_size(high, sizeof high, (int64_t)o->max);
         return xformat("a size from %s to %s, such as 512M", low, high);
+    case CLI_TIME:
+        return "a time, such as 60s, 5m or 1h";
     case CLI_CHOICE:
         return xformat("one of %s", o->choices);
     case CLI_COLOUR:
@@ -387,6 +407,7 @@ static const char *placeholder(const struct cli_option *o)
     case CLI_BOOL: return " yes|no";
     case CLI_COLOUR: return " COLOUR";
     case CLI_SIZE: return " SIZE";
+    case CLI_TIME: return " TIME";
     case CLI_TEXT: return xformat(" %s", o->choices ? o->choices : "TEXT");
     default: return xformat(" %s", o->choices ? o->choices : "N");
     }

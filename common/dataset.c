@@ -202,7 +202,7 @@ static void wait_made(struct dataset *d)
     d->making = false;
 }
 
-void dataset_start(struct dataset *d, size_t batch, bool shuffle, uint64_t seed, uint64_t epoch)
+void dataset_start(struct dataset *d, size_t batch, bool shuffle, uint64_t seed, uint64_t epoch, size_t first)
 {
     load(d);
     wait_made(d);
@@ -220,7 +220,7 @@ void dataset_start(struct dataset *d, size_t batch, bool shuffle, uint64_t seed,
         for (size_t i = 0; i < d->n; i++)
             d->order[i] = (uint32_t)i;
     }
-    d->next = 0;
+    d->next = first;
     start_making(d);
 }
 

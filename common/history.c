@@ -402,6 +402,31 @@ bool history_is_current(const struct history *h, const char *path)
     return true;
 }
 
+char *history_difference(const struct history *h, const char *text, const char *except)
+{
+    json_t *records = parse(text), *old = json_deep_copy(last_of(records)), *own = checked(json_deep_copy(h->own));
+    struct reasons r = {.old = old};
+
+    json_object_del(json_object_get(old, "settings"), except);
+    json_object_del(json_object_get(own, "settings"), except);
+    if (!old)
+        add_reason(&r, "no history");
+    else if (strcmp(string_of(old, "tool"), string_of(own, "tool")) != 0)
+        add_reason(&r, "tool %s -> %s", string_of(old, "tool"), string_of(own, "tool"));
+    else if (!json_equal(json_object_get(old, "revision"), json_object_get(own, "revision")))
+        add_reason(&r, "another revision of %s", string_of(own, "tool"));
+    else
+        compare_settings(&r, own);
+    if (r.n == 0 && !json_equal(json_object_get(old, "inputs"), json_object_get(own, "inputs")))
+        add_reason(&r, "other inputs");
+    json_decref(records);
+    json_decref(old);
+    json_decref(own);
+    if (r.n > 0)
+        r.text[strcspn(r.text, "\n")] = '\0';
+    return r.n > 0 ? r.text : NULL;
+}
+
 char *history_text(const struct history *h, const char *digest)
 {
     json_t *all = checked(json_copy(h->records)), *own = checked(json_copy(h->own));

@@ -87,46 +87,71 @@ static void file_name(char name[64], const struct net_parameter *p, int first)
 
 /* --- writing ------------------------------------------------------------------------------------------------------ */
 
-void model_write(const char *path, struct net *net, int first, const struct history *h)
+static void write_floats(struct zio_writer *w, const float *x, size_t n)
 {
-    const struct net_spec *spec = net_get_spec(net);
-    size_t n_parameters, n_weights, header_len;
-    const struct net_parameter *parameters = net_parameters(net, &n_parameters);
-    const float *weights = net_weights(net, &n_weights);
-    struct safetensors_entry *entries = xcalloc(n_parameters, sizeof *entries);
-    char (*names)[64] = xcalloc(n_parameters, sizeof *names);
+    const size_t frame = FRAME / sizeof *x;
+
+    for (size_t i = 0; i < n; i += frame) {
+        zio_write(w, x + i, (n - i < frame ? n - i : frame) * sizeof *x);
+        zio_end_frame(w);
+    }
+}
+
+static void add_entries(struct safetensors *s, struct net *net, int first)
+{
+    size_t n;
+    const struct net_parameter *p = net_parameters(net, &n);
+
+    s->entries = xcalloc(n, sizeof *s->entries);
+    for (; s->n_entries < n; s->n_entries++, p++) {
+        struct safetensors_entry *e = &s->entries[s->n_entries];
+        char name[64];
+        file_name(name, p, first);
+        *e = (struct safetensors_entry){.name = xstrdup(name), .rank = p->rank, .offset = p->offset, .count = p->count};
+        memcpy(e->shape, p->shape, sizeof p->shape);
+        s->n_floats = p->offset + p->count;
+    }
+}
+
+static void add_metadata(struct safetensors *s, const char *key, const char *value)
+{
+    s->metadata = xrealloc(s->metadata, s->n_metadata + 1, sizeof *s->metadata);
+    s->metadata[s->n_metadata++] = (struct safetensors_pair){xstrdup(key), xstrdup(value)};
+}
+
+void model_write(const char *path, struct net *net, int first, const struct history *h, const struct checkpoint *training)
+{
+    size_t n_weights, header_len, n_blocks = 0;
+    const float *weights = net_weights(net, &n_weights), *blocks[4];
     char digest[ZIO_DIGEST_SIZE], *history;
+    struct safetensors s = {0};
     struct description d;
     struct zio_writer *w;
     unsigned char *header;
 
-    describe(&d, spec);
-    digest_net(digest, spec, first, weights, n_weights);
+    describe(&d, net_get_spec(net));
+    digest_net(digest, net_get_spec(net), first, weights, n_weights);
     history = history_text(h, digest);
-    for (size_t i = 0; i < n_parameters; i++) {
-        const struct net_parameter *p = &parameters[i];
-        struct safetensors_entry *e = &entries[i];
-        file_name(names[i], p, first);
-        *e = (struct safetensors_entry){.name = names[i], .rank = p->rank, .offset = p->offset, .count = p->count};
-        memcpy(e->shape, p->shape, sizeof p->shape);
+    add_entries(&s, net, first);
+    add_metadata(&s, "input", d.input);
+    add_metadata(&s, "activations", d.activations);
+    add_metadata(&s, "batch_norm", d.batch_norm);
+    add_metadata(&s, "loss", d.loss);
+    add_metadata(&s, "history", history);
+    if (training) {
+        checkpoint_format(training, &s);
+        checkpoint_blocks(training, blocks, &n_blocks);
     }
-    struct safetensors_pair metadata[] = {
-        {"input", d.input}, {"activations", d.activations}, {"batch_norm", d.batch_norm}, {"loss", d.loss}, {"history", history},
-    };
-    header = safetensors_format(&(struct safetensors){.entries = entries, .n_entries = n_parameters,
-                                                      .metadata = metadata, .n_metadata = 5}, &header_len);
+    header = safetensors_format(&s, &header_len);
     w = zio_create(path, ZIO_LEVEL);
     zio_write(w, header, header_len);
-    for (size_t i = 0; i < n_weights; i += FRAME / sizeof *weights) {
-        size_t left = (n_weights - i) * sizeof *weights;
-        zio_write(w, weights + i, left < FRAME ? left : FRAME);
-        zio_end_frame(w);
-    }
+    write_floats(w, weights, n_weights);
+    for (size_t i = 0; i < n_blocks; i++)
+        write_floats(w, blocks[i], training->n);
     zio_commit(w, NULL);
+    safetensors_release(&s);
     free(header);
     free(history);
-    free(entries);
-    free(names);
 }
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */
@@ -210,11 +235,13 @@ static void format_shape(char text[128], int rank, const size_t *shape)
 /* The tensors of the file in the order of the net's parameters. */
 static void read_weights(struct model *m, const struct safetensors *s, const unsigned char *data)
 {
-    size_t n;
+    size_t n, n_others = 0;
     struct net_parameter *parameters = net_describe(&m->spec, &n, &m->n_weights);
 
-    if (s->n_entries != n)
-        die_file(m->path, "%zu tensors, want %zu", s->n_entries, n);
+    for (size_t i = 0; i < s->n_entries; i++)
+        n_others += strncmp(s->entries[i].name, "training.", 9) != 0;
+    if (n_others != n)
+        die_file(m->path, "%zu tensors of a net, want %zu", n_others, n);
     m->weights = xaligned(m->n_weights * sizeof *m->weights);
     for (size_t i = 0; i < n; i++) {
         const struct net_parameter *p = &parameters[i];
@@ -249,6 +276,9 @@ struct model *model_parse(const char *path, const unsigned char *data, size_t le
     if (safetensors_metadata(&s, "history"))
         m->history = xstrdup(safetensors_metadata(&s, "history"));
     digest_net(m->digest, &m->spec, m->first, m->weights, m->n_weights);
+    m->training = checkpoint_parse(&s, (const float *)(void *)(data + s.data_start), m->n_weights, &reason);
+    if (reason)
+        die_file(path, "%s", reason);
     safetensors_release(&s);
     return m;
 }
@@ -318,5 +348,6 @@ void model_free(struct model *m)
     free(m->path);
     free(m->weights);
     free(m->history);
+    checkpoint_free(m->training);
     free(m);
 }

@@ -2,17 +2,22 @@
 
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "checkpoint.h"
+#include "model.h"
 #include "report.h"
 #include "rng.h"
 
 const struct cli_option *train_options(struct train_settings *s)
 {
-    static struct cli_option table[16];
+    static struct cli_option table[20];
     const struct cli_option options[] = {
         {"epochs", CLI_INT, &s->epochs, 0, 1e9, NULL, CLI_SETTING, "times every row is used; 0 writes the initial weights"},
         {"batch", CLI_INT, &s->batch, 1, 65536, NULL, CLI_SETTING, "rows an update"},
@@ -27,6 +32,7 @@ const struct cli_option *train_options(struct train_settings *s)
         {"noise", CLI_REAL, &s->noise, 0, 1e6, NULL, CLI_SETTING, "standard deviation of noise added to the input"},
         {"patience", CLI_INT, &s->patience, 0, 1e9, NULL, CLI_SETTING,
          "stop after so many epochs without a lower val_loss and keep the best; 0: never"},
+        {"checkpoint", CLI_TIME, &s->checkpoint, 0, 1e9, NULL, 0, "time between checkpoints, to go on from when killed; 0: none"},
         {"log", CLI_TEXT, &s->log, 0, 0, "FILE", CLI_OUTPUT, "TSV of the losses, a line an epoch"},
         {0},
     };
@@ -49,16 +55,18 @@ void train_open(struct dataset **train, struct dataset **test, char *const paths
 }
 
 struct run {
-    struct net *net;
-    struct dataset *train, *test;
+    const struct train_job *job;
     const struct train_settings *settings;
-    uint64_t seed;
     struct optim optim;
-    double scale;            /* of the noise */
+    struct checkpoint *at;   /* where the run stands; its blocks are filled when it is written */
+    float *weights;          /* the net's, (n) */
+    size_t n;
     float *noisy;            /* (batch,H,W,C), or NULL */
     FILE *log;
-    double began;            /* seconds, of the whole run */
-    uint64_t rows_done;      /* in the whole run */
+    char *path;              /* of the checkpoint, or NULL */
+    double saved;            /* when it was last written, seconds */
+    double began;            /* when this process started to train, */
+    uint64_t rows_done;      /* and how many rows it has done since */
 };
 
 static double now(void)
@@ -69,65 +77,209 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* noisy = x + scale * normal; the row at position p of an epoch has the stream (seed, RNG_NOISE, epoch * 2^32 + p). */
-static const float *add_noise(struct run *r, const float *x, size_t n, int64_t epoch, size_t position)
+/* --- stopping and going on ---------------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int number)
 {
-    size_t items = net_input_items(r->net);
-    bool image = dataset_is_image(r->train);
+    stop_signal = number;
+}
+
+/* Signals wait for the end of a batch from here on; the handlers that were there are kept in BEFORE. */
+static void catch_signals(struct sigaction before[2])
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+    sigaction(SIGINT, &action, &before[0]);
+    sigaction(SIGTERM, &action, &before[1]);
+}
+
+static void release_signals(const struct sigaction before[2])
+{
+    sigaction(SIGINT, &before[0], NULL);
+    sigaction(SIGTERM, &before[1], NULL);
+}
+
+static void fill_checkpoint(struct run *r)
+{
+    memcpy(r->at->weights, r->weights, r->n * sizeof(float));
+    memcpy(r->at->m, r->optim.m, r->n * sizeof(float));
+    memcpy(r->at->v, r->optim.v, r->n * sizeof(float));
+    r->at->updates = r->optim.updates;
+}
+
+static void save(struct run *r)
+{
+    const struct train_job *job = r->job;
+
+    fill_checkpoint(r);
+    model_write(r->path, job->net, job->first, job->history, r->at);
+    r->saved = now();
+}
+
+/* Between two batches: a checkpoint where it is time for one; on a signal a last one, and out by that signal. */
+static void pause_here(struct run *r)
+{
+    if (r->path && (stop_signal || (r->settings->checkpoint > 0 && now() - r->saved >= r->settings->checkpoint)))
+        save(r);
+    if (!stop_signal)
+        return;
+    if (r->path)
+        note("stopped in epoch %llu; the same command goes on from there", (unsigned long long)r->at->epoch);
+    signal(stop_signal, SIG_DFL);
+    raise(stop_signal);
+}
+
+/* A checkpoint of another run is kept under another name: it may be worth a night. */
+static void set_aside(const char *path, const char *difference)
+{
+    char *aside = xformat("%s.old", path);
+
+    if (rename(path, aside) != 0)
+        die_file(path, "is of another run (%s) and cannot be set aside: %s", difference, strerror(errno));
+    warn_file(path, "is of another run (%s), set aside as '%s'", difference, aside);
+    free(aside);
+}
+
+/* Takes over what the file at PATH says of a run as this one; false where there is no such. */
+static bool resume_from(struct run *r, const char *path)
+{
+    struct model *m;
+    struct stat st;
+    char *text, *difference;
+
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || !(text = history_read(path)))
+        return false;
+    difference = history_difference(r->job->history, text, "epochs");
+    free(text);
+    if (difference) {
+        if (strcmp(path, r->path) == 0)
+            set_aside(path, difference);
+        free(difference);
+        return false;
+    }
+    m = model_read(path);
+    /* An epoch under way counts as begun: with fewer epochs than that there is nothing to go on to. */
+    if (!m->training || m->training->n != r->n || m->training->epoch > (uint64_t)r->settings->epochs + 1
+        || (m->training->epoch == (uint64_t)r->settings->epochs + 1 && m->training->rows > 0)
+        || (m->training->best != NULL) != (r->settings->patience > 0)) {
+        model_free(m);
+        return false;
+    }
+    checkpoint_free(r->at);
+    r->at = m->training;
+    m->training = NULL;
+    model_free(m);
+    memcpy(r->weights, r->at->weights, r->n * sizeof(float));
+    memcpy(r->optim.m, r->at->m, r->n * sizeof(float));
+    memcpy(r->optim.v, r->at->v, r->n * sizeof(float));
+    r->optim.updates = r->at->updates;
+    net_changed(r->job->net);
+    note("goes on in epoch %llu after %llu rows", (unsigned long long)r->at->epoch, (unsigned long long)r->at->rows);
+    return true;
+}
+
+/* --- the log ------------------------------------------------------------------------------------------------------ */
+
+static void write_log(const struct run *r, const char *line, double seconds)
+{
+    if (r->log && (fprintf(r->log, "%.*s\t%.3f\n", (int)strcspn(line, "\n"), line, seconds) < 0 || fflush(r->log) != 0))
+        die_file(r->settings->log, "%s", strerror(errno));
+}
+
+/* The seconds that TEXT, a log, gives for the line LINE; 0 where it has no such. */
+static double seconds_of(const char *text, const char *line)
+{
+    size_t len = strcspn(line, "\n");
+
+    for (const char *p = text; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
+        if (strncmp(p, line, len) == 0 && p[len] == '\t')
+            return strtod(p + len + 1, NULL);
+    return 0;
+}
+
+/* Starts the log anew with the epochs already done; their seconds are taken from the log that was there. */
+static void open_log(struct run *r)
+{
+    char *before = NULL;
+    size_t size = 0;
+
+    if (!r->settings->log)
+        return;
+    if ((r->log = fopen(r->settings->log, "re"))) {
+        if (getdelim(&before, &size, '\0', r->log) < 0 && ferror(r->log))
+            die_file(r->settings->log, "%s", strerror(errno));
+        fclose(r->log);
+    }
+    r->log = fopen(r->settings->log, "we");
+    if (!r->log || fputs("epoch\tloss\tval_loss\tlearning_rate\tseconds\n", r->log) < 0 || fflush(r->log) != 0)
+        die_file(r->settings->log, "%s", strerror(errno));
+    for (const char *line = r->at->log; *line; line += strcspn(line, "\n") + 1)
+        write_log(r, line, seconds_of(before, line));
+    free(before);
+}
+
+/* --- an epoch ----------------------------------------------------------------------------------------------------- */
+
+/* noisy = x + noise * normal; the row at position p of an epoch has the stream (seed, RNG_NOISE, epoch * 2^32 + p). */
+static const float *add_noise(struct run *r, const float *x, size_t n)
+{
+    size_t items = net_input_items(r->job->net);
+    bool image = dataset_is_image(r->job->train);
 
     if (!r->noisy)
         return x;
     #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < n; i++) {
         struct rng rng;
-        rng_init(&rng, r->seed, RNG_NOISE, (uint64_t)epoch << 32 | (position + i));
+        rng_init(&rng, r->job->seed, RNG_NOISE, r->at->epoch << 32 | (r->at->rows + i));
         for (size_t j = i * items; j < (i + 1) * items; j++) {
-            float v = x[j] + (float)(r->scale * rng_normal(&rng));
+            float v = x[j] + (float)(r->settings->noise * rng_normal(&rng));
             r->noisy[j] = !image ? v : v < 0 ? 0 : v > 1 ? 1 : v;
         }
     }
     return r->noisy;
 }
 
-static void show_progress(const struct run *r, int64_t epoch, size_t rows, double loss)
+static void show_progress(const struct run *r)
 {
     static double shown;
+    const struct train_settings *s = r->settings;
     double t = now(), rate = (double)r->rows_done / (t - r->began);
-    size_t n = dataset_n(r->train);
-    double left = ((double)(r->settings->epochs - epoch) * (double)n - (double)rows) / rate;
+    size_t n = dataset_n(r->job->train), batch = (size_t)s->batch;
+    double left = ((double)((uint64_t)s->epochs - r->at->epoch + 1) * (double)n - (double)r->at->rows) / rate;
 
     if (!progress_wanted() || t - shown < 0.1)
         return;
     shown = t;
-    progress("epoch %lld/%lld  batch %zu/%zu  loss %.5f  %.0f images/s  %d:%02d:%02d left",
-             (long long)epoch, (long long)r->settings->epochs,
-             (rows + (size_t)r->settings->batch - 1) / (size_t)r->settings->batch,
-             (n + (size_t)r->settings->batch - 1) / (size_t)r->settings->batch, loss, rate,
-             (int)(left / 3600), (int)(left / 60) % 60, (int)left % 60);
+    progress("epoch %llu/%lld  batch %zu/%zu  loss %.5f  %.0f images/s  %d:%02d:%02d left",
+             (unsigned long long)r->at->epoch, (long long)s->epochs, (r->at->rows + batch - 1) / batch, (n + batch - 1) / batch,
+             r->at->loss_sum / (double)r->at->rows, rate, (int)(left / 3600), (int)(left / 60) % 60, (int)left % 60);
 }
 
-/* One pass over the training rows, epochs counted from 1; the loss of the epoch. */
-static double train_epoch(struct run *r, int64_t epoch)
+/* The rest of the epoch under way. */
+static void train_epoch(struct run *r)
 {
     const struct train_settings *s = r->settings;
-    size_t done = 0, n, n_weights;
-    float *weights = net_weights(r->net, &n_weights);
-    double sum = 0;
+    struct checkpoint *at = r->at;
     const float *x;
+    size_t n;
 
-    dataset_start(r->train, (size_t)s->batch, s->shuffle, r->seed, (uint64_t)epoch);
-    for (int64_t step = 1; (n = dataset_next(r->train, &x)) > 0; step++) {
-        double loss = net_train(r->net, add_noise(r, x, n, epoch, done), x, n, &s->penalty);
+    dataset_start(r->job->train, (size_t)s->batch, s->shuffle, r->job->seed, at->epoch, at->rows);
+    while ((n = dataset_next(r->job->train, &x)) > 0) {
+        double loss = net_train(r->job->net, add_noise(r, x, n), x, n, &s->penalty);
         if (!isfinite(loss))
-            die("epoch %lld, step %lld: the loss is not finite; try a lower --learning-rate", (long long)epoch, (long long)step);
-        optim_update(&r->optim, weights, net_gradients(r->net));
-        net_changed(r->net);
-        sum += loss * (double)n;
-        done += n;
+            die("epoch %llu, step %zu: the loss is not finite; try a lower --learning-rate", (unsigned long long)at->epoch,
+                at->rows / (size_t)s->batch + 1);
+        optim_update(&r->optim, r->weights, net_gradients(r->job->net));
+        net_changed(r->job->net);
+        at->loss_sum += loss * (double)n;
+        at->rows += n;
         r->rows_done += n;
-        show_progress(r, epoch, done, sum / (double)done);
+        show_progress(r);
+        pause_here(r);
     }
-    return sum / (double)done;
 }
 
 static double validate(struct run *r)
@@ -136,82 +288,103 @@ static double validate(struct run *r)
     size_t done = 0, n;
     const float *x;
 
-    dataset_start(r->test, (size_t)r->settings->batch, false, 0, 0);
-    while ((n = dataset_next(r->test, &x)) > 0) {
-        sum += net_evaluate(r->net, x, x, n, &r->settings->penalty) * (double)n;
+    dataset_start(r->job->test, (size_t)r->settings->batch, false, 0, 0, 0);
+    while ((n = dataset_next(r->job->test, &x)) > 0) {
+        sum += net_evaluate(r->job->net, x, x, n, &r->settings->penalty) * (double)n;
         done += n;
+        pause_here(r);
     }
     return sum / (double)done;
 }
 
-static void write_log(const struct run *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void write_log(const struct run *r, const char *format, ...)
+/* The epoch under way is done: its losses go to the log, and the run stands at the start of the next. */
+static void end_epoch(struct run *r, double val_loss, double seconds)
 {
-    va_list arguments;
+    struct checkpoint *at = r->at;
+    double loss = at->loss_sum / (double)at->rows;
+    double rate = r->settings->optim.learning_rate / (1 + r->settings->optim.decay * (double)(r->optim.updates - 1));
+    char *line = xformat("%llu\t%.9g\t%.9g\t%.9g\n", (unsigned long long)at->epoch, loss, val_loss, rate);
 
-    if (!r->log)
-        return;
-    va_start(arguments, format);
-    if (vfprintf(r->log, format, arguments) < 0 || fflush(r->log) != 0)
-        die_file(r->settings->log, "%s", strerror(errno));
-    va_end(arguments);
+    if (!isfinite(val_loss))
+        die("epoch %llu: the loss on the test rows is not finite; try a lower --learning-rate", (unsigned long long)at->epoch);
+    write_log(r, line, seconds);
+    note("epoch %llu/%lld  loss %.6f  val_loss %.6f  %.1f s", (unsigned long long)at->epoch, (long long)r->settings->epochs, loss,
+         val_loss, seconds);
+    checkpoint_log(at, line);
+    free(line);
+    if (at->best && val_loss < at->best_loss) {
+        at->best_loss = val_loss;
+        at->best_epoch = at->epoch;
+        memcpy(at->best, r->weights, r->n * sizeof(float));
+    }
+    at->epoch++;
+    at->rows = 0;
+    at->loss_sum = 0;
 }
+
+/* --- the run ------------------------------------------------------------------------------------------------------ */
 
 static void open_run(struct run *r)
 {
     const struct train_settings *s = r->settings;
-    size_t n, batch = (size_t)s->batch < dataset_n(r->train) ? (size_t)s->batch : dataset_n(r->train);
+    const char *output = r->job->output;
+    struct stat st;
 
-    net_weights(r->net, &n);
-    optim_init(&r->optim, &s->optim, n);
-    if (s->noise > 0)
-        r->noisy = xaligned(batch * net_input_items(r->net) * sizeof(float));
-    r->scale = s->noise;
-    if (s->log && !(r->log = fopen(s->log, "we")))
-        die_file(s->log, "%s", strerror(errno));
-    write_log(r, "epoch\tloss\tval_loss\tlearning_rate\tseconds\n");
+    r->weights = net_weights(r->job->net, &r->n);
+    r->at = checkpoint_new(r->weights, r->n, s->patience > 0);
+    optim_init(&r->optim, &s->optim, r->n);
+    if (s->noise > 0) {
+        size_t batch = (size_t)s->batch < dataset_n(r->job->train) ? (size_t)s->batch : dataset_n(r->job->train);
+        r->noisy = xaligned(batch * net_input_items(r->job->net) * sizeof(float));
+    }
+    if (output && strcmp(output, "-") != 0 && (stat(output, &st) != 0 || S_ISREG(st.st_mode))) {
+        r->path = xformat("%s.checkpoint", output);
+        if (!resume_from(r, r->path))
+            resume_from(r, output);
+    }
+    open_log(r);
+    r->began = r->saved = now();
 }
 
+/* Writes the model: the best weights where the run looked for them, otherwise the last. */
 static void close_run(struct run *r)
 {
-    optim_release(&r->optim);
-    free(r->noisy);
+    const struct train_job *job = r->job;
+
+    fill_checkpoint(r);
+    if (r->at->best && r->at->best_epoch > 0) {
+        memcpy(r->weights, r->at->best, r->n * sizeof(float));
+        net_changed(job->net);
+    }
+    model_write(job->output, job->net, job->first, job->history, r->at);
+    if (r->path && unlink(r->path) != 0 && errno != ENOENT)
+        warn_file(r->path, "%s", strerror(errno));
     if (r->log && fclose(r->log) != 0)
         die_file(r->settings->log, "%s", strerror(errno));
+    optim_release(&r->optim);
+    checkpoint_free(r->at);
+    free(r->noisy);
+    free(r->path);
 }
 
-void train_run(struct net *net, struct dataset *train, struct dataset *test, const struct train_settings *s, uint64_t seed)
+void train_run(const struct train_job *job)
 {
-    struct run r = {.net = net, .train = train, .test = test, .settings = s, .seed = seed, .began = now()};
-    size_t n_weights;
-    float *weights = net_weights(net, &n_weights), *best = NULL;
-    double best_loss = INFINITY;
-    int64_t best_epoch = 0;
+    const struct train_settings *s = job->settings;
+    struct run r = {.job = job, .settings = s};
+    struct sigaction before[2];
 
     open_run(&r);
-    if (s->patience > 0)
-        best = xaligned(n_weights * sizeof *best);
-    for (int64_t epoch = 1; epoch <= s->epochs; epoch++) {
-        double started = now(), loss = train_epoch(&r, epoch), val_loss = validate(&r);
-        double rate = s->optim.learning_rate / (1 + s->optim.decay * (double)(r.optim.updates - 1));
-        if (!isfinite(val_loss))
-            die("epoch %lld: the loss on the test rows is not finite", (long long)epoch);
-        write_log(&r, "%lld\t%.9g\t%.9g\t%.9g\t%.3f\n", (long long)epoch, loss, val_loss, rate, now() - started);
-        note("epoch %lld/%lld  loss %.6f  val_loss %.6f  %.1f s", (long long)epoch, (long long)s->epochs, loss, val_loss,
-             now() - started);
-        if (best && val_loss < best_loss) {
-            best_loss = val_loss;
-            best_epoch = epoch;
-            memcpy(best, weights, n_weights * sizeof *best);
-        } else if (best && epoch - best_epoch >= s->patience) {
-            note("stopped: no lower val_loss since epoch %lld", (long long)best_epoch);
+    catch_signals(before);
+    while (r.at->epoch <= (uint64_t)s->epochs) {
+        double started = now();
+        if (r.at->best_epoch > 0 && r.at->epoch - 1 - r.at->best_epoch >= (uint64_t)s->patience) {
+            note("stopped: no lower val_loss since epoch %llu", (unsigned long long)r.at->best_epoch);
             break;
         }
+        train_epoch(&r);
+        double val_loss = validate(&r);
+        end_epoch(&r, val_loss, now() - started);
     }
-    if (best && best_epoch > 0) {
-        memcpy(weights, best, n_weights * sizeof *best);
-        net_changed(net);
-    }
-    free(best);
+    release_signals(before);
     close_run(&r);
 }

@@ -24,6 +24,7 @@ enum cli_type {
     CLI_CHOICE,  /* int: the position in `choices`, "a|b|c" */
     CLI_TEXT,    /* const char *, never NULL unless that is the default */
     CLI_SIZE,    /* int64_t bytes: 512M, 1G, 1GiB, 4096; min..max in bytes */
+    CLI_TIME,    /* double seconds: 90, 60s, 5m, 1h; min..max in seconds */
     CLI_COLOUR,  /* uint8_t[3]: white, black, #rrggbb */
 };
 

@@ -27,8 +27,8 @@ bool dataset_is_image(const struct dataset *d);                    /* uint8 rows
 bool dataset_in_memory(const struct dataset *d);                   /* once read: kept in memory, not on disk */
 
 /* Starts an epoch of batches of BATCH rows, the last one shorter; in the order of the stream (seed, RNG_SHUFFLE, epoch) when
- * SHUFFLE. BATCH must be the same in every epoch. */
-void dataset_start(struct dataset *d, size_t batch, bool shuffle, uint64_t seed, uint64_t epoch);
+ * SHUFFLE, without the FIRST rows of that order. BATCH must be the same in every epoch. */
+void dataset_start(struct dataset *d, size_t batch, bool shuffle, uint64_t seed, uint64_t epoch, size_t first);
 /* The next batch, float32 (n,H,W,C), valid until the next call; returns n, 0 at the end of the epoch. */
 size_t dataset_next(struct dataset *d, const float **x);
 void dataset_close(struct dataset *d);

@@ -34,6 +34,9 @@ void history_input(struct history *h, const char *digest, const char *text);
 /* Whether the file at PATH (NULL, "-" or no regular file: false) records exactly this run, tool, revision, settings and inputs, and the files written
  * beside it are there. Then the date of all of them becomes now, for Make to see, and a note says that nothing was to be done; the caller returns 0. */
 bool history_is_current(const struct history *h, const char *path);
+/* Whether the last record of TEXT is of a run as this one: NULL where tool, revision, inputs and all settings but EXCEPT are equal,
+ * otherwise what differs, a line of text that the caller frees. */
+char *history_difference(const struct history *h, const char *text, const char *except);
 /* The complete history as JSON text, one line, for an output with this content DIGEST; the caller frees it. */
 char *history_text(const struct history *h, const char *digest);
 void history_free(struct history *h);

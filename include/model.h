@@ -10,12 +10,15 @@
  *     "loss"         "binary-crossentropy" or "mean-squared-error"
  *     "history"      JSON text, see history.h
  *
+ * A trained model also keeps where its training stands (checkpoint.h), so that more epochs go on from there.
+ *
  * digest: XXH128 over "input;activations;batch_norm;loss;first\n" (the values), then the weights as float32 little-endian in
  * the order of net_parameters: the same for the same net, in whatever order a file keeps its tensors.
  */
 #ifndef MODEL_H
 #define MODEL_H
 
+#include "checkpoint.h"
 #include "history.h"
 #include "net.h"
 #include "zio.h"
@@ -28,14 +31,16 @@ struct model {
     size_t n_weights;
     char *history;                  /* text, or NULL; owned */
     char digest[ZIO_DIGEST_SIZE];
+    struct checkpoint *training;    /* NULL: none; owned */
 };
 
 /* Reads and checks a model ("-": standard input): every tensor there, of the right shape, finite. Dies otherwise. */
 struct model *model_read(const char *path);
 /* The same of a whole file's content in memory; PATH is for messages. */
 struct model *model_parse(const char *path, const unsigned char *data, size_t len);
-/* Writes NET, whose first layer has the number FIRST, to PATH (NULL or "-": standard output) with the record H. */
-void model_write(const char *path, struct net *net, int first, const struct history *h);
+/* Writes NET, whose first layer has the number FIRST, to PATH (NULL or "-": standard output) with the record H and, unless NULL,
+ * where its TRAINING stands. */
+void model_write(const char *path, struct net *net, int first, const struct history *h, const struct checkpoint *training);
 /* A net with this model's weights; MAX_BATCH and TRAIN as in net_new. */
 struct net *model_net(const struct model *m, int max_batch, bool train);
 /* Copies the weights of FROM into NET; dies, naming both, unless all shapes agree. */

@@ -18,7 +18,7 @@ int main(int argc, char **argv)
 {
     int initialiser = 0;   /* 0: the model's weights; i: net_initialisers[i-1] */
     const char *init = NULL, *choices = xformat("model|%s", net_initialisers);
-    struct train_settings s = {.epochs = 100, .batch = 128, .shuffle = true, .penalty = {.l2 = 0.0005},
+    struct train_settings s = {.epochs = 100, .batch = 128, .shuffle = true, .checkpoint = 60, .penalty = {.l2 = 0.0005},
                                .optim = {.learning_rate = 0.001, .decay = 0.005, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8}};
     const struct cli_option options[] = {
         {"initialiser", CLI_CHOICE, &initialiser, 0, 0, choices, CLI_SETTING, "first weights: the model's, or drawn anew"},
@@ -51,7 +51,7 @@ int main(int argc, char **argv)
         model_load(net, from);
     else if (initialiser > 0)
         net_initialise(net, (enum net_initialiser)(initialiser - 1), (uint64_t)cli.seed);
-    train_run(net, train, test, &s, (uint64_t)cli.seed);
-    model_write(cli.output, net, model->first, h);
+    train_run(&(struct train_job){.net = net, .train = train, .test = test, .settings = &s, .seed = (uint64_t)cli.seed,
+                                  .history = h, .output = cli.output, .first = model->first});
     return 0;
 }

@@ -61,7 +61,7 @@ int main(int argc, char **argv)
 {
     struct settings s = {
         .stage = 1, .kernel = 7, .filters = 16, .output = NET_SIGMOID, .loss = NET_BCE, .initialiser = NET_GLOROT_UNIFORM,
-        .train = {.epochs = 100, .batch = 128, .shuffle = true,
+        .train = {.epochs = 100, .batch = 128, .shuffle = true, .checkpoint = 60,
                   .optim = {.learning_rate = 0.001, .decay = 0.005, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8}},
     };
     const struct cli_option options[] = {
@@ -94,7 +94,7 @@ int main(int argc, char **argv)
     if (history_is_current(h, cli.output))
         return 0;
     struct net *net = make_net(&s, &spec, (uint64_t)cli.seed, init);
-    train_run(net, train, test, &s.train, (uint64_t)cli.seed);
-    model_write(cli.output, net, (int)s.stage, h);
+    train_run(&(struct train_job){.net = net, .train = train, .test = test, .settings = &s.train, .seed = (uint64_t)cli.seed,
+                                  .history = h, .output = cli.output, .first = (int)s.stage});
     return 0;
 }

@@ -1,0 +1,111 @@
+# Training that is stopped or killed goes on where it stood, and ends with the bytes of a run that was never stopped.
+load helper
+
+setup_file() {
+    PATH="$ROOT/bin:$PATH"
+    cd "$BATS_FILE_TMPDIR"
+    draw-samples --count 20 -o drawings
+    import-images drawings --size 32 --test 0.1 --index images.tsv -o images.npy.zst
+    augment images.npy.zst --index images.tsv --split train --margin 8 -o train.npy.zst
+    augment images.npy.zst --index images.tsv --split test --margin 0 -o test.npy.zst
+    train ref
+}
+
+# NAME, then more options: with all that has a state of its own, noise, running averages, the best weights.
+train() {
+    local name=$1
+    shift
+    train-stage train.npy.zst test.npy.zst --kernel 3 --filters 4 --epochs 4 --batch 16 --noise 0.05 --patience 3 --batch-norm yes \
+        --checkpoint 0.02s --log "$name.tsv" -o "$name.safetensors.zst" "$@"
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    cp "$BATS_FILE_TMPDIR"/*.{zst,tsv} .
+}
+
+same_as_reference() {
+    cmp ref.safetensors.zst "$1.safetensors.zst"
+    cmp <(cut -f 1-4 ref.tsv) <(cut -f 1-4 "$1.tsv")
+    [ ! -e "$1.safetensors.zst.checkpoint" ]
+}
+
+# Runs with SIGNAL after ever longer moments until one run gets through; at least one must have been stopped.
+interrupted() {
+    local signal=$1 tries=0
+    until timeout -s "$signal" "0.$((15 + 7 * tries))" "$BASH" -c 'exec train-stage "$@"' - train.npy.zst test.npy.zst --kernel 3 --filters 4 \
+        --epochs 4 --batch 16 --noise 0.05 --patience 3 --batch-norm yes --checkpoint 0.02s --log k.tsv -o k.safetensors.zst 2>>err; do
+        tries=$((tries + 1))
+        [ $tries -lt 40 ]
+    done
+    [ $tries -ge 1 ]
+}
+
+@test "killed at several moments and started again, training ends with the same bytes" {
+    interrupted KILL
+    same_as_reference k
+}
+
+@test "ended by SIGTERM it saves where it stands, and goes on from there" {
+    interrupted TERM
+    same_as_reference k
+    grep -q '^train-stage: stopped in epoch [0-9]*; the same command goes on from there$' err
+    grep -q '^train-stage: goes on in epoch [0-9]* after [0-9]* rows$' err
+}
+
+@test "a signal ends the program by that signal" {
+    train k --epochs 100000 --patience 0 2>err &
+    pid=$!
+    until [ -e k.safetensors.zst.checkpoint ]; do sleep 0.05; done
+    kill -INT $pid || true
+    kill -TERM $pid
+    wait $pid || status=$?
+    [ "$status" -eq 143 ] || [ "$status" -eq 130 ]
+    [ -e k.safetensors.zst.checkpoint ]
+    [ ! -e k.safetensors.zst ]
+}
+
+@test "more epochs go on from the finished model, and equal that many from the start" {
+    train k --epochs 2
+    run -0 --separate-stderr train k
+    [[ ${stderr_lines[0]} == "train-stage: goes on in epoch 3 after 0 rows" ]]
+    same_as_reference k
+}
+
+@test "fewer epochs train from the start" {
+    train two --epochs 2
+    cp ref.safetensors.zst k.safetensors.zst
+    run -0 --separate-stderr train k --epochs 2
+    cmp two.safetensors.zst k.safetensors.zst
+}
+
+@test "a checkpoint of another run is set aside, with what differs" {
+    train k --epochs 100000 --patience 0 2>err &
+    pid=$!
+    until [ -e k.safetensors.zst.checkpoint ]; do sleep 0.05; done
+    kill -KILL $pid
+    wait $pid || true
+    run -0 --separate-stderr train k
+    [[ $stderr == *"train-stage: 'k.safetensors.zst.checkpoint': is of another run (patience 0 -> 3), set aside as 'k.safetensors.zst.checkpoint.old'"* ]]
+    same_as_reference k
+    [ -e k.safetensors.zst.checkpoint.old ]
+}
+
+@test "a checkpoint is a model: it can be used as it is" {
+    train k --epochs 100000 --patience 0 2>err &
+    pid=$!
+    until [ -e k.safetensors.zst.checkpoint ]; do sleep 0.05; done
+    kill -KILL $pid
+    wait $pid || true
+    extract k.safetensors.zst.checkpoint test.npy.zst -o features.npy.zst
+    tensor verify features.npy.zst
+}
+
+@test "checkpoint 0s writes none" {
+    train k --checkpoint 0 --epochs 100000 --patience 0 2>err &
+    pid=$!
+    until [ "$(wc -l <k.tsv 2>/dev/null || echo 0)" -ge 3 ]; do sleep 0.05; done
+    [ ! -e k.safetensors.zst.checkpoint ]
+    kill -KILL $pid
+    wait $pid || true
+}
