@@ -10,15 +10,15 @@
 #include <string.h>
 
 #if defined(__AVX512F__)
-enum { LANES = 16, TILE_COLS = 10, TILE_RUN = 24 };  /* 32 registers */
+enum { LANES = 16, TILE_COLS = 10, TILE_RUN = 24, SPARSE_TILE = 25 };  /* 32 registers */
 #define TABLE kernels_avx512
 #define NAME "avx512"
 #elif defined(__AVX2__) && defined(__FMA__)
-enum { LANES = 8, TILE_COLS = 6, TILE_RUN = 12 };    /* 16 registers */
+enum { LANES = 8, TILE_COLS = 6, TILE_RUN = 12, SPARSE_TILE = 12 };    /* 16 registers */
 #define TABLE kernels_avx2
 #define NAME "avx2"
 #else
-enum { LANES = 4, TILE_COLS = 6, TILE_RUN = 12 };
+enum { LANES = 4, TILE_COLS = 6, TILE_RUN = 12, SPARSE_TILE = 12 };
 #define TABLE kernels_base
 #define NAME "base"
 #endif
@@ -58,14 +58,25 @@ INLINE void tile(int rows, int cols, float *y, const float *x, const float *w, v
         for (int j = 0; j < cols; j++)
             acc[i][j] = bias;
     for (int r = 0; r < g->taps; r++) {
-        const float *xr = x + r * g->x_tap;
+        const float *base[2][2];  /* of every fifth column: with the others at 1, 2, 3 and 4 steps from it, all addresses fit the registers */
+#pragma GCC unroll 2
+        for (int i = 0; i < rows; i++)
+#pragma GCC unroll 2
+            for (int j = 0; j < cols; j += 5)
+                base[i][j / 5] = x + r * g->x_tap + i * g->x_row + j * g->x_col;
+        size_t step = g->x_col, step3 = 3 * g->x_col;
         for (int q = 0; q < g->run; q++, w += LANES) {
             const vec wq = *(const vec *)w;
+            __asm__ volatile("" : "+r"(step), "+r"(step3));  /* keeps 2*step and 4*step out of registers: they are addressing modes */
 #pragma GCC unroll 2
-            for (int i = 0; i < rows; i++)
+            for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 10
                 for (int j = 0; j < cols; j++)
-                    acc[i][j] += wq * xr[i * g->x_row + j * g->x_col + q];
+                    acc[i][j] += wq * base[i][j / 5][j % 5 == 3 ? step3 : j % 5 * step];
+#pragma GCC unroll 2
+                for (int j = 0; j < cols; j += 5)
+                    base[i][j / 5]++;
+            }
         }
     }
     const vec zero = {0};
@@ -220,6 +231,172 @@ static void conv_dw(float *dw, const float *x, const float *dy, const struct con
             }
 }
 
+/* --- conv_dot: vectors along the taps and channels of x --- */
+
+enum { DOT = KERNELS_DOT, PARTS = DOT / LANES, DOT_COLS = PARTS == 1 ? 8 : PARTS == 2 ? 2 : 1 };
+
+/* Of each pair of blocks of 2*SPAN lanes: lower half + upper half, those of a below those of b. */
+INLINE vec fold_pair(vec a, vec b, int span)
+{
+    ivec lower, upper;
+#pragma GCC unroll 16
+    for (int l = 0; l < LANES; l++) {
+        lower[l] = (l & span) ? LANES + l - span : l;
+        upper[l] = lower[l] + span;
+    }
+    return __builtin_shuffle(a, b, lower) + __builtin_shuffle(a, b, upper);
+}
+
+/* COLS positions from (0,0) of x and y by channels 0..K-1. */
+INLINE void dot_tile(int cols, int K, float *y, const float *x, const float *w, const float *b, const struct conv *g)
+{
+    const size_t w_row = (size_t)(g->run + DOT - 1) / DOT * DOT, w_channel = w_row * g->taps;
+    vec acc[PARTS][24] = {{{0}}};
+    for (int r = 0; r < g->taps; r++) {
+        const float *base[2];
+#pragma GCC unroll 2
+        for (int j = 0; j < cols; j += 5)
+            base[j / 5] = x + r * g->x_tap + j * g->x_col;
+        size_t step = g->x_col, step3 = 3 * g->x_col;
+        for (int q = 0; q < g->run; q += DOT, w += DOT) {
+            __asm__ volatile("" : "+r"(step), "+r"(step3));
+#pragma GCC unroll 4
+            for (int part = 0; part < PARTS; part++) {
+                vec wk[3];
+#pragma GCC unroll 3
+                for (int k = 0; k < K; k++)
+                    wk[k] = *(const vec *)(w + k * w_channel + part * LANES);
+#pragma GCC unroll 8
+                for (int j = 0; j < cols; j++) {
+                    const vec xj = load(base[j / 5] + (j % 5 == 3 ? step3 : j % 5 * step) + part * LANES);
+#pragma GCC unroll 3
+                    for (int k = 0; k < K; k++)
+                        acc[part][j * K + k] += wk[k] * xj;
+                }
+            }
+#pragma GCC unroll 2
+            for (int j = 0; j < cols; j += 5)
+                base[j / 5] += DOT;
+        }
+    }
+    /* lanes l and l+8, then l+4, l+2, l+1, whatever the width; two sums share a vector after each halving, which bit-reverses their order */
+#pragma GCC unroll 4
+    for (int n = PARTS / 2; n > 0; n /= 2)
+#pragma GCC unroll 4
+        for (int part = 0; part < n; part++)
+#pragma GCC unroll 24
+            for (int i = 0; i < cols * K; i++)
+                acc[part][i] += acc[part + n][i];
+    int left = cols * K;
+#pragma GCC unroll 4
+    for (int span = LANES / 2; span > 0; span /= 2) {
+#pragma GCC unroll 12
+        for (int i = 0; i < (left + 1) / 2; i++)
+            acc[0][i] = fold_pair(acc[0][2 * i], 2 * i + 1 < left ? acc[0][2 * i + 1] : (vec){0}, span);
+        left = (left + 1) / 2;
+    }
+#pragma GCC unroll 8
+    for (int j = 0; j < cols; j++)
+#pragma GCC unroll 3
+        for (int k = 0; k < K; k++) {
+            const int i = j * K + k;
+            int lane = 0;
+#pragma GCC unroll 4
+            for (int bit = 1; bit < LANES; bit *= 2)
+                lane += (i & bit) ? LANES / 2 / bit : 0;
+            y[j * g->y_col + k] = acc[0][i / LANES][lane] + b[k];
+        }
+}
+
+INLINE void dot_channels(int K, float *y, const float *x, const float *w, const float *b, const struct conv *g)
+{
+    int j = 0;
+    for (; j + DOT_COLS <= g->cols; j += DOT_COLS)
+        dot_tile(DOT_COLS, K, y + j * g->y_col, x + j * g->x_col, w, b, g);
+    for (; j < g->cols; j++)
+        dot_tile(1, K, y + j * g->y_col, x + j * g->x_col, w, b, g);
+}
+
+static void conv_dot(float *y, const float *x, const float *w, const float *b, const struct conv *g)
+{
+    const size_t w_channel = (size_t)(g->run + DOT - 1) / DOT * DOT * g->taps;
+    for (int i = 0; i < g->rows; i++)
+        for (int k = 0; k < g->channels; k += 3) {
+            float *yi = y + i * g->y_row + k;
+            const float *xi = x + i * g->x_row, *wk = w + k * w_channel;
+            switch (g->channels - k) {
+            case 1: dot_channels(1, yi, xi, wk, b + k, g); break;
+            case 2: dot_channels(2, yi, xi, wk, b + k, g); break;
+            default: dot_channels(3, yi, xi, wk, b + k, g); break;
+            }
+        }
+}
+
+/* --- sparse_sum --- */
+
+INLINE void windows(int rows, int vecs, float *y, size_t y_row, const float *x, size_t x_row, const struct entry *e, size_t n)
+{
+    vec acc[SPARSE_TILE];
+#pragma GCC unroll 7
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 9
+        for (int v = 0; v < vecs; v++)
+            acc[r * vecs + v] = load(y + r * y_row + v * LANES);
+    for (const struct entry *end = e + n; e < end; e++) {
+        const float *from = x + e->at;
+#pragma GCC unroll 7
+        for (int r = 0; r < rows; r++, from += x_row)
+#pragma GCC unroll 9
+            for (int v = 0; v < vecs; v++)
+                acc[r * vecs + v] += load(from + v * LANES) * e->g;
+    }
+#pragma GCC unroll 7
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 9
+        for (int v = 0; v < vecs; v++)
+            store(y + r * y_row + v * LANES, acc[r * vecs + v]);
+}
+
+static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int taps, int run, const struct entry *e, size_t n)
+{
+    const int rows = taps % 7 == 0 ? 7 : taps % 5 == 0 ? 5 : taps % 3 == 0 ? 3 : 1;
+    const int all = (run + LANES - 1) / LANES, most = rows == 1 ? 8 : SPARSE_TILE / rows, blocks = (all + most - 1) / most;
+    for (int r = 0; r < taps; r += rows, x += rows * x_row, y += rows * y_row)
+        for (int block = 0; block < blocks; block++) {
+            const int v = all * block / blocks, vecs = all * (block + 1) / blocks - v;
+            float *to = y + v * LANES;
+            const float *from = x + v * LANES;
+            switch (rows * 16 + vecs) {
+            case 112 + 1: windows(7, 1, to, y_row, from, x_row, e, n); break;
+            case 80 + 1: windows(5, 1, to, y_row, from, x_row, e, n); break;
+            case 80 + 2: windows(5, 2, to, y_row, from, x_row, e, n); break;
+            case 48 + 1: windows(3, 1, to, y_row, from, x_row, e, n); break;
+            case 48 + 2: windows(3, 2, to, y_row, from, x_row, e, n); break;
+            case 48 + 3: windows(3, 3, to, y_row, from, x_row, e, n); break;
+            case 48 + 4: windows(3, 4, to, y_row, from, x_row, e, n); break;
+            case 16 + 1: windows(1, 1, to, y_row, from, x_row, e, n); break;
+            case 16 + 2: windows(1, 2, to, y_row, from, x_row, e, n); break;
+            case 16 + 3: windows(1, 3, to, y_row, from, x_row, e, n); break;
+            case 16 + 4: windows(1, 4, to, y_row, from, x_row, e, n); break;
+            case 16 + 5: windows(1, 5, to, y_row, from, x_row, e, n); break;
+            case 16 + 6: windows(1, 6, to, y_row, from, x_row, e, n); break;
+            case 16 + 7: windows(1, 7, to, y_row, from, x_row, e, n); break;
+            case 16 + 8: windows(1, 8, to, y_row, from, x_row, e, n); break;
+#if defined(__AVX512F__)
+            case 112 + 2: windows(7, 2, to, y_row, from, x_row, e, n); break;
+            case 112 + 3: windows(7, 3, to, y_row, from, x_row, e, n); break;
+            case 80 + 3: windows(5, 3, to, y_row, from, x_row, e, n); break;
+            case 80 + 4: windows(5, 4, to, y_row, from, x_row, e, n); break;
+            case 80 + 5: windows(5, 5, to, y_row, from, x_row, e, n); break;
+            case 48 + 5: windows(3, 5, to, y_row, from, x_row, e, n); break;
+            case 48 + 6: windows(3, 6, to, y_row, from, x_row, e, n); break;
+            case 48 + 7: windows(3, 7, to, y_row, from, x_row, e, n); break;
+            case 48 + 8: windows(3, 8, to, y_row, from, x_row, e, n); break;
+#endif
+            }
+        }
+}
+
 /* --- activation and loss --- */
 
 /* 2^n for integers n in [-126, 127] */
@@ -244,9 +421,9 @@ INLINE vec exp_negative(vec a)
 }
 
 /* log(1+u), u in [0, 1]: 2 atanh(s), s = u/(2+u) <= 1/3, by its series. */
-INLINE vec log1p_series(vec u)
+INLINE vec log1p_series(vec s)
 {
-    const vec s = u / (u + 2.0f), s2 = s * s;
+    const vec s2 = s * s;
     vec p = s2 * (1.0f / 15) + 1.0f / 13;
     p = p * s2 + 1.0f / 11;
     p = p * s2 + 1.0f / 9;
@@ -264,16 +441,19 @@ INLINE vec sigmoid_of(vec a, vec e)  /* e = exp(-|a|) */
 
 INLINE vec absolute(vec a) { return (vec)((ivec)a & 0x7fffffff); }
 
+INLINE vec sigmoid_vec(vec a)
+{
+    return sigmoid_of(a, exp_negative(absolute(a)));
+}
+
 static void sigmoid(float *y, const float *a, size_t n)
 {
-    for (size_t i = 0; i < n; i += LANES) {
-        float part[LANES] = {0};
-        const size_t m = n - i < LANES ? n - i : LANES;
-        if (m < LANES)
-            memcpy(part, a + i, m * sizeof *a);
-        const vec v = m < LANES ? load(part) : load(a + i);
-        store_part(y + i, sigmoid_of(v, exp_negative(absolute(v))), (int)m);
-    }
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        store(y + i, sigmoid_vec(load(a + i)));
+    float rest[LANES] = {0};
+    memcpy(rest, a + i, (n - i) * sizeof *a);
+    store_part(y + i, sigmoid_vec(load(rest)), (int)(n - i));
 }
 
 enum { SUMS = 16 };  /* partial sums of a loss: element i goes to sum i % SUMS, whatever the width */
@@ -286,27 +466,37 @@ static double fold_sums(const double *sum)
     return total;
 }
 
+/* SUMS elements; d as a store is optional to the caller. */
+INLINE void bce_part(float *d, double *sum, const float *a, const float *t, float scale)
+{
+    float terms[SUMS];
+    for (int l = 0; l < SUMS; l += LANES) {
+        const vec va = load(a + l), vt = load(t + l), zero = {0}, limit = zero + KERNELS_CLIP, size = absolute(va);
+        const ivec clipped = size > limit;
+        const vec e = exp_negative(size), u = select(clipped, zero + 1.0000001e-7f, e);
+        const vec both = 1.0f / ((e + 1.0f) * (u + 2.0f)), up = both * (u + 2.0f);  /* one division for 1/(1+e) and 1/(2+u) */
+        const vec y = select(va >= zero, up, e * up), z = select(clipped, select(va >= zero, limit, -limit), va);
+        store(terms + l, select(z > zero, z, zero) - z * vt + log1p_series(u * (both * (e + 1.0f))));
+        store(d + l, select(clipped, zero, (y - vt) * scale));
+    }
+    for (int l = 0; l < SUMS; l++)
+        sum[l] += (double)terms[l];
+}
+
 static double bce(float *d, const float *a, const float *t, size_t n, float scale)
 {
-    double sum[SUMS] = {0};
-    for (size_t i = 0; i < n; i += SUMS) {
-        const int m = n - i < SUMS ? (int)(n - i) : SUMS;
-        float pa[SUMS] = {0}, pt[SUMS] = {0}, pl[SUMS];
-        memcpy(pa, a + i, m * sizeof *a);
-        memcpy(pt, t + i, m * sizeof *t);
-        for (int l = 0; l < SUMS; l += LANES) {
-            const vec va = load(pa + l), vt = load(pt + l), zero = {0};
-            const vec limit = (vec){0} + KERNELS_CLIP, size = absolute(va);
-            const vec e = exp_negative(size), clipped = select(size > limit, limit, size);
-            const vec z = select(va >= zero, clipped, -clipped);
-            const vec u = select(size > limit, (vec){0} + 1.0000001e-7f, e);
-            store(pl + l, select(z > zero, z, zero) - z * vt + log1p_series(u));
-            store(pa + l, select(size > limit, zero, (sigmoid_of(va, e) - vt) * scale));
-        }
-        for (int l = 0; l < m; l++)
-            sum[l] += (double)pl[l];
+    double sum[SUMS] = {0}, rest[SUMS] = {0};
+    float unused[SUMS], pa[SUMS] = {0}, pt[SUMS] = {0};
+    size_t i = 0;
+    for (; i + SUMS <= n; i += SUMS)
+        bce_part(d == NULL ? unused : d + i, sum, a + i, t + i, scale);
+    memcpy(pa, a + i, (n - i) * sizeof *a);
+    memcpy(pt, t + i, (n - i) * sizeof *t);
+    bce_part(unused, rest, pa, pt, scale);
+    for (size_t l = 0; l < n - i; l++) {
+        sum[l] += rest[l];
         if (d != NULL)
-            memcpy(d + i, pa, m * sizeof *d);
+            d[i + l] = unused[l];
     }
     return fold_sums(sum);
 }
@@ -329,5 +519,6 @@ static double mse(float *d, const float *y, const float *t, size_t n, float scal
 const struct kernels TABLE = {
     .name = NAME, .lanes = LANES,
     .conv = conv, .conv_relu = conv_relu, .conv_relu_pool = conv_relu_pool, .conv_dw = conv_dw,
+    .conv_dot = conv_dot, .sparse_sum = sparse_sum,
     .sigmoid = sigmoid, .bce = bce, .mse = mse,
 };

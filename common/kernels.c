@@ -54,7 +54,7 @@ const struct kernels *kernels_get(void)
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes)
 {
     const int groups = (g->K + lanes - 1) / lanes;
-    const size_t run = (size_t)g->taps_x * g->C;
+    const size_t used = (size_t)g->taps_x * g->C, run = (used + g->pad - 1) / g->pad * g->pad;
 #pragma omp parallel for collapse(2) schedule(static)
     for (int group = 0; group < groups; group++)
         for (int r = 0; r < g->taps; r++) {
@@ -68,6 +68,7 @@ void kernels_pack(float *p, const float *w, const float *scale, const struct pac
                     for (int l = n; l < lanes; l++)
                         to[l] = 0;
                 }
+            memset(to, 0, (run - used) * lanes * sizeof *to);
         }
 }
 

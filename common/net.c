@@ -11,6 +11,7 @@
 #include "report.h"
 #include "rng.h"
 
+enum { CHUNK = 4, BAND_BYTES = 16 << 10 };
 static const double BN_EPSILON = 1e-3, BN_MOMENTUM = 0.99;
 
 /* Images of one kind, (places,H,W,C), each inside a margin of zeros that nothing ever writes to. */
@@ -31,15 +32,19 @@ struct layer {
     float *encode_w, *encode_b, *decode_w[2][2], *decode_b;
     float *encode_dx_w, *decode_dx_w;
     float *box;          /* (R+1,R+1,K,C) */
+    bool dot;            /* decoder: so few channels that vectors run along the taps */
+    size_t window;       /* floats in a row of the encoder's window for sparse sums, R*C rounded up to vectors */
 
     /* where the gradients of one slice stand in its block, floats */
     size_t at_encode_dw, at_encode_db, at_decode_dw, at_decode_db, at_gamma, at_beta;
 
     struct plane in;     /* code_{k-1} */
     struct plane y, dy;  /* y_{k-1}; its gradient. In training y_0 shares dy_0's place: before the activation, then the gradient */
-    struct plane z;      /* what the convolution gives, where it is kept: before batch normalisation; then its gradient */
-    struct plane dcode;  /* of code_k */
+    struct plane z;      /* batch normalisation: what the convolution gives; then its gradient */
+    struct plane dcode;  /* of code_k; its margin takes what the next encoder's windows add there */
     uint8_t *argmax;     /* (places,h,w,K) */
+    int band;            /* pooled rows whose gradients are listed at once */
+    size_t list;         /* room for the entries of a channel */
 
     double *sums;        /* batch normalisation: (NET_SLICES,2,K) */
     float *scale, *shift, *centre, *spread;  /* (K): y = scale*z + shift; z normalised = (z - centre) * spread */
@@ -77,6 +82,8 @@ struct net {
     size_t n_parameters, n_weights;
     float *weights, *gradients;
     float *slices;           /* (NET_SLICES, slice_size) */
+    struct entry *entries;   /* (threads, entries_size) */
+    size_t entries_size;
     size_t slice_size;
     double *losses, *code_sums;  /* of each image of the batch */
     struct step forward[2 * NET_MAX_LAYERS + 2], training[6 * NET_MAX_LAYERS + 4];
@@ -202,7 +209,8 @@ static size_t in_slice(struct net *net, size_t n)
 
 static void lay_out_layer(struct net *net, struct layer *l, bool last)
 {
-    const size_t n = places(net), K = l->K, taps = (size_t)l->R * l->R, box_taps = (size_t)(l->R + 1) * (l->R + 1), phase_taps = (size_t)(l->P + 1) * (l->P + 1);
+    const size_t n = places(net), K = l->K, taps = (size_t)l->R * l->R, box_taps = (size_t)(l->R + 1) * (l->R + 1),
+                 phase_run = ((size_t)(l->P + 1) * K + KERNELS_DOT - 1) / KERNELS_DOT * KERNELS_DOT;
     const struct layer *above = last ? NULL : l + 1, *below = l == net->layers ? NULL : l - 1;
 
     l->encode_w = take_floats(net, taps * l->C * padded(net, l->K));
@@ -210,7 +218,7 @@ static void lay_out_layer(struct net *net, struct layer *l, bool last)
     l->box = take_floats(net, box_taps * l->C * K);
     for (int a = 0; a < 2; a++)
         for (int b = 0; b < 2; b++)
-            l->decode_w[a][b] = take_floats(net, phase_taps * K * padded(net, l->C));
+            l->decode_w[a][b] = take_floats(net, (l->P + 1) * phase_run * (l->dot ? (size_t)l->C : padded(net, l->C)));
     l->decode_b = take_floats(net, padded(net, l->C));
 
     take_plane(net, &l->in, l->H, l->W, l->C, l->P, n);
@@ -225,15 +233,23 @@ static void lay_out_layer(struct net *net, struct layer *l, bool last)
     if (below == NULL)
         l->y = l->dy;
     take_plane(net, &l->dcode, l->h, l->w, l->K, above == NULL ? 0 : above->P, n);
-    take_plane(net, &l->z, l->H, l->W, l->K, l->P, n);
+    if (l->norm)
+        take_plane(net, &l->z, l->H, l->W, l->K, l->P, n);
     l->argmax = take(net, n * l->h * l->w * K + KERNELS_MAX_LANES, 1);
     l->decode_dx_w = take_floats(net, box_taps * l->C * padded(net, l->K));
     if (below != NULL)
-        l->encode_dx_w = take_floats(net, taps * K * padded(net, l->C));
-    l->at_encode_dw = in_slice(net, taps * l->C * padded(net, l->K));
+        l->encode_dx_w = take_floats(net, l->norm ? taps * K * padded(net, l->C) : l->R * l->window * K);
+    l->at_encode_dw = in_slice(net, l->norm ? taps * l->C * padded(net, l->K) : l->R * l->window * K);
     l->at_encode_db = in_slice(net, K);
     l->at_decode_dw = in_slice(net, box_taps * l->C * padded(net, l->K));
-    l->at_decode_db = in_slice(net, l->C);
+    l->at_decode_db = in_slice(net, (size_t)l->W * l->C);
+    const size_t band = BAND_BYTES / sizeof(float) / (2 * l->in.row);
+    l->band = band < 2 ? 2 : band < (size_t)l->h ? (int)band : l->h;
+    l->list = (size_t)l->band * l->w * (l->band == l->h ? net->chunk : 1);
+    if (net->entries_size < l->list * K)
+        net->entries_size = l->list * K;
+    if (net->entries_size < 5 * K)
+        net->entries_size = 5 * K;
     if (l->norm) {
         l->sums = take(net, NET_SLICES * 2 * K, sizeof *l->sums);
         float **const vectors[] = { &l->scale, &l->shift, &l->centre, &l->spread, &l->dz_a, &l->dz_b };
@@ -253,6 +269,7 @@ static void lay_out(struct net *net)
     if (net->train) {
         net->gradients = take_floats(net, net->n_weights);
         net->slices = take_floats(net, NET_SLICES * net->slice_size);
+        net->entries = take(net, net->entries_size * net->threads, sizeof *net->entries);
     }
 }
 
@@ -268,13 +285,17 @@ static void pack_encoder(struct net *net, struct layer *l, bool inference)
             scale[o] = (float)(net->weights[l->gamma->offset + o] / sqrt(net->weights[l->variance->offset + o] + BN_EPSILON));
     }
     const ptrdiff_t K = l->K, CK = (ptrdiff_t)l->C * K;
-    kernels_pack(l->encode_w, kernel, scale, &(struct packing){ l->R, l->R, l->C, l->K, l->R * CK, CK, K, 1 }, net->kernels->lanes);
+    kernels_pack(l->encode_w, kernel, scale, &(struct packing){ l->R, l->R, l->C, l->K, 1, l->R * CK, CK, K, 1 }, net->kernels->lanes);
     for (int o = 0; o < l->K; o++)
         l->encode_b[o] = scale == NULL ? bias[o]
             : (bias[o] - net->weights[l->mean->offset + o]) * scale[o] + net->weights[l->beta->offset + o];
-    if (!inference && l->encode_dx_w != NULL)
-        kernels_pack(l->encode_dx_w, kernel + (l->R * l->R - 1) * CK, NULL, &(struct packing){ l->R, l->R, l->K, l->C, -l->R * CK, -CK, 1, K },
+    if (inference || l->encode_dx_w == NULL)
+        return;
+    if (l->norm)
+        kernels_pack(l->encode_dx_w, kernel + (l->R * l->R - 1) * CK, NULL, &(struct packing){ l->R, l->R, l->K, l->C, 1, -l->R * CK, -CK, 1, K },
                      net->kernels->lanes);
+    else
+        kernels_pack(l->encode_dx_w, kernel, NULL, &(struct packing){ l->R, l->R, l->C, l->K, net->kernels->lanes, l->R * CK, CK, K, 1 }, 1);
 }
 
 /* floor((a-P)/2): the first row of the small image that rows 2i+a of y see, less i. */
@@ -291,11 +312,12 @@ static void pack_decoder(struct net *net, struct layer *l, bool inference)
     for (int a = 0; a < 2; a++)
         for (int b = 0; b < 2; b++) {
             const float *first = l->box + (a + P - 2 * phase_origin(a, P)) * row + (b + P - 2 * phase_origin(b, P)) * KC;
-            kernels_pack(l->decode_w[a][b], first, NULL, &(struct packing){ P + 1, P + 1, l->K, l->C, -2 * row, -2 * KC, C, 1 }, lanes);
+            kernels_pack(l->decode_w[a][b], first, NULL, &(struct packing){ P + 1, P + 1, l->K, l->C, l->dot ? KERNELS_DOT : 1, -2 * row, -2 * KC, C, 1 },
+                         l->dot ? 1 : lanes);
         }
     memcpy(l->decode_b, net->weights + l->back_bias->offset, C * sizeof *l->decode_b);
     if (!inference)
-        kernels_pack(l->decode_dx_w, l->box, NULL, &(struct packing){ R + 1, R + 1, l->C, l->K, row, KC, 1, C }, lanes);
+        kernels_pack(l->decode_dx_w, l->box, NULL, &(struct packing){ R + 1, R + 1, l->C, l->K, 1, row, KC, 1, C }, lanes);
 }
 
 static void pack(struct net *net, enum packed want)
@@ -385,7 +407,8 @@ static void decode(struct net *net, int k, const struct work *w)
             for (int b = 0; b < 2; b++) {
                 const float *x = image(small, m) + phase_origin(a, l->P) * (ptrdiff_t)small->row + phase_origin(b, l->P) * (ptrdiff_t)l->K;
                 float *y = image(&l->y, m) + a * l->y.row + (size_t)b * l->C;
-                (activation == NET_RELU ? net->kernels->conv_relu : net->kernels->conv)(y, x, l->decode_w[a][b], l->decode_b, &g);
+                (l->dot ? net->kernels->conv_dot : activation == NET_RELU ? net->kernels->conv_relu : net->kernels->conv)(y, x, l->decode_w[a][b],
+                                                                                                                   l->decode_b, &g);
             }
         if (activation == NET_SIGMOID && k > 0)  /* the last one belongs to the loss */
             for (int i = 0; i < l->H; i++)
@@ -552,12 +575,12 @@ static void normalise_gradients(struct net *net, int k, size_t n)
 
 /* --- backward steps --- */
 
+/* Sums over the rows; those over the columns are taken once a batch, when the gradients are collected. */
 static void bias_backward(float *db, const struct plane *dy, size_t place)
 {
     for (int i = 0; i < dy->H; i++)
-        for (int j = 0; j < dy->W; j++)
-            for (int c = 0; c < dy->C; c++)
-                db[c] += image(dy, place)[i * dy->row + (size_t)j * dy->C + c];
+        for (int q = 0; q < dy->W * dy->C; q++)
+            db[q] += image(dy, place)[i * dy->row + q];
 }
 
 /* From the gradient of y_{k-1} before its activation: the decoder's own, and that of y_k before its activation, or of code_K. */
@@ -589,8 +612,68 @@ static void decode_backward(struct net *net, int k, const struct work *w)
     }
 }
 
-/* The gradient of the convolution's output, dense: through pool and relu, and batch normalisation. */
-static void dense_dz(const struct layer *l, size_t place)
+/* Kernel and bias: the gradients that passed pool and relu, listed by channel for a band of pooled rows at a time, so that the input's rows stay in
+ * the first-level cache over all channels. Where a band is an image, all images of the piece are listed at once. */
+static void sparse_dw(struct net *net, const struct layer *l, const struct work *w)
+{
+    float *slice = net->slices + (size_t)w->slice * net->slice_size, *db = slice + l->at_encode_db;
+    struct entry *entries = net->entries + omp_get_thread_num() * net->entries_size;
+    const size_t images = l->band == l->h ? w->count : 1;
+    const int32_t offsets[] = { 0, l->C, (int32_t)l->in.row, (int32_t)l->in.row + l->C, 0 };
+    size_t n[4096];
+    for (size_t first = w->place; first < w->place + w->count; first += images)
+        for (int band = 0; band < l->h; band += l->band) {
+            memset(n, 0, l->K * sizeof *n);
+            for (size_t m = first; m < first + images; m++)
+                for (int i = band; i < l->h && i < band + l->band; i++)
+                    for (int j = 0; j < l->w; j++) {
+                        const int32_t at = (int32_t)((m - first) * l->in.size + 2 * i * l->in.row) + 2 * j * l->C;
+                        const float *g = image(&l->dcode, m) + i * l->dcode.row + (size_t)j * l->K;
+                        const uint8_t *argmax = argmax_image(l, m) + ((size_t)i * l->w + j) * l->K;
+                        for (int o = 0; o < l->K; o++) {
+                            entries[o * l->list + n[o]] = (struct entry){ at + offsets[argmax[o]], g[o] };
+                            n[o] += argmax[o] != KERNELS_DEAD;
+                        }
+                        for (int o = 0; o < l->K; o++)
+                            db[o] += argmax[o] == KERNELS_DEAD ? 0 : g[o];
+                    }
+            for (int o = 0; o < l->K; o++)
+                net->kernels->sparse_sum(slice + l->at_encode_dw + o * l->R * l->window, l->window, encoder_input(l, first), l->in.row,
+                                         l->R, l->R * l->C, entries + o * l->list, n[o]);
+        }
+}
+
+/* The input: at each of the four positions under a pooled one, the kernels of the channels that passed there. */
+static void sparse_dx(struct net *net, const struct layer *l, const struct plane *dx, size_t place)
+{
+    struct entry *entries = net->entries + omp_get_thread_num() * net->entries_size;
+    const int32_t kernel = (int32_t)(l->R * l->window);
+    float *corner = image(dx, place) - l->P * dx->row - (size_t)l->P * l->C;
+    memset(corner, 0, dx->size * sizeof *corner);
+    for (int i = 0; i < l->h; i++)
+        for (int j = 0; j < l->w; j++) {
+            const float *g = image(&l->dcode, place) + i * l->dcode.row + (size_t)j * l->K;
+            const uint8_t *argmax = argmax_image(l, place) + ((size_t)i * l->w + j) * l->K;
+            size_t n[5] = {0};
+            for (int o = 0; o < l->K; o++)
+                entries[argmax[o] * l->K + n[argmax[o]]++] = (struct entry){ o * kernel, g[o] };
+            for (int q = 0; q < 4; q++)
+                if (n[q] > 0)
+                    net->kernels->sparse_sum(corner + (2 * i + (q >> 1)) * dx->row + (2 * j + (q & 1)) * (size_t)l->C, dx->row, l->encode_dx_w, l->window,
+                                             l->R, l->R * l->C, entries + q * l->K, n[q]);
+        }
+}
+
+static void encode_backward(struct net *net, int k, const struct work *w)
+{
+    const struct layer *l = &net->layers[k];
+    sparse_dw(net, l, w);
+    for (size_t m = w->place; k > 0 && m < w->place + w->count; m++)
+        sparse_dx(net, l, &l[-1].dcode, m);
+}
+
+/* The gradient through batch normalisation is dense. dz takes the place of z. */
+static void normalise_backward(const struct layer *l, size_t place)
 {
     for (int i = 0; i < l->h; i++)
         for (int j = 0; j < l->w; j++) {
@@ -599,26 +682,20 @@ static void dense_dz(const struct layer *l, size_t place)
             const uint8_t *argmax = argmax_image(l, place) + ((size_t)i * l->w + j) * l->K;
             for (uint8_t q = 0; q < 4; q++) {
                 float *v = z + where_in(&l->z, q);
-                if (l->norm)
-                    for (int o = 0; o < l->K; o++)
-                        v[o] = (argmax[o] == q ? l->scale[o] * g[o] : 0) - l->dz_a[o] - l->dz_b[o] * ((v[o] - l->centre[o]) * l->spread[o]);
-                else
-                    for (int o = 0; o < l->K; o++)
-                        v[o] = argmax[o] == q ? g[o] : 0;
+                for (int o = 0; o < l->K; o++)
+                    v[o] = (argmax[o] == q ? l->scale[o] * g[o] : 0) - l->dz_a[o] - l->dz_b[o] * ((v[o] - l->centre[o]) * l->spread[o]);
             }
         }
 }
 
-static void encode_backward(struct net *net, int k, const struct work *w)
+/* The bias before batch normalisation changes nothing: its gradient stays 0. */
+static void encode_backward_dense(struct net *net, int k, const struct work *w)
 {
     const struct layer *l = &net->layers[k];
     float *slice = net->slices + (size_t)w->slice * net->slice_size;
     struct conv g = encoder_conv(l, &l->z);
-    for (size_t m = w->place; m < w->place + w->count; m++) {
-        dense_dz(l, m);
-        if (!l->norm)  /* under batch normalisation a bias changes nothing: its gradient is 0 */
-            bias_backward(slice + l->at_encode_db, &l->z, m);
-    }
+    for (size_t m = w->place; m < w->place + w->count; m++)
+        normalise_backward(l, m);
     net->kernels->conv_dw(slice + l->at_encode_dw, encoder_input(l, w->place), image(&l->z, w->place), &g, w->count, l->in.size, l->z.size);
     if (k == 0)
         return;
@@ -651,9 +728,12 @@ static void plan(struct net *net)
     for (int k = 0; k < K; k++)
         *t++ = (struct step){ decode_backward, NULL, k };
     for (int k = K - 1; k >= 0; k--) {
-        if (net->layers[k].norm)
+        if (net->layers[k].norm) {
             *t++ = (struct step){ normalise_sums, normalise_gradients, k };
-        *t++ = (struct step){ encode_backward, NULL, k };
+            *t++ = (struct step){ encode_backward_dense, NULL, k };
+        } else {
+            *t++ = (struct step){ encode_backward, NULL, k };
+        }
     }
     net->n_forward = (int)(f - net->forward);
     net->n_training = (int)(t - net->training);
@@ -674,13 +754,15 @@ struct net *net_new(const struct net_spec *spec, int max_batch, bool train)
     net->train = train;
     net->max_batch = max_batch;
     net->threads = omp_get_max_threads();
-    net->chunk = train ? 4 : 1;
+    net->chunk = train ? CHUNK : 1;
     for (int k = 0; k < spec->n_layers; k++) {
         struct layer *l = &net->layers[k];
         l->R = spec->layers[k].kernel, l->P = (l->R - 1) / 2;
         l->C = k == 0 ? spec->channels : spec->layers[k - 1].filters, l->K = spec->layers[k].filters;
         l->H = spec->height >> k, l->W = spec->width >> k, l->h = l->H / 2, l->w = l->W / 2;
         l->norm = spec->layers[k].batch_norm;
+        l->dot = l->C <= 4 && (l->P + 1) * l->K >= KERNELS_DOT && !(k > 0 && spec->layers[k].activation == NET_RELU);
+        l->window = (size_t)(l->R * l->C + net->kernels->lanes - 1) / net->kernels->lanes * net->kernels->lanes;
         net->whole |= train && l->norm;
     }
     find_parameters(net);
@@ -766,6 +848,28 @@ static double total_loss(struct net *net, size_t n, const struct net_penalty *pe
     return sum / (double)n + (penalty->l1 > 0 ? penalty->l1 * code / (double)n : 0) + penalty->l2 * squares;
 }
 
+/* From the layouts in which the kernels leave them to the flat one. */
+static void fold_gradients(struct net *net, const struct layer *l)
+{
+    const float *dw = net->slices + l->at_encode_dw, *columns = net->slices + l->at_decode_db;
+    float *to = net->gradients + l->kernel->offset, *db = net->gradients + l->back_bias->offset;
+    const size_t K = l->K;
+    if (l->norm)
+        copy_rows(to, K, dw, padded(net, l->K), l->R * l->R * l->C, K);
+    else
+#pragma omp parallel for num_threads(net->threads) schedule(static)
+        for (int r = 0; r < l->R; r++)
+            for (int q = 0; q < l->R * l->C; q++)
+                for (size_t o = 0; o < K; o++)
+                    to[((size_t)r * l->R * l->C + q) * K + o] = dw[(o * l->R + r) * l->window + q];
+    memcpy(net->gradients + l->bias->offset, net->slices + l->at_encode_db, K * sizeof *to);
+    memset(db, 0, l->C * sizeof *db);
+    for (int j = 0; j < l->W; j++)
+        for (int c = 0; c < l->C; c++)
+            db[c] += columns[(size_t)j * l->C + c];
+    kernels_box_fold(net->gradients + l->back_kernel->offset, net->slices + l->at_decode_dw, l->R, l->K, l->C, padded(net, l->K));
+}
+
 /* Slices summed in order, then folded into the flat gradients, penalty included. */
 static void collect_gradients(struct net *net, const struct net_penalty *penalty)
 {
@@ -775,15 +879,8 @@ static void collect_gradients(struct net *net, const struct net_penalty *penalty
         for (int s = 1; s < NET_SLICES; s++)
             for (size_t j = i; j < i + 16; j++)
                 net->slices[j] += net->slices[s * size + j];
-    for (int k = 0; k < net->spec.n_layers; k++) {
-        const struct layer *l = &net->layers[k];
-        float *g = net->gradients + l->kernel->offset;
-        const size_t rows = (size_t)l->R * l->R * l->C, K = l->K;
-        copy_rows(g, K, net->slices + l->at_encode_dw, padded(net, l->K), (int)rows, K);
-        memcpy(net->gradients + l->bias->offset, net->slices + l->at_encode_db, K * sizeof *g);
-        memcpy(net->gradients + l->back_bias->offset, net->slices + l->at_decode_db, l->C * sizeof *g);
-        kernels_box_fold(net->gradients + l->back_kernel->offset, net->slices + l->at_decode_dw, l->R, l->K, l->C, padded(net, l->K));
-    }
+    for (int k = 0; k < net->spec.n_layers; k++)
+        fold_gradients(net, &net->layers[k]);
     const float twice = (float)(2 * penalty->l2);
     if (twice > 0)
         for (size_t i = 0; i < net->n_parameters; i++) {

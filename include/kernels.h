@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { KERNELS_DEAD = 4, KERNELS_MAX_LANES = 16 };
+enum { KERNELS_DEAD = 4, KERNELS_MAX_LANES = 16, KERNELS_DOT = 16 };
 #define KERNELS_CLIP 16.118095f  /* log((1-e)/e), e = 1e-7: beyond it binary cross-entropy clips and its gradient is 0 */
 
 struct conv {
@@ -30,6 +30,8 @@ struct conv {
     size_t x_tap;            /* floats in x from one row of taps to the next */
     size_t y_row, y_col;     /* floats in y from one position to the next (conv_relu_pool: from one pooled position to the next) */
 };
+
+struct entry { int32_t at; float g; };  /* a place, floats from a base, and the value there */
 
 struct kernels {
     const char *name;        /* "avx512", "avx2", "base" */
@@ -47,6 +49,17 @@ struct kernels {
      * channel must be readable; what they hold does not matter. Tile: up to 24 q x one vector of k in registers over all positions. */
     void (*conv_dw)(float *dw, const float *x, const float *dy, const struct conv *g, size_t n, size_t x_image, size_t dy_image);
 
+    /* conv for few channels of y and long runs: the products of a tap row in vectors, w (K,taps,ceil(run/16)*16) with zeros behind each run. x is read
+     * up to 15 floats beyond a run. Sums: 16 partial sums, element q of a run to sum q%16, then halves are added. b (K) is not NULL.
+     * Tile: 8 columns x 3 channels; padding 3 channels to a vector would do five times the work. */
+    void (*conv_dot)(float *y, const float *x, const float *w, const float *b, const struct conv *g);
+
+    /* y[r*y_row + q] += sum_e e.g * x[e.at + r*x_row + q], r < taps, q < run, entries in order: what is left of a correlation where max-pool leaves
+     * one gradient in four and relu fewer. With x the input and e the gradients of one channel: that channel's kernel gradient. With x the
+     * kernel, a row per channel, and e the channels alive at a position: the gradient to the input around it. y and x are touched in whole vectors:
+     * up to L-1 floats beyond each run, of which those of y gain what stands in x. Tile: up to 25 vectors of the window in registers over all entries. */
+    void (*sparse_sum)(float *y, size_t y_row, const float *x, size_t x_row, int taps, int run, const struct entry *e, size_t n);
+
     /* y = 1/(1+exp(-a)), n elements; y may be a. About 2 ulp. */
     void (*sigmoid)(float *y, const float *a, size_t n);
     /* Losses of n elements, summed in double, not averaged; d, unless NULL, becomes scale * the derivative of the sum (d may be the first input).
@@ -62,9 +75,10 @@ bool kernels_select(const char *name);
 /* All that this processor runs, best first; NULL ends. */
 const struct kernels *const *kernels_all(void);
 
-/* p (ceil(K/lanes),taps,taps_x*C,lanes): p[.,r,s*C+c,.] of channel k = scale[k] * w[r*row + s*col + c*in + k*out], 0 for k >= K. Strides may be
- * negative: that is how kernels are flipped and transposed. scale may be NULL: 1. */
-struct packing { int taps, taps_x, C, K; ptrdiff_t row, col, in, out; };
+/* p (ceil(K/lanes),taps,run,lanes), run = taps_x*C rounded up to a multiple of `pad`: p[.,r,s*C+c,.] of channel k = scale[k] *
+ * w[r*row + s*col + c*in + k*out], 0 for k >= K and behind the run. Strides may be negative: that is how kernels are flipped and transposed.
+ * scale may be NULL: 1. lanes and pad are L and 1 for conv, 1 and KERNELS_DOT for conv_dot, 1 and L for sparse_sum. */
+struct packing { int taps, taps_x, C, K, pad; ptrdiff_t row, col, in, out; };
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes);
 
 /* The kernel of the transposed convolution with stride 2 that equals nearest upsampling and then w (R,R,C,K):
