@@ -56,9 +56,13 @@ static void build_table(struct parser *p)
 
 /* --- values ------------------------------------------------------------------------------------------------------- */
 
-/* The shortest decimal that reads back as the same number. */
+/* The shortest decimal that reads back as the same number; whole numbers without an exponent. */
 static void format_real(char *text, size_t size, double v)
 {
+    if (v == floor(v) && fabs(v) < 1e15) {
+        snprintf(text, size, "%.0f", v);
+        return;
+    }
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, size, "%.*g", digits, v);
         if (strtod(text, NULL) == v)

@@ -90,7 +90,7 @@ programs() {
 @test "a value in a file is checked even where the command line wins" {
     echo 'epochs = many' >a.conf
     run -2 --separate-stderr train-stage -c a.conf --epochs 3 a b
-    fails 2 "train-stage: 'a.conf' line 1: epochs 'many', want a whole number from 0 to 1e+09"
+    fails 2 "train-stage: 'a.conf' line 1: epochs 'many', want a whole number from 0 to 1000000000"
 }
 
 @test "a missing settings file is named" {
@@ -100,11 +100,11 @@ programs() {
 
 @test "values out of range, of the wrong kind or missing are refused with what was wanted" {
     run -2 --separate-stderr train-stage --epochs -1 a b
-    fails 2 "train-stage: --epochs '-1', want a whole number from 0 to 1e+09"
+    fails 2 "train-stage: --epochs '-1', want a whole number from 0 to 1000000000"
     run -2 --separate-stderr train-stage --epochs 1.5 a b
-    fails 2 "train-stage: --epochs '1.5', want a whole number from 0 to 1e+09"
+    fails 2 "train-stage: --epochs '1.5', want a whole number from 0 to 1000000000"
     run -2 --separate-stderr train-stage --epochs 99999999999999999999 a b
-    fails 2 "train-stage: --epochs '99999999999999999999', want a whole number from 0 to 1e+09"
+    fails 2 "train-stage: --epochs '99999999999999999999', want a whole number from 0 to 1000000000"
     run -2 --separate-stderr train-stage --learning-rate nan a b
     fails 2 "train-stage: --learning-rate 'nan', want a number from 0 to 1000"
     run -2 --separate-stderr train-stage --shuffle maybe a b
