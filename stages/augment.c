@@ -191,5 +191,8 @@ int main(int argc, char **argv)
     if (!tensor_is_seekable(t))
         add_inputs(h, t, &chosen);  /* a pipe tells its history at its end */
     tensor_commit(w, h);
+    selection_release(&chosen);
+    tensor_close(t);
+    history_free(h);
     return 0;
 }
