@@ -1,0 +1,111 @@
+/* Tensors of random shapes and types: what is written is what is read, in order, by blocks and at random, and neither the size of the blocks
+ * nor whether the number of rows was known beforehand changes a byte of the file.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+#include "rng.h"
+#include "tensor.h"
+
+static struct rng rng;
+
+static void expect(bool truth, const char *what, const struct npy_header *h)
+{
+    char shape[200];
+
+    if (truth)
+        return;
+    npy_format_shape(h, shape, sizeof shape);
+    die("%s: %s %s", what, npy_dtype_name(h->dtype), shape);
+}
+
+static void write_file(const char *path, struct npy_header h, const unsigned char *data, bool known)
+{
+    size_t n = h.shape[0], row = npy_count(&h, 1) * npy_item_size(h.dtype);
+    struct tensor_writer *w;
+
+    if (!known)
+        h.shape[0] = TENSOR_UNKNOWN;
+    w = tensor_create(path, &h, TENSOR_LEVEL);
+    for (size_t at = 0, k; at < n; at += k) {
+        k = 1 + rng_below(&rng, 200);
+        k = k < n - at ? k : n - at;
+        tensor_write(w, data + at * row, k);
+    }
+    tensor_commit(w, NULL);
+}
+
+static void read_file(const char *path, const struct npy_header *h, const unsigned char *data, unsigned char *got)
+{
+    struct tensor_reader *t = tensor_open(path);
+    size_t n = h->shape[0], row = t->row_bytes;
+
+    tensor_want(t, h->dtype, h->rank, h->shape);
+    expect(t->n_rows == n, "number of rows", h);
+    for (size_t at = 0, k; (k = tensor_read(t, got, 1 + rng_below(&rng, 100))) > 0; at += k)
+        expect(memcmp(got, data + at * row, k * row) == 0, "rows in order", h);
+    expect(t->next_row == n, "rows to the end", h);
+    #pragma omp parallel for
+    for (int i = 0; i < 8; i++) {
+        size_t first = n * i / 9, k = n / 9;
+        unsigned char *mine = xmalloc(k * row + 1);
+
+        tensor_read_at(t, mine, first, k);
+        expect(memcmp(mine, data + first * row, k * row) == 0, "rows at random", h);
+        free(mine);
+    }
+    tensor_close(t);
+}
+
+static unsigned char *content(const char *path, size_t *len)
+{
+    FILE *f = fopen(path, "rb");
+    unsigned char *data = xmalloc(32 << 20);
+
+    *len = f ? fread(data, 1, 32 << 20, f) : 0;
+    if (f)
+        fclose(f);
+    return data;
+}
+
+static void check(struct npy_header h)
+{
+    size_t size = npy_count(&h, 0) * npy_item_size(h.dtype), len, other_len;
+    unsigned char *data = xmalloc(size + 1), *got = xmalloc(size + 1), *file, *other;
+
+    for (size_t i = 0; i < size; i++)
+        data[i] = i % 5 ? i / 7 : rng_u32(&rng);
+    write_file("known", h, data, true);
+    write_file("unknown", h, data, false);
+    read_file("known", &h, data, got);
+    file = content("known", &len);
+    other = content("unknown", &other_len);
+    expect(len == other_len && memcmp(file, other, len) == 0, "bytes of an unknown number of rows", &h);
+    free(data);
+    free(got);
+    free(file);
+    free(other);
+}
+
+int main(void)
+{
+    report_init("check-tensor");
+    rng_init(&rng, 1, RNG_TEST, 0);
+    check((struct npy_header){NPY_U8, 1, {0}});
+    check((struct npy_header){NPY_F32, 4, {0, 8, 8, 3}});
+    check((struct npy_header){NPY_F32, 3, {5, 0, 7}});
+    check((struct npy_header){NPY_U8, 1, {5000000}});
+    check((struct npy_header){NPY_F32, 2, {3, 1000000}});        /* a row is longer than a frame is meant to be */
+    check((struct npy_header){NPY_U8, 2, {2, 2 << 20}});         /* a row is a frame */
+    check((struct npy_header){NPY_I64, 8, {3, 1, 2, 1, 3, 1, 1, 2}});
+    for (int i = 0; i < 24; i++) {
+        struct npy_header h = {rng_below(&rng, 4), 1 + rng_below(&rng, 4), {rng_below(&rng, 900)}};
+
+        for (int d = 1; d < h.rank; d++)
+            h.shape[d] = 1 + rng_below(&rng, 14);
+        check(h);
+    }
+    return 0;
+}
