@@ -72,7 +72,7 @@ int main(int argc, char **argv)
     const char *folder = cli.output;
     if (!folder || strcmp(folder, "-") == 0)
         die_usage("-o wants a folder to draw into");
-    cli.output = drawing_path(folder, 0, 0);  /* the drawings tell what made them, and --why asks the first one */
+    cli.output = drawing_path(folder, 0, 0);  /* the drawings tell what made them; --why asks this one, which is drawn last */
     struct history *h = history_start(&cli, REVISION);
     for (int who = 0; who < CHARACTERS; who++) {
         char *path = drawing_path(folder, who, 0);
@@ -80,10 +80,11 @@ int main(int argc, char **argv)
         free(path);
     }
     #pragma omp parallel for schedule(dynamic)
-    for (int64_t i = 0; i < CHARACTERS * count; i++)
+    for (int64_t i = 1; i < CHARACTERS * count; i++)
         draw(h, folder, (int)(i % CHARACTERS), cli.seed, i / CHARACTERS);
     for (int who = 0; who < CHARACTERS; who++)
         remove_surplus(folder, who, count);
+    draw(h, folder, 0, cli.seed, 0);
     note("%lld drawings of %d characters in '%s'", (long long)(CHARACTERS * count), CHARACTERS, folder);
     return 0;
 }
