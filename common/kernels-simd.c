@@ -13,14 +13,17 @@
 enum { LANES = 16, TILE_COLS = 10, TILE_RUN = 24, SPARSE_TILE = 25 };  /* 32 registers */
 #define TABLE kernels_avx512
 #define NAME "avx512"
+#define LANE_NUMBERS { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 }
 #elif defined(__AVX2__) && defined(__FMA__)
 enum { LANES = 8, TILE_COLS = 6, TILE_RUN = 12, SPARSE_TILE = 12 };    /* 16 registers */
 #define TABLE kernels_avx2
 #define NAME "avx2"
+#define LANE_NUMBERS { 0, 1, 2, 3, 4, 5, 6, 7 }
 #else
 enum { LANES = 4, TILE_COLS = 6, TILE_RUN = 12, SPARSE_TILE = 12 };
 #define TABLE kernels_base
 #define NAME "base"
+#define LANE_NUMBERS { 0, 1, 2, 3 }
 #endif
 
 typedef float vec __attribute__((vector_size(4 * LANES), may_alias));
@@ -238,20 +241,20 @@ enum { DOT = KERNELS_DOT, PARTS = DOT / LANES, DOT_COLS = PARTS == 1 ? 8 : PARTS
 /* Of each pair of blocks of 2*SPAN lanes: lower half + upper half, those of a below those of b. */
 INLINE vec fold_pair(vec a, vec b, int span)
 {
-    ivec lower, upper;
-#pragma GCC unroll 16
-    for (int l = 0; l < LANES; l++) {
-        lower[l] = (l & span) ? LANES + l - span : l;
-        upper[l] = lower[l] + span;
-    }
-    return __builtin_shuffle(a, b, lower) + __builtin_shuffle(a, b, upper);
+    const ivec lane = LANE_NUMBERS, lower = lane + (((lane & span) != 0) & (LANES - span));
+    return __builtin_shuffle(a, b, lower) + __builtin_shuffle(a, b, lower + span);
 }
 
 /* COLS positions from (0,0) of x and y by channels 0..K-1. */
 INLINE void dot_tile(int cols, int K, float *y, const float *x, const float *w, const float *b, const struct conv *g)
 {
     const size_t w_row = (size_t)(g->run + DOT - 1) / DOT * DOT, w_channel = w_row * g->taps;
-    vec acc[PARTS][24] = {{{0}}};
+    vec acc[PARTS][24];
+#pragma GCC unroll 4
+    for (int part = 0; part < PARTS; part++)
+#pragma GCC unroll 24
+        for (int i = 0; i < cols * K; i++)
+            acc[part][i] = (vec){0};
     for (int r = 0; r < g->taps; r++) {
         const float *base[2];
 #pragma GCC unroll 2
@@ -355,6 +358,23 @@ INLINE void windows(int rows, int vecs, float *y, size_t y_row, const float *x, 
 #pragma GCC unroll 9
         for (int v = 0; v < vecs; v++)
             store(y + r * y_row + v * LANES, acc[r * vecs + v]);
+}
+
+static void sparse_list(struct entry *entries, size_t room, uint32_t *n, float *sums, const float *g, const uint8_t *argmax, const struct pooled *p)
+{
+    const struct pooled local = *p;
+    int32_t at = local.at;
+    for (int j = 0; j < local.cols; j++, at += local.step, g += local.channels, argmax += local.channels) {
+        for (int k = 0; k < local.channels; k++) {
+            const struct entry e = { at + local.offset[argmax[k]], g[k] };
+            memcpy(&entries[k * room + n[k]], &e, sizeof e);
+            n[k] += argmax[k] != KERNELS_DEAD;
+        }
+        for (int k = 0; k < local.channels; k += LANES) {
+            const ivec where = __builtin_convertvector(*(const bvec_unaligned *)(argmax + k), ivec);
+            store(sums + k, load(sums + k) + select(where != KERNELS_DEAD, load(g + k), (vec){0}));
+        }
+    }
 }
 
 static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int taps, int run, const struct entry *e, size_t n)
@@ -519,6 +539,6 @@ static double mse(float *d, const float *y, const float *t, size_t n, float scal
 const struct kernels TABLE = {
     .name = NAME, .lanes = LANES,
     .conv = conv, .conv_relu = conv_relu, .conv_relu_pool = conv_relu_pool, .conv_dw = conv_dw,
-    .conv_dot = conv_dot, .sparse_sum = sparse_sum,
+    .conv_dot = conv_dot, .sparse_list = sparse_list, .sparse_sum = sparse_sum,
     .sigmoid = sigmoid, .bce = bce, .mse = mse,
 };

@@ -55,7 +55,6 @@ void kernels_pack(float *p, const float *w, const float *scale, const struct pac
 {
     const int groups = (g->K + lanes - 1) / lanes;
     const size_t used = (size_t)g->taps_x * g->C, run = (used + g->pad - 1) / g->pad * g->pad;
-#pragma omp parallel for collapse(2) schedule(static)
     for (int group = 0; group < groups; group++)
         for (int r = 0; r < g->taps; r++) {
             float *to = p + ((size_t)group * g->taps + r) * run * lanes;
@@ -75,7 +74,6 @@ void kernels_pack(float *p, const float *w, const float *scale, const struct pac
 void kernels_box(float *box, const float *w, int R, int C, int K)
 {
     const size_t CK = (size_t)C * K;
-#pragma omp parallel for collapse(2) schedule(static)
     for (int t = 0; t <= R; t++)
         for (int u = 0; u <= R; u++) {
             float *to = box + ((size_t)t * (R + 1) + u) * CK;
@@ -94,7 +92,6 @@ void kernels_box(float *box, const float *w, int R, int C, int K)
 
 void kernels_box_fold(float *dw, const float *dbox, int R, int C, int K, size_t row)
 {
-#pragma omp parallel for collapse(2) schedule(static)
     for (int r = 0; r < R; r++)
         for (int s = 0; s < R; s++) {
             const float *a = dbox + ((size_t)(R - 1 - r) * (R + 1) + R - 1 - s) * K * row;  /* e = f = 0; always inside */

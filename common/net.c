@@ -327,10 +327,9 @@ static void pack(struct net *net, enum packed want)
         differ |= net->layers[k].norm;
     if (net->packed == want || (net->packed == FOR_TRAINING && !differ))
         return;
-    for (int k = 0; k < net->spec.n_layers; k++) {
-        pack_encoder(net, &net->layers[k], want == FOR_INFERENCE);
-        pack_decoder(net, &net->layers[k], want == FOR_INFERENCE);
-    }
+#pragma omp parallel for num_threads(net->threads) schedule(dynamic, 1)
+    for (int i = 2 * net->spec.n_layers - 1; i >= 0; i--)  /* the last layers are the largest */
+        (i % 2 == 1 ? pack_decoder : pack_encoder)(net, &net->layers[i / 2], want == FOR_INFERENCE);
     net->packed = want;
 }
 
@@ -619,24 +618,17 @@ static void sparse_dw(struct net *net, const struct layer *l, const struct work 
     float *slice = net->slices + (size_t)w->slice * net->slice_size, *db = slice + l->at_encode_db;
     struct entry *entries = net->entries + omp_get_thread_num() * net->entries_size;
     const size_t images = l->band == l->h ? w->count : 1;
-    const int32_t offsets[] = { 0, l->C, (int32_t)l->in.row, (int32_t)l->in.row + l->C, 0 };
-    size_t n[4096];
+    struct pooled row = { .cols = l->w, .channels = l->K, .step = 2 * l->C, .offset = { 0, l->C, (int32_t)l->in.row, (int32_t)l->in.row + l->C } };
+    uint32_t n[4096];
     for (size_t first = w->place; first < w->place + w->count; first += images)
         for (int band = 0; band < l->h; band += l->band) {
             memset(n, 0, l->K * sizeof *n);
             for (size_t m = first; m < first + images; m++)
-                for (int i = band; i < l->h && i < band + l->band; i++)
-                    for (int j = 0; j < l->w; j++) {
-                        const int32_t at = (int32_t)((m - first) * l->in.size + 2 * i * l->in.row) + 2 * j * l->C;
-                        const float *g = image(&l->dcode, m) + i * l->dcode.row + (size_t)j * l->K;
-                        const uint8_t *argmax = argmax_image(l, m) + ((size_t)i * l->w + j) * l->K;
-                        for (int o = 0; o < l->K; o++) {
-                            entries[o * l->list + n[o]] = (struct entry){ at + offsets[argmax[o]], g[o] };
-                            n[o] += argmax[o] != KERNELS_DEAD;
-                        }
-                        for (int o = 0; o < l->K; o++)
-                            db[o] += argmax[o] == KERNELS_DEAD ? 0 : g[o];
-                    }
+                for (int i = band; i < l->h && i < band + l->band; i++) {
+                    row.at = (int32_t)((m - first) * l->in.size + 2 * i * l->in.row);
+                    net->kernels->sparse_list(entries, l->list, n, db, image(&l->dcode, m) + i * l->dcode.row,
+                                              argmax_image(l, m) + (size_t)i * l->w * l->K, &row);
+                }
             for (int o = 0; o < l->K; o++)
                 net->kernels->sparse_sum(slice + l->at_encode_dw + o * l->R * l->window, l->window, encoder_input(l, first), l->in.row,
                                          l->R, l->R * l->C, entries + o * l->list, n[o]);
@@ -761,7 +753,7 @@ struct net *net_new(const struct net_spec *spec, int max_batch, bool train)
         l->C = k == 0 ? spec->channels : spec->layers[k - 1].filters, l->K = spec->layers[k].filters;
         l->H = spec->height >> k, l->W = spec->width >> k, l->h = l->H / 2, l->w = l->W / 2;
         l->norm = spec->layers[k].batch_norm;
-        l->dot = l->C <= 4 && (l->P + 1) * l->K >= KERNELS_DOT && !(k > 0 && spec->layers[k].activation == NET_RELU);
+        l->dot = l->C <= 4 && (l->P + 1) * l->K >= KERNELS_DOT && spec->layers[k].activation != NET_RELU;
         l->window = (size_t)(l->R * l->C + net->kernels->lanes - 1) / net->kernels->lanes * net->kernels->lanes;
         net->whole |= train && l->norm;
     }
@@ -848,21 +840,26 @@ static double total_loss(struct net *net, size_t n, const struct net_penalty *pe
     return sum / (double)n + (penalty->l1 > 0 ? penalty->l1 * code / (double)n : 0) + penalty->l2 * squares;
 }
 
-/* From the layouts in which the kernels leave them to the flat one. */
-static void fold_gradients(struct net *net, const struct layer *l)
+/* From the layouts in which the kernels leave the sums to the flat one. */
+static void fold_encoder(struct net *net, const struct layer *l)
 {
-    const float *dw = net->slices + l->at_encode_dw, *columns = net->slices + l->at_decode_db;
-    float *to = net->gradients + l->kernel->offset, *db = net->gradients + l->back_bias->offset;
-    const size_t K = l->K;
+    const float *dw = net->slices + l->at_encode_dw;
+    float *to = net->gradients + l->kernel->offset;
+    const size_t K = l->K, run = (size_t)l->R * l->C;
     if (l->norm)
-        copy_rows(to, K, dw, padded(net, l->K), l->R * l->R * l->C, K);
+        copy_rows(to, K, dw, padded(net, l->K), l->R * (int)run, K);
     else
-#pragma omp parallel for num_threads(net->threads) schedule(static)
-        for (int r = 0; r < l->R; r++)
-            for (int q = 0; q < l->R * l->C; q++)
+        for (size_t r = 0; r < (size_t)l->R; r++)
+            for (size_t q = 0; q < run; q++)
                 for (size_t o = 0; o < K; o++)
-                    to[((size_t)r * l->R * l->C + q) * K + o] = dw[(o * l->R + r) * l->window + q];
+                    to[(r * run + q) * K + o] = dw[(o * l->R + r) * l->window + q];
     memcpy(net->gradients + l->bias->offset, net->slices + l->at_encode_db, K * sizeof *to);
+}
+
+static void fold_decoder(struct net *net, const struct layer *l)
+{
+    const float *columns = net->slices + l->at_decode_db;
+    float *db = net->gradients + l->back_bias->offset;
     memset(db, 0, l->C * sizeof *db);
     for (int j = 0; j < l->W; j++)
         for (int c = 0; c < l->C; c++)
@@ -879,8 +876,9 @@ static void collect_gradients(struct net *net, const struct net_penalty *penalty
         for (int s = 1; s < NET_SLICES; s++)
             for (size_t j = i; j < i + 16; j++)
                 net->slices[j] += net->slices[s * size + j];
-    for (int k = 0; k < net->spec.n_layers; k++)
-        fold_gradients(net, &net->layers[k]);
+#pragma omp parallel for num_threads(net->threads) schedule(dynamic, 1)
+    for (int i = 2 * net->spec.n_layers - 1; i >= 0; i--)
+        (i % 2 == 1 ? fold_decoder : fold_encoder)(net, &net->layers[i / 2]);
     const float twice = (float)(2 * penalty->l2);
     if (twice > 0)
         for (size_t i = 0; i < net->n_parameters; i++) {

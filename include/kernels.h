@@ -32,6 +32,11 @@ struct conv {
 };
 
 struct entry { int32_t at; float g; };  /* a place, floats from a base, and the value there */
+struct pooled {              /* a row of pooled positions over the positions of conv */
+    int cols, channels;
+    int32_t at, step;        /* the place of the first one's upper left position; floats from one pooled position to the next */
+    int32_t offset[5];       /* from the upper left position to each of the four; any for KERNELS_DEAD */
+};
 
 struct kernels {
     const char *name;        /* "avx512", "avx2", "base" */
@@ -53,6 +58,10 @@ struct kernels {
      * up to 15 floats beyond a run. Sums: 16 partial sums, element q of a run to sum q%16, then halves are added. b (K) is not NULL.
      * Tile: 8 columns x 3 channels; padding 3 channels to a vector would do five times the work. */
     void (*conv_dot)(float *y, const float *x, const float *w, const float *b, const struct conv *g);
+
+    /* Appends, for each channel k, the places and values g (cols,K) of the row's positions that argmax (cols,K) says are alive to entries (K,room), of
+     * which n[k] are used; sums[k] gains the values. Writes one entry beyond the last: n[k] < room must hold before each position. */
+    void (*sparse_list)(struct entry *entries, size_t room, uint32_t *n, float *sums, const float *g, const uint8_t *argmax, const struct pooled *p);
 
     /* y[r*y_row + q] += sum_e e.g * x[e.at + r*x_row + q], r < taps, q < run, entries in order: what is left of a correlation where max-pool leaves
      * one gradient in four and relu fewer. With x the input and e the gradients of one channel: that channel's kernel gradient. With x the

@@ -1,6 +1,8 @@
-/* check-net [ISA]: the net's forward pass, losses and gradients against the double-precision reference, and the reference's gradients against finite
- * differences of its loss.
+/* check-net ISA [N]: the net's forward pass, losses and gradients against the double-precision reference, for the nets below and N random ones.
+ * check-net reference: the reference's gradients against finite differences of its loss.
+ * check-net bits: results are the same bytes for 1, 2, 3 and 8 threads, and for AVX2 and AVX-512.
  *
+ * A maximum of the pool that is nearly a tie falls one way in float32 and another in double: a random net is wrong if it is for three draws of its data.
  * The nets cover every kernel size 1 to 9, odd channel counts, H != W, short batches, ties in the pool, clipped sigmoids, batch normalisation and both
  * penalties. Forward results must lie within 1e-5 of the tensor's largest value, gradients within 2e-5 of their tensor's largest, losses within 1e-6.
  */
@@ -48,12 +50,13 @@ static const struct check checks[] = {
     { "three layers of odd channels", { 24, 8, 3, 3, {{3, 11, NET_SIGMOID, false}, {1, 13, NET_RELU, false}, {5, 21, NET_SIGMOID, false}}, NET_BCE }, 3, NONE, SMOOTH },
 };
 
-static bool failed;
+static bool failed, quiet;
 
 static void report(const char *what, const char *part, double off, double limit)
 {
     if (!(off <= limit)) {
-        printf("%s: %s is off by %.2e of its largest value, limit %.0e\n", what, part, off, limit);
+        if (!quiet)
+            printf("%s: %s is off by %.2e of its largest value, limit %.0e\n", what, part, off, limit);
         failed = true;
     }
 }
@@ -157,10 +160,10 @@ static void check_reference(const struct check *c, const double *x2, const doubl
     free(p), free(g), free(unused);
 }
 
-static void run(const struct check *c, bool finite_differences)
+static void run(const struct check *c, uint64_t number, bool finite_differences)
 {
     struct rng rng;
-    rng_init(&rng, 1, RNG_TEST, (uint64_t)(c - checks));
+    rng_init(&rng, 1, RNG_TEST, number);
     struct net *net = net_new(&c->spec, (int)c->n + 3, true);
     size_t n_weights;
     const size_t n_x = c->n * net_input_items(net);
@@ -181,13 +184,109 @@ static void run(const struct check *c, bool finite_differences)
     net_free(net);
 }
 
+static struct check random_check(uint64_t number)
+{
+    static char what[200];
+    struct check c = { .what = what, .data = SMOOTH };
+    struct rng rng;
+    rng_init(&rng, 2, RNG_TEST, number);
+    struct net_spec *s = &c.spec;
+    s->n_layers = 1 + (int)rng_below(&rng, 3);
+    s->height = (1 + (int)rng_below(&rng, 24 >> s->n_layers)) << s->n_layers;
+    s->width = (1 + (int)rng_below(&rng, 24 >> s->n_layers)) << s->n_layers;
+    s->channels = 1 + (int)rng_below(&rng, 12);
+    int used = snprintf(what, sizeof what, "random %d: %dx%dx%d", (int)number, s->height, s->width, s->channels);
+    for (int k = 0; k < s->n_layers; k++) {
+        s->layers[k] = (struct net_layer){ 1 + 2 * (int)rng_below(&rng, 5), 1 + (int)rng_below(&rng, 36), (enum net_activation)rng_below(&rng, 3), rng_below(&rng, 4) == 0 };
+        used += snprintf(what + used, sizeof what - used, ", kernel %d, %d filters%s", s->layers[k].kernel, s->layers[k].filters, s->layers[k].batch_norm ? " normalised" : "");
+    }
+    s->loss = s->layers[0].activation == NET_SIGMOID ? NET_BCE : NET_MSE;
+    c.n = 1 + rng_below(&rng, 10);
+    c.penalty = (struct net_penalty){ rng_below(&rng, 2) * 0.001, rng_below(&rng, 2) * 0.001 };
+    return c;
+}
+
+/* Two steps of gradient descent, then code and reconstruction: everything that a net computes, in *n floats. */
+static float *everything(const struct check *c, int threads, size_t *n)
+{
+    omp_set_num_threads(threads);
+    struct net *net = net_new(&c->spec, (int)c->n, true);
+    struct rng rng;
+    rng_init(&rng, 3, RNG_TEST, 0);
+    size_t n_weights;
+    const size_t n_x = c->n * net_input_items(net), n_code = c->n * net_code_items(net);
+    float *x = xmalloc(n_x * sizeof *x), *w = net_weights(net, &n_weights);
+    *n = 2 * n_weights + n_code + n_x + 6;
+    float *all = xmalloc(*n * sizeof *all), *to = all;
+    double losses[3];
+    fill(c, net, x, n_x, &rng);
+    for (int step = 0; step < 2; step++) {
+        losses[step] = net_train(net, x, x, c->n, &c->penalty);
+        memcpy(to, net_gradients(net), n_weights * sizeof *to);
+        to += n_weights;
+        for (size_t i = 0; i < n_weights; i++)
+            w[i] -= 0.01f * net_gradients(net)[i];
+        net_changed(net);
+    }
+    losses[2] = net_evaluate(net, x, x, c->n, &c->penalty);
+    memcpy(to, losses, sizeof losses);
+    net_encode(net, to + 6, x, c->n);
+    net_reconstruct(net, to + 6 + n_code, x, c->n);
+    free(x);
+    net_free(net);
+    return all;
+}
+
+static void check_bits(const struct check *c)
+{
+    static const char *const names[] = { "avx512", "avx2", "base" };
+    float *first[3] = {NULL};
+    size_t n;
+    for (int isa = 0; isa < 3; isa++) {
+        if (!kernels_select(names[isa]))
+            continue;
+        first[isa] = everything(c, 1, &n);
+        for (int threads = 2; threads <= 8; threads = threads == 2 ? 3 : threads + 5) {
+            float *got = everything(c, threads, &n);
+            if (memcmp(first[isa], got, n * sizeof *got) != 0) {
+                printf("%s: %s with %d threads gives other bytes than with 1\n", c->what, names[isa], threads);
+                failed = true;
+            }
+            free(got);
+        }
+    }
+    if (first[0] != NULL && first[1] != NULL && memcmp(first[0], first[1], n * sizeof(float)) != 0) {
+        printf("%s: avx512 and avx2 give different bytes\n", c->what);
+        failed = true;
+    }
+    for (int isa = 0; isa < 3; isa++)
+        free(first[isa]);
+}
+
 int main(int argc, char **argv)
 {
     report_init("check-net");
-    const bool finite_differences = argc > 1 && strcmp(argv[1], "reference") == 0;
-    if (argc > 1 && !finite_differences && !kernels_select(argv[1]))
-        die("this processor does not run '%s'", argv[1]);
-    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
-        run(&checks[i], finite_differences);
+    const char *how = argc > 1 ? argv[1] : "";
+    const bool finite_differences = strcmp(how, "reference") == 0, bits = strcmp(how, "bits") == 0;
+    if (!finite_differences && !bits && !kernels_select(how))
+        die_usage("want 'reference', 'bits' or an instruction set that this processor runs");
+    const size_t n_fixed = sizeof checks / sizeof *checks;
+    for (size_t i = 0; i < n_fixed; i++) {
+        if (bits)
+            check_bits(&checks[i]);
+        else
+            run(&checks[i], i, finite_differences);
+    }
+    for (int i = 0; argc > 2 && i < atoi(argv[2]); i++) {
+        const struct check c = random_check((uint64_t)i);
+        const bool before = failed;
+        for (uint64_t draw = 0; draw < 3; draw++) {
+            failed = before;
+            quiet = draw < 2;
+            run(&c, n_fixed + (uint64_t)i + (draw << 32), false);
+            if (failed == before)
+                break;
+        }
+    }
     return failed;
 }

@@ -36,3 +36,13 @@ need_python() {
         /usr/bin/python3 -c "import $module" 2>/dev/null || skip "python3 has no $module"
     done
 }
+
+# each_isa PROGRAM [ARGUMENT...]: the program once for each instruction set of the kernels that the processor runs, whose name comes first.
+each_isa() {
+    local program=$1 isa
+    shift
+    for isa in avx512 avx2 base; do
+        grep -qw "${isa/avx512/avx512f}" /proc/cpuinfo || [ "$isa" = base ] || continue
+        "$program" "$isa" "$@"
+    done
+}

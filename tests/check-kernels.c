@@ -1,0 +1,351 @@
+/* check-kernels ISA: each kernel by itself against its equation in double precision, over random shapes, and that it writes nowhere else.
+ *
+ * check-net holds their composition against the reference; here are the corners that a net does not reach, and the plain form of each trick:
+ * upsampling then convolving, pooling a finished convolution, gradients as dense sums.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels.h"
+#include "report.h"
+#include "rng.h"
+
+enum { SHAPES = 200, SPACE = 1 << 16, BEYOND = 64 };
+static const float UNTOUCHED = 12345.0f;
+
+static const struct kernels *kernels;
+static struct rng rng;
+static float x[SPACE], w[SPACE], packed[4 * SPACE] __attribute__((aligned(64))), bias[64] __attribute__((aligned(64))), y[SPACE], other[SPACE];
+static bool failed;
+
+static int between(int low, int high)
+{
+    return low + (int)rng_below(&rng, (uint32_t)(high - low + 1));
+}
+
+static void fill(float *to, size_t n)
+{
+    uint32_t state = rng_u32(&rng) | 1;  /* xorshift: these are many */
+    for (size_t i = 0; i < n; i++) {
+        state ^= state << 13, state ^= state >> 17, state ^= state << 5;
+        to[i] = (float)(int32_t)state / 2147483648.0f;
+    }
+}
+
+static void clear(float *to, float value)
+{
+    for (size_t i = 0; i < SPACE; i++)
+        to[i] = value;
+}
+
+static void fail(const char *what, const struct conv *g)
+{
+    printf("%s: wrong for %dx%d positions, %dx%d taps, %d channels, x steps %zu,%zu,%zu\n", what, g->rows, g->cols, g->taps, g->run, g->channels,
+           g->x_row, g->x_col, g->x_tap);
+    failed = true;
+}
+
+/* A conv of random shape within SPACE; even rows and columns where EVEN. y is dense but for a gap behind each row. */
+static struct conv random_conv(bool even, int most_channels)
+{
+    struct conv g = { .rows = between(1, 12), .cols = between(1, 27), .taps = between(1, 9), .run = between(1, 50), .channels = between(1, most_channels) };
+    if (even)
+        g.rows += g.rows % 2, g.cols += g.cols % 2;
+    g.x_col = (size_t)between(1, 20);
+    g.x_tap = g.x_col * g.cols + g.run + (size_t)between(0, 5);
+    g.x_row = g.x_tap * (size_t)between(1, 2);
+    g.y_col = (size_t)g.channels;
+    g.y_row = g.y_col * (size_t)g.cols + (size_t)between(0, 3);
+    return g;
+}
+
+static void pack(const struct conv *g, int lanes, int pad)
+{
+    const ptrdiff_t K = g->channels;
+    kernels_pack(packed, w, NULL, &(struct packing){ g->taps, 1, g->run, g->channels, pad, g->run * K, 0, K, 1 }, lanes);
+}
+
+/* The equation; *size is the sum of magnitudes, to which the error is proportional. */
+static double equation(const struct conv *g, int i, int j, int k, double *size)
+{
+    double sum = bias[k];
+    *size = fabs(sum);
+    for (int r = 0; r < g->taps; r++)
+        for (int q = 0; q < g->run; q++) {
+            const double product = (double)w[(r * g->run + q) * g->channels + k] * x[i * g->x_row + j * g->x_col + r * g->x_tap + q];
+            sum += product;
+            *size += fabs(product);
+        }
+    return sum;
+}
+
+/* Y holds the equation at all positions, through RELU or not, and nothing else. */
+static bool holds(const float *got, const struct conv *g, bool relu)
+{
+    static float want[SPACE];
+    clear(want, UNTOUCHED);
+    for (int i = 0; i < g->rows; i++)
+        for (int j = 0; j < g->cols; j++)
+            for (int k = 0; k < g->channels; k++) {
+                const size_t at = i * g->y_row + j * g->y_col + k;
+                double size, v = equation(g, i, j, k, &size);
+                v = relu && v < 0 ? 0 : v;
+                want[at] = fabs(got[at] - v) <= 1e-6 * size ? got[at] : NAN;
+            }
+    return memcmp(got, want, sizeof want) == 0;
+}
+
+static void check_conv(void)
+{
+    const struct conv g = random_conv(false, 35);
+    fill(x, SPACE), fill(w, SPACE), fill(bias, 64);
+    pack(&g, kernels->lanes, 1);
+    clear(y, UNTOUCHED);
+    kernels->conv(y, x, packed, bias, &g);
+    if (!holds(y, &g, false))
+        fail("conv", &g);
+    clear(y, UNTOUCHED);
+    kernels->conv_relu(y, x, packed, bias, &g);
+    if (!holds(y, &g, true))
+        fail("conv_relu", &g);
+}
+
+static void check_dot(void)
+{
+    const struct conv g = random_conv(false, 7);
+    fill(x, SPACE), fill(w, SPACE), fill(bias, 64);
+    pack(&g, 1, KERNELS_DOT);
+    clear(y, UNTOUCHED);
+    kernels->conv_dot(y, x, packed, bias, &g);
+    if (!holds(y, &g, false))
+        fail("conv_dot", &g);
+}
+
+/* Equal to the last bit to pooling what conv gives; few values, so that ties are common. */
+static void check_pool(void)
+{
+    static float pooled[SPACE], want[SPACE];
+    static uint8_t argmax[SPACE], where[SPACE];
+    struct conv g = random_conv(true, 35);
+    fill(x, SPACE), fill(w, SPACE);
+    for (size_t i = 0; i < SPACE; i++)
+        x[i] = x[i] > 0, w[i] = roundf(w[i]);
+    memset(bias, 0, sizeof bias);
+    pack(&g, kernels->lanes, 1);
+    kernels->conv(y, x, packed, bias, &g);
+    clear(want, UNTOUCHED), clear(pooled, UNTOUCHED);
+    memset(argmax, 99, sizeof argmax), memset(where, 99, sizeof where);
+    for (int i = 0; i < g.rows / 2; i++)
+        for (int j = 0; j < g.cols / 2; j++)
+            for (int k = 0; k < g.channels; k++) {
+                const float *from = y + 2 * i * g.y_row + 2 * j * g.y_col + k;
+                const float v[4] = { from[0], from[g.y_col], from[g.y_row], from[g.y_row + g.y_col] };
+                int best = 0;
+                for (int q = 1; q < 4; q++)
+                    best = v[q] > v[best] ? q : best;
+                want[i * g.y_row + j * g.y_col + k] = v[best] > 0 ? v[best] : 0;
+                where[(i * (g.cols / 2) + j) * g.channels + k] = v[best] > 0 ? (uint8_t)best : KERNELS_DEAD;
+            }
+    kernels->conv_relu_pool(pooled, argmax, x, packed, bias, &g);
+    if (memcmp(pooled, want, sizeof want) != 0 || memcmp(argmax, where, sizeof where) != 0)
+        fail("conv_relu_pool", &g);
+}
+
+static void check_dw(void)
+{
+    struct conv g = random_conv(false, 35);
+    const size_t row = (size_t)(g.channels + kernels->lanes - 1) / kernels->lanes * kernels->lanes, n = (size_t)between(1, 3);
+    const size_t x_image = g.x_row * g.rows + g.x_tap * g.taps, dy_image = g.y_row * g.rows;
+    if (n * x_image > SPACE || n * dy_image > SPACE - BEYOND)
+        return;
+    fill(x, SPACE), fill(w, SPACE), fill(y, SPACE);
+    memcpy(packed, w, sizeof w);
+    kernels->conv_dw(packed, x, y, &g, n, x_image, dy_image);
+    for (int r = 0; r < g.taps; r++)
+        for (int q = 0; q < g.run; q++)
+            for (int k = 0; k < g.channels; k++) {
+                double sum = w[((size_t)r * g.run + q) * row + k], size = 1;
+                for (size_t m = 0; m < n; m++)
+                    for (int i = 0; i < g.rows; i++)
+                        for (int j = 0; j < g.cols; j++) {
+                            const double product = (double)y[m * dy_image + i * g.y_row + j * g.y_col + k] *
+                                x[m * x_image + i * g.x_row + j * g.x_col + r * g.x_tap + q];
+                            sum += product;
+                            size += fabs(product);
+                        }
+                if (!(fabs(packed[((size_t)r * g.run + q) * row + k] - sum) <= 1e-6 * size)) {
+                    fail("conv_dw", &g);
+                    return;
+                }
+            }
+    if (memcmp(packed + g.taps * g.run * row, w + g.taps * g.run * row, BEYOND * sizeof *w) != 0)
+        fail("conv_dw writes beyond its end:", &g);
+}
+
+static void check_sparse_sum(void)
+{
+    const int taps = between(1, 15), run = between(1, 200), n = between(0, 40);
+    const size_t x_row = (size_t)run + (size_t)between(0, 20), y_row = (size_t)(run + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
+    struct entry entries[40];
+    fill(x, SPACE), fill(w, SPACE);
+    memcpy(y, w, sizeof y);
+    for (int i = 0; i < n; i++)
+        entries[i] = (struct entry){ between(0, 1000), (float)rng_uniform(&rng, -1, 1) };
+    kernels->sparse_sum(y, y_row, x, x_row, taps, run, entries, (size_t)n);
+    for (int r = 0; r < taps; r++)
+        for (int q = 0; q < run; q++) {
+            double sum = w[r * y_row + q];
+            for (int i = 0; i < n; i++)
+                sum += (double)entries[i].g * x[entries[i].at + r * x_row + q];
+            if (!(fabs(y[r * y_row + q] - sum) <= 1e-5)) {
+                printf("sparse_sum: wrong for %d rows of %d, %d entries\n", taps, run, n);
+                failed = true;
+                return;
+            }
+        }
+    if (memcmp(y + taps * y_row, w + taps * y_row, BEYOND * sizeof *w) != 0) {
+        printf("sparse_sum writes beyond its end: %d rows of %d\n", taps, run);
+        failed = true;
+    }
+}
+
+static void check_sparse_list(void)
+{
+    struct entry entries[40 * 21] = {{0}};
+    uint8_t argmax[20 * 40 + 64];
+    uint32_t n[40] = {0};
+    float sums[64] = {0};
+    const struct pooled p = { .cols = between(1, 20), .channels = between(1, 40), .at = 7, .step = 6, .offset = { 0, 3, 100, 103 } };
+    fill(x, SPACE);
+    for (size_t i = 0; i < sizeof argmax; i++)
+        argmax[i] = (uint8_t)between(0, KERNELS_DEAD);
+    kernels->sparse_list(entries, 21, n, sums, x, argmax, &p);
+    for (int k = 0; k < p.channels; k++) {
+        uint32_t used = 0;
+        double sum = 0;
+        bool good = true;
+        for (int j = 0; j < p.cols; j++) {
+            const uint8_t q = argmax[j * p.channels + k];
+            if (q == KERNELS_DEAD)
+                continue;
+            const struct entry e = entries[k * 21 + used++];
+            good &= e.at == 7 + 6 * j + p.offset[q] && e.g == x[j * p.channels + k];
+            sum += x[j * p.channels + k];
+        }
+        if (!good || used != n[k] || fabs(sum - sums[k]) > 1e-5) {
+            printf("sparse_list: wrong for %d positions of %d channels\n", p.cols, p.channels);
+            failed = true;
+            return;
+        }
+    }
+}
+
+/* The box kernel scattered with stride 2 is what w gives on the upsampled image, and its fold is its adjoint. */
+static void check_box(void)
+{
+    const int R = 2 * between(0, 4) + 1, P = (R - 1) / 2, C = between(1, 4), K = between(1, 5), small = between(1, 6), large = 2 * small;
+    fill(x, SPACE), fill(w, SPACE);
+    kernels_box(packed, w, R, C, K);
+    for (int i = 0; i < large; i++)
+        for (int j = 0; j < large; j++)
+            for (int k = 0; k < K; k++) {
+                double plain = 0, box = 0;
+                for (int c = 0; c < C; c++) {
+                    for (int r = 0; r < R; r++)
+                        for (int s = 0; s < R; s++)
+                            if (i + r >= P && i + r - P < large && j + s >= P && j + s - P < large)
+                                plain += (double)w[((r * R + s) * C + c) * K + k] * x[((i + r - P) / 2 * small + (j + s - P) / 2) * C + c];
+                    for (int u = 0; u < small; u++)
+                        for (int v = 0; v < small; v++) {
+                            const int t = i - 2 * u + P, s = j - 2 * v + P;
+                            if (t >= 0 && t <= R && s >= 0 && s <= R)
+                                box += (double)packed[((t * (R + 1) + s) * C + c) * K + k] * x[(u * small + v) * C + c];
+                        }
+                }
+                if (!(fabs(plain - box) <= 1e-5)) {
+                    printf("kernels_box: wrong for kernel %d on %dx%d\n", R, small, small);
+                    failed = true;
+                    return;
+                }
+            }
+    const size_t row = (size_t)between(C, C + 3);
+    double left = 0, right = 0;
+    fill(other, SPACE);
+    kernels_box_fold(y, other, R, C, K, row);  /* <box(w), g> = <w, fold(g)> */
+    for (int t = 0; t < (R + 1) * (R + 1); t++)
+        for (int c = 0; c < C; c++)
+            for (int k = 0; k < K; k++)
+                left += (double)packed[(t * C + c) * K + k] * other[((size_t)t * K + k) * row + c];
+    for (int i = 0; i < R * R * C * K; i++)
+        right += (double)w[i] * y[i];
+    if (!(fabs(left - right) <= 1e-3)) {
+        printf("kernels_box_fold: no adjoint for kernel %d: %g, want %g\n", R, right, left);
+        failed = true;
+    }
+}
+
+static void check_sigmoid(void)
+{
+    double worst = 0;
+    for (size_t i = 0; i < SPACE; i++)
+        x[i] = -87.0f + 174.0f * (float)i / SPACE;
+    kernels->sigmoid(y, x, SPACE - 3);
+    for (size_t i = 0; i < SPACE - 3; i++)
+        worst = fmax(worst, fabs(y[i] * (1 + exp(-(double)x[i])) - 1));
+    x[0] = 1000, x[1] = -1000;
+    kernels->sigmoid(y, x, 2);
+    if (!(worst <= 3e-7) || y[0] != 1 || !(y[1] >= 0 && y[1] < 1e-37f)) {
+        printf("sigmoid: off by %.1e of its value; sigmoid(1000) = %g, sigmoid(-1000) = %g\n", worst, y[0], y[1]);
+        failed = true;
+    }
+}
+
+static void check_losses(void)
+{
+    const size_t n = (size_t)between(1, 1000);
+    double bce = 0, mse = 0, worst = 0;
+    for (size_t i = 0; i < n; i++) {
+        x[i] = (float)rng_uniform(&rng, -20, 20);
+        other[i] = (float)rng_uniform(&rng, 0, 1);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const double p = fmin(fmax(1 / (1 + exp(-(double)x[i])), 1e-7), 1 - 1e-7), z = log(p / (1 - p));
+        bce += fmax(z, 0) - z * other[i] + log1p(exp(-fabs(z)));
+        mse += pow((double)x[i] - other[i], 2);
+    }
+    clear(y, UNTOUCHED);
+    const double got = kernels->bce(y, x, other, n, 0.5f), alone = kernels->bce(NULL, x, other, n, 0.5f);
+    for (size_t i = 0; i < n; i++) {
+        const double want = fabs(x[i]) > 16.1181 ? 0 : fabs(x[i]) < 16.1180 ? 0.5 * (1 / (1 + exp(-(double)x[i])) - other[i]) : y[i];
+        worst = fmax(worst, fabs(y[i] - want));
+    }
+    if (got != alone || !(fabs(got / bce - 1) <= 1e-6) || !(worst <= 2e-7) || y[n] != UNTOUCHED) {
+        printf("bce of %zu: %.9g and %.9g, want %.9g; gradient off by %.1e\n", n, got, alone, bce, worst);
+        failed = true;
+    }
+    worst = 0;
+    const double got_mse = kernels->mse(y, x, other, n, 0.5f);
+    for (size_t i = 0; i < n; i++)
+        worst = fmax(worst, fabs(y[i] - ((double)x[i] - other[i])));
+    if (!(fabs(got_mse / mse - 1) <= 1e-6) || !(worst <= 3e-6) || y[n] != UNTOUCHED) {
+        printf("mse of %zu: %.9g, want %.9g; gradient off by %.1e\n", n, got_mse, mse, worst);
+        failed = true;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    report_init("check-kernels");
+    if (argc != 2 || !kernels_select(argv[1]))
+        die("want an instruction set that this processor runs");
+    kernels = kernels_get();
+    rng_init(&rng, 2, RNG_TEST, 0);
+    void (*const checks[])(void) = { check_conv, check_dot, check_pool, check_dw, check_sparse_sum, check_sparse_list, check_box, check_losses };
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
+        for (int j = 0; j < SHAPES && !failed; j++)
+            checks[i]();
+    check_sigmoid();
+    return failed;
+}
