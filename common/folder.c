@@ -38,28 +38,27 @@ static void add_file(struct folder *f, char *file)
     f->files[f->n++] = file;
 }
 
-/* Lists the folder INSIDE (relative, ending in "/", or empty) at this level. */
+/* Lists the folder INSIDE (relative; empty: the folder itself) at this level. */
 static void list(struct folder *f, const char *inside, const struct level *level)
 {
-    char *path = xformat("%s/%s", f->path, inside);
+    const char *slash = *inside ? "/" : "";
+    char *path = xformat("%s%s%s", f->path, slash, inside);
     DIR *dir = opendir(path);
     struct dirent *entry;
     if (!dir)
-        die_file(*inside ? path : f->path, "%s", strerror(errno));
+        die_file(path, "%s", strerror(errno));
     while (errno = 0, (entry = readdir(dir))) {
         if (entry->d_name[0] == '.')
             continue;
-        char *file = xformat("%s%s", inside, entry->d_name), *full = xformat("%s/%s", f->path, file);
+        char *file = xformat("%s%s%s", inside, slash, entry->d_name), *full = xformat("%s/%s", f->path, file);
         struct stat st;
         bool exists = stat(full, &st) == 0;
         if (exists && S_ISDIR(st.st_mode)) {
             struct level below = {level, st.st_dev, st.st_ino};
-            char *deeper = xformat("%s/", file);
             if (is_above(level, &st))
                 warn_file(full, "a link to a folder above it, passed over");
             else
-                list(f, deeper, &below);
-            free(deeper);
+                list(f, file, &below);
         } else if (is_png_name(entry->d_name)) {
             add_file(f, file);  /* one that does not exist, a broken link, is told of when it is read */
             file = NULL;

@@ -1,0 +1,274 @@
+# import-images: a folder of PNG files becomes images and their index.
+load helper
+
+CHECK="$ROOT/build/tests/check-image"
+
+# pictures CLASS/FILE...: PNG files of noise, 12x12, in the folder photos; each another one.
+pictures() {
+    local file
+    for file in "$@"; do
+        mkdir -p "photos/${file%/*}"
+    done
+    "$CHECK" png 12 12 "$((seed += 100))" "${@/#/photos/}"
+}
+
+# The pixels of row $2 of the images $1, each 3*$3*$3 bytes.
+row() {
+    zstdcat "$1" | tail -c "+$((129 + $2 * 3 * $3 * $3))" | head -c "$((3 * $3 * $3))"
+}
+
+# The pixels of a PNG, row by row.
+pixels() {
+    "$CHECK" ppm "$1" | tail -c +"$((1 + $("$CHECK" ppm "$1" | head -n 3 | wc -c)))"
+}
+
+@test "every kind of PNG, orientation, background and damage: read as the format says" {
+    "$CHECK"
+}
+
+@test "resizing is exact: area averaging, bilinear, and OpenCV's bytes" {
+    "$CHECK" resize "$ROOT/tests/data/resize-opencv.tsv"
+}
+
+@test "the figures are OpenCV's" {
+    need_python cv2
+    /usr/bin/python3 "$ROOT/tests/resize_opencv.py" figures >figures.tsv
+    cmp figures.tsv "$ROOT/tests/data/resize-opencv.tsv"
+}
+
+@test "the PNG conformance suite is read as by an independent decoder, its damaged files not at all" {
+    need_data pngsuite
+    local want name
+    while read -r want name; do
+        "$CHECK" ppm "$DATA/pngsuite/$name" >image.ppm 2>/dev/null || { equal "- $name" "$want $name"; continue; }
+        equal "$(sha256sum <image.ppm | cut -d ' ' -f 1) $name" "$want $name"
+    done <"$ROOT/tests/data/pngsuite.sha256"
+}
+
+@test "rows are ordered by path, bytewise, and the index names them; the class is the first folder" {
+    pictures b/2.png b/10.png a/deep/er/x.png a/y.png B/z.png a-b/1.png
+    run -0 --separate-stderr import-images photos --size 12 --test 0 --index images.tsv -o images.npy.zst
+    equal "$stderr" "import-images: 6 images of 4 classes, 0 of them to test on; 0 of 6 files skipped"
+    printf '%s\t%s\t%s\t%s\n' row split class path 0 train B B/z.png 1 train a-b a-b/1.png 2 train a a/deep/er/x.png \
+        3 train a a/y.png 4 train b b/10.png 5 train b b/2.png >want.tsv
+    cmp images.tsv want.tsv
+    row images.npy.zst 4 12 >got
+    pixels photos/b/10.png >want
+    cmp got want
+}
+
+@test "images that lie in the folder itself are of class ." {
+    pictures ./x.png a/y.png
+    import-images photos --index images.tsv -o images.npy.zst
+    equal "$(cut -f 3,4 images.tsv | tr '\t\n' '  ')" "class path a a/y.png . x.png "
+}
+
+@test "an image of the wanted size comes through bit for bit, others are resized; background beside what is padded" {
+    mkdir -p photos/a photos/b
+    "$CHECK" png 12 12 1 photos/a/square.png
+    "$CHECK" png 12 24 2 photos/b/wide.png
+    "$CHECK" png 24 12 3 photos/b/tall.png
+    for fit in stretch crop pad; do
+        import-images photos --size 12 --fit "$fit" --background '#0a0b0c' -o "$fit.npy.zst"
+        row "$fit.npy.zst" 0 12 >got
+        pixels photos/a/square.png >want
+        cmp got want
+    done
+    # cropped: 12 of 24 columns from the sixth on; 12 of 24 rows likewise
+    row crop.npy.zst 2 12 >got
+    pixels photos/b/wide.png >wide
+    for y in {0..11}; do tail -c +$((1 + (y * 24 + 6) * 3)) wide | head -c 36; done >want
+    cmp got want
+    row crop.npy.zst 1 12 >got
+    pixels photos/b/tall.png | tail -c +$((1 + 6 * 36)) | head -c $((12 * 36)) >want
+    cmp got want
+    # padded at its own width: 6 rows above, 6 below
+    import-images photos --size 24 --fit pad --background '#0a0b0c' -o pad.npy.zst
+    row pad.npy.zst 2 24 >got
+    for ((i = 0; i < 6 * 24; i++)); do printf '\x0a\x0b\x0c'; done >band
+    cat band wide band >want
+    cmp got want
+    # stretched 24 -> 12 columns: pairs averaged, halves up
+    row stretch.npy.zst 2 12 >got
+    od -An -v -tu1 -w72 wide | awk '{ for (x = 0; x < 12; x++) for (c = 1; c <= 3; c++) printf "%d\n", int(($(6 * x + c) + $(6 * x + 3 + c) + 1) / 2) }' >want
+    od -An -v -tu1 -w1 got | tr -d ' ' | cmp - want
+}
+
+@test "--orient no leaves an image as it is stored" {
+    mkdir -p photos/a
+    "$CHECK" turned 6 photos/a/1.png
+    import-images photos --min-classes 1 --size 3 --fit pad --background black -o yes.npy.zst
+    import-images photos --min-classes 1 --size 3 --fit pad --background black --orient no -o no.npy.zst
+    equal "$(row yes.npy.zst 0 3 | tr '\0' .)" "dddaaa...eeebbb...fffccc..."
+    equal "$(row no.npy.zst 0 3 | tr '\0' .)" "aaabbbcccdddeeefff........."
+}
+
+@test "a file that cannot be read is skipped, named with the reason, and counted" {
+    pictures a/{1,2,3,4}.png b/{1,2,3}.png
+    head -c 100 photos/a/2.png >photos/a/cut.png
+    printf '\377\330\377\340' >photos/b/photo.png
+    ln -s nowhere photos/b/link.png
+    run -0 --separate-stderr import-images photos --max-bad 0.3 --size 12 --test 0 --index images.tsv -o images.npy.zst
+    equal "$stderr" "import-images: 'photos/a/cut.png': skipped: cut short
+import-images: 'photos/b/link.png': skipped: No such file or directory
+import-images: 'photos/b/photo.png': skipped: a JPEG file
+import-images: 7 images of 2 classes, 0 of them to test on; 3 of 10 files skipped"
+    equal "$(tail -n 1 images.tsv)" "6	train	b	b/3.png"
+    equal "$(zstdcat images.npy.zst | head -c 128 | grep -ao "(7, 12, 12, 3)")" "(7, 12, 12, 3)"
+}
+
+@test "more unreadable files than --max-bad, or nothing else, is an error, and what stood there stays" {
+    pictures a/{1..9}.png b/1.png
+    import-images photos --index images.tsv -o images.npy.zst
+    cp images.tsv before.tsv
+    cp images.npy.zst before.npy.zst
+    echo >photos/b/2.png
+    run -1 --separate-stderr import-images photos --index images.tsv -o images.npy.zst
+    equal "${stderr_lines[1]}" "import-images: 'photos': 1 of 11 PNG files cannot be read, want at most 0.05 of them (--max-bad)"
+    cmp images.tsv before.tsv
+    cmp images.npy.zst before.npy.zst
+    import-images photos --max-bad 0.1 -o images.npy.zst
+    for f in photos/*/*; do echo >"$f"; done
+    run -1 --separate-stderr import-images photos --max-bad 1 -o none.npy.zst
+    equal "${stderr_lines[-1]}" "import-images: 'photos': none of the 11 PNG files can be read"
+    [ ! -e none.npy.zst ]
+}
+
+@test "files that are no .png and hidden ones are passed over silently; .PNG counts" {
+    pictures a/1.png b/2.PNG
+    echo text >photos/a/notes.txt
+    cp photos/a/1.png photos/a/.hidden.png
+    mkdir photos/.trash
+    cp photos/a/1.png photos/.trash/
+    run -0 --separate-stderr import-images photos -o images.npy.zst --index images.tsv
+    equal "${stderr%%;*}" "import-images: 2 images of 2 classes, 0 of them to test on"
+}
+
+@test "the split hangs on class and file name alone: adding images moves none" {
+    pictures a/{1..40}.png b/{1..40}.png
+    import-images photos --test 0.25 --index before.tsv -o images.npy.zst
+    pictures a/{001..040}.png c/{1..20}.png
+    import-images photos --test 0.25 --index after.tsv -o images.npy.zst
+    cut -f 2- before.tsv | sort >old
+    cut -f 2- after.tsv | sort >new
+    equal "$(comm -23 old new)" ""
+    n=$(grep -c test after.tsv)
+    [ "$n" -gt 20 ]
+    [ "$n" -lt 50 ]
+    import-images photos --test 0 --index none.tsv -o images.npy.zst
+    equal "$(cut -f 2 none.tsv | sort -u | tr '\n' ' ')" "split train "
+    import-images photos --test 1 --index all.tsv -o images.npy.zst
+    equal "$(cut -f 2 all.tsv | sort -u | tr '\n' ' ')" "split test "
+}
+
+@test "names with tabs, newlines, backslashes, blanks, dashes and bytes that are no UTF-8 come back unchanged" {
+    pictures $'-a\tb/x\ny.png' $'-a\tb/c\\n.png' $'q "\'/\xff\xfe.png' $'q "\'/cr\r.png'
+    import-images photos --size 12 --test 0 --index images.tsv -o images.npy.zst
+    equal "$(wc -l <images.tsv)" 5
+    # unescaped by other means, the paths open the files
+    while IFS= read -r path; do
+        [ -f "photos/$(printf '%b' "$path")" ]
+    done < <(tail -n +2 images.tsv | cut -f 4)
+    augment images.npy.zst --index images.tsv --split train --margin 0 -o same.npy.zst
+    cmp <(zstdcat same.npy.zst) <(zstdcat images.npy.zst)
+    pca images.npy.zst --index images.tsv --classes '-a\tb,' --tsv -o pca.tsv
+    equal "$(wc -l <pca.tsv)" 3
+    equal "$(sed -n 2p pca.tsv | cut -f 1-4)" "$(sed -n 2p images.tsv)"
+}
+
+@test "an empty folder, a missing one, a file, and a folder without PNG files are errors" {
+    mkdir empty
+    touch file
+    run -1 --separate-stderr import-images empty -o images.npy.zst
+    fails 1 "import-images: 'empty': no PNG files in this folder or below"
+    run -1 --separate-stderr import-images missing -o images.npy.zst
+    fails 1 "import-images: 'missing': No such file or directory"
+    run -1 --separate-stderr import-images file -o images.npy.zst
+    fails 1 "import-images: 'file': not a folder"
+    [ ! -e images.npy.zst ]
+}
+
+@test "a folder that may not be read is an error that names it" {
+    pictures a/1.png b/1.png
+    chmod 000 photos/b
+    local as=()
+    [ "$(id -u)" -ne 0 ] || as=(setpriv --bounding-set=-dac_override,-dac_read_search)
+    run --separate-stderr "${as[@]}" import-images photos -o images.npy.zst
+    chmod 755 photos/b
+    fails 1 "import-images: 'photos/b': Permission denied"
+    [ ! -e images.npy.zst ]
+}
+
+@test "one class alone is an error, unless --min-classes 1 says that it is meant" {
+    pictures a/1.png a/2.png
+    run -1 --separate-stderr import-images photos -o images.npy.zst
+    fails 1 "import-images: 'photos': 1 class, want at least 2: a folder per class (--min-classes 1 takes any)"
+    import-images photos --min-classes 1 -o images.npy.zst
+}
+
+@test "links are followed, but not back up" {
+    pictures a/1.png elsewhere/2.png
+    mv photos/elsewhere .
+    ln -s ../elsewhere photos/b
+    ln -s .. photos/a/up
+    ln -s loop photos/loop
+    run -0 --separate-stderr import-images photos --test 0 --index images.tsv -o images.npy.zst
+    equal "${stderr_lines[0]}" "import-images: 'photos/a/up': a link to a folder above it, passed over"
+    equal "$(cut -f 4 images.tsv | tr '\n' ' ')" "path a/1.png b/2.png "
+}
+
+@test "the same bytes for any number of threads, to a file, a pipe and a device" {
+    pictures a/{1..30}.png b/{1..30}.png
+    echo >photos/a/15.png
+    import-images photos --size 20 --index one.tsv -o one.npy.zst --threads 1
+    import-images photos --size 20 --index eight.tsv --threads 8 | cat >eight.npy.zst
+    cmp one.npy.zst eight.npy.zst
+    cmp one.tsv eight.tsv
+    import-images photos -o /dev/null
+    [ -c /dev/null ]
+}
+
+@test "up to date is decided by contents and settings: a touch does nothing, a change of any kind does" {
+    pictures a/{1,2}.png b/{1,2}.png
+    current() {   # images [OPTION]...: whether nothing was done
+        run -0 --separate-stderr import-images photos --index images.tsv -o images.npy.zst "$@"
+        [ "$stderr" = "import-images: 'images.npy.zst' is up to date: same inputs, same settings" ]
+    }
+    run ! current
+    current
+    touch photos/a/1.png
+    current
+    current --threads 1 --memory 2G
+    run ! current --size 40
+    run ! current
+    rm images.tsv
+    run ! current
+    sed -i 's/train/test/' images.tsv
+    run ! current
+    current
+    mv photos/a/1.png photos/a/0.png
+    run ! current
+    cp photos/b/1.png photos/a/0.png
+    run ! current
+    rm photos/a/0.png
+    run ! current
+    echo >>photos/b/2.png   # behind the end of the image
+    run ! current
+    current
+}
+
+@test "why says what a change of settings would do" {
+    pictures a/1.png b/1.png
+    import-images photos -o images.npy.zst
+    run -0 import-images photos -o images.npy.zst --why
+    equal "$output" ""
+    run -1 import-images photos -o images.npy.zst --why --size 64 --fit pad
+    equal "$output" "size 80 -> 64
+fit stretch -> pad"
+}
+
+@test "a full disk is an error" {
+    pictures a/1.png b/1.png
+    run -1 --separate-stderr import-images photos -o /dev/full
+    equal "${stderr_lines[0]}" "import-images: '/dev/full': No space left on device"
+}
