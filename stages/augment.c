@@ -25,11 +25,12 @@ struct source {
     int spool;           /* in an unlinked file; -1: none */
 };
 
-static void source_init(struct source *s, struct tensor_reader *t, const struct selection *chosen, size_t memory)
+/* TWICE: whether the rows will be read again; then up to half of MEMORY may be used to keep them. */
+static void source_init(struct source *s, struct tensor_reader *t, const struct selection *chosen, bool twice, size_t memory)
 {
     *s = (struct source){.t = t, .chosen = chosen, .block = BLOCK_BYTES / t->row_bytes, .spool = -1};
     s->block = s->block ? s->block : 1;
-    if (tensor_is_seekable(t))
+    if (!twice || tensor_is_seekable(t))
         return;
     if (chosen->n <= memory / 2 / t->row_bytes)
         s->kept = xmalloc(chosen->n * t->row_bytes);
@@ -180,7 +181,7 @@ int main(int argc, char **argv)
             return 0;
     }
     struct source s;
-    source_init(&s, t, &chosen, (size_t)cli.memory);
+    source_init(&s, t, &chosen, margin > 0, (size_t)cli.memory);
     struct npy_header header = t->header;
     header.shape[0] = chosen.n * (margin ? 1 + CROPS : 1);
     struct tensor_writer *w = tensor_create(cli.output, &header, TENSOR_LEVEL);

@@ -4,6 +4,7 @@
  * check-image png H W SEED FILE...      writes PNG files of noise, with seeds from SEED on
  * check-image turned ORIENTATION FILE   writes a PNG of grey 'a' 'b' 'c', 'd' 'e' 'f' with an eXIf chunk
  * check-image npy N H W SEED            images of noise as NPY, on standard output
+ * check-image floats N H W SEED         the same as float32, from 0 to 1
  *
  * Checked are: every kind of PNG there is against the formula of image.h; orientations; what damaged files give; resizing against sums in double precision
  * and against OpenCV's bytes.
@@ -395,14 +396,20 @@ static void print_ppm(const char *path)
     image_release(&im);
 }
 
-static void print_npy(size_t n, size_t h, size_t w, uint64_t seed)
+static void print_npy(size_t n, size_t h, size_t w, uint64_t seed, bool floats)
 {
-    struct npy_header header = {NPY_U8, 4, {n, h, w, 3}};
+    struct npy_header header = {floats ? NPY_F32 : NPY_U8, 4, {n, h, w, 3}};
     unsigned char start[NPY_FIXED];
     uint8_t *rows = xmalloc(n * h * w * 3);
     fwrite(start, 1, npy_format(&header, start, sizeof start), stdout);
     noise(rows, n * h * w * 3, seed);
-    fwrite(rows, 1, n * h * w * 3, stdout);
+    for (size_t i = 0; i < n * h * w * 3; i++) {
+        float value = (float)rows[i] / 255;
+        if (floats)
+            fwrite(&value, sizeof value, 1, stdout);
+        else
+            putchar(rows[i]);
+    }
     free(rows);
 }
 
@@ -419,8 +426,8 @@ int main(int argc, char **argv)
     report_init("check-image");
     if (argc == 3 && strcmp(argv[1], "ppm") == 0) {
         print_ppm(argv[2]);
-    } else if (argc == 6 && strcmp(argv[1], "npy") == 0) {
-        print_npy(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10), strtoul(argv[5], NULL, 10));
+    } else if (argc == 6 && (strcmp(argv[1], "npy") == 0 || strcmp(argv[1], "floats") == 0)) {
+        print_npy(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10), strtoul(argv[5], NULL, 10), argv[1][0] == 'f');
     } else if (argc >= 6 && strcmp(argv[1], "png") == 0) {
         for (int i = 5; i < argc; i++)
             make_png(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10) + (uint64_t)(i - 5), argv[i]);

@@ -1,5 +1,8 @@
 """resize_opencv.py figures       prints tests/data/resize-opencv.tsv: what OpenCV makes of noise, as check-image resize reads it
-resize_opencv.py augment IN OUT MARGIN   says whether OUT is what OpenCV makes of the images in IN; both plain NPY"""
+resize_opencv.py crops         prints tests/data/augment-opencv.tsv: SHA-256 of the NPY file that augment makes of noise
+resize_opencv.py augment MARGIN...   says whether the images out-MARGIN.npy are what OpenCV makes of those in in-MARGIN.npy"""
+import hashlib
+import io
 import sys
 
 import cv2
@@ -36,14 +39,28 @@ def crops(image, m):
         yield cv2.resize(np.ascontiguousarray(part), (w, h), interpolation=cv2.INTER_LINEAR)
 
 
-def augment(images, got, margin):
-    images, got = np.load(images), np.load(got)
-    want = np.concatenate([images] + [np.stack(list(crops(i, margin))) for i in images])
+def augmented(images, margin):
+    return np.concatenate([images] + [np.stack(list(crops(i, margin))) for i in images])
+
+
+def digests():
+    for n, h, w, margin in ((3, 80, 80, 20), (2, 31, 57, 7), (1, 100, 41, 40), (2, 5, 4, 3), (1, 2, 2, 1), (4, 64, 64, 21)):
+        out = io.BytesIO()
+        np.lib.format.write_array(out, augmented(noise(n * h * w * 3, 7).reshape(n, h, w, 3), margin), (1, 0))
+        print(n, h, w, margin, hashlib.sha256(out.getvalue()).hexdigest(), sep="\t")
+
+
+def check(margin):
+    images, got = np.load("in-%d.npy" % margin), np.load("out-%d.npy" % margin)
+    want = augmented(images, margin)
     if got.shape != want.shape or not np.array_equal(got, want):
-        sys.exit("differs from OpenCV's")
+        sys.exit("margin %d: differs from OpenCV's" % margin)
 
 
 if sys.argv[1] == "figures":
     figures()
+elif sys.argv[1] == "crops":
+    digests()
 else:
-    augment(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    for text in sys.argv[2:]:
+        check(int(text))
