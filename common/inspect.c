@@ -131,7 +131,7 @@ static void model_info(struct zio_reader *r)
     printf("tensors     %zu\nnumbers     %zu\n", s.n_entries, s.n_floats);
     for (size_t i = 0; i < s.n_metadata; i++)
         if (strcmp(s.metadata[i].key, "history") != 0)
-            printf("%-11s %s\n", s.metadata[i].key, s.metadata[i].value);
+            printf("%-11s %.*s\n", s.metadata[i].key, (int)strcspn(s.metadata[i].value, "\n"), s.metadata[i].value);
     print_file(r);
     numbers = xmalloc(s.n_floats * sizeof *numbers);   /* in the file they need not be aligned */
     memcpy(numbers, data + s.data_start, s.n_floats * sizeof *numbers);
