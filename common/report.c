@@ -91,6 +91,16 @@ void note(const char *format, ...)
     va_end(arguments);
 }
 
+const char *reason(char text[REASON_SIZE], const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, REASON_SIZE, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
 bool progress_wanted(void)
 {
     static int terminal = -1;

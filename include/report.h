@@ -23,6 +23,10 @@ void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void warn_file(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));  /* a plain line, such as one per epoch */
 
+/* For those who must not die: formats the reason into TEXT, which is returned. */
+enum { REASON_SIZE = 200 };
+const char *reason(char text[REASON_SIZE], const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* A line that overwrites itself, on a terminal only; nothing anywhere else. Any other line clears it first. */
 bool progress_wanted(void);
 void progress(const char *format, ...) __attribute__((format(printf, 1, 2)));

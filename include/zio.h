@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "report.h"
+
 enum { ZIO_DIGEST_SIZE = 40, ZIO_LEVEL = 1 };  /* "xxh128:" + 32 digits + NUL; the default compression level (measured, see .c) */
 
 struct zio_writer;
@@ -71,7 +73,7 @@ size_t zio_n_frames(const struct zio_reader *r);  /* data frames; 0 where there 
 void zio_close(struct zio_reader *r);
 
 /* The same without dying: NULL, or the reason, which stands in ERROR. After a failure only zio_close may follow. */
-enum { ZIO_ERROR = 200 };
+enum { ZIO_ERROR = REASON_SIZE };
 const char *zio_try_open(struct zio_reader **r, const char *path, char error[ZIO_ERROR]);
 const char *zio_try_read(struct zio_reader *r, void *data, size_t len, size_t *got, char error[ZIO_ERROR]);
 const char *zio_try_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset, char error[ZIO_ERROR]);

@@ -71,25 +71,27 @@ static void run_verify(const struct cli *cli, const struct options *o)
     for_each_file(cli, inspect_verify, true);
 }
 
-/* Rows FIRST..END-1 of T go to W; a pipe is read to its end, where its history is. */
+/* Rows FIRST..END-1 of T go to W. What begins far from the start of a file is read there; a pipe is read to its end, where its history is. */
 static void copy_rows(struct tensor_reader *t, struct tensor_writer *w, size_t first, size_t end)
 {
-    size_t block = block_rows(t);
+    bool seekable = tensor_is_seekable(t), at_once = seekable && first > 0;
+    size_t block = block_rows(t), n;
     char *rows = xmalloc(block * t->row_bytes);
 
-    if (tensor_is_seekable(t))
-        for (size_t at = first, n; at < end; at += n) {
-            n = end - at < block ? end - at : block;
-            tensor_read_at(t, rows, at, n);
-            tensor_write(w, rows, n);
-        }
-    else
-        for (size_t at = 0, n; (n = tensor_read(t, rows, block)) > 0; at += n) {
-            size_t from = at > first ? 0 : first - at, to = at >= end ? 0 : end - at;
+    for (size_t at = at_once ? first : 0; at < (seekable ? end : t->n_rows); at += n) {
+        size_t from, to;
 
-            if (from < n && from < to)
-                tensor_write(w, rows + from * t->row_bytes, (to < n ? to : n) - from);
-        }
+        if (at_once)
+            tensor_read_at(t, rows, at, n = end - at < block ? end - at : block);
+        else
+            n = tensor_read(t, rows, block);
+        from = at > first ? 0 : first - at < n ? first - at : n;
+        to = at >= end ? 0 : end - at < n ? end - at : n;
+        if (from < to)
+            tensor_write(w, rows + from * t->row_bytes, to - from);
+    }
+    if (!seekable)
+        tensor_read(t, rows, block);   /* the end itself, where there are no rows */
     free(rows);
 }
 
