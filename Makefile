@@ -83,3 +83,10 @@ check: deps
 test: all $(CHECKS)
 	tests/run
 .PHONY: check test
+
+# Training and encoding against PyTorch, where python3-torch is installed, and against SGEMM.
+$(BUILD)/bench: bench/bench.c $(BUILD)/libkasane.a
+	$(COMPILE) -o $@ $^ $(LDLIBS)
+bench: $(BUILD)/bench
+	$(BUILD)/bench
+.PHONY: bench

@@ -1,0 +1,177 @@
+/* bench [RUNS]: milliseconds of a training step and of an encoding pass of each net of the reference experiment, 128 images, against PyTorch
+ * and against what dense matrix products could do.
+ *
+ * Each figure is the least of RUNS runs (default 10); ours, PyTorch's and SGEMM's take turns, since machines are noisy. PyTorch's stay empty where
+ * python3 has no torch. The dense limit is the time that the multiplications of a plain implementation would take at SGEMM's speed.
+ */
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "blas.h"
+#include "kernels.h"
+#include "net.h"
+#include "optim.h"
+#include "report.h"
+#include "rng.h"
+
+enum { BATCH = 128, GEMM = 1536 };
+
+static const struct { const char *name; int size, channels, first, n; } nets[] = {
+    { "stage-1", 80, 3, 0, 1 }, { "stage-2", 40, 16, 1, 1 }, { "stage-3", 20, 32, 2, 1 }, { "stage-4", 10, 64, 3, 1 }, { "deep", 80, 3, 0, 4 },
+};
+
+/* --- PyTorch, a process that does a step for each line it is sent --- */
+
+static FILE *to_torch, *from_torch;
+
+static void start_torch(const char *script)
+{
+    int to[2], from[2];
+    char threads[16], batch[16];
+    if (system("/usr/bin/python3 -c 'import torch' 2>/dev/null") != 0)
+        return;
+    if (pipe(to) != 0 || pipe(from) != 0)
+        die("pipe: no more files");
+    snprintf(threads, sizeof threads, "%d", omp_get_max_threads());
+    snprintf(batch, sizeof batch, "%d", BATCH);
+    if (fork() == 0) {
+        dup2(to[0], 0);
+        dup2(from[1], 1);
+        close(to[1]);
+        execl("/usr/bin/python3", "python3", script, threads, batch, (char *)NULL);
+        _exit(127);
+    }
+    to_torch = fdopen(to[1], "w");
+    from_torch = fdopen(from[0], "r");
+    close(to[0]);
+    close(from[1]);
+}
+
+static double torch_ms(const char *net, const char *what)
+{
+    double ms;
+    if (to_torch == NULL)
+        return NAN;
+    fprintf(to_torch, "%s %s\n", net, what);
+    fflush(to_torch);
+    if (fscanf(from_torch, "%lf", &ms) != 1)
+        die("PyTorch's process ended");
+    return ms;
+}
+
+/* --- ours --- */
+
+static struct net_spec spec_of(size_t i)
+{
+    static const struct net_layer layers[] = {
+        { 7, 16, NET_SIGMOID, false }, { 5, 32, NET_RELU, false }, { 3, 64, NET_RELU, false }, { 3, 128, NET_RELU, false },
+    };
+    struct net_spec s = { .height = nets[i].size, .width = nets[i].size, .channels = nets[i].channels, .n_layers = nets[i].n,
+                          .loss = nets[i].first == 0 ? NET_BCE : NET_MSE };
+    memcpy(s.layers, layers + nets[i].first, nets[i].n * sizeof *layers);
+    if (nets[i].first > 0)
+        s.layers[0].activation = NET_LINEAR;
+    return s;
+}
+
+/* Multiplications of a plain implementation, an image: forward, kernel's gradient, input's gradient but for the first layer's. */
+static void count_work(const struct net_spec *s, double *encode, double *train)
+{
+    int C = s->channels;
+    double pixels = (double)s->height * s->width;
+    *encode = *train = 0;
+    for (int k = 0; k < s->n_layers; k++) {
+        const double layer = pixels * s->layers[k].kernel * s->layers[k].kernel * C * s->layers[k].filters;
+        *encode += layer;
+        *train += layer * (k == 0 ? 2 : 3) + layer * 3;
+        pixels /= 4;
+        C = s->layers[k].filters;
+    }
+}
+
+static double sgemm_ms(void)
+{
+    static float *a, *b, *c;
+    const size_t n = GEMM, threads = (size_t)omp_get_max_threads();
+    if (a == NULL) {
+        a = xaligned(n * n * sizeof *a);
+        b = xaligned(n * n * sizeof *b);
+        c = xaligned(threads * n * n * sizeof *c);
+        for (size_t i = 0; i < n * n; i++)
+            a[i] = b[i] = (float)(i % 7);
+    }
+    const double start = omp_get_wtime();
+#pragma omp parallel for schedule(static, 1)
+    for (size_t t = 0; t < threads; t++)
+        blas_sgemm(false, false, n, n, n, a, n, b, n, 0, c + t * n * n, n);
+    return (omp_get_wtime() - start) * 1000;
+}
+
+static void bench(size_t i, int runs)
+{
+    const struct net_spec spec = spec_of(i);
+    const struct optim_settings adam = { 0.001, 0.005, 0.9, 0.999, 1e-8 };
+    const struct net_penalty penalty = { 0, 0 };
+    struct net *net = net_new(&spec, BATCH, true);
+    struct optim optim;
+    struct rng rng;
+    size_t n_weights;
+    float *w = net_weights(net, &n_weights), *x = xaligned(BATCH * net_input_items(net) * sizeof *x);
+    float *code = xaligned(BATCH * net_code_items(net) * sizeof *code);
+    double train = INFINITY, encode = INFINITY, torch_train = INFINITY, torch_encode = INFINITY, gemm = INFINITY, work_train, work_encode;
+
+    rng_init(&rng, 1, RNG_TEST, 0);
+    for (size_t j = 0; j < BATCH * net_input_items(net); j++)
+        x[j] = (float)rng_uniform(&rng, 0, 1);
+    net_initialise(net, NET_GLOROT_UNIFORM, 1);
+    optim_init(&optim, &adam, n_weights);
+    for (int r = 0; r < runs; r++) {
+        double start = omp_get_wtime();
+        net_train(net, x, x, BATCH, &penalty);
+        optim_update(&optim, w, net_gradients(net));
+        net_changed(net);
+        train = fmin(train, (omp_get_wtime() - start) * 1000);
+        torch_train = fmin(torch_train, torch_ms(nets[i].name, "train"));
+        start = omp_get_wtime();
+        net_encode(net, code, x, BATCH);
+        encode = fmin(encode, (omp_get_wtime() - start) * 1000);
+        torch_encode = fmin(torch_encode, torch_ms(nets[i].name, "encode"));
+        gemm = fmin(gemm, sgemm_ms());
+    }
+    count_work(&spec, &work_encode, &work_train);
+    const double per_ms = omp_get_max_threads() * (double)GEMM * GEMM * GEMM / gemm;
+    printf("%-8s %8.1f %9.0f %9.1f %6.2f %6.0f %% | %8.1f %9.0f %9.1f %6.2f %6.0f %% | %6.0f\n", nets[i].name,
+           train, BATCH / train * 1000, torch_train, torch_train / train, 100 * BATCH * work_train / per_ms / train,
+           encode, BATCH / encode * 1000, torch_encode, torch_encode / encode, 100 * BATCH * work_encode / per_ms / encode, 2 * per_ms / 1e6);
+    fflush(stdout);
+    optim_release(&optim);
+    net_free(net);
+    free(x);
+    free(code);
+}
+
+int main(int argc, char **argv)
+{
+    const int runs = argc > 1 ? atoi(argv[1]) : 10;
+    report_init("bench");
+    if (runs < 1)
+        die_usage("want a number of runs");
+    blas_open();
+    start_torch("bench/nets.py");
+    printf("%d threads, %s, OpenBLAS %s, batch %d; ratio: PyTorch's time over ours; dense: share of the dense limit\n", omp_get_max_threads(),
+           kernels_get()->name, blas_core(), BATCH);
+    printf("         %-47s | %-47s | SGEMM\n", "training step", "encoding");
+    printf("net            ms  images/s   PyTorch  ratio    dense |       ms  images/s   PyTorch  ratio    dense | GFLOP/s\n");
+    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
+        bench(i, runs);
+    if (to_torch != NULL) {
+        fclose(to_torch);
+        wait(NULL);
+    }
+    return 0;
+}

@@ -1,0 +1,66 @@
+"""The nets of bench.c in PyTorch. Reads "NET train" or "NET encode" a line, does it once, answers the milliseconds."""
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+
+LAYERS = [(7, 16), (5, 32), (3, 64), (3, 128)]
+NETS = {  # size, channels, layers
+    "stage-1": (80, 3, LAYERS[0:1]),
+    "stage-2": (40, 16, LAYERS[1:2]),
+    "stage-3": (20, 32, LAYERS[2:3]),
+    "stage-4": (10, 64, LAYERS[3:4]),
+    "deep": (80, 3, LAYERS),
+}
+
+
+class Net:
+    def __init__(self, size, channels, layers, batch):
+        c, self.encoders, self.decoders = channels, [], []
+        for kernel, filters in layers:
+            self.encoders.append(torch.nn.Conv2d(c, filters, kernel, padding=kernel // 2))
+            self.decoders.insert(0, torch.nn.Conv2d(filters, c, kernel, padding=kernel // 2))
+            c = filters
+        net = torch.nn.ModuleList(self.encoders + self.decoders).to(memory_format=torch.channels_last)
+        self.adam = torch.optim.Adam(net.parameters(), lr=0.001)
+        self.x = torch.rand(batch, channels, size, size).to(memory_format=torch.channels_last)
+        self.bce = channels == 3
+
+    def code(self):
+        y = self.x
+        for encoder in self.encoders:
+            y = F.max_pool2d(F.relu(encoder(y)), 2)
+        return y
+
+    def encode(self):
+        with torch.no_grad():
+            self.code()
+
+    def train(self):
+        self.adam.zero_grad()
+        y = self.code()
+        for decoder in self.decoders:
+            y = decoder(F.interpolate(y, scale_factor=2))
+            if decoder is not self.decoders[-1]:
+                y = F.relu(y)
+        loss = F.binary_cross_entropy(torch.sigmoid(y), self.x) if self.bce else F.mse_loss(y, self.x)
+        loss.backward()
+        self.adam.step()
+        loss.item()
+
+
+def main():
+    threads, batch = int(sys.argv[1]), int(sys.argv[2])
+    torch.set_num_threads(threads)
+    nets = {}
+    for line in sys.stdin:
+        name, what = line.split()
+        if name not in nets:
+            nets = {name: Net(*NETS[name], batch)}
+        start = time.perf_counter()
+        getattr(nets[name], what)()
+        print((time.perf_counter() - start) * 1000, flush=True)
+
+
+main()
