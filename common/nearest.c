@@ -107,7 +107,7 @@ static void decide(size_t *neighbours, double *distances, const struct candidate
 
 void nearest_find(size_t *neighbours, double *distances, struct rows *r, size_t k)
 {
-    size_t n = rows_n(r), D = rows_width(r), block = rows_block(D), size = smaller(k + SPARE, n - 1);
+    size_t n = rows_n(r), D = rows_width(r), block = smaller(rows_block(D), n), size = smaller(k + SPARE, n - 1);
     double *x = xaligned(block * D * sizeof *x), *y = xaligned(block * D * sizeof *y);
     double *products = xaligned(block * block * sizeof *products), *squares = xmalloc(n * sizeof *squares), largest = 0;
     struct candidate *lists = xmalloc(block * size * sizeof *lists);

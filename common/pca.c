@@ -6,37 +6,96 @@
 #include <string.h>
 
 #include "blas.h"
+#include "lanczos.h"
 #include "report.h"
 
 enum {
-    TILE = 256,      /* rows and columns of the matrix that one call of BLAS adds to: its operands fit the second-level cache */
-    SLICE = 64,      /* rows that one call projects */
+    TILE = 256,         /* rows and columns of the matrix that one call of BLAS adds to: its operands fit the second-level cache */
+    SLICE = 64,         /* rows of one tile of XX' */
+    SLICES = 16,        /* of the rows, each summed by one thread */
+    PIECE = 1 << 17,    /* numbers that a thread looks at at once: they stay in its second-level cache */
+    LARGE = 1024,       /* rows and columns from which on Lanczos may be used */
+    PASSES = 100,       /* what Lanczos may cost, in passes over the rows with one vector each */
 };
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
-/* One pass over the rows: mean (D). */
-static void find_mean(double *mean, struct rows *r, double *x)
+/* How many rows a thread looks at at once. Depends on D alone. */
+static size_t piece_rows(size_t D)
 {
-    size_t n = rows_n(r), D = rows_width(r), block = rows_block(D);
+    return D >= PIECE ? 1 : smaller(PIECE / D, SLICE);
+}
 
-    memset(mean, 0, D * sizeof *mean);
-    for (size_t first = 0; first < n; first += block) {
-        size_t got = smaller(block, n - first);
-        rows_get(r, x, first, got, NULL);
-        #pragma omp parallel for schedule(static)
-        for (size_t c = 0; c < D; c += TILE) {
-            size_t width = smaller(TILE, D - c);
-            double sum[TILE] = {0};
-            for (size_t i = 0; i < got; i++)
-                for (size_t j = 0; j < width; j++)
-                    sum[j] += x[i * D + c + j];
-            for (size_t j = 0; j < width; j++)
-                mean[c + j] += sum[j];
-        }
+/* sums (width) = parts (SLICES,width), added in their order. */
+static void add_slices(double *sums, const double *parts, size_t width)
+{
+    #pragma omp parallel for schedule(static)
+    for (size_t c = 0; c < width; c++) {
+        sums[c] = 0;
+        for (size_t s = 0; s < SLICES; s++)
+            sums[c] += parts[s * width + c];
     }
-    for (size_t j = 0; j < D; j++)
-        mean[j] /= (double)n;
+}
+
+/* What a pass over all rows adds up: part (width) += what the `got` centred rows x (got,D) give. scratch: `got` times `b` numbers. */
+typedef void add_rows(double *part, const double *x, size_t got, size_t D, const double *q, size_t b, double *scratch);
+
+/* sums (width) = the sum over all rows, which come minus mean (NULL: as they are). */
+static void pass(double *sums, size_t width, add_rows *add, struct rows *r, const double *mean, const double *q, size_t b)
+{
+    size_t n = rows_n(r), D = rows_width(r), most = piece_rows(D);
+    double *parts = xcalloc(SLICES * width, sizeof *parts);
+
+    #pragma omp parallel
+    {
+        double *x = xaligned(most * D * sizeof *x), *scratch = xaligned(most * b * sizeof *scratch);
+        #pragma omp for schedule(dynamic)
+        for (size_t s = 0; s < SLICES; s++) {
+            size_t end = n * (s + 1) / SLICES;
+            for (size_t first = n * s / SLICES; first < end; first += most) {
+                size_t got = smaller(most, end - first);
+                rows_get(r, x, first, got, mean);
+                add(parts + s * width, x, got, D, q, b, scratch);
+            }
+        }
+        free(x);
+        free(scratch);
+    }
+    add_slices(sums, parts, width);
+    free(parts);
+}
+
+static void add_sums(double *part, const double *x, size_t got, size_t D, const double *q, size_t b, double *scratch)
+{
+    (void)q, (void)b, (void)scratch;
+    for (size_t i = 0; i < got; i++)
+        for (size_t j = 0; j < D; j++)
+            part[j] += x[i * D + j];
+}
+
+static void add_squares(double *part, const double *x, size_t got, size_t D, const double *q, size_t b, double *scratch)
+{
+    (void)q, (void)b, (void)scratch;
+    for (size_t i = 0; i < got; i++)
+        for (size_t j = 0; j < D; j++)
+            part[j] += x[i * D + j] * x[i * D + j];
+}
+
+/* part (b,D) += (x q')' x */
+static void add_products(double *part, const double *x, size_t got, size_t D, const double *q, size_t b, double *scratch)
+{
+    blas_dgemm(false, true, got, b, D, x, D, q, D, 0, scratch, b);
+    blas_dgemm(true, false, b, D, got, scratch, b, x, D, 1, part, D);
+}
+
+struct centred { struct rows *rows; const double *mean; };
+
+/* w (b,D) = q X'X */
+static void multiply(void *context, double *w, const double *q, size_t b)
+{
+    const struct centred *c = context;
+
+    pass(w, b * rows_width(c->rows), add_products, c->rows, c->mean, q, b);
 }
 
 /* a (D,D), on and above its diagonal tiles, = X'X. */
@@ -121,16 +180,15 @@ static size_t largest(const double *v, size_t n, size_t stride)
 }
 
 /* What each component's sign is decided by: its largest coordinate over all rows. One more pass over them. */
-static void find_largest_coordinates(const struct pca *p, double *found, struct rows *r, double *x)
+static void find_largest_coordinates(const struct pca *p, double *found, struct rows *r)
 {
-    size_t n = rows_n(r), block = rows_block(p->D);
-    double *y = xmalloc(block * p->P * sizeof *y);
+    size_t n = rows_n(r);
+    double *y = xmalloc(PCA_BLOCK * p->P * sizeof *y);
 
     memset(found, 0, p->P * sizeof *found);
-    for (size_t first = 0; first < n; first += block) {
-        size_t got = smaller(block, n - first);
-        rows_get(r, x, first, got, p->centre);
-        pca_project(p, y, x, got);
+    for (size_t first = 0; first < n; first += PCA_BLOCK) {
+        size_t got = smaller(PCA_BLOCK, n - first);
+        pca_project(p, y, r, first, got);
         for (size_t k = 0; k < p->P; k++) {
             double candidate = y[largest(y + k, got, p->P) * p->P + k];
             if (fabs(candidate) > fabs(found[k]) * (1 + 1e-10))
@@ -161,76 +219,90 @@ static void split(float *high, float *low, const double *x, size_t n)
 /* Below this an eigenvalue is rounding: of the eigenvalues beside the largest, or of the mean beside the rows. */
 static double rounding(const struct rows *r, const double *mean, double largest_value)
 {
-    size_t n = rows_n(r), D = rows_width(r), block = rows_block(D);
+    size_t n = rows_n(r), D = rows_width(r);
     double of_values = (double)smaller(n, D) * DBL_EPSILON * largest_value, squares = 0;
-    double of_mean = DBL_EPSILON * (double)(block + n / block);
+    double of_mean = DBL_EPSILON * (double)(n / SLICES + SLICES);
 
     for (size_t j = 0; j < D; j++)
         squares += mean[j] * mean[j];
     return fmax(of_values, (double)n * squares * of_mean * of_mean);
 }
 
-static void check_memory(size_t n, size_t D, size_t P, size_t memory)
+/* By the whole matrix. values (P), v (P,D). */
+static void solve_matrix(double *values, double *v, size_t P, struct rows *r, const double *mean, size_t memory)
 {
-    size_t m = smaller(n, D);
-    double need = 8 * ((double)m * (double)m + 2 * (double)rows_block(D) * (double)D + 2 * (double)P * (double)(m + D));
+    size_t n = rows_n(r), D = rows_width(r), m = smaller(n, D), block = smaller(rows_block(D), n);
+    double need = 8 * ((double)m * (double)m + (D <= n ? 1 : 2) * (double)block * (double)D + (double)P * (double)n);
+    double *a, *x;
 
     if (need > (double)memory)
-        die("%zu rows of %zu numbers take %.0f MiB of memory, but --memory is %.0f", n, D, ceil(need / 0x1p20), floor((double)memory / 0x1p20));
+        die_file(rows_path(r), "%zu components of %zu rows of %zu numbers take %.0f MiB of memory, --memory leaves %.0f for them",
+                 P, n, D, ceil(need / 0x1p20), floor((double)memory / 0x1p20));
+    a = xaligned(m * m * sizeof *a);
+    x = xaligned(block * D * sizeof *x);
+    if (D <= n) {
+        find_moments(a, r, mean, x);
+        blas_eigen(D, a, P, values, v);
+    } else {
+        double *z = xaligned(block * D * sizeof *z), *u = xmalloc(P * n * sizeof *u);
+        find_products(a, r, mean, x, z);
+        blas_eigen(n, a, P, values, u);
+        find_axes(v, u, P, r, mean, x);
+        free(z);
+        free(u);
+    }
+    free(a);
+    free(x);
+}
+
+/* By passes over the rows, where that is less work and the vectors are not too large to keep. False where it is not, or fails. */
+static bool solve_passes(double *values, double *v, size_t P, struct rows *r, const double *mean)
+{
+    size_t n = rows_n(r), D = rows_width(r), m = smaller(n, D), b = lanczos_block(P);
+
+    if (m < LARGE || PASSES * b > m || LANCZOS_STEPS * b * D > 1 << 25)
+        return false;
+    return lanczos_find(D, P, multiply, &(struct centred){r, mean}, values, v);
 }
 
 void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t memory)
 {
-    size_t n = rows_n(r), D = rows_width(r), m = smaller(n, D), block = rows_block(D);
-    double *x, *a, *mean = xmalloc(D * sizeof *mean), *values = xmalloc(P * sizeof *values), *v = xmalloc(P * D * sizeof *v);
-    double trace = 0, floor_value, *found = xmalloc(P * sizeof *found);
+    size_t n = rows_n(r), D = rows_width(r);
+    double *mean = xmalloc(D * sizeof *mean), *squares = xmalloc(D * sizeof *squares), *v = xmalloc(P * D * sizeof *v);
+    double *values = xmalloc(P * sizeof *values), *found = xmalloc(P * sizeof *found), total = 0, least;
 
-    check_memory(n, D, P, memory);
     blas_open();
     pca_init(p, D, P);
-    x = xaligned(block * D * sizeof *x);
-    a = xaligned(m * m * sizeof *a);
-    find_mean(mean, r, x);
-    if (D <= n) {
-        find_moments(a, r, mean, x);
-    } else {
-        double *z = xaligned(block * D * sizeof *z);
-        find_products(a, r, mean, x, z);
-        free(z);
-    }
-    for (size_t i = 0; i < m; i++)
-        trace += a[i * m + i];
-    if (!(trace <= FLT_MAX))   /* then the mean and every coordinate fit float32 as well */
+    pass(mean, D, add_sums, r, NULL, NULL, 0);
+    for (size_t j = 0; j < D; j++)
+        mean[j] /= (double)n;
+    pass(squares, D, add_squares, r, mean, NULL, 0);
+    for (size_t j = 0; j < D; j++)
+        total += squares[j];
+    if (!(total <= FLT_MAX))   /* then the mean and every coordinate fit float32 as well */
         die_file(rows_path(r), "numbers too large: the sum of their squares is over %g", (double)FLT_MAX);
-    if (D <= n) {
-        blas_eigen(D, a, P, values, v);
-    } else {
-        double *u = xmalloc(P * n * sizeof *u);
-        blas_eigen(n, a, P, values, u);
-        find_axes(v, u, P, r, mean, x);
-        free(u);
-    }
-    free(a);
-    floor_value = rounding(r, mean, values[0]);
+    if (!solve_passes(values, v, P, r, mean))
+        solve_matrix(values, v, P, r, mean, memory);
+    least = rounding(r, mean, values[0]);
     split(p->mean, p->mean_rest, mean, D);
     for (size_t k = 0; k < P; k++) {
-        if (values[k] <= floor_value)
+        if (values[k] <= least)
             continue;   /* stays 0 */
         normalise(v + k * D, D);
         p->variance[k] = (float)(values[k] / (double)(n - 1));
-        p->share[k] = (float)(values[k] / trace);
+        p->share[k] = (float)(values[k] / total);
         split(p->components + k * D, p->components_rest + k * D, v + k * D, D);
     }
     pca_widen(p);
     if (sign == PCA_SIGN_U)
-        find_largest_coordinates(p, found, r, x);
+        find_largest_coordinates(p, found, r);
     for (size_t k = 0; k < P; k++)
         if ((sign == PCA_SIGN_U ? found[k] : p->axes[k * D + largest(p->axes + k * D, D, 1)]) < 0)
             negate(p, k);
-    free(x);
     free(mean);
-    free(values);
+    free(squares);
     free(v);
+    free(values);
     free(found);
 }
 
@@ -257,12 +329,22 @@ void pca_widen(struct pca *p)
         p->axes[j] = (double)p->components[j] + (double)p->components_rest[j];
 }
 
-void pca_project(const struct pca *p, double *y, const double *x, size_t n)
+void pca_project(const struct pca *p, double *y, struct rows *r, size_t first, size_t n)
 {
+    size_t most = piece_rows(p->D);
+
     blas_open();
-    #pragma omp parallel for schedule(dynamic)
-    for (size_t i = 0; i < n; i += SLICE)
-        blas_dgemm(false, true, smaller(SLICE, n - i), p->P, p->D, x + i * p->D, p->D, p->axes, p->D, 0, y + i * p->P, p->P);
+    #pragma omp parallel
+    {
+        double *x = xaligned(most * p->D * sizeof *x);
+        #pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < n; i += most) {
+            size_t got = smaller(most, n - i);
+            rows_get(r, x, first + i, got, p->centre);
+            blas_dgemm(false, true, got, p->P, p->D, x, p->D, p->axes, p->D, 0, y + i * p->P, p->P);
+        }
+        free(x);
+    }
 }
 
 void pca_release(struct pca *p)

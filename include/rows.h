@@ -20,7 +20,7 @@ size_t rows_width(const struct rows *r);   /* D */
 const char *rows_path(const struct rows *r);
 /* x (n,D) = rows FIRST..FIRST+n-1 of those kept, minus mean (D) unless that is NULL. Works on all threads: call it from one. */
 void rows_get(struct rows *r, double *x, size_t first, size_t n, const double *mean);
-/* How many rows make a block: about 32 MiB of doubles, at most 512 rows. It depends on D alone, so that sums over blocks are
+/* How many rows make a block: about 16 MiB of doubles, at most 1024 rows. It depends on D alone, so that sums over blocks are
  * the same everywhere. */
 size_t rows_block(size_t D);
 void rows_free(struct rows *r);

@@ -6,5 +6,4 @@ set ylabel "component 2" textcolor rgb ink
 set autoscale fix
 set offsets graph 0.03, graph 0.03, graph 0.03, graph 0.03
 plot "< sort -s -k 4n numbers" using 1:2:(translucent + colour($3)) with points pointtype 7 pointsize size linecolor rgb variable notitle, \
-     for [k = 0 : n_names - 1] NaN with points pointtype 7 pointsize 1.6 linecolor rgb colour(k) title class_name(k), \
-     for [k = n_names : n_classes - 1 : n_classes] NaN with points linecolor rgb "white" title sprintf("and %d more", n_classes - n_names)
+     for [k = 0 : n_names - 1] NaN with points pointtype 7 pointsize 1.6 linecolor rgb name_colour(k) title class_name(k)

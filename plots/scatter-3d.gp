@@ -21,5 +21,4 @@ far_first = sprintf("< awk 'BEGIN { x = %.9g; y = %.9g; s = %.9g; c = %.9g } { p
     x_max - x_min + 2 * pad(x_min, x_max), y_max - y_min + 2 * pad(y_min, y_max), sin(turn * pi / 180), cos(turn * pi / 180))
 splot far_first using 2:3:(floor) with points pointtype 7 pointsize size * 0.5 linecolor rgb "#dddddd" notitle, \
       far_first using 2:3:4:(translucent + colour($5)) with points pointtype 7 pointsize size linecolor rgb variable notitle, \
-      for [k = 0 : n_names - 1] NaN with points pointtype 7 pointsize 1.6 linecolor rgb colour(k) title class_name(k), \
-      for [k = n_names : n_classes - 1 : n_classes] NaN with points linecolor rgb "white" title sprintf("and %d more", n_classes - n_names)
+      for [k = 0 : n_names - 1] NaN with points pointtype 7 pointsize 1.6 linecolor rgb name_colour(k) title class_name(k)

@@ -1,4 +1,4 @@
-# What all plots share. `type` is png or svg; the current folder holds numbers, names.utf8, n_classes and title, as the program plot makes them.
+# What all plots share. `type` is png or svg; the current folder holds numbers, names.utf8 and title, as the program plot makes them.
 set encoding utf8
 if (type eq "png") {
     set terminal pngcairo noenhanced size 1200,900 font "DejaVu Sans,13" background rgb "white"
@@ -20,10 +20,10 @@ shade(c, s) = channel(c / 65536, s) * 65536 + channel((c / 256) % 256, s) * 256 
 colour(k) = shade(hues[int(k) % 10 + 1], (int(k) / 10) % 3)
 translucent = 0x38000000
 class_name(k) = system(sprintf("sed -n %dp names.utf8", k + 1))
-n_classes = int(system("cat n_classes"))
-n_names = n_classes < 30 ? n_classes : 30   # in the legend
+n_names = int(system("wc -l <names.utf8"))   # at most thirty, and then "and so many more"
+name_colour(k) = k < 30 ? colour(k) : 0xffffff
 longest = int(system("wc -L <names.utf8"))
 set key outside right top Left reverse samplen 0.5 spacing 1.35 width 0.1 * longest
-if (n_classes == 1) set key off
+if (n_names == 1) set key off
 n_rows = int(system("wc -l <numbers"))
 size = n_rows < 300 ? 1.6 : n_rows < 3000 ? 1.15 : n_rows < 30000 ? 0.7 : 0.4

@@ -90,20 +90,7 @@ static void fit(struct pca *p, struct rows *r, const struct options *o, size_t m
     for (size_t k = 0; k < P; k++)
         n_zero += p->variance[k] == 0;
     if (n_zero > 0)
-        warn_file(rows_path(r), "the rows vary in %zu directions only: the other components are 0", P - n_zero);
-}
-
-/* The number as the shortest text that reads back equal, after a tab where it is not the FIRST. */
-static void write_number(struct zio_writer *file, float v, bool first)
-{
-    char text[32];
-
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "\t%.*g", digits, (double)v);
-        if (strtof(text + 1, NULL) == v)
-            break;
-    }
-    zio_write(file, text + first, strlen(text + first));
+        warn_file(rows_path(r), "the rows have rank %zu: the other components are 0", P - n_zero);
 }
 
 static struct zio_writer *create_table(const char *path, const struct selection *s, size_t P)
@@ -124,18 +111,20 @@ static void write_table_row(struct zio_writer *file, const struct selection *s, 
 {
     if (s->ix)
         index_write_fields(file, s->ix, s->positions[i]);
-    for (size_t k = 0; k < P; k++)
-        write_number(file, y[k], k == 0);
-    zio_write(file, "\n", 1);
+    for (size_t k = 0; k < P; k++) {
+        char text[32];
+        int len = snprintf(text, sizeof text, "%.9g%c", (double)y[k], k + 1 < P ? '\t' : '\n');   /* nine digits read back equal */
+        zio_write(file, text, (size_t)len);
+    }
 }
 
 /* Writes the coordinates of all rows in the first P components, everywhere they are wanted. */
 static void write_coordinates(const struct cli *cli, const struct options *o, const struct pca *p, size_t P, struct rows *r,
                               const struct selection *s, const struct history *h)
 {
-    size_t n = rows_n(r), block = rows_block(p->D), n_tables = 0;
-    double *x = xaligned(block * p->D * sizeof *x), *y = xmalloc(block * p->P * sizeof *y);
-    float *out = xmalloc(block * P * sizeof *out);
+    size_t n = rows_n(r), n_tables = 0;
+    double *y = xmalloc(PCA_BLOCK * p->P * sizeof *y);
+    float *out = xmalloc(PCA_BLOCK * P * sizeof *out);
     struct tensor_writer *tensor = NULL;
     struct zio_writer *tables[2];
 
@@ -145,10 +134,9 @@ static void write_coordinates(const struct cli *cli, const struct options *o, co
         tensor = tensor_create(cli->output, &(struct npy_header){.dtype = NPY_F32, .rank = 2, .shape = {n, P}}, TENSOR_LEVEL);
     if (o->table)
         tables[n_tables++] = create_table(o->table, s, P);
-    for (size_t first = 0; first < n; first += block) {
-        size_t got = block < n - first ? block : n - first;
-        rows_get(r, x, first, got, p->centre);
-        pca_project(p, y, x, got);
+    for (size_t first = 0; first < n; first += PCA_BLOCK) {
+        size_t got = PCA_BLOCK < n - first ? PCA_BLOCK : n - first;
+        pca_project(p, y, r, first, got);
         for (size_t i = 0; i < got; i++)
             for (size_t k = 0; k < P; k++)
                 out[i * P + k] = (float)y[i * p->P + k] + 0.0f;   /* no -0 */
@@ -162,7 +150,6 @@ static void write_coordinates(const struct cli *cli, const struct options *o, co
         zio_commit(tables[j], NULL);
     if (tensor)
         tensor_commit(tensor, h);
-    free(x);
     free(y);
     free(out);
 }
