@@ -151,3 +151,14 @@ PY
         /usr/bin/python3 compare.py $i.npy back.npy
     done
 }
+
+@test "the commands in FORMATS.md print what it says" {
+    awk '/^    [$] / {on = 1} !/^    / {on = 0} on {print substr($0, 5)}' "$ROOT/FORMATS.md" >expected
+    while IFS= read -r -u 9 line; do
+        [[ $line == '$ '* ]] || continue
+        printf '%s\n' "$line"
+        eval "${line#??}" 2>&1
+    done 9<expected >actual
+    diff expected actual
+    [ "$(grep -c '^[$]' expected)" -ge 15 ]
+}
