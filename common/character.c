@@ -717,8 +717,8 @@ static void scene_init(struct scene *s, int who, uint64_t seed, uint64_t number)
     s->gaze_x = jitter(s, 1.8);
     s->gaze_y = jitter(s, 0.9);
     s->sway = jitter(s, 7);
-    double scale = rng_uniform(&s->rng, 0.92, 1.1), tilt = jitter(s, 0.2), yaw = jitter(s, 0.26), pitch = jitter(s, 0.09);
-    double x = CHARACTER_SIDE / 2 + jitter(s, 8) - 24 * yaw, y = 74 + jitter(s, 5);
+    double scale = rng_uniform(&s->rng, 0.88, 1.08), tilt = jitter(s, 0.2), yaw = jitter(s, 0.26), pitch = jitter(s, 0.09);
+    double x = CHARACTER_SIDE / 2 + jitter(s, 8) - 24 * yaw, y = 72 + jitter(s, 5);
     s->face = (struct view){scale, tilt, x, y, 62, yaw, pitch};
     s->skull = (struct view){scale, tilt, x, y, 62, yaw * 0.5, pitch * 0.5};
     s->hair_front = (struct view){scale, tilt, x, y, 90, yaw * 0.4, pitch * 0.4};
