@@ -52,14 +52,16 @@ static void list(struct folder *f, const char *inside, const struct level *level
             continue;
         char *file = xformat("%s%s%s", inside, slash, entry->d_name), *full = xformat("%s/%s", f->path, file);
         struct stat st;
-        bool exists = stat(full, &st) == 0;
+        bool exists = stat(full, &st) == 0, is_png = is_png_name(entry->d_name);
+        if (!exists && !is_png && errno != ENOENT && errno != ELOOP)
+            die_file(full, "%s", strerror(errno));  /* it may be a folder */
         if (exists && S_ISDIR(st.st_mode)) {
             struct level below = {level, st.st_dev, st.st_ino};
             if (is_above(level, &st))
                 warn_file(full, "a link to a folder above it, passed over");
             else
                 list(f, file, &below);
-        } else if (is_png_name(entry->d_name)) {
+        } else if (is_png) {
             add_file(f, file);  /* one that does not exist, a broken link, is told of when it is read */
             file = NULL;
         }

@@ -194,8 +194,12 @@ import-images: 7 images of 2 classes, 0 of them to test on; 3 of 10 files skippe
     local as=()
     [ "$(id -u)" -ne 0 ] || as=(setpriv --bounding-set=-dac_override,-dac_read_search)
     run --separate-stderr "${as[@]}" import-images photos -o images.npy.zst
-    chmod 755 photos/b
     fails 1 "import-images: 'photos/b': Permission denied"
+    mkdir photos/b/c
+    chmod 444 photos/b
+    run --separate-stderr "${as[@]}" import-images photos -o images.npy.zst
+    chmod 755 photos/b
+    fails 1 "import-images: 'photos/b/c': Permission denied"
     [ ! -e images.npy.zst ]
 }
 
@@ -246,7 +250,10 @@ import-images: 7 images of 2 classes, 0 of them to test on; 3 of 10 files skippe
     sed -i 's/train/test/' images.tsv
     run ! current
     current
+    import-images photos -o alone.npy.zst
     mv photos/a/1.png photos/a/0.png
+    run -0 --separate-stderr import-images photos -o alone.npy.zst
+    equal "${stderr%%,*}" "import-images: 4 images of 2 classes"
     run ! current
     cp photos/b/1.png photos/a/0.png
     run ! current
