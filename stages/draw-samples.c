@@ -72,7 +72,8 @@ int main(int argc, char **argv)
     const char *folder = cli.output;
     if (!folder || strcmp(folder, "-") == 0)
         die_usage("-o wants a folder to draw into");
-    cli.output = drawing_path(folder, 0, 0);  /* the drawings tell what made them; --why asks this one, which is drawn last */
+    char *first = drawing_path(folder, 0, 0);
+    cli.output = first;  /* the drawings tell what made them; --why asks this one, which is drawn last */
     struct history *h = history_start(&cli, REVISION);
     for (int who = 0; who < CHARACTERS; who++) {
         char *path = drawing_path(folder, who, 0);
@@ -86,5 +87,7 @@ int main(int argc, char **argv)
         remove_surplus(folder, who, count);
     draw(h, folder, 0, cli.seed, 0);
     note("%lld drawings of %d characters in '%s'", (long long)(CHARACTERS * count), CHARACTERS, folder);
+    free(first);
+    history_free(h);
     return 0;
 }

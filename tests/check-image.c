@@ -90,6 +90,7 @@ static void write_kind(const char *path, const struct kind *k, size_t h, size_t 
         pointers[y] = rows + y * row_bytes;
     png_write_image(png, pointers);
     png_write_end(png, after);
+    png_destroy_info_struct(png, &after);
     png_destroy_write_struct(&png, &info);
     free(pointers);
     if (fclose(file) != 0)
