@@ -1,4 +1,4 @@
-# Builds every stages/X.c into bin/X. Goals: all (default), deps, demo, check, bench, install, clean.
+# Builds every stages/X.c into bin/X. Goals: all (default), deps, demo, check, test, bench, install, clean.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -62,10 +62,26 @@ deps:
 	@missing=; for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	test -z "$$missing" || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; }
 
+# The main job from nothing: drawn images, features, coordinates, pictures, in out/demo.
+demo: deps
+	$(MAKE) all
+	$(MAKE) -f Makefile.pipeline features
+	$(MAKE) -f Makefile.pipeline all
+	@echo "look at out/demo: reconstruction.png, scatter-2d.png, scatter-3d.png, features.npy.zst"
+
+# Programs to PREFIX/bin; the pipeline, as kasane-pipeline, with its settings and plots to PREFIX/share/kasane.
+SHARE = $(PREFIX)/share/kasane
+install: all
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
+	install -D -m 644 -t $(DESTDIR)$(SHARE) Makefile.pipeline
+	cp -r configs plots pipeline $(DESTDIR)$(SHARE)/
+	printf '#!/bin/sh\nexec make -f %s/Makefile.pipeline BIN=%s/bin "$$@"\n' '$(SHARE)' '$(PREFIX)' >$(DESTDIR)$(PREFIX)/bin/kasane-pipeline
+	chmod 755 $(DESTDIR)$(PREFIX)/bin/kasane-pipeline
+
 clean:
 	rm -rf $(BUILD) $(BIN)
 
-.PHONY: all deps clean FORCE
+.PHONY: all deps demo install clean FORCE
 FORCE:
 
 # C checks: tests/check-X.c becomes build/tests/check-X; the bats files run them.
