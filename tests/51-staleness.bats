@@ -1,0 +1,296 @@
+# What happened, and what reruns. In each test `make -n` names exactly what then runs and writes nothing; then nothing is left.
+load helper
+load pipeline
+
+setup_file() { make_ready; }
+setup() { cd "$BATS_TEST_TMPDIR"; ready; }
+
+# answers WHAT: a line of make why.
+answers() {
+    local file=$1 reason=$2
+    equal "$(pipeline why | grep "^$file ")" "$(printf '%-25s  %s' "$file" "$reason")"
+}
+
+@test "nothing happened: nothing runs" {
+    reruns ''
+    reruns '' all
+}
+
+@test "a comment, a blank line, another order or an explicit default in a .conf reruns nothing" {
+    printf '# more\n\nbatch=16\n  epochs = 2 # two\nfilters = 4\nkernel = 3\nseed = 0\nbeta1 = 0.90\n' >conf/stage-1.conf
+    touch conf/*
+    reruns '' all
+}
+
+@test "a changed setting of import reruns it and all that follows" {
+    sed -i 's/16/24/' conf/import.conf
+    answers images.npy.zst 'would run: size 16 -> 24'
+    answers deep-init.safetensors.zst 'would run: follows stage-1.safetensors.zst, stage-2.safetensors.zst'
+    reruns "$EVERYTHING"
+    equal "$(found_same)" ''
+}
+
+@test "a changed setting of augment reruns it for the training images, and what follows from these" {
+    sed -i 's/3/2/' conf/augment.conf
+    answers train-0.npy.zst 'would run: margin 3 -> 2'
+    answers test-0.npy.zst 'up to date'
+    reruns 'train-0 stage-1 train-1 test-1 stage-2 deep-init deep features'
+    equal "$(found_same)" ''
+}
+
+@test "a changed setting of a stage reruns it and what follows, not what went before" {
+    echo 'learning-rate = 0.01' >>conf/stage-2.conf
+    answers stage-2.safetensors.zst 'would run: learning-rate 0.001 -> 0.01'
+    reruns 'stage-2 deep-init deep features'
+    equal "$(found_same)" ''
+}
+
+@test "two changed settings are two reasons; a setting taken away is its default again" {
+    sed -i '/filters/d; s/epochs = 2/epochs = 3/' conf/stage-1.conf
+    answers stage-1.safetensors.zst 'would run: filters 4 -> 16; epochs 2 -> 3'
+    reruns "stage-1 $AFTER_STAGE_1"
+}
+
+@test "a changed setting of assemble, finetune, extract, pca or reconstruct reruns what it should" {
+    echo 'components = 2' >conf/pca.conf   # the command line says how many
+    reruns '' all
+    echo 'sign = v' >conf/pca.conf
+    reruns 'pca-2 pca-3 scatter-2d.png scatter-2d.svg scatter-3d.png scatter-3d.svg' all
+    echo 'seed = 1' >conf/reconstruct.conf
+    reruns 'reconstruction.png' all
+    echo 'flatten = yes' >conf/extract.conf
+    reruns 'features'
+    echo 'l2 = 0' >>conf/finetune.conf
+    reruns 'deep features'
+    echo 'transfer = none' >conf/assemble.conf
+    reruns 'deep-init deep features'
+}
+
+@test "each single setting of each program is a reason of its own" {
+    local conf file command program key old new n=0
+    while read -r conf file; do
+        [ -e "conf/$conf.conf" ] || : >"conf/$conf.conf"
+        cp "conf/$conf.conf" kept
+        command=$(pipeline -n -B "$file" | grep -- " -o out/$file")
+        program=${command%% *}
+        while read -r key _ old; do
+            [[ $command != *" --$key "* ]] || continue   # the pipeline says it
+            new=$(other_value "$program" "$key" "$old")
+            { grep -v "^$key *=" kept || true; echo "$key = $new"; } >"conf/$conf.conf"
+            equal "$(eval "$command --why")" "$key $old -> $new"
+            n=$((n + 1))
+        done < <("$program" -c kept --print-config)
+        cp kept "conf/$conf.conf"
+    done <<<'import images.npy.zst
+        augment train-0.npy.zst
+        stage-1 stage-1.safetensors.zst
+        assemble deep-init.safetensors.zst
+        finetune deep.safetensors.zst
+        extract features.npy.zst
+        pca pca-2.npy.zst
+        reconstruct reconstruction.png'
+    [ "$n" -ge 50 ]
+}
+
+# Another value that PROGRAM takes for its setting KEY.
+other_value() {
+    local choices
+    choices=$("$1" --help | sed -n "s/^  --$2 \([a-z0-9-]*|[^ ]*\).*/\1/p")
+    case "$choices:$3" in
+    :no) echo yes ;;
+    :) echo 0 ;;
+    :'#'*) echo '#000001' ;;
+    :1e-*) echo 2e-08 ;;
+    :0.*) echo 0.125 ;;
+    :*) echo $(($3 + 1)) ;;
+    *) tr '|' '\n' <<<"$choices" | grep -vxm 1 -- "$3" ;;
+    esac
+}
+
+@test "what does not decide the result is no reason: threads, memory, checkpoints" {
+    echo 'threads = 1' >>conf/stage-1.conf
+    echo 'memory = 100M' >>conf/augment.conf
+    echo 'checkpoint = 5s' >>conf/finetune.conf
+    reruns ''
+}
+
+@test "other classes rerun coordinates and plots alone" {
+    reruns 'pca-2 pca-3 scatter-2d.png scatter-2d.svg scatter-3d.png scatter-3d.svg' all CLASSES='akane ren'
+    equal "$(cut -f 3 out/pca-2.tsv | sort -u | paste -sd ' ')" 'akane class ren'
+}
+
+@test "one more stage-K.conf trains one more stage, and the deep net anew" {
+    cp conf/stage-2.conf conf/stage-3.conf
+    answers deep-init.safetensors.zst 'would run: inputs 2 -> 3; follows stage-3.safetensors.zst'
+    reruns 'train-2 test-2 stage-3 deep-init deep features'
+}
+
+@test "one stage-K.conf less joins the deep net anew" {
+    rm conf/stage-2.conf
+    answers deep-init.safetensors.zst 'would run: inputs 2 -> 1'
+    reruns 'deep-init deep features'
+}
+
+@test "a touched image imports again, and the rest finds itself the same" {
+    own_images
+    touch images/ren/000.png
+    answers images.npy.zst "would run: 1 changed, such as 'ren/000.png'"
+    reruns "$EVERYTHING"
+    equal "$(found_same)" "$(tr ' ' '\n' <<<"$EVERYTHING" | sort | paste -sd ' ')"
+}
+
+@test "an image added, removed, renamed or replaced is noticed, also with an old date" {
+    own_images
+    cp -p images/ren/000.png images/ren/900.png
+    answers images.npy.zst "would run: 1 added, such as 'ren/900.png'"
+    reruns images images.npy.zst
+    mv images/ren/900.png images/ren/901.png
+    answers images.npy.zst "would run: 1 added, such as 'ren/901.png'; 1 removed, such as 'ren/900.png'"
+    reruns images images.npy.zst
+    rm images/ren/901.png
+    answers images.npy.zst "would run: 1 removed, such as 'ren/901.png'"
+    reruns images images.npy.zst
+    cp -p images/ren/000.png old.png
+    cp images/ren/001.png images/ren/000.png
+    touch -d '2001-01-01' images/ren/000.png
+    answers images.npy.zst "would run: 1 changed, such as 'ren/000.png'"
+    reruns images images.npy.zst
+    equal "$(found_same)" ''
+    cp -p old.png images/ren/000.png
+    reruns "$EVERYTHING"
+}
+
+@test "another folder with the same names is noticed, and a file that is no PNG passed over" {
+    own_images
+    echo hello >images/ren/notes.txt
+    reruns ''
+    mv images others
+    cp -a others images
+    touch -d '2001-01-01' images images/* images/*/*
+    reruns "$EVERYTHING"
+    images=others
+    reruns "$EVERYTHING"
+}
+
+@test "a row of the index moved to the other split by hand reruns what follows from it, not the import" {
+    sed -i '0,/test/s/test/train/' out/images.tsv
+    answers test-0.npy.zst 'would run: newer images.tsv'
+    reruns "$AFTER_IMAGES"
+    equal "$(found_same)" ''
+}
+
+@test "a touched tensor or model: what follows starts, finds itself the same, and is only dated" {
+    touch out/train-1.npy.zst
+    answers stage-2.safetensors.zst 'would run: newer train-1.npy.zst'
+    reruns 'stage-2 deep-init deep features'
+    equal "$(found_same)" 'deep deep-init features stage-2'
+    touch out/stage-1.safetensors.zst
+    reruns "$AFTER_STAGE_1"
+    equal "$(found_same)" 'deep deep-init features stage-2 test-1 train-1'
+}
+
+@test "a rebuilt program starts its stages, which find themselves the same" {
+    cp -a "$ROOT/bin" .
+    bin=bin
+    reruns ''
+    touch bin/encode-stage
+    answers train-1.npy.zst 'would run: newer encode-stage'
+    reruns 'train-1 test-1 stage-2 deep-init deep features'
+    equal "$(found_same)" 'deep deep-init features stage-2 test-1 train-1'
+}
+
+@test "a program of another revision makes its files anew" {
+    cp -a "$ROOT/bin" .
+    bin=bin
+    build_with_revision 7 encode-stage
+    answers train-1.npy.zst 'would run: revision 1 -> 7; newer encode-stage'
+    reruns 'train-1 test-1 stage-2 deep-init deep features'
+    equal "$(found_same)" 'deep deep-init features stage-2'
+}
+
+build_with_revision() {
+    local compile libraries
+    compile=$(make -s -C "$ROOT" --eval 'show: ; @echo "$(COMPILE)"' show)
+    libraries=$(make -s -C "$ROOT" --eval 'show: ; @echo "$(LDLIBS)"' show)
+    sed "s/REVISION = [0-9]*/REVISION = $1/" "$ROOT/stages/$2.c" >changed.c
+    $compile -I"$ROOT/include" -o "bin/$2" changed.c "$ROOT/build/libkasane.a" $libraries
+}
+
+@test "a deleted output is made again, and what follows finds itself the same" {
+    rm out/deep-init.safetensors.zst
+    answers deep-init.safetensors.zst 'would run: missing'
+    reruns 'deep-init deep features'
+    equal "$(found_same)" 'deep features'
+    rm out/features.npy.zst
+    reruns 'features'
+}
+
+@test "a deleted log or table is made again by its stage" {
+    rm out/pca-3.tsv
+    reruns 'pca-3 scatter-3d.png scatter-3d.svg' all
+    rm out/stage-2.tsv
+    answers stage-2.safetensors.zst "would run: missing 'stage-2.tsv'"
+    reruns 'stage-2 deep-init deep features'
+    [ -s out/stage-2.tsv ]
+    rm out/images.tsv
+    reruns 'images' images.npy.zst
+    [ -s out/images.tsv ]
+}
+
+@test "a damaged output is made again" {
+    truncate -s -9 out/stage-2.safetensors.zst
+    touch -d '2001-01-01' out/stage-2.safetensors.zst
+    touch out/stage-2.safetensors.zst
+    pipeline why | grep '^stage-2.safetensors.zst *would run: damaged: '
+    reruns 'stage-2 deep-init deep features'
+    equal "$(found_same)" 'deep deep-init features'
+}
+
+@test "an output from another run is made again" {
+    cp -a out before
+    echo 'seed = 1' >>conf/stage-1.conf
+    pipeline features
+    cp -a before/train-1.npy.zst out/   # of other weights, and older
+    answers train-1.npy.zst "would run: 'stage-1.safetensors.zst' is not what it was made from; newer stage-1.safetensors.zst"
+    reruns 'train-1 stage-2 deep-init deep features'
+    equal "$(found_same)" 'deep deep-init features stage-2'
+}
+
+@test "pruned tensors rerun nothing, and come back when something needs them, with nothing following from that" {
+    pipeline prune
+    [ ! -e out/train-0.npy.zst ]
+    reruns '' all
+    answers train-1.npy.zst 'pruned'
+    echo 'epochs = 1' >conf/finetune.conf
+    reruns 'train-0 test-0 deep features'
+    pipeline prune
+    sed -i 's/epochs = 2/epochs = 1/' conf/stage-2.conf
+    answers train-1.npy.zst 'would run: pruned, and needed'
+    reruns 'train-0 test-0 train-1 test-1 stage-2 deep-init deep features'
+    reruns '' all || true
+}
+
+@test "a pruned tensor asked for by name comes back alone" {
+    pipeline prune
+    reruns 'train-0 train-1' train-1.npy.zst
+    reruns '' features
+}
+
+@test "a changed setting of a pruned stage is noticed all the same" {
+    pipeline prune
+    sed -i 's/3/2/' conf/augment.conf
+    answers train-0.npy.zst 'would run: margin 3 -> 2'
+    reruns "$AFTER_IMAGES"
+    pipeline prune
+    sed -i 's/16/24/' conf/import.conf
+    reruns "$EVERYTHING"
+}
+
+@test "several changes at once, with -j4" {
+    pipeline prune
+    sed -i 's/3/2/' conf/augment.conf
+    echo 'sign = v' >conf/pca.conf
+    echo 'l2 = 0' >>conf/finetune.conf
+    reruns "$AFTER_IMAGES pca-2 pca-3 reconstruction.png $(cd out && echo loss-*.???) $(cd out && echo scatter-*.???)" -j4 all
+    equal "$(found_same)" ''
+}
