@@ -185,6 +185,13 @@ static void write_header(struct tensor_writer *w, unsigned char *data, size_t *l
     assert(*len <= NPY_FIXED * 2);
 }
 
+static bool is_plain(const char *path)
+{
+    size_t len = path ? strlen(path) : 0;
+
+    return len >= 4 && strcmp(path + len - 4, ".npy") == 0;
+}
+
 struct tensor_writer *tensor_create(const char *path, const struct npy_header *header, int level)
 {
     struct tensor_writer *w = xcalloc(1, sizeof *w);
@@ -199,7 +206,7 @@ struct tensor_writer *tensor_create(const char *path, const struct npy_header *h
         die("a row of %zu numbers is too long, at most 64 MiB", items);
     w->row_bytes = items * npy_item_size(header->dtype);
     w->frame_rows = rows_per_frame(w->row_bytes);
-    w->file = zio_create(path, level);
+    w->file = zio_create(path, is_plain(path) ? ZIO_PLAIN : level);
     if (w->unknown) {
         zio_hold(w->file);
         w->first = xmalloc(w->row_bytes ? w->frame_rows * w->row_bytes : 1);

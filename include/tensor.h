@@ -55,7 +55,8 @@ struct tensor_writer;
 enum { TENSOR_LEVEL = ZIO_LEVEL };
 #define TENSOR_UNKNOWN SIZE_MAX
 
-/* Creates PATH (NULL or "-": standard output). header.shape[0] may be TENSOR_UNKNOWN: then it is what was written at commit. */
+/* Creates PATH (NULL or "-": standard output; a name that ends in ".npy": plain NPY, without frames and history). header.shape[0]
+ * may be TENSOR_UNKNOWN: then it is what was written at commit. */
 struct tensor_writer *tensor_create(const char *path, const struct npy_header *header, int level);
 void tensor_write(struct tensor_writer *w, const void *rows, size_t n);
 /* Commits; the rows written must be the shape's. H may be NULL (no history); it is not freed. */

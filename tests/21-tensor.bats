@@ -146,6 +146,12 @@ x.npy: undamaged"
     tensor from-npy y.npy | cmp - x.npy.zst
 }
 
+@test "an output whose name ends in .npy is plain NPY" {
+    counting x
+    tensor rows 0:3 x.npy.zst -o y.npy
+    cmp x.npy y.npy
+}
+
 @test "wrong commands and arguments are said" {
     run -2 --separate-stderr tensor look x
     fails 2 "tensor: 'look' is none of info, verify, rows, tsv, npy, from-npy"

@@ -80,6 +80,8 @@ static void check(struct npy_header h)
     write_file("known", h, data, true);
     write_file("unknown", h, data, false);
     read_file("known", &h, data, got);
+    write_file("plain.npy", h, data, false);
+    read_file("plain.npy", &h, data, got);
     file = content("known", &len);
     other = content("unknown", &other_len);
     expect(len == other_len && memcmp(file, other, len) == 0, "bytes of an unknown number of rows", &h);
