@@ -47,6 +47,25 @@ INLINE void store_part(float *p, vec v, int n)
             p[i] = v[i];
 }
 
+/* max(v, 0) of four positions in row-major order, and which it was: the first on ties. N lanes are real. */
+INLINE void pool(float *y, uint8_t *argmax, vec v0, vec v1, vec v2, vec v3, int n)
+{
+    const vec zero = {0};
+    vec best = v0;
+    ivec where = {0}, better;
+    better = v1 > best;  best = select(better, v1, best);  where = (better & 1) | (~better & where);
+    better = v2 > best;  best = select(better, v2, best);  where = (better & 2) | (~better & where);
+    better = v3 > best;  best = select(better, v3, best);  where = (better & 3) | (~better & where);
+    const ivec live = best > zero;
+    where = (live & where) | (~live & KERNELS_DEAD);
+    store_part(y, select(live, best, zero), n);
+    if (argmax != NULL && n >= LANES)
+        *(bvec_unaligned *)argmax = __builtin_convertvector(where, bvec_unaligned);
+    else if (argmax != NULL)
+        for (int l = 0; l < n; l++)
+            argmax[l] = (uint8_t)where[l];
+}
+
 /* --- conv: the register tile --- */
 
 struct epilogue { enum { PLAIN, RELU, POOL } kind; uint8_t *argmax; };
@@ -87,24 +106,9 @@ INLINE void tile(int rows, int cols, float *y, const float *x, const float *w, v
         if (rows != 2 || cols % 2 != 0)
             return;
 #pragma GCC unroll 5
-        for (int j = 0; j < cols; j += 2) {
-            vec best = acc[0][j];
-            ivec where = {0}, better;
-            better = acc[0][j + 1] > best;  best = select(better, acc[0][j + 1], best);  where = (better & 1) | (~better & where);
-            better = acc[1][j] > best;      best = select(better, acc[1][j], best);      where = (better & 2) | (~better & where);
-            better = acc[1][j + 1] > best;  best = select(better, acc[1][j + 1], best);  where = (better & 3) | (~better & where);
-            const ivec live = best > zero;
-            where = (live & where) | (~live & KERNELS_DEAD);
-            store_part(y + j / 2 * g->y_col, select(live, best, zero), n);
-            if (e.argmax != NULL) {
-                uint8_t *a = e.argmax + (size_t)(j / 2) * g->channels;
-                if (n >= LANES)
-                    *(bvec_unaligned *)a = __builtin_convertvector(where, bvec_unaligned);
-                else
-                    for (int l = 0; l < n; l++)
-                        a[l] = (uint8_t)where[l];
-            }
-        }
+        for (int j = 0; j < cols; j += 2)
+            pool(y + j / 2 * g->y_col, e.argmax == NULL ? NULL : e.argmax + (size_t)(j / 2) * g->channels, acc[0][j], acc[0][j + 1], acc[1][j],
+                 acc[1][j + 1], n);
         return;
     }
 #pragma GCC unroll 2
@@ -181,6 +185,146 @@ static void conv_relu(float *y, const float *x, const float *w, const float *b, 
 static void conv_relu_pool(float *y, uint8_t *argmax, const float *x, const float *w, const float *b, const struct conv *g)
 {
     each_tile(y, x, w, b, g, (struct epilogue){ POOL, argmax });
+}
+
+/* --- winograd --- */
+
+/* Eight columns to their values at the points 0, 1, -1, 2, -2, 1/2, -1/2, infinity. Written in differences: equal columns give exactly 0 but for
+ * the point 1, so that equal windows give equal results and the pool's ties stay ties. */
+INLINE void to_points(vec v[8], const float *x, size_t step)
+{
+    vec d[8];
+#pragma GCC unroll 8
+    for (int u = 0; u < 8; u++)
+        d[u] = load(x + u * step);
+    const vec a = d[2] - d[4], b = d[6] - d[4], p = d[1] - d[3], q = d[5] - d[3];
+    const vec even1 = (d[2] + d[6]) - d[4] * 4.25f, odd1 = (d[1] + d[5]) - d[3] * 4.25f;
+    const vec even2 = b + a * 0.25f, odd2 = p * 0.5f + q * 2.0f, even3 = b + a * 4.0f, odd3 = p * 2.0f + q * 0.5f;
+    v[0] = (d[0] - d[6]) - a * 5.25f;
+    v[1] = even1 + odd1;
+    v[2] = even1 - odd1;
+    v[3] = even2 + odd2;
+    v[4] = even2 - odd2;
+    v[5] = even3 + odd3;
+    v[6] = even3 - odd3;
+    v[7] = (d[7] - d[1]) - q * 5.25f;
+}
+
+/* From the products at the eight points, PLANE floats apart, M columns of the result. */
+INLINE void from_points(int M, vec y[6], const float *m, size_t plane, vec bias)
+{
+    vec p[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++)
+        p[i] = *(const vec *)(m + i * plane);
+    const vec s1 = p[1] + p[2], s2 = p[3] + p[4], s3 = p[5] + p[6], d1 = p[1] - p[2], d2 = p[3] - p[4], d3 = p[5] - p[6];
+    y[0] = (p[0] + s1) + (s2 + s3);
+    y[1] = (d2 * 2.0f + d1) + d3 * 0.5f;
+    if (M >= 4) {
+        y[2] = (s2 * 4.0f + s1) + s3 * 0.25f;
+        y[3] = (d2 * 8.0f + d1) + d3 * 0.125f;
+    }
+    if (M >= 6) {
+        y[4] = (s2 * 16.0f + s1) + s3 * 0.0625f;
+        y[5] = (d2 * 32.0f + d1) + d3 * 0.03125f;
+    }
+    y[M - 1] += p[7];
+#pragma GCC unroll 6
+    for (int i = 0; i < M; i++)
+        y[i] += bias;
+}
+
+static void winograd_pack(float *u, const float *w, const float *scale, int R, int C, int K)
+{
+    static const double points[] = { 0, 1, -1, 2, -2, 0.5, -0.5 }, scales[] = { 1, -2.0 / 9, -2.0 / 9, 1.0 / 90, 1.0 / 90, 32.0 / 45, 32.0 / 45 };
+    for (int i = 0; i < 8; i++) {
+        float factor[7];
+        double power = i < 7 ? scales[i] : 0;
+        for (int s = 0; s < R; s++, power *= points[i < 7 ? i : 0])
+            factor[s] = i < 7 ? (float)power : s == R - 1;
+        for (int k0 = 0; k0 < K; k0 += LANES)
+            for (int r = 0; r < R; r++)
+                for (int c = 0; c < C; c++, u += LANES) {
+                    const float *from = w + ((size_t)r * R * C + c) * K + k0;
+                    float sum[LANES] = {0};
+                    const int n = K - k0 < LANES ? K - k0 : LANES;
+                    if (n == LANES) {
+                        vec v = {0};
+                        for (int s = 0; s < R; s++)
+                            v += load(from + (size_t)s * C * K) * factor[s];
+                        store(sum, v);
+                    } else {
+                        for (int s = 0; s < R; s++)
+                            for (int l = 0; l < n; l++)
+                                sum[l] += from[(size_t)s * C * K + l] * factor[s];
+                    }
+                    for (int l = 0; l < LANES; l++)
+                        u[l] = scale == NULL || l >= n ? sum[l] : sum[l] * scale[k0 + l];
+                }
+    }
+}
+
+/* All columns of the results of M rows i and i+1, pooled. */
+INLINE void pool_rows(int M, float *y, uint8_t *argmax, const float *m, size_t plane, size_t m_row, size_t m_col, const float *b, const struct winograd *g)
+{
+    for (int t = 0; t * M < g->W; t++, m += m_col)
+        for (int k = 0; k < g->K; k += LANES) {
+            vec upper[6], lower[6];
+            const vec bias = *(const vec *)(b + k);
+            from_points(M, upper, m + k, plane, bias);
+            from_points(M, lower, m + m_row + k, plane, bias);
+#pragma GCC unroll 3
+            for (int j = 0; j < M; j += 2) {
+                const size_t at = (size_t)(t * M + j) / 2;
+                if (t * M + j < g->W)
+                    pool(y + at * g->y_col + k, argmax == NULL ? NULL : argmax + at * g->K + k, upper[j], upper[j + 1], lower[j], lower[j + 1], g->K - k);
+            }
+        }
+}
+
+static void winograd_relu_pool(float *y, uint8_t *argmax, const float *x, const float *u, const float *b, const struct winograd *g, size_t n, size_t x_image,
+                               size_t y_image, float *scratch)
+{
+    const struct winograd_sizes z = kernels_winograd_sizes(g, LANES);
+    const size_t Kp = (size_t)(g->K + LANES - 1) / LANES * LANES;
+    const int M = 9 - g->R;
+    for (size_t first = 0; first < n; first += z.images) {
+        const size_t images = n - first < z.images ? n - first : z.images;
+        for (int band = 0; band < g->H; band += z.rows) {
+            const int rows = g->H - band < z.rows ? g->H - band : z.rows;
+            const size_t half = (size_t)rows * z.tiles / 2;
+            float *v = scratch, *m = scratch + z.images * z.v_image;
+            for (size_t i = 0; i < images; i++)
+                for (int r = 0; r < rows + g->R - 1; r++)
+                    for (int t = 0; t < z.steps; t++) {
+                        const float *from = x + (first + i) * x_image + (band + r) * g->x_row + (size_t)t * M * g->C;
+                        float *to = v + i * z.v_image + (r * z.tiles + (size_t)t) * z.v_col;
+                        for (int q = 0; q < z.span; q += LANES) {
+                            vec p[8];
+                            to_points(p, from + q, g->C);
+#pragma GCC unroll 8
+                            for (int point = 0; point < 8; point++)
+                                store(to + q + point * z.v_plane, p[point]);
+                        }
+                    }
+            const struct conv products = { .rows = 2, .cols = (int)half, .taps = g->R, .run = g->C, .channels = (int)Kp, .x_row = half * z.v_col,
+                                           .x_col = z.v_col, .x_tap = z.tiles * z.v_col, .y_row = half * Kp, .y_col = Kp };
+            for (int point = 0; point < 8; point++)
+                for (size_t i = 0; i < images; i++)
+                    conv(m + i * z.m_image + point * z.m_plane, v + i * z.v_image + point * z.v_plane, u + point * g->R * g->C * Kp, NULL, &products);
+            for (size_t i = 0; i < images; i++)
+                for (int r = 0; r < rows; r += 2) {
+                    const float *from = m + i * z.m_image + r * z.tiles * Kp;
+                    float *to = y + (first + i) * y_image + (band + r) / 2 * g->y_row;
+                    uint8_t *where = argmax == NULL ? NULL : argmax + ((first + i) * (g->H / 2) + (band + r) / 2) * (g->W / 2) * g->K;
+                    switch (M) {
+                    case 2: pool_rows(2, to, where, from, z.m_plane, z.tiles * Kp, Kp, b, g); break;
+                    case 4: pool_rows(4, to, where, from, z.m_plane, z.tiles * Kp, Kp, b, g); break;
+                    case 6: pool_rows(6, to, where, from, z.m_plane, z.tiles * Kp, Kp, b, g); break;
+                    }
+                }
+        }
+    }
 }
 
 /* --- conv_dw --- */
@@ -539,6 +683,7 @@ static double mse(float *d, const float *y, const float *t, size_t n, float scal
 const struct kernels TABLE = {
     .name = NAME, .lanes = LANES,
     .conv = conv, .conv_relu = conv_relu, .conv_relu_pool = conv_relu_pool, .conv_dw = conv_dw,
+    .winograd_pack = winograd_pack, .winograd_relu_pool = winograd_relu_pool,
     .conv_dot = conv_dot, .sparse_list = sparse_list, .sparse_sum = sparse_sum,
     .sigmoid = sigmoid, .bce = bce, .mse = mse,
 };

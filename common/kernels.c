@@ -51,6 +51,38 @@ const struct kernels *kernels_get(void)
     return chosen;
 }
 
+struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes)
+{
+    enum { BUDGET = (512 << 10) / sizeof(float) };  /* half of a second-level cache */
+    const int M = 9 - g->R, vectors = (g->C + lanes - 1) / lanes;
+    const size_t Kp = (size_t)(g->K + lanes - 1) / lanes * lanes;
+    struct winograd_sizes z = { .tiles = (g->W + M - 1) / M };
+    const int whole = (z.tiles * M * g->C + lanes - 1) / lanes;
+    const bool runs = whole < z.tiles * vectors;  /* rather every column than vectors mostly empty */
+    z.steps = runs ? 1 : z.tiles;
+    z.span = runs ? z.tiles * M * g->C : g->C;
+    z.v_col = (size_t)(runs ? M * g->C : g->C);
+    const size_t v_row = 8 * z.tiles * z.v_col, m_row = 8 * z.tiles * Kp;
+    const size_t fit = BUDGET / (v_row + m_row), bands = ((size_t)g->H + fit) / (fit + 1);
+    z.rows = (int)((g->H / 2 + bands - 1) / bands * 2);
+    const size_t image = v_row * (z.rows + g->R - 1) + m_row * z.rows;
+    z.images = z.rows < g->H || image > BUDGET / 2 ? 1 : BUDGET / image;
+    z.v_plane = (z.tiles * z.v_col * (z.rows + g->R - 1) + 15) / 16 * 16 + 16;  /* whole vectors are written */
+    z.v_image = 8 * z.v_plane;
+    z.m_plane = z.tiles * Kp * z.rows;
+    z.m_image = 8 * z.m_plane;
+    z.scratch = z.images * (z.v_image + z.m_image);
+    return z;
+}
+
+bool kernels_winograd_pays(const struct winograd *g)
+{
+    if (g->R != 3 && g->R != 5 && g->R != 7)
+        return false;
+    const int M = 9 - g->R, tiles = (g->W + M - 1) / M;
+    return g->R * g->C >= 15 && 8 * tiles * 4 <= g->W * g->R * 3;
+}
+
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes)
 {
     const int groups = (g->K + lanes - 1) / lanes;

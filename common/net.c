@@ -32,6 +32,7 @@ struct layer {
     float *encode_w, *encode_b, *decode_w[2][2], *decode_b;
     float *encode_dx_w, *decode_dx_w;
     float *box;          /* (R+1,R+1,K,C) */
+    bool winograd;       /* encoder: by Winograd's way */
     bool dot;            /* decoder: so few channels that vectors run along the taps */
     size_t window;       /* floats in a row of the encoder's window for sparse sums, R*C rounded up to vectors */
 
@@ -82,6 +83,8 @@ struct net {
     size_t n_parameters, n_weights;
     float *weights, *gradients;
     float *slices;           /* (NET_SLICES, slice_size) */
+    float *scratch;          /* (threads, scratch_size) */
+    size_t scratch_size;
     struct entry *entries;   /* (threads, entries_size) */
     size_t entries_size;
     size_t slice_size;
@@ -173,13 +176,13 @@ static float *take_floats(struct net *net, size_t n)
     return take(net, n, sizeof(float));
 }
 
-/* The places and, behind the last, room for a vector: conv_dw reads whole vectors. */
+/* The places and, behind the last, room for what kernels read beyond an image. */
 static void take_plane(struct net *net, struct plane *p, int H, int W, int C, int margin, size_t places)
 {
     p->H = H, p->W = W, p->C = C, p->margin = margin;
     p->row = (size_t)(W + 2 * margin) * C;
     p->size = (p->row * (H + 2 * margin) + 15) / 16 * 16;
-    p->data = take_floats(net, p->size * places + KERNELS_MAX_LANES);
+    p->data = take_floats(net, p->size * places + 8 * (size_t)C + KERNELS_MAX_LANES);
     if (p->data != NULL)
         p->data += p->row * margin + (size_t)C * margin;
 }
@@ -213,7 +216,7 @@ static void lay_out_layer(struct net *net, struct layer *l, bool last)
                  phase_run = ((size_t)(l->P + 1) * K + KERNELS_DOT - 1) / KERNELS_DOT * KERNELS_DOT;
     const struct layer *above = last ? NULL : l + 1, *below = l == net->layers ? NULL : l - 1;
 
-    l->encode_w = take_floats(net, taps * l->C * padded(net, l->K));
+    l->encode_w = take_floats(net, (l->winograd ? 8 * (size_t)l->R : taps) * l->C * padded(net, l->K));
     l->encode_b = take_floats(net, padded(net, l->K));
     l->box = take_floats(net, box_taps * l->C * K);
     for (int a = 0; a < 2; a++)
@@ -264,6 +267,7 @@ static void lay_out(struct net *net)
     for (int k = 0; k < net->spec.n_layers; k++)
         lay_out_layer(net, &net->layers[k], k == net->spec.n_layers - 1);
     net->weights = take_floats(net, net->n_weights);
+    net->scratch = take_floats(net, net->scratch_size * net->threads);
     net->losses = take(net, net->max_batch, sizeof *net->losses);
     net->code_sums = take(net, net->max_batch, sizeof *net->code_sums);
     if (net->train) {
@@ -285,7 +289,10 @@ static void pack_encoder(struct net *net, struct layer *l, bool inference)
             scale[o] = (float)(net->weights[l->gamma->offset + o] / sqrt(net->weights[l->variance->offset + o] + BN_EPSILON));
     }
     const ptrdiff_t K = l->K, CK = (ptrdiff_t)l->C * K;
-    kernels_pack(l->encode_w, kernel, scale, &(struct packing){ l->R, l->R, l->C, l->K, 1, l->R * CK, CK, K, 1 }, net->kernels->lanes);
+    if (l->winograd && (inference || !l->norm))
+        net->kernels->winograd_pack(l->encode_w, kernel, scale, l->R, l->C, l->K);
+    else
+        kernels_pack(l->encode_w, kernel, scale, &(struct packing){ l->R, l->R, l->C, l->K, 1, l->R * CK, CK, K, 1 }, net->kernels->lanes);
     for (int o = 0; o < l->K; o++)
         l->encode_b[o] = scale == NULL ? bias[o]
             : (bias[o] - net->weights[l->mean->offset + o]) * scale[o] + net->weights[l->beta->offset + o];
@@ -371,10 +378,21 @@ static uint8_t *argmax_image(const struct layer *l, size_t place)
     return l->argmax + place * l->h * l->w * l->K;
 }
 
+static struct winograd encoder_winograd(const struct layer *l, const struct plane *y)
+{
+    return (struct winograd){ .R = l->R, .C = l->C, .K = l->K, .H = l->H, .W = l->W, .x_row = l->in.row, .y_row = y->row, .y_col = l->K };
+}
+
 static void encode(struct net *net, int k, const struct work *w)
 {
     const struct layer *l = &net->layers[k];
     const struct plane *code = code_plane(net, k);
+    if (l->winograd) {
+        const struct winograd g = encoder_winograd(l, code);
+        net->kernels->winograd_relu_pool(image(code, w->place), w->train ? argmax_image(l, w->place) : NULL, encoder_input(l, w->place), l->encode_w,
+                                         l->encode_b, &g, w->count, l->in.size, code->size, net->scratch + omp_get_thread_num() * net->scratch_size);
+        return;
+    }
     const struct conv g = encoder_conv(l, code);
     for (size_t m = w->place; m < w->place + w->count; m++)
         net->kernels->conv_relu_pool(image(code, m), w->train ? argmax_image(l, m) : NULL, encoder_input(l, m), l->encode_w, l->encode_b, &g);
@@ -753,6 +771,12 @@ struct net *net_new(const struct net_spec *spec, int max_batch, bool train)
         l->C = k == 0 ? spec->channels : spec->layers[k - 1].filters, l->K = spec->layers[k].filters;
         l->H = spec->height >> k, l->W = spec->width >> k, l->h = l->H / 2, l->w = l->W / 2;
         l->norm = spec->layers[k].batch_norm;
+        const struct winograd g = encoder_winograd(l, &(struct plane){0});
+        l->winograd = kernels_winograd_pays(&g);
+        if (l->winograd) {
+            const size_t size = kernels_winograd_sizes(&g, net->kernels->lanes).scratch;
+            net->scratch_size = size > net->scratch_size ? size : net->scratch_size;
+        }
         l->dot = l->C <= 4 && (l->P + 1) * l->K >= KERNELS_DOT && spec->layers[k].activation != NET_RELU;
         l->window = (size_t)(l->R * l->C + net->kernels->lanes - 1) / net->kernels->lanes * net->kernels->lanes;
         net->whole |= train && l->norm;

@@ -31,6 +31,26 @@ struct conv {
     size_t y_row, y_col;     /* floats in y from one position to the next (conv_relu_pool: from one pooled position to the next) */
 };
 
+/* Winograd's minimal filtering along the rows, R = 3, 5 or 7, M = 9-R columns of the result from 8 of x by 8 multiplications instead of M*R
+ * (Lavin and Gray 2015, "Fast algorithms for convolutional neural networks"; Toom and Cook before them): both polynomials are evaluated at eight points,
+ * multiplied there, and interpolated. The sums over rows of taps and channels stay in the points, so that the products are a conv, 2 to 2.5 times shorter. */
+struct winograd {
+    int R, C, K, H, W;       /* kernel; channels in, out; of the result before pooling, even */
+    size_t x_row;            /* floats from one row of x to the next; pixels are C floats */
+    size_t y_row, y_col;     /* floats in y from one pooled position to the next */
+};
+struct winograd_sizes {      /* how the work is cut; the results do not depend on it */
+    int tiles;               /* of M columns in a row */
+    int steps, span;         /* transformed in a row: so many runs of `span` floats, a tile each, or the whole row where C is small */
+    int rows;                /* of the result in a band, even */
+    size_t images;           /* at once, where a band is a whole image: a point's kernels are used for all before the next point's */
+    size_t v_col, v_plane, v_image, m_plane, m_image;  /* floats from one tile, point, image to the next: x at the points, the products there */
+    size_t scratch;          /* floats in all */
+};
+struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes);
+/* Whether it pays. */
+bool kernels_winograd_pays(const struct winograd *g);
+
 struct entry { int32_t at; float g; };  /* a place, floats from a base, and the value there */
 struct pooled {              /* a row of pooled positions over the positions of conv */
     int cols, channels;
@@ -49,6 +69,13 @@ struct kernels {
     void (*conv)(float *y, const float *x, const float *w, const float *b, const struct conv *g);
     void (*conv_relu)(float *y, const float *x, const float *w, const float *b, const struct conv *g);
     void (*conv_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *w, const float *b, const struct conv *g);
+
+    /* conv_relu_pool of N images by Winograd's way; u is the packed kernel (8,R*R*C*ceil(K/L)*L/R), see winograd_pack; x points to the first tap and is read
+     * up to 8 pixels beyond the last row's end. Equal windows give equal results, so that ties go to the first as ever; rounding errors are two to three times larger. */
+    void (*winograd_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *u, const float *b, const struct winograd *g, size_t n,
+                               size_t x_image, size_t y_image, float *scratch);
+    /* From w (R,R,C,K), times scale (K) unless NULL. */
+    void (*winograd_pack)(float *u, const float *w, const float *scale, int R, int C, int K);
 
     /* dw (taps,run,ceil(K/L)*L) += over N images, x_image and dy_image floats apart. dy is read in whole vectors: up to L-1 floats beyond its last
      * channel must be readable; what they hold does not matter. Tile: up to 24 q x one vector of k in registers over all positions. */
