@@ -12,18 +12,20 @@ static struct {
     void *handle;
     const char *(*corename)(void);
     void (*set_num_threads)(int);
-    void (*dgemm)(int order, int ta, int tb, int M, int N, int K, double alpha, const double *a, int lda, const double *b, int ldb,
-                  double beta, double *c, int ldc);
-    void (*sgemm)(int order, int ta, int tb, int M, int N, int K, float alpha, const float *a, int lda, const float *b, int ldb,
-                  float beta, float *c, int ldc);
-    void (*dsyevr)(const char *jobz, const char *range, const char *uplo, const int *n, double *a, const int *lda, const double *vl,
-                   const double *vu, const int *il, const int *iu, const double *abstol, int *m, double *w, double *z, const int *ldz,
-                   int *isuppz, double *work, const int *lwork, int *iwork, const int *liwork, int *info,
-                   size_t jobz_len, size_t range_len, size_t uplo_len);   /* Fortran passes the lengths of texts behind all else */
+    void (*dgemm)(int order, int ta, int tb, int M, int N, int K, double alpha, const double *a, int lda, const double *b,
+                  int ldb, double beta, double *c, int ldc);
+    void (*sgemm)(int order, int ta, int tb, int M, int N, int K, float alpha, const float *a, int lda, const float *b,
+                  int ldb, float beta, float *c, int ldc);
+    /* The lengths of the texts come last, as Fortran passes them. */
+    void (*dsyevr)(const char *jobz, const char *range, const char *uplo, const int *n, double *a, const int *lda,
+                   const double *vl, const double *vu, const int *il, const int *iu, const double *abstol, int *m, double *w,
+                   double *z, const int *ldz, int *isuppz, double *work, const int *lwork, int *iwork, const int *liwork,
+                   int *info, size_t jobz_len, size_t range_len, size_t uplo_len);
 } lib;
 
-/* NULL where the library should choose: elsewhere than on x86-64, and on processors without AVX2, which every OpenBLAS knows. On a Zen 4
- * SkylakeX, Haswell and Zen are equally fast (52, 49, 50 GFLOP/s a core in double precision): so the vendor matters only without AVX-512. */
+/* NULL where the library should choose: elsewhere than on x86-64, and on processors without AVX2, which every OpenBLAS
+ * knows. On a Zen 4 SkylakeX, Haswell and Zen are equally fast (52, 49, 50 GFLOP/s a core in double precision): so the
+ * vendor matters only without AVX-512. */
 static const char *core_type(void)
 {
 #ifdef __x86_64__
@@ -72,18 +74,18 @@ const char *blas_core(void)
     return lib.corename();
 }
 
-void blas_dgemm(bool ta, bool tb, size_t M, size_t N, size_t K, const double *a, size_t lda, const double *b, size_t ldb, double beta,
-                double *c, size_t ldc)
+void blas_dgemm(bool ta, bool tb, size_t M, size_t N, size_t K, const double *a, size_t lda, const double *b, size_t ldb,
+                double beta, double *c, size_t ldc)
 {
-    lib.dgemm(ROW_MAJOR, ta ? TRANSPOSE : NO_TRANSPOSE, tb ? TRANSPOSE : NO_TRANSPOSE, (int)M, (int)N, (int)K, 1, a, (int)lda, b, (int)ldb,
-              beta, c, (int)ldc);
+    lib.dgemm(ROW_MAJOR, ta ? TRANSPOSE : NO_TRANSPOSE, tb ? TRANSPOSE : NO_TRANSPOSE, (int)M, (int)N, (int)K, 1, a, (int)lda,
+              b, (int)ldb, beta, c, (int)ldc);
 }
 
-void blas_sgemm(bool ta, bool tb, size_t M, size_t N, size_t K, const float *a, size_t lda, const float *b, size_t ldb, float beta,
-                float *c, size_t ldc)
+void blas_sgemm(bool ta, bool tb, size_t M, size_t N, size_t K, const float *a, size_t lda, const float *b, size_t ldb,
+                float beta, float *c, size_t ldc)
 {
-    lib.sgemm(ROW_MAJOR, ta ? TRANSPOSE : NO_TRANSPOSE, tb ? TRANSPOSE : NO_TRANSPOSE, (int)M, (int)N, (int)K, 1, a, (int)lda, b, (int)ldb,
-              beta, c, (int)ldc);
+    lib.sgemm(ROW_MAJOR, ta ? TRANSPOSE : NO_TRANSPOSE, tb ? TRANSPOSE : NO_TRANSPOSE, (int)M, (int)N, (int)K, 1, a, (int)lda,
+              b, (int)ldb, beta, c, (int)ldc);
 }
 
 void blas_eigen(size_t N, double *a, size_t P, double *values, double *vectors)

@@ -64,8 +64,8 @@ static void draw(struct basis_vectors *v, double *row)
         row[i] = rng_normal(&v->rng);
 }
 
-/* Makes row `n` of q of length 1 and at right angles to those before it; adds to r[j] what it had of row first+j. A row of which nothing
- * but rounding is left, below FLOOR, becomes a random one, and no part of what it was. */
+/* Makes row `n` of q of length 1 and at right angles to those before it; adds to r[j] what it had of row first+j. A row of
+ * which nothing but rounding is left, below FLOOR, becomes a random one, and no part of what it was. */
 static void add_vector(struct basis_vectors *v, size_t first, double floor, double *r)
 {
     double *row = v->q + v->n * v->m, before = sqrt(dot(row, row, v->m)), length;

@@ -82,8 +82,8 @@ static void add_candidates(struct candidate *lists, size_t *n_found, size_t size
 }
 
 /* The k nearest of row I, whose numbers are x, among its candidates. Where these may not hold them all, among all rows. */
-static void decide(size_t *neighbours, double *distances, const struct candidate *list, size_t n_found, struct rows *r, const double *x,
-                   size_t i, size_t k, double error)
+static void decide(size_t *neighbours, double *distances, const struct candidate *list, size_t n_found, struct rows *r,
+                   const double *x, size_t i, size_t k, double error)
 {
     size_t D = rows_width(r), n = rows_n(r), n_best = 0;
     bool all = n_found < n - 1 && list[n_found - 1].square <= list[k - 1].square + 2 * error;
@@ -135,8 +135,8 @@ void nearest_find(size_t *neighbours, double *distances, struct rows *r, size_t 
         for (size_t i = 0; i < got; i++) {
             /* Rounding of a sum of D products is at most D half-epsilons of the sum of their magnitudes. */
             double error = 2 * (double)(D + 8) * DBL_EPSILON * (squares[first + i] + largest);
-            decide(neighbours + (first + i) * k, distances + (first + i) * k, lists + i * size, n_found[i], r, x + i * D, first + i, k,
-                   error);
+            decide(neighbours + (first + i) * k, distances + (first + i) * k, lists + i * size, n_found[i], r, x + i * D,
+                   first + i, k, error);
         }
         progress("%zu of %zu rows", first + got, n);
     }

@@ -10,7 +10,7 @@
 #include "report.h"
 
 enum {
-    TILE = 256,         /* rows and columns of the matrix that one call of BLAS adds to: its operands fit the second-level cache */
+    TILE = 256,         /* rows and columns that one call of BLAS adds to: its operands fit the second-level cache */
     SLICE = 64,         /* rows of one tile of XX' */
     SLICES = 16,        /* of the rows, each summed by one thread */
     PIECE = 1 << 17,    /* numbers that a thread looks at at once: they stay in its second-level cache */
@@ -37,7 +37,8 @@ static void add_slices(double *sums, const double *parts, size_t width)
     }
 }
 
-/* What a pass over all rows adds up: part (width) += what the `got` centred rows x (got,D) give. scratch: `got` times `b` numbers. */
+/* What a pass over all rows adds up: part (width) += what the `got` centred rows x (got,D) give. scratch: `got` times `b`
+ * numbers. */
 typedef void add_rows(double *part, const double *x, size_t got, size_t D, const double *q, size_t b, double *scratch);
 
 /* sums (width) = the sum over all rows, which come minus mean (NULL: as they are). */
@@ -134,8 +135,8 @@ static void find_products(double *a, struct rows *r, const double *mean, double 
             #pragma omp parallel for collapse(2) schedule(dynamic)
             for (size_t s = 0; s < got; s += SLICE)
                 for (size_t t = 0; t < width; t += SLICE)
-                    blas_dgemm(false, true, smaller(SLICE, got - s), smaller(SLICE, width - t), D, x + s * D, D, other + t * D, D, 0,
-                               a + (i + s) * n + j + t, n);
+                    blas_dgemm(false, true, smaller(SLICE, got - s), smaller(SLICE, width - t), D, x + s * D, D, other + t * D, D,
+                               0, a + (i + s) * n + j + t, n);
         }
         progress("products: %zu of %zu rows", i + got, n);
     }
@@ -228,23 +229,29 @@ static double rounding(const struct rows *r, const double *mean, double largest_
     return fmax(of_values, (double)n * squares * of_mean * of_mean);
 }
 
+/* NEED: numbers. */
+static void check_memory(const struct rows *r, size_t P, double need, size_t memory)
+{
+    if (8 * need > (double)memory)
+        die_file(rows_path(r), "%zu components of %zu rows of %zu numbers take %.0f MiB of memory, --memory leaves %.0f for them",
+                 P, rows_n(r), rows_width(r), ceil(8 * need / 0x1p20), floor((double)memory / 0x1p20));
+}
+
 /* By the whole matrix. values (P), v (P,D). */
 static void solve_matrix(double *values, double *v, size_t P, struct rows *r, const double *mean, size_t memory)
 {
     size_t n = rows_n(r), D = rows_width(r), m = smaller(n, D), block = smaller(rows_block(D), n);
-    double need = 8 * ((double)m * (double)m + (D <= n ? 1 : 2) * (double)block * (double)D + (double)P * (double)n);
-    double *a, *x;
+    double *a, *x, *z, *u;
 
-    if (need > (double)memory)
-        die_file(rows_path(r), "%zu components of %zu rows of %zu numbers take %.0f MiB of memory, --memory leaves %.0f for them",
-                 P, n, D, ceil(need / 0x1p20), floor((double)memory / 0x1p20));
+    check_memory(r, P, (double)m * (double)m + (D <= n ? 1 : 2) * (double)block * (double)D + (double)P * (double)m, memory);
     a = xaligned(m * m * sizeof *a);
     x = xaligned(block * D * sizeof *x);
     if (D <= n) {
         find_moments(a, r, mean, x);
         blas_eigen(D, a, P, values, v);
     } else {
-        double *z = xaligned(block * D * sizeof *z), *u = xmalloc(P * n * sizeof *u);
+        z = xaligned(block * D * sizeof *z);
+        u = xmalloc(P * n * sizeof *u);
         find_products(a, r, mean, x, z);
         blas_eigen(n, a, P, values, u);
         find_axes(v, u, P, r, mean, x);
@@ -256,12 +263,13 @@ static void solve_matrix(double *values, double *v, size_t P, struct rows *r, co
 }
 
 /* By passes over the rows, where that is less work and the vectors are not too large to keep. False where it is not, or fails. */
-static bool solve_passes(double *values, double *v, size_t P, struct rows *r, const double *mean)
+static bool solve_passes(double *values, double *v, size_t P, struct rows *r, const double *mean, size_t memory)
 {
     size_t n = rows_n(r), D = rows_width(r), m = smaller(n, D), b = lanczos_block(P);
 
     if (m < LARGE || PASSES * b > m || LANCZOS_STEPS * b * D > 1 << 25)
         return false;
+    check_memory(r, P, (LANCZOS_STEPS + SLICES) * (double)(b * D), memory);
     return lanczos_find(D, P, multiply, &(struct centred){r, mean}, values, v);
 }
 
@@ -281,7 +289,7 @@ void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t
         total += squares[j];
     if (!(total <= FLT_MAX))   /* then the mean and every coordinate fit float32 as well */
         die_file(rows_path(r), "numbers too large: the sum of their squares is over %g", (double)FLT_MAX);
-    if (!solve_passes(values, v, P, r, mean))
+    if (!solve_passes(values, v, P, r, mean, memory))
         solve_matrix(values, v, P, r, mean, memory);
     least = rounding(r, mean, values[0]);
     split(p->mean, p->mean_rest, mean, D);

@@ -71,8 +71,8 @@ struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, s
 
     *r = (struct rows){.path = xstrdup(tensor_path(t)), .dtype = t->header.dtype, .n = which ? n : t->n_rows, .D = t->row_items,
                        .row_bytes = t->row_bytes, .spool = -1};
-    if (r->D == 0)
-        die_file(r->path, "rows of no numbers");
+    if (t->header.rank < 2 || r->D == 0)
+        die_file(r->path, "rows of %s, want at least two dimensions", r->D == 0 ? "no numbers" : "one number");
     r->zeros = xcalloc(r->D, sizeof *r->zeros);
     if (!__builtin_mul_overflow(r->n, r->row_bytes, &bytes) && bytes <= memory)
         r->kept = xaligned(bytes);

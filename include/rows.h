@@ -1,8 +1,8 @@
 /* rows: some rows of one tensor as double precision numbers, read again and again within a budget.
  *
- * A row of any shape and type is a vector of D numbers. Opening reads the tensor to its end, from a file or a pipe, and keeps the wanted rows
- * as they are: in memory where they fit the budget, otherwise in an unlinked file in $TMPDIR. Both give the same numbers.
- * NaN and infinities are refused, with their row.
+ * A row of any shape and type is a vector of D numbers. Opening reads the tensor to its end, from a file or a pipe, and
+ * keeps the wanted rows as they are: in memory where they fit the budget, otherwise in an unlinked file in $TMPDIR. Both
+ * give the same numbers. NaN and infinities are refused, with their row.
  */
 #ifndef ROWS_H
 #define ROWS_H
@@ -13,7 +13,8 @@
 
 struct rows;
 
-/* Reads all that is left of T, which stays open. WHICH: n row numbers, ascending, to keep; NULL: all. MEMORY: bytes that may be kept. */
+/* Reads all that is left of T, which stays open. WHICH: n row numbers, ascending, to keep; NULL: all. MEMORY: bytes that may
+ * be kept. */
 struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, size_t memory);
 size_t rows_n(const struct rows *r);
 size_t rows_width(const struct rows *r);   /* D */

@@ -1,5 +1,5 @@
-/* spool: an unlinked temporary file in $TMPDIR (default /tmp), for what does not fit in memory. It goes with the process, however that
- * ends. Failures end the process and name the folder.
+/* spool: an unlinked temporary file in $TMPDIR (default /tmp), for what does not fit in memory. It goes with the process,
+ * however that ends. Failures end the process and name the folder.
  */
 #ifndef SPOOL_H
 #define SPOOL_H

@@ -1,4 +1,4 @@
-# What all plots share. `type` is png or svg; the current folder holds numbers, names.utf8 and title, as the program plot makes them.
+# What all plots share. `type` is png or svg; the current folder holds numbers, names.utf8 and title, as plot makes them.
 set encoding utf8
 if (type eq "png") {
     set terminal pngcairo noenhanced size 1200,900 font "DejaVu Sans,13" background rgb "white"

@@ -1,7 +1,7 @@
 /* neighbours FEATURES --index FILE: how well the nearest neighbour tells the class, leaving one out.
  *
- * Finds the k nearest other rows of each row, Euclidean, and prints for each class, and for all, how many rows have the class that most of
- * these have (the nearest one's of those with as many votes); or, with --list, the neighbours themselves.
+ * Finds the k nearest other rows of each row, Euclidean, and prints for each class, and for all, how many rows have the
+ * class that most of these have (the nearest one's of those with as many votes); or, with --list, the neighbours themselves.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +52,8 @@ static void write_accuracy_line(struct zio_writer *out, const char *name, size_t
 static void write_accuracy(struct zio_writer *out, const struct selection *s, const size_t *neighbours, size_t k)
 {
     size_t n_classes = s->ix->n_classes, all = 0;
-    size_t *votes = xcalloc(n_classes, sizeof *votes), *n = xcalloc(n_classes, sizeof *n), *right = xcalloc(n_classes, sizeof *right);
+    size_t *n = xcalloc(n_classes, sizeof *n), *right = xcalloc(n_classes, sizeof *right);
+    size_t *votes = xcalloc(n_classes, sizeof *votes);
 
     for (size_t i = 0; i < s->n; i++) {
         size_t class_number = class_of(s, i);
@@ -71,7 +72,8 @@ static void write_accuracy(struct zio_writer *out, const struct selection *s, co
     free(right);
 }
 
-static void write_list(struct zio_writer *out, const struct selection *s, const size_t *neighbours, const double *distances, size_t k)
+static void write_list(struct zio_writer *out, const struct selection *s, const size_t *neighbours, const double *distances,
+                       size_t k)
 {
     write_text(out, "row\tsplit\tclass\tpath\tneighbour_row\tneighbour_split\tneighbour_class\tneighbour_path\trank\tdistance\n");
     for (size_t i = 0; i < s->n * k; i++) {
@@ -91,7 +93,7 @@ int main(int argc, char **argv)
     const struct cli_option options[] = {
         {"k", CLI_INT, &k, 1, 1000, NULL, CLI_SETTING, "neighbours that vote"},
         {"list", CLI_FLAG, &list, 0, 0, NULL, CLI_SETTING, "print the neighbours of each row instead of the accuracy"},
-        {"classes", CLI_TEXT, &choice.classes, 0, 0, "\"A B C\"", CLI_SETTING, "only rows of these classes; names with blanks: \"A,B,C\""},
+        {"classes", CLI_TEXT, &choice.classes, 0, 0, "\"A B C\"", CLI_SETTING, "only rows of these; or \"A,B,C\""},
         {"split", CLI_CHOICE, &choice.split, 0, 0, "train|test|all", CLI_SETTING, "only rows of this split"},
         {"index", CLI_TEXT, &choice.index, 0, 0, "FILE", CLI_INPUT, "index of the rows, which tells their classes; needed"},
         {0},
@@ -100,7 +102,8 @@ int main(int argc, char **argv)
         .tool = "neighbours", .synopsis = "FEATURES --index FILE", .options = options,
         .summary = "How well the nearest other row tells the class of a row: accuracy of each class and of all, as a table.\n"
                    "Any tensor will do, images as well as features; its rows are vectors, their distance is Euclidean.",
-        .example = "neighbours features.npy.zst --index images.tsv\n  neighbours images.npy.zst --index images.tsv --k 3 --list | head",
+        .example = "neighbours features.npy.zst --index images.tsv\n"
+                   "  neighbours images.npy.zst --index images.tsv --k 3 --list | head",
         .min_arguments = 1, .max_arguments = 1,
     };
     cli_parse(&cli, argc, argv);

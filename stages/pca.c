@@ -1,7 +1,8 @@
 /* pca FEATURES -o OUT: principal components of the rows of a tensor, and their coordinates.
  *
- * Reads the rows (of some classes or one split, where an index tells them), fits a basis to them or takes one from a file, and writes the
- * coordinates (N,P), as a tensor or as a table with what the index says of each row; keeps the basis and prints the variance explained.
+ * Reads the rows (of some classes or one split, where an index tells them), fits a basis to them or takes one from a file,
+ * and writes the coordinates (N,P), as a tensor or as a table with what the index says of each row; keeps the basis and
+ * prints the variance explained.
  */
 #include <jansson.h>
 #include <stdlib.h>
@@ -24,7 +25,8 @@ struct options {
     const char *apply, *basis, *table;
 };
 
-/* The digest of the model that made what has this history: the first input of the last record that applied one; "" where none did. */
+/* The digest of the model that made what has this history: the first input of the last record that applied one; "" where
+ * none did. */
 static void find_model(char model[ZIO_DIGEST_SIZE], const char *history)
 {
     json_t *records = json_loads(history, 0, NULL), *record;
@@ -52,8 +54,8 @@ static void check_origin(struct tensor_reader *t, const struct basis *b, const c
     find_model(got, tensor_history(t));
     find_model(want, b->history);
     if (strcmp(got, want) != 0)
-        die_file(tensor_path(t), "made by %s%s, but the basis '%s' is for what was made by %s%s", *got ? "the model " : "no model", got,
-                 basis_path, *want ? "the model " : "no model", want);
+        die_file(tensor_path(t), "made by %s%s, but the basis '%s' is for what was made by %s%s",
+                 *got ? "the model " : "no model", got, basis_path, *want ? "the model " : "no model", want);
 }
 
 static void add_inputs(struct history *h, struct tensor_reader *t, const struct basis *b, const struct index *ix)
@@ -113,7 +115,7 @@ static void write_table_row(struct zio_writer *file, const struct selection *s, 
         index_write_fields(file, s->ix, s->positions[i]);
     for (size_t k = 0; k < P; k++) {
         char text[32];
-        int len = snprintf(text, sizeof text, "%.9g%c", (double)y[k], k + 1 < P ? '\t' : '\n');   /* nine digits read back equal */
+        int len = snprintf(text, sizeof text, "%.9g%c", (double)y[k], k + 1 < P ? '\t' : '\n');   /* nine digits are enough */
         zio_write(file, text, (size_t)len);
     }
 }
@@ -171,12 +173,12 @@ int main(int argc, char **argv)
 {
     struct options o = {.rows = {.split = INDEX_ALL}, .sign = PCA_SIGN_U};
     const struct cli_option options[] = {
-        {"components", CLI_INT, &o.components, 0, 1e6, NULL, CLI_SETTING, "how many; 0: 2 or, with --apply, all that the basis has"},
-        {"sign", CLI_CHOICE, &o.sign, 0, 0, "u|v", CLI_SETTING, "positive in each component: the largest coordinate, u, or axis entry, v"},
-        {"classes", CLI_TEXT, &o.rows.classes, 0, 0, "\"A B C\"", CLI_SETTING, "only rows of these classes; names with blanks: \"A,B,C\""},
+        {"components", CLI_INT, &o.components, 0, 1e6, NULL, CLI_SETTING, "how many; 0: 2 or, with --apply, all of the basis"},
+        {"sign", CLI_CHOICE, &o.sign, 0, 0, "u|v", CLI_SETTING, "what is positive: the largest coordinate, u, or axis entry, v"},
+        {"classes", CLI_TEXT, &o.rows.classes, 0, 0, "\"A B C\"", CLI_SETTING, "only rows of these; or \"A,B,C\""},
         {"split", CLI_CHOICE, &o.rows.split, 0, 0, "train|test|all", CLI_SETTING, "only rows of this split"},
         {"apply", CLI_TEXT, &o.apply, 0, 0, "BASIS", CLI_INPUT, "take the basis from this file instead of fitting one"},
-        {"index", CLI_TEXT, &o.rows.index, 0, 0, "FILE", CLI_INPUT, "index of the rows: for --classes and --split, and for tables"},
+        {"index", CLI_TEXT, &o.rows.index, 0, 0, "FILE", CLI_INPUT, "index of the rows: for --classes, --split and tables"},
         {"tsv", CLI_FLAG, &o.tsv, 0, 0, NULL, 0, "write a table instead of a tensor"},
         {"table", CLI_TEXT, &o.table, 0, 0, "FILE", CLI_OUTPUT, "write the table here besides"},
         {"basis", CLI_TEXT, &o.basis, 0, 0, "FILE", CLI_OUTPUT, "keep the basis here: mean, components, variance"},
@@ -193,8 +195,6 @@ int main(int argc, char **argv)
     check_options(&o, &cli);
     struct history *h = history_start(&cli, REVISION);
     struct tensor_reader *t = tensor_open(cli.arguments[0]);
-    if (t->header.rank < 2)
-        die_file(tensor_path(t), "one dimension, want rows of numbers");
     struct selection s = selection_read(&o.rows, t);
     struct basis b = {0};
     if (o.apply)

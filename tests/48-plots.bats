@@ -7,8 +7,9 @@ setup() {
     cd "$BATS_TEST_TMPDIR"
     command -v gnuplot >/dev/null || skip "no gnuplot"
     printf 'row\tsplit\tclass\tpath\tpc1\tpc2\tpc3\n' >t.tsv
-    awk 'BEGIN { for (i = 0; i < 30; i++) printf "%d\ttrain\tclass %c\tp\t%.3f\t%.3f\t%.3f\n", i, 97 + i % 3, sin(i), cos(i * i), i / 10 }' >>t.tsv
-    printf 'epoch\tloss\tval_loss\tlearning_rate\tseconds\n1\t0.7\t0.69\t0.001\t2\n2\t0.6\t0.61\t0.001\t2\n3\t0.5\t0.62\t0.001\t2\n' >log.tsv
+    awk 'BEGIN { for (i = 0; i < 30; i++)
+        printf "%d\ttrain\tclass %c\tp\t%.3f\t%.3f\t%.3f\n", i, 97 + i % 3, sin(i), cos(i * i), i / 10 }' >>t.tsv
+    printf '%s\t%s\t%s\t%s\t%s\n' epoch loss val_loss learning_rate seconds 1 0.7 0.69 1e-3 2 2 0.6 0.61 1e-3 2 3 0.5 0.62 1e-3 2 >log.tsv
 }
 
 is_png() { [ "$(head -c 8 "$1" | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ] && [ "$(tail -c 8 "$1" | head -c 4)" = IEND ]; }
@@ -46,7 +47,8 @@ is_svg() { grep -q '<svg' "$1" && [ "$(tail -n 2 "$1" | tr -d '\n')" = '</svg>' 
     {
         printf 'class\tpc1\tpc2\tpc3\n'
         i=0
-        for name in '"q" '\''q'\' 'a_b^c{d}' '`touch pwned`' '$(touch pwned)' '@x ~y &z <b>' 'back\\slash' '"; system("touch pwned") #' '%d %s \t' '-e x' ''; do
+        for name in '"q" '\''q'\' 'a_b^c{d}' '`touch pwned`' '$(touch pwned)' '@x ~y &z <b>' 'back\\slash' \
+            '"; system("touch pwned") #' '%d %s \t' '-e x' ''; do
             printf '%s\t%d\t%d\t%d\n' "$name" $((i += 1)) 2 $((i * i))
         done
         printf 'not \xff\xfe utf8\t3\t4\t5\n'
@@ -54,7 +56,8 @@ is_svg() { grep -q '<svg' "$1" && [ "$(tail -n 2 "$1" | tr -d '\n')" = '</svg>' 
     for kind in scatter-2d scatter-3d; do
         "$PLOT" $kind odd.tsv a.svg '"; system("touch pwned") #'
         is_svg a.svg
-        for name in '&quot;q&quot; '\''q'\' 'a_b^c{d}' '`touch pwned`' '$(touch pwned)' '@x ~y &amp;z &lt;b>' 'back\slash' 'not  utf8' '(no name)'; do
+        for name in '&quot;q&quot; '\''q'\' 'a_b^c{d}' '`touch pwned`' '$(touch pwned)' '@x ~y &amp;z &lt;b>' 'back\slash' \
+            'not  utf8' '(no name)'; do
             grep -Fq ">$name<" a.svg || grep -Fq ">${name//&quot;/\"}<" a.svg || { echo "no $name"; false; }
         done
         "$PLOT" $kind odd.tsv a.png

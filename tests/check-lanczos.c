@@ -1,4 +1,5 @@
-/* Block Lanczos on matrices whose eigenvalues are known: I - 2uu' times a diagonal times I - 2uu', u a fixed direction of length 1. */
+/* Block Lanczos on matrices whose eigenvalues are known: I - 2uu' times a diagonal times I - 2uu', u a fixed direction of
+ * length 1. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +62,8 @@ static void check(const char *what, size_t P)
         }
     }
     if (wrong > 1e-13 * diagonal[0] || residue > 1e-12 * diagonal[0] || angle > 1e-12) {
-        printf("%s, after %zu products: values wrong by %g, residue %g, not at right angles by %g\n", what, n_products, wrong, residue, angle);
+        printf("%s, after %zu products: values wrong by %g, residue %g, angle %g\n", what, n_products, wrong, residue,
+               angle);
         failed = 1;
     }
     free(v);
