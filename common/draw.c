@@ -20,7 +20,8 @@ struct colour colour_hex(uint32_t rgb)
 struct colour colour_mix(struct colour from, struct colour to, double t)
 {
     float k = (float)clamp(t, 0, 1);
-    return (struct colour){from.r + k * (to.r - from.r), from.g + k * (to.g - from.g), from.b + k * (to.b - from.b), from.a + k * (to.a - from.a)};
+    return (struct colour){from.r + k * (to.r - from.r), from.g + k * (to.g - from.g), from.b + k * (to.b - from.b),
+        from.a + k * (to.a - from.a)};
 }
 
 struct colour colour_fade(struct colour c, double opacity)
@@ -71,7 +72,8 @@ static void blend_pixel(float *pixel, struct colour c, float coverage, enum blen
 
 static float coverage_at(const struct layer *l, long y, long x)
 {
-    return y < 0 || x < 0 || y >= (long)l->height || x >= (long)l->width ? 0 : l->pixels[((size_t)y * l->width + (size_t)x) * 4 + 3];
+    bool outside = y < 0 || x < 0 || y >= (long)l->height || x >= (long)l->width;
+    return outside ? 0 : l->pixels[((size_t)y * l->width + (size_t)x) * 4 + 3];
 }
 
 /* The largest coverage within WIDTH pixels of (y,x), fading over the last pixel. */
@@ -180,10 +182,11 @@ static struct point stroke_at(const struct stroke *s, double t)
 static void add_edge(struct path *p, const struct stroke *s, double t, double u)
 {
     enum { FINE = 1000 };
-    struct point at = stroke_at(s, t), from = stroke_at(s, clamp(t - 1.0 / FINE, 0, 1)), to = stroke_at(s, clamp(t + 1.0 / FINE, 0, 1));
+    struct point at = stroke_at(s, t);
+    struct point from = stroke_at(s, clamp(t - 1.0 / FINE, 0, 1)), to = stroke_at(s, clamp(t + 1.0 / FINE, 0, 1));
     double dx = to.x - from.x, dy = to.y - from.y, length = sqrt(dx * dx + dy * dy) + 1e-12;
-    double half = s->start * (1 - t) * (1 - 2 * t) + s->middle * 4 * t * (1 - t) + s->end * t * (2 * t - 1);  /* the parabola through the three */
-    half = half > 0 ? half : 0;
+    double parabola = s->start * (1 - t) * (1 - 2 * t) + s->middle * 4 * t * (1 - t) + s->end * t * (2 * t - 1);
+    double half = parabola > 0 ? parabola : 0;
     path_add(p, at.x - dy / length * half * u, at.y + dx / length * half * u);
 }
 
@@ -282,9 +285,11 @@ void layer_fill(struct layer *l, const struct path *p, const struct view *v, con
                     cover_span(coverage, l->width, crossings[i].x, crossings[i + 1].x, 1.0f / LINES);
             }
         }
-        for (size_t x = 0; x < l->width; x++)
+        for (size_t x = 0; x < l->width; x++) {
+            struct point centre = {(double)x + 0.5, (double)y + 0.5};
             if (coverage[x] > 0)
-                blend_pixel(l->pixels + (y * l->width + x) * 4, paint_at(paint, a, b, (struct point){(double)x + 0.5, (double)y + 0.5}), coverage[x], blend);
+                blend_pixel(l->pixels + (y * l->width + x) * 4, paint_at(paint, a, b, centre), coverage[x], blend);
+        }
     }
     free(points);
     free(edges);

@@ -104,7 +104,7 @@ struct decoder {
     char error[IMAGE_ERROR];
 };
 
-/* Held by the thread that has a large image: what the program holds is then bounded by one of them, not by the number of threads. */
+/* Held by the thread that has a large image: what the program holds is bounded by one of them, not by the number of threads. */
 static pthread_mutex_t large = PTHREAD_MUTEX_INITIALIZER;
 enum { LARGE_PIXELS = 1 << 22 };
 
@@ -153,7 +153,8 @@ static const char *check_signature(struct source *s)
     return "not a PNG file";
 }
 
-/* The orientation, 1 to 8, in an EXIF block (TIFF 6.0: byte order, 42, offset of the first directory; entries of 12 bytes); 1 where there is none. */
+/* The orientation, 1 to 8, in an EXIF block (TIFF 6.0: byte order, 42, offset of the first directory; entries of 12 bytes); 1
+ * where there is none. */
 static unsigned exif_orientation(const unsigned char *exif, size_t len)
 {
     if (len < 14 || (memcmp(exif, "II*\0", 4) != 0 && memcmp(exif, "MM\0*", 4) != 0))
@@ -173,8 +174,8 @@ static unsigned exif_orientation(const unsigned char *exif, size_t len)
     return 1;
 }
 
-/* Turns and mirrors. The orientations say where the stored row 0 and column 0 belong: 1 top left, 2 top right, 3 bottom right, 4 bottom left,
- * 5 left top, 6 right top, 7 right bottom, 8 left bottom. */
+/* Turns and mirrors. The orientations say where the stored row 0 and column 0 belong: 1 top left, 2 top right, 3 bottom right,
+ * 4 bottom left, 5 left top, 6 right top, 7 right bottom, 8 left bottom. */
 static void orient(struct image *im, unsigned orientation)
 {
     size_t h = orientation >= 5 ? im->width : im->height, w = orientation >= 5 ? im->height : im->width;
@@ -225,7 +226,8 @@ static void allocate(struct decoder *d, bool interlaced)
     uint64_t height = png_get_image_height(png, d->info), width = png_get_image_width(png, d->info);
     if (height * width > IMAGE_MAX_PIXELS)
         png_error(png, "too large: over 67108864 pixels");
-    if (height * width * (unsigned)png_get_channels(png, d->info) * png_get_bit_depth(png, d->info) / 8 > 1032 * (uint64_t)d->source.file_size)
+    uint64_t bits = (uint64_t)png_get_channels(png, d->info) * png_get_bit_depth(png, d->info);
+    if (height * width * bits / 8 > 1032 * (uint64_t)d->source.file_size)
         png_error(png, "cut short");
     if (height * width > LARGE_PIXELS) {
         pthread_mutex_lock(&large);
@@ -270,7 +272,8 @@ static bool decode(struct decoder *d, const struct image_settings *s)
     return true;
 }
 
-const char *image_read(struct image *im, const char *path, const struct image_settings *s, XXH128_hash_t *digest, char error[IMAGE_ERROR])
+const char *image_read(struct image *im, const char *path, const struct image_settings *s, XXH128_hash_t *digest,
+    char error[IMAGE_ERROR])
 {
     struct decoder *d = xcalloc(1, sizeof *d);
     d->image = im;
@@ -346,8 +349,8 @@ void image_write(const char *path, const struct image *im, const char *const *te
     png_set_IHDR(png, info, (png_uint_32)im->width, (png_uint_32)im->height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
         PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     for (; text && text[0]; text += 2) {
-        png_text t = {.compression = PNG_ITXT_COMPRESSION_NONE, .key = (png_charp)(uintptr_t)text[0], .text = (png_charp)(uintptr_t)text[1],
-            .lang = (png_charp)(uintptr_t)"", .lang_key = (png_charp)(uintptr_t)""};
+        png_text t = {.compression = PNG_ITXT_COMPRESSION_NONE, .key = (png_charp)(uintptr_t)text[0],
+            .text = (png_charp)(uintptr_t)text[1], .lang = (png_charp)(uintptr_t)"", .lang_key = (png_charp)(uintptr_t)""};
         png_set_text(png, info, &t, 1);
     }
     png_write_info(png, info);

@@ -49,7 +49,8 @@ static char *take_field(char **rest, char end)
 }
 
 struct class_slot { const char *name; size_t number; };
-struct class_table { struct class_slot *slots; size_t n_slots; };  /* open addressing; n_slots a power of 2, at least twice the names */
+/* Open addressing; n_slots is a power of 2, at least twice the names. */
+struct class_table { struct class_slot *slots; size_t n_slots; };
 
 static struct class_slot *find_slot(const struct class_table *t, const char *name)
 {
@@ -195,7 +196,8 @@ size_t *index_select(const struct index *ix, enum index_split split, const char 
             positions[(*n)++] = i;
     free(chosen);
     if (*n == 0)
-        die_file(ix->path, "no rows of %s%s", split == INDEX_ALL ? "any split" : split_names[split], classes ? " in these classes" : "");
+        die_file(ix->path, "no rows of %s%s", split == INDEX_ALL ? "any split" : split_names[split],
+            classes ? " in these classes" : "");
     return positions;
 }
 

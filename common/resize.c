@@ -11,8 +11,8 @@ enum { RGB = 3 };
 
 /* --- area averaging and bilinear, exact --- */
 
-/* An output sample as a weighted sum of input samples: taps first[i]..first[i+1]-1 read source[t] with weight[t]. The weights are whole numbers
- * whose sum is `total` for each output sample. */
+/* An output sample as a weighted sum of input samples: taps first[i]..first[i+1]-1 read source[t] with weight[t]. The weights
+ * are whole numbers whose sum is `total` for each output sample. */
 struct axis { size_t *first, *source; uint32_t *weight; uint32_t total; };
 
 static void add_tap(struct axis *a, size_t *n_taps, size_t source, size_t weight)

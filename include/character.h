@@ -1,5 +1,5 @@
-/* character: the people of the embedded default data. Each is one look (hair, eyes, clothes, what they wear in the hair) that stays recognisable while
- * pose, expression, strands of hair, size, light and background differ from drawing to drawing.
+/* character: the people of the embedded default data. Each is one look (hair, eyes, clothes, what they wear in the hair) that
+ * stays recognisable while pose, expression, strands of hair, size, light and background differ from drawing to drawing.
  */
 #ifndef CHARACTER_H
 #define CHARACTER_H

@@ -1,6 +1,7 @@
-/* draw: smooth shapes on layers, antialiased. A path is a closed polygon, filled by the nonzero rule: eight lines of samples per pixel row, exact along them.
- * A layer holds colour and coverage; layers are put on one another with an outline around all that they show, or as a shadow, so that what is drawn in
- * many pieces, such as hair, reads as one thing. Colours blend as they stand, in sRGB, the way flat drawings are coloured.
+/* draw: smooth shapes on layers, antialiased. A path is a closed polygon, filled by the nonzero rule: eight lines of samples
+ * per pixel row, exact along them. A layer holds colour and coverage; layers are put on one another with an outline around all
+ * that they show, or as a shadow, so that what is drawn in many pieces, such as hair, reads as one thing. Colours blend as they
+ * stand, in sRGB, the way flat drawings are coloured.
  */
 #ifndef DRAW_H
 #define DRAW_H
@@ -15,8 +16,9 @@ struct colour colour_hex(uint32_t rgb);                                    /* 0x
 struct colour colour_mix(struct colour from, struct colour to, double t);  /* t 0: from, 1: to */
 struct colour colour_fade(struct colour c, double opacity);                /* opacity times a */
 
-/* From the coordinates of a drawing to pixels. First the drawing is laid on a ball of this radius that is turned, x' = R sin(asin(x/R) + yaw), likewise y by
- * pitch (radius 0: it stays flat), which is how a face looks aside; then it is scaled, rotated by tilt (clockwise) and moved. */
+/* From the coordinates of a drawing to pixels. First the drawing is laid on a ball of this radius that is turned, x' = R
+ * sin(asin(x/R) + yaw), likewise y by pitch (radius 0: it stays flat), which is how a face looks aside; then it is scaled,
+ * rotated by tilt (clockwise) and moved. */
 struct view { double scale, tilt, x, y, radius, yaw, pitch; };
 struct point view_map(const struct view *v, struct point p);
 
@@ -46,14 +48,16 @@ void path_ellipse(struct path *p, double x, double y, double rx, double ry);
 /* A smooth closed curve through the knots, N at least 3. */
 void path_blob(struct path *p, const struct point *knots, size_t n);
 
-/* A stroke along a smooth curve through its knots, of changing width: half widths at its start, middle and end. Thin ones are lines, broad ones are locks of hair. */
-struct stroke { struct point knots[6]; int n; double start, middle, end; };
+/* A stroke along a smooth curve through its knots, of changing width: half widths at its start, middle and end. Thin ones are
+ * lines, broad ones are locks of hair. */
+struct stroke { int n; double start, middle, end; struct point knots[6]; };
 /* The part of a stroke between the lines U0 and U1 along it, -1 its left edge, 1 its right edge. */
 void path_stroke(struct path *p, const struct stroke *s, double u0, double u1);
 
 /* --- painting --- */
 
-/* A colour; or colours from A to B along the line between them; or from A outwards to the distance of B. Points in the coordinates of the drawing. */
+/* A colour; or colours from A to B along the line between them; or from A outwards to the distance of B. Points in the
+ * coordinates of the drawing. */
 struct paint { enum { PLAIN, LINEAR, RADIAL } kind; struct colour from, to; struct point a, b; };
 struct paint paint_plain(struct colour c);
 void layer_fill(struct layer *l, const struct path *p, const struct view *v, const struct paint *paint, enum blend blend);

@@ -1,6 +1,7 @@
-/* folder: the PNG files in and below a folder, ordered by path, bytewise. The class of a file is the first folder on its path: of "akane/old/1.png" it is
- * "akane"; files that lie in the folder itself are of class ".". Names that start with a dot are passed over, and so are files that do not end in .png
- * (in small or capital letters). Symbolic links are followed; one that leads back to a folder above it is passed over with a warning.
+/* folder: the PNG files in and below a folder, ordered by path, bytewise. The class of a file is the first folder on its path:
+ * of "akane/old/1.png" it is "akane"; files that lie in the folder itself are of class ".". Names that start with a dot are
+ * passed over, and so are files that do not end in .png (in small or capital letters). Symbolic links are followed; one that
+ * leads back to a folder above it is passed over with a warning.
  */
 #ifndef FOLDER_H
 #define FOLDER_H
@@ -24,8 +25,9 @@ char *folder_path(const struct folder *f, size_t i);                /* of file i
 char *folder_class(const struct folder *f, size_t i);               /* the caller frees it */
 size_t folder_n_classes(const struct folder *f);
 
-/* The digest of a folder: XXH128 over each file's path, a zero byte and the XXH128 of its content (16 bytes, canonical), in order. So it changes when a
- * file is added, removed, renamed or changed, and with nothing else. Files are added in order, with their digests. */
+/* The digest of a folder: XXH128 over each file's path, a zero byte and the XXH128 of its content (16 bytes, canonical), in
+ * order. So it changes when a file is added, removed, renamed or changed, and with nothing else. Files are added in order, with
+ * their digests. */
 struct folder_digest;
 struct folder_digest *folder_digest_new(void);
 void folder_digest_add(struct folder_digest *d, const char *file, XXH128_hash_t content);

@@ -4,9 +4,10 @@
  *     0    train  akane  akane/000.png
  *     1    test   akane  akane/001.png
  *
- * row: in the tensor of all images, strictly increasing, so that an index may be cut down with awk or grep and still fits its tensor; split: train or test;
- * class and path: any bytes but NUL, with tab, newline, carriage return and backslash written \t \n \r \\. The path is relative to the imported folder.
- * An index that breaks this ends the process, with the file and the line.
+ * row: in the tensor of all images, strictly increasing, so that an index may be cut down with awk or grep and still fits its
+ * tensor; split: train or test; class and path: any bytes but NUL, with tab, newline, carriage return and backslash written \t
+ * \n \r \\. The path is relative to the imported folder. An index that breaks this ends the process, with the file and the
+ * line.
  */
 #ifndef INDEX_H
 #define INDEX_H
@@ -38,9 +39,10 @@ struct index {
 struct index *index_read(const char *path, size_t n_rows);
 void index_free(struct index *ix);
 
-/* The positions in ix->rows, ascending, of one split (INDEX_ALL: both) and of some classes: *n of them, the caller frees them. CLASSES lists names,
- * separated by commas or, where there is no comma, by blanks; in a name, a backslash takes the next byte as it is, or stands for what it does in the file.
- * NULL: all classes. Dies where a class does not exist, naming those that do, and where nothing is left. */
+/* The positions in ix->rows, ascending, of one split (INDEX_ALL: both) and of some classes: *n of them, the caller frees them.
+ * CLASSES lists names, separated by commas or, where there is no comma, by blanks; in a name, a backslash takes the next byte
+ * as it is, or stands for what it does in the file. NULL: all classes. Dies where a class does not exist, naming those that do,
+ * and where nothing is left. */
 size_t *index_select(const struct index *ix, enum index_split split, const char *classes, size_t *n);
 
 /* Writes the four fields of ix->rows[i] as they stand in the file, with a tab behind each: for tables that start with them. */

@@ -1,5 +1,6 @@
-/* augment IMAGES -o OUT: images (N,H,W,3) become training images (6N,H,W,3): first all as they are, then of image 0, of image 1, ... the five crops
- * [m:,m:] [:-m,m:] [:-m,:-m] [m:,:-m] [m/2:-m/2,m/2:-m/2], m the margin, each resized back. With margin 0 only the images themselves. */
+/* augment IMAGES -o OUT: images (N,H,W,3) become training images (6N,H,W,3): first all as they are, then of image 0, of image
+ * 1, ... the five crops [m:,m:] [:-m,m:] [:-m,:-m] [m:,:-m] [m/2:-m/2,m/2:-m/2], m the margin, each resized back. With margin 0
+ * only the images themselves. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -52,7 +53,7 @@ static size_t choose(struct source *s, uint8_t *rows, size_t n)
     return m;
 }
 
-/* The chosen ones of the next block, and keeps them where they come through a pipe; false at the end, to which a pipe must be read. */
+/* The chosen ones of the next block, *n of them; those of a pipe are kept. False at the end, to which a pipe must be read. */
 static bool source_read(struct source *s, uint8_t *rows, size_t *n)
 {
     size_t row_bytes = s->t->row_bytes, before = s->done, got = tensor_read(s->t, rows, s->block);
@@ -106,7 +107,8 @@ static void crop_image(uint8_t *crops, const uint8_t *image, size_t H, size_t W,
 {
     const size_t corner[CROPS][2] = {{margin, margin}, {0, margin}, {0, 0}, {margin, 0}, {margin / 2, margin / 2}};
     for (int k = 0; k < CROPS; k++)
-        resize_bilinear(crops + (size_t)k * H * W * RGB, H, W, image + (corner[k][0] * W + corner[k][1]) * RGB, H - margin, W - margin, W * RGB);
+        resize_bilinear(crops + (size_t)k * H * W * RGB, H, W,
+            image + (corner[k][0] * W + corner[k][1]) * RGB, H - margin, W - margin, W * RGB);
 }
 
 static void write_images(struct tensor_writer *w, struct source *s)
@@ -121,7 +123,8 @@ static void write_images(struct tensor_writer *w, struct source *s)
 static void write_crops(struct tensor_writer *w, struct source *s, size_t margin)
 {
     size_t H = s->t->header.shape[1], W = s->t->header.shape[2], row_bytes = s->t->row_bytes, n[2] = {0, 0};
-    uint8_t *rows = xmalloc(s->block * row_bytes), *crops[2] = {xmalloc(CROPS * s->block * row_bytes), xmalloc(CROPS * s->block * row_bytes)};
+    uint8_t *rows = xmalloc(s->block * row_bytes);
+    uint8_t *crops[2] = {xmalloc(CROPS * s->block * row_bytes), xmalloc(CROPS * s->block * row_bytes)};
     bool more = true;
     source_rewind(s);
     #pragma omp parallel
@@ -143,7 +146,8 @@ static void write_crops(struct tensor_writer *w, struct source *s, size_t margin
 static void check_margin(const struct tensor_reader *t, int64_t margin)
 {
     if ((size_t)margin >= t->header.shape[1] || (size_t)margin >= t->header.shape[2])
-        die_file(tensor_path(t), "images of %zux%zu, want more than the margin of %lld", t->header.shape[1], t->header.shape[2], (long long)margin);
+        die_file(tensor_path(t), "images of %zux%zu, want more than the margin of %lld", t->header.shape[1], t->header.shape[2],
+            (long long)margin);
 }
 
 static void add_inputs(struct history *h, struct tensor_reader *t, const struct selection *chosen)

@@ -65,7 +65,7 @@ int main(int argc, char **argv)
     };
     struct cli cli = {
         .tool = "draw-samples", .synopsis = "-o DIR", .options = options, .uses_seed = true,
-        .summary = "Draws a few characters, varied in pose, expression, light and background: PNG files of 160x160, a folder each, in DIR.",
+        .summary = "Draws a few characters, varied in pose, expression, light and background: PNG files of 160x160 in DIR/NAME.",
         .example = "draw-samples --count 60 -o samples",
     };
     cli_parse(&cli, argc, argv);

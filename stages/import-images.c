@@ -1,5 +1,6 @@
-/* import-images DIR -o IMAGES [--index TSV]: the PNG files below a folder, one folder per class, become images (N,size,size,3), uint8, in the order of their
- * paths. A file that cannot be read is named, skipped and counted. The index says for each row its split, class and path. */
+/* import-images DIR -o IMAGES [--index TSV]: the PNG files below a folder, one folder per class, become images (N,size,size,3),
+ * uint8, in the order of their paths. A file that cannot be read is named, skipped and counted. The index says for each row its
+ * split, class and path. */
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,7 +122,8 @@ static void run(struct import *import)
     size = size < (size_t)omp_get_max_threads() ? (size_t)omp_get_max_threads() : size;
     struct batch batches[2];
     for (int k = 0; k < 2; k++)
-        batches[k] = (struct batch){0, 0, xcalloc(size, row_bytes), xcalloc(size, sizeof *batches[k].digests), xcalloc(size, sizeof *batches[k].errors)};
+        batches[k] = (struct batch){0, 0, xcalloc(size, row_bytes), xcalloc(size, sizeof *batches[k].digests),
+            xcalloc(size, sizeof *batches[k].errors)};
     #pragma omp parallel
     for (size_t k = 0; k * size < n + size; k++) {
         struct batch *b = &batches[k % 2];
@@ -149,7 +151,8 @@ static void check_classes(const struct folder *folder, const struct settings *s)
 {
     size_t n = folder_n_classes(folder);
     if (n < (size_t)s->min_classes)
-        die_file(folder->path, "%zu class%s, want at least %lld: a folder per class (--min-classes 1 takes any)", n, n == 1 ? "" : "es", (long long)s->min_classes);
+        die_file(folder->path, "%zu class%s, want at least %lld: a folder per class (--min-classes 1 takes any)",
+            n, n == 1 ? "" : "es", (long long)s->min_classes);
 }
 
 static void check_bad(const struct import *import)
@@ -158,7 +161,8 @@ static void check_bad(const struct import *import)
     if (import->n_rows == 0)
         die_file(import->folder->path, "none of the %zu PNG files can be read", n);
     if ((double)import->n_bad > import->settings->max_bad * (double)n)
-        die_file(import->folder->path, "%zu of %zu PNG files cannot be read, want at most %g of them (--max-bad)", import->n_bad, n, import->settings->max_bad);
+        die_file(import->folder->path, "%zu of %zu PNG files cannot be read, want at most %g of them (--max-bad)",
+            import->n_bad, n, import->settings->max_bad);
 }
 
 /* Whether the index at PATH is one that this folder gives, but for files that could not be read. */
@@ -172,7 +176,8 @@ static bool index_fits(const char *path, const struct folder *folder, double tes
     if (fits)
         len = getline(&line, &size, file);
     for (size_t i = 0; fits && len > 0 && i < folder->n; i++) {
-        char *class_name = folder_class(folder, i), *want = index_format(row, split_of(folder->files[i], test), class_name, folder->files[i]);
+        const char *name = folder->files[i];
+        char *class_name = folder_class(folder, i), *want = index_format(row, split_of(name, test), class_name, name);
         size_t want_len = strlen(want);
         if ((size_t)len == want_len + 1 && memcmp(line, want, want_len) == 0 && line[want_len] == '\n') {
             row++;
@@ -188,7 +193,8 @@ static bool index_fits(const char *path, const struct folder *folder, double tes
 }
 
 /* Whether nothing needs doing. DIGEST becomes that of the folder where it was needed to tell, else empty. */
-static bool is_current(const struct cli *cli, struct history *h, const struct folder *folder, const struct settings *s, char digest[ZIO_DIGEST_SIZE])
+static bool is_current(const struct cli *cli, struct history *h, const struct folder *folder, const struct settings *s,
+    char digest[ZIO_DIGEST_SIZE])
 {
     struct stat st;
     digest[0] = '\0';
@@ -200,7 +206,8 @@ static bool is_current(const struct cli *cli, struct history *h, const struct fo
 }
 
 /* Imports the folder whose digest is BEFORE (empty: not known), and commits the images and their index. */
-static void import_folder(const struct cli *cli, struct history *h, const struct folder *folder, const struct settings *s, const char *before)
+static void import_folder(const struct cli *cli, struct history *h, const struct folder *folder, const struct settings *s,
+    const char *before)
 {
     struct npy_header header = {NPY_U8, 4, {TENSOR_UNKNOWN, (size_t)s->size, (size_t)s->size, RGB}};
     struct import import = {.settings = s, .folder = folder, .digest = folder_digest_new()};
@@ -217,7 +224,8 @@ static void import_folder(const struct cli *cli, struct history *h, const struct
     if (import.index)
         index_commit(import.index);  /* first: images without their index are not current, whatever ends us in between */
     tensor_commit(import.images, h);
-    note("%zu images of %zu classes, %zu of them to test on; %zu of %zu files skipped", import.n_rows, folder_n_classes(folder), import.n_test, import.n_bad, folder->n);
+    note("%zu images of %zu classes, %zu of them to test on; %zu of %zu files skipped", import.n_rows, folder_n_classes(folder),
+        import.n_test, import.n_bad, folder->n);
 }
 
 int main(int argc, char **argv)
@@ -226,9 +234,11 @@ int main(int argc, char **argv)
     const struct cli_option options[] = {
         {"size", CLI_INT, &s.size, 1, 2048, NULL, CLI_SETTING, "height and width of the images"},
         {"fit", CLI_CHOICE, &s.fit, 0, 0, "stretch|crop|pad", CLI_SETTING, "what becomes of images that are not square"},
-        {"background", CLI_COLOUR, s.image.background, 0, 0, NULL, CLI_SETTING, "what lies under transparent pixels, and beside an image with --fit pad"},
+        {"background", CLI_COLOUR, s.image.background, 0, 0, NULL, CLI_SETTING,
+            "what lies under transparent pixels, and beside an image with --fit pad"},
         {"orient", CLI_BOOL, &s.image.orient, 0, 0, NULL, CLI_SETTING, "turn images as their eXIf chunk says"},
-        {"test", CLI_REAL, &s.test, 0, 1, NULL, CLI_SETTING, "share of the images to test on, chosen by a hash of class and file name"},
+        {"test", CLI_REAL, &s.test, 0, 1, NULL, CLI_SETTING,
+            "share of the images to test on, chosen by a hash of class and file name"},
         {"max-bad", CLI_REAL, &s.max_bad, 0, 1, NULL, CLI_SETTING, "share of the files that may be unreadable"},
         {"min-classes", CLI_INT, &s.min_classes, 1, 1 << 30, NULL, CLI_SETTING, "how many classes there must be"},
         {"index", CLI_TEXT, &s.index, 0, 0, "FILE", CLI_OUTPUT, "write row, split, class and path of each image there"},
@@ -236,7 +246,7 @@ int main(int argc, char **argv)
     };
     struct cli cli = {
         .tool = "import-images", .synopsis = "DIR -o IMAGES", .options = options,
-        .summary = "Reads the PNG files below DIR, a folder per class, into images (N,size,size,3), uint8, in the order of their paths.",
+        .summary = "Reads the PNG files below DIR, a folder per class, into images (N,size,size,3), uint8, ordered by path.",
         .example = "import-images photos --index images.tsv -o images.npy.zst",
         .min_arguments = 1, .max_arguments = 1,
     };

@@ -1,5 +1,5 @@
-/* reconstruct MODEL IMAGES -o SHEET: a PNG sheet of some images, and below each what the net gives back. Chosen are the rows of --rows, or --count rows at
- * random: of all, of a split, or of each of some classes, which then start a line each. */
+/* reconstruct MODEL IMAGES -o SHEET: a PNG sheet of some images, and below each what the net gives back. Chosen are the rows of
+ * --rows, or --count rows at random: of all, of a split, or of each of some classes, which then start a line each. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,7 +182,8 @@ static struct image draw_sheet(const struct picks *p, const float *x, const floa
         column[i] = breaks ? 0 : column[i - 1] + 1;
         widest = column[i] > widest ? column[i] : widest;
     }
-    struct image sheet = {.height = (line[p->n - 1] + 1) * (2 * H + GAP + LINE_GAP) + LINE_GAP, .width = (widest + 1) * (W + GAP) + 2 * LINE_GAP - GAP};
+    struct image sheet = {.height = (line[p->n - 1] + 1) * (2 * H + GAP + LINE_GAP) + LINE_GAP,
+        .width = (widest + 1) * (W + GAP) + 2 * LINE_GAP - GAP};
     sheet.pixels = xmalloc(sheet.height * sheet.width * RGB);
     memset(sheet.pixels, PAPER, sheet.height * sheet.width * RGB);
     for (size_t i = 0; i < p->n; i++) {
@@ -212,7 +213,8 @@ static void add_inputs(struct history *h, const struct model *m, struct tensor_r
         history_input(h, chosen->ix->digest, NULL);
 }
 
-static void pick(struct picks *p, const struct settings *s, const struct selection *chosen, const struct tensor_reader *t, uint64_t seed)
+static void pick(struct picks *p, const struct settings *s, const struct selection *chosen, const struct tensor_reader *t,
+    uint64_t seed)
 {
     bool listed = s->rows && *s->rows;
     if (listed && chosen->ix)
@@ -232,7 +234,8 @@ int main(int argc, char **argv)
         {"rows", CLI_TEXT, &s.rows, 0, 0, "0,5,10:20", CLI_SETTING, "these rows, in this order"},
         {"count", CLI_INT, &s.count, 1, 10000, NULL, CLI_SETTING, "so many rows at random; with --classes, of each class"},
         {"columns", CLI_INT, &s.columns, 1, 1000, NULL, CLI_SETTING, "images in a line"},
-        {"classes", CLI_TEXT, &s.chosen.classes, 0, 0, "\"A B C\"", CLI_SETTING, "only rows of these classes; names with blanks: \"A,B,C\""},
+        {"classes", CLI_TEXT, &s.chosen.classes, 0, 0, "\"A B C\"", CLI_SETTING,
+            "only rows of these classes; names with blanks: \"A,B,C\""},
         {"split", CLI_CHOICE, &s.chosen.split, 0, 0, "train|test|all", CLI_SETTING, "only rows of this split"},
         {"index", CLI_TEXT, &s.chosen.index, 0, 0, "FILE", CLI_INPUT, "index of the rows: for --classes and --split"},
         {0},

@@ -130,9 +130,10 @@ index() {
         run --separate-stderr augment in.npy --margin 0 --index in.tsv -o out.npy.zst
         fails 1 "augment: 'in.tsv': $2"
     }
-    refused '0\ttrain\ta\n' "line 2: want four fields, row, split, class and path, with tab, newline and backslash written \\t \\n \\\\"
-    refused '0\ttrain\ta\tx.png' "line 2: want four fields, row, split, class and path, with tab, newline and backslash written \\t \\n \\\\"
-    refused '0\ttrain\ta\tx\\q\n' "line 2: want four fields, row, split, class and path, with tab, newline and backslash written \\t \\n \\\\"
+    fields="want four fields, row, split, class and path, with tab, newline and backslash written \\t \\n \\\\"
+    refused '0\ttrain\ta\n' "line 2: $fields"
+    refused '0\ttrain\ta\tx.png' "line 2: $fields"
+    refused '0\ttrain\ta\tx\\q\n' "line 2: $fields"
     refused '0\ttrain\ta\tx\n-1\ttest\ta\ty\n' "line 3: the row is not a number"
     refused '0\ttrain\ta\tx\n99999999999999999999\ttest\ta\ty\n' "line 3: the row is not a number"
     refused '0\tvalid\ta\tx\n' "line 2: the split is neither train nor test"

@@ -1,14 +1,11 @@
-/* check-image                           checks reading and writing of PNG files, in the current folder
- * check-image resize FIGURES            checks resizing; FIGURES is tests/data/resize-opencv.tsv
- * check-image ppm FILE                  the image as PPM, on standard output
- * check-image png H W SEED FILE...      writes PNG files of noise, with seeds from SEED on
- * check-image turned ORIENTATION FILE   writes a PNG of grey 'a' 'b' 'c', 'd' 'e' 'f' with an eXIf chunk
- * check-image npy N H W SEED            images of noise as NPY, on standard output
- * check-image floats N H W SEED         the same as float32, from 0 to 1
+/* check-image checks reading and writing of PNG files, in the current folder check-image resize FIGURES checks resizing;
+ * FIGURES is tests/data/resize-opencv.tsv check-image ppm FILE the image as PPM, on standard output check-image png H W SEED
+ * FILE... writes PNG files of noise, with seeds from SEED on check-image turned ORIENTATION FILE writes a PNG of grey 'a' 'b'
+ * 'c', 'd' 'e' 'f' with an eXIf chunk check-image npy N H W SEED images of noise as NPY, on standard output check-image floats
+ * N H W SEED the same as float32, from 0 to 1
  *
- * Checked are: every kind of PNG there is against the formula of image.h; orientations; what damaged files give; resizing against sums in double precision
- * and against OpenCV's bytes.
- */
+ * Checked are: every kind of PNG there is against the formula of image.h; orientations; what damaged files give; resizing
+ * against sums in double precision and against OpenCV's bytes. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -68,14 +65,16 @@ static unsigned sample(const uint8_t *row, size_t i, int depth)
 }
 
 /* Writes a PNG of this kind from packed rows (h,row_bytes), as libpng takes them. */
-static void write_kind(const char *path, const struct kind *k, size_t h, size_t w, uint8_t *rows, size_t row_bytes, png_color *palette, uint8_t *alphas,
+static void write_kind(const char *path, const struct kind *k, size_t h, size_t w, uint8_t *rows, size_t row_bytes,
+    png_color *palette, uint8_t *alphas,
     png_color_16 *transparent, const struct exif *exif)
 {
     FILE *file = fopen(path, "wb");
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
     png_infop info = png_create_info_struct(png), after = png_create_info_struct(png);
     png_init_io(png, file);
-    png_set_IHDR(png, info, (png_uint_32)w, (png_uint_32)h, k->depth, k->type, k->interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
+    png_set_IHDR(png, info, (png_uint_32)w, (png_uint_32)h, k->depth, k->type, k->interlaced ? PNG_INTERLACE_ADAM7
+        : PNG_INTERLACE_NONE,
         PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     if (k->type == PNG_COLOR_TYPE_PALETTE)
         png_set_PLTE(png, info, palette, 1 << k->depth);
@@ -105,7 +104,8 @@ static uint8_t blended(uint64_t c, uint64_t a, uint64_t b, uint64_t M)
 
 static void check_kind(const struct kind *k, size_t h, size_t w, const struct image_settings *s, uint64_t seed)
 {
-    static const int channels_of[] = {[PNG_COLOR_TYPE_GRAY] = 1, [PNG_COLOR_TYPE_RGB] = 3, [PNG_COLOR_TYPE_PALETTE] = 1, [PNG_COLOR_TYPE_GRAY_ALPHA] = 2,
+    static const int channels_of[] = {[PNG_COLOR_TYPE_GRAY] = 1, [PNG_COLOR_TYPE_RGB] = 3, [PNG_COLOR_TYPE_PALETTE] = 1,
+        [PNG_COLOR_TYPE_GRAY_ALPHA] = 2,
         [PNG_COLOR_TYPE_RGBA] = 4};
     int channels = channels_of[k->type];
     size_t row_bytes = (w * (size_t)channels * (size_t)k->depth + 7) / 8;
@@ -114,7 +114,8 @@ static void check_kind(const struct kind *k, size_t h, size_t w, const struct im
     noise(rows, h * row_bytes, seed);
     noise(alphas, sizeof alphas, seed + 1);
     noise((uint8_t *)palette, sizeof palette, seed + 2);
-    png_color_16 clear = {.red = (png_uint_16)sample(rows, 0, k->depth), .gray = (png_uint_16)sample(rows, 0, k->depth)};  /* the first pixel is transparent */
+    png_color_16 clear = {.red = (png_uint_16)sample(rows, 0, k->depth),
+        .gray = (png_uint_16)sample(rows, 0, k->depth)};  /* the first pixel is transparent */
     if (k->type == PNG_COLOR_TYPE_RGB) {
         clear.green = (png_uint_16)sample(rows, 1, k->depth);
         clear.blue = (png_uint_16)sample(rows, 2, k->depth);
@@ -133,7 +134,8 @@ static void check_kind(const struct kind *k, size_t h, size_t w, const struct im
         uint64_t v[4] = {0}, M = k->type == PNG_COLOR_TYPE_PALETTE ? 255 : (1u << k->depth) - 1;
         for (int c = 0; c < channels; c++)
             v[c] = sample(row, i % w * (size_t)channels + (size_t)c, k->depth);
-        bool is_clear = k->transparent && v[0] == clear.red && (k->type != PNG_COLOR_TYPE_RGB || (v[1] == clear.green && v[2] == clear.blue));
+        bool is_clear = k->transparent && v[0] == clear.red && (k->type != PNG_COLOR_TYPE_RGB
+            || (v[1] == clear.green && v[2] == clear.blue));
         uint64_t alpha = k->type == PNG_COLOR_TYPE_PALETTE ? k->transparent ? alphas[v[0]] : 255
             : channels == 4 ? v[3] : channels == 2 ? v[1] : is_clear ? 0 : M;
         if (k->type == PNG_COLOR_TYPE_PALETTE) {
@@ -148,14 +150,16 @@ static void check_kind(const struct kind *k, size_t h, size_t w, const struct im
             wrong += im.pixels[i * 3 + (size_t)c] != blended(v[c], alpha, s->background[c], M);
     }
     if (wrong)
-        fail("type %d, depth %d%s%s, %zux%zu: %zu bytes differ", k->type, k->depth, k->interlaced ? ", interlaced" : "", k->transparent ? ", tRNS" : "", h, w, wrong);
+        fail("type %d, depth %d%s%s, %zux%zu: %zu bytes differ", k->type, k->depth, k->interlaced ? ", interlaced" : "",
+            k->transparent ? ", tRNS" : "", h, w, wrong);
     image_release(&im);
     free(rows);
 }
 
 static void check_kinds(void)
 {
-    static const int depths[7][6] = {[PNG_COLOR_TYPE_GRAY] = {1, 2, 4, 8, 16}, [PNG_COLOR_TYPE_RGB] = {8, 16}, [PNG_COLOR_TYPE_PALETTE] = {1, 2, 4, 8},
+    static const int depths[7][6] = {[PNG_COLOR_TYPE_GRAY] = {1, 2, 4, 8, 16}, [PNG_COLOR_TYPE_RGB] = {8, 16},
+        [PNG_COLOR_TYPE_PALETTE] = {1, 2, 4, 8},
         [PNG_COLOR_TYPE_GRAY_ALPHA] = {8, 16}, [PNG_COLOR_TYPE_RGBA] = {8, 16}};
     static const struct image_settings over[] = {{{255, 255, 255}, true}, {{10, 200, 77}, true}};
     static const size_t sizes[][2] = {{1, 1}, {3, 5}, {37, 23}, {8, 64}};
@@ -172,7 +176,8 @@ static void check_kinds(void)
 /* --- orientation --- */
 
 /* The 2x3 image a b c / d e f as each orientation shows it, rows behind one another. */
-static const struct { const char *shown; size_t height; } orientations[] = {{"abcdef", 2}, {"cbafed", 2}, {"fedcba", 2}, {"defabc", 2}, {"adbecf", 3},
+static const struct { const char *shown; size_t height; } orientations[] = {{"abcdef", 2}, {"cbafed", 2}, {"fedcba", 2},
+    {"defabc", 2}, {"adbecf", 3},
     {"daebfc", 3}, {"fcebda", 3}, {"cfbead", 3}};
 
 static void write_turned(const char *path, int orientation, bool big, bool late)
@@ -199,7 +204,8 @@ static void check_orientation(int orientation, bool big, bool late, bool asked)
     for (int i = 0; i < 6; i++)
         got[i] = (char)im.pixels[3 * i];
     if (im.height != orientations[shown].height || im.height * im.width != 6 || strcmp(got, orientations[shown].shown) != 0)
-        fail("orientation %d (%s, %s): %zux%zu %s, want %s", orientation, big ? "MM" : "II", late ? "after the data" : "before", im.height, im.width, got,
+        fail("orientation %d (%s, %s): %zux%zu %s, want %s", orientation, big ? "MM" : "II", late ? "after the data" : "before",
+            im.height, im.width, got,
             orientations[shown].shown);
     image_release(&im);
 }
@@ -254,7 +260,8 @@ static void check_damage(void)
         changed[i] ^= 0x10;
         write_bytes("bad.png", changed, n);
         if (!image_read(&im, "bad.png", &(struct image_settings){{0}, true}, NULL, error)) {
-            if (image_read(&whole, "whole.png", &(struct image_settings){{0}, true}, NULL, error) || memcmp(im.pixels, whole.pixels, 9 * 21) != 0)
+            if (image_read(&whole, "whole.png", &(struct image_settings){{0}, true}, NULL, error)
+                || memcmp(im.pixels, whole.pixels, 9 * 21) != 0)
                 fail("byte %zu flipped: not found", i);
             image_release(&whole);
         }
@@ -312,7 +319,8 @@ static void check_write(void)
 static double area_weight(size_t i, size_t d, size_t j, size_t s)
 {
     if (s > d) {
-        double begin = fmax((double)i * (double)s / (double)d, (double)j), end = fmin((double)(i + 1) * (double)s / (double)d, (double)j + 1);
+        double begin = fmax((double)i * (double)s / (double)d, (double)j),
+            end = fmin((double)(i + 1) * (double)s / (double)d, (double)j + 1);
         return end > begin ? (end - begin) * (double)d / (double)s : 0;
     }
     double x = ((double)i + 0.5) * (double)s / (double)d - 0.5, k = floor(x), f = x - k, weight = 0;
@@ -340,7 +348,8 @@ static void check_area(size_t sh, size_t sw, size_t dh, size_t dw)
                         sum += wy * area_weight(x, dw, j, sw) * src[i * stride + j * 3 + c];
                 }
                 if (fabs(dst[(y * dw + x) * 3 + c] - sum) > 0.5 + 1e-6) {
-                    fail("resize_area %zux%zu to %zux%zu at (%zu,%zu,%zu): %d, want %f", sh, sw, dh, dw, y, x, c, dst[(y * dw + x) * 3 + c], sum);
+                    fail("resize_area %zux%zu to %zux%zu at (%zu,%zu,%zu): %d, want %f", sh, sw, dh, dw, y, x, c,
+                        dst[(y * dw + x) * 3 + c], sum);
                     y = dh;
                     x = dw;
                     break;
@@ -352,7 +361,8 @@ static void check_area(size_t sh, size_t sw, size_t dh, size_t dw)
 
 static void check_areas(void)
 {
-    static const size_t sizes[][4] = {{7, 5, 7, 5}, {10, 10, 5, 5}, {10, 10, 3, 7}, {23, 40, 8, 9}, {5, 6, 11, 13}, {1, 1, 4, 6}, {9, 3, 4, 8}, {3, 30, 9, 10}, {31, 17, 1, 1}};
+    static const size_t sizes[][4] = {{7, 5, 7, 5}, {10, 10, 5, 5}, {10, 10, 3, 7}, {23, 40, 8, 9}, {5, 6, 11, 13},
+        {1, 1, 4, 6}, {9, 3, 4, 8}, {3, 30, 9, 10}, {31, 17, 1, 1}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         check_area(sizes[i][0], sizes[i][1], sizes[i][2], sizes[i][3]);
     uint8_t src[7 * 5 * 3], dst[7 * 5 * 3];
@@ -428,10 +438,12 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "ppm") == 0) {
         print_ppm(argv[2]);
     } else if (argc == 6 && (strcmp(argv[1], "npy") == 0 || strcmp(argv[1], "floats") == 0)) {
-        print_npy(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10), strtoul(argv[5], NULL, 10), argv[1][0] == 'f');
+        print_npy(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10),
+            strtoul(argv[5], NULL, 10), argv[1][0] == 'f');
     } else if (argc >= 6 && strcmp(argv[1], "png") == 0) {
         for (int i = 5; i < argc; i++)
-            make_png(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10) + (uint64_t)(i - 5), argv[i]);
+            make_png(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10) + (uint64_t)(i - 5),
+                argv[i]);
     } else if (argc == 4 && strcmp(argv[1], "turned") == 0) {
         write_turned(argv[3], atoi(argv[2]), false, false);
     } else if (argc == 3 && strcmp(argv[1], "resize") == 0) {
