@@ -255,8 +255,19 @@ static void flush_folder(struct whole *w)
     free(folder);
     if (fd < 0 && errno == EACCES)
         return;
-    if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP) || close(fd) != 0)
+    if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP))
         whole_fail(w, strerror(errno));
+    close(fd);
+}
+
+/* The file's close is checked before it has its name: a second descriptor keeps it alive until then. */
+static void close_first(struct whole *w)
+{
+    int kept = fcntl(w->fd, F_DUPFD_CLOEXEC, 3);
+
+    if (kept < 0 || close(w->fd) != 0)
+        whole_fail(w, strerror(errno));
+    w->fd = kept;
 }
 
 static void name_file(struct whole *w)
@@ -265,6 +276,7 @@ static void name_file(struct whole *w)
 
     if (fsync(w->fd) != 0)
         whole_fail(w, strerror(errno));
+    close_first(w);
     block_signals(&before);
     if (!w->temporary)
         link_file(w);
@@ -274,6 +286,7 @@ static void name_file(struct whole *w)
         forget(w);
     }
     unblock_signals(&before);
+    flush_folder(w);
 }
 
 static void release(struct whole *w)
@@ -287,10 +300,8 @@ void whole_commit(struct whole *w)
 {
     if (w->final)
         name_file(w);
-    if (close(w->fd) != 0)
+    if (close(w->fd) != 0 && !w->final)
         whole_fail(w, strerror(errno));
-    if (w->final)
-        flush_folder(w);
     release(w);
 }
 
