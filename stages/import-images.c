@@ -205,6 +205,14 @@ static bool is_current(const struct cli *cli, struct history *h, const struct fo
     return (!s->index || index_fits(s->index, folder, s->test)) && history_is_current(h, cli->output);
 }
 
+static void check_outputs(struct settings *s, const char *output)
+{
+    if (s->index && !*s->index)  /* "index =" in a file: none */
+        s->index = NULL;
+    if (s->index && strcmp(s->index, "-") == 0 && (!output || strcmp(output, "-") == 0))
+        die_usage("--index - and the images both go to standard output");
+}
+
 /* Imports the folder whose digest is BEFORE (empty: not known), and commits the images and their index. */
 static void import_folder(const struct cli *cli, struct history *h, const struct folder *folder, const struct settings *s,
     const char *before)
@@ -251,6 +259,7 @@ int main(int argc, char **argv)
         .min_arguments = 1, .max_arguments = 1,
     };
     cli_parse(&cli, argc, argv);
+    check_outputs(&s, cli.output);
     struct history *h = history_start(&cli, REVISION);
     struct folder folder;
     char before[ZIO_DIGEST_SIZE];

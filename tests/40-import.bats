@@ -57,6 +57,14 @@ pixels() {
     cmp got want
 }
 
+@test "the index may go to standard output, but not together with the images" {
+    pictures a/1.png b/1.png
+    import-images photos --index images.tsv -o images.npy.zst
+    import-images photos --index - -o images.npy.zst | cmp - images.tsv
+    run -2 --separate-stderr import-images photos --index -
+    equal "${stderr_lines[0]}" "import-images: --index - and the images both go to standard output"
+}
+
 @test "images that lie in the folder itself are of class ." {
     pictures ./x.png a/y.png
     import-images photos --index images.tsv -o images.npy.zst
