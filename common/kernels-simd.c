@@ -211,7 +211,7 @@ INLINE void to_points(vec v[8], const float *x, size_t step)
 }
 
 /* From the products at the eight points, PLANE floats apart, M columns of the result. */
-INLINE void from_points(int M, vec y[6], const float *m, size_t plane, vec bias)
+INLINE void from_points(int M, vec y[7], const float *m, size_t plane)
 {
     vec p[8];
 #pragma GCC unroll 8
@@ -219,112 +219,110 @@ INLINE void from_points(int M, vec y[6], const float *m, size_t plane, vec bias)
         p[i] = *(const vec *)(m + i * plane);
     const vec s1 = p[1] + p[2], s2 = p[3] + p[4], s3 = p[5] + p[6], d1 = p[1] - p[2], d2 = p[3] - p[4], d3 = p[5] - p[6];
     y[0] = (p[0] + s1) + (s2 + s3);
-    y[1] = (d2 * 2.0f + d1) + d3 * 0.5f;
-    if (M >= 4) {
-        y[2] = (s2 * 4.0f + s1) + s3 * 0.25f;
-        y[3] = (d2 * 8.0f + d1) + d3 * 0.125f;
-    }
-    if (M >= 6) {
-        y[4] = (s2 * 16.0f + s1) + s3 * 0.0625f;
-        y[5] = (d2 * 32.0f + d1) + d3 * 0.03125f;
-    }
-    y[M - 1] += p[7];
 #pragma GCC unroll 6
-    for (int i = 0; i < M; i++)
-        y[i] += bias;
+    for (int j = 1; j < M; j++)
+        y[j] = (j % 2 == 0 ? (s2 * (float)(1 << j) + s1) + s3 * (1.0f / (1 << j)) : (d2 * (float)(1 << j) + d1) + d3 * (1.0f / (1 << j)));
+    y[M - 1] += p[7];
+}
+
+/* Its adjoint: M columns of a gradient, spread to the points. */
+INLINE void spread(int M, float *m, size_t plane, const vec y[7])
+{
+    vec even1 = y[0], even2 = y[0], even3 = y[0], odd1 = y[1], odd2 = y[1] * 2.0f, odd3 = y[1] * 0.5f;
+#pragma GCC unroll 5
+    for (int j = 2; j < M; j++)
+        if (j % 2 == 0)
+            even1 += y[j], even2 += y[j] * (float)(1 << j), even3 += y[j] * (1.0f / (1 << j));
+        else
+            odd1 += y[j], odd2 += y[j] * (float)(1 << j), odd3 += y[j] * (1.0f / (1 << j));
+    const vec p[8] = { y[0], even1 + odd1, even1 - odd1, even2 + odd2, even2 - odd2, even3 + odd3, even3 - odd3, y[M - 1] };
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++)
+        *(vec *)(m + i * plane) = p[i];
+}
+
+/* How column s of a kernel counts at point i. */
+static float point_factor(int i, int s, int R)
+{
+    static const double points[] = { 0, 1, -1, 2, -2, 0.5, -0.5 }, scales[] = { 1, -2.0 / 9, -2.0 / 9, 1.0 / 90, 1.0 / 90, 32.0 / 45, 32.0 / 45 };
+    double factor = i < 7 ? scales[i] : s == R - 1;
+    for (; i < 7 && s > 0; s--)
+        factor *= points[i];
+    return (float)factor;
 }
 
 static void winograd_pack(float *u, const float *w, const float *scale, int R, int C, int K)
 {
-    static const double points[] = { 0, 1, -1, 2, -2, 0.5, -0.5 }, scales[] = { 1, -2.0 / 9, -2.0 / 9, 1.0 / 90, 1.0 / 90, 32.0 / 45, 32.0 / 45 };
-    for (int i = 0; i < 8; i++) {
-        float factor[7];
-        double power = i < 7 ? scales[i] : 0;
-        for (int s = 0; s < R; s++, power *= points[i < 7 ? i : 0])
-            factor[s] = i < 7 ? (float)power : s == R - 1;
-        for (int k0 = 0; k0 < K; k0 += LANES)
+    const size_t column = (size_t)C * K;
+    for (int i = 0; i < 8; i++)
+        for (int k0 = 0; k0 < K; k0 += LANES) {
+            const int n = K - k0 < LANES ? K - k0 : LANES;
             for (int r = 0; r < R; r++)
                 for (int c = 0; c < C; c++, u += LANES) {
-                    const float *from = w + ((size_t)r * R * C + c) * K + k0;
+                    const float *from = w + r * R * column + (size_t)c * K + k0;
                     float sum[LANES] = {0};
-                    const int n = K - k0 < LANES ? K - k0 : LANES;
-                    if (n == LANES) {
-                        vec v = {0};
-                        for (int s = 0; s < R; s++)
-                            v += load(from + (size_t)s * C * K) * factor[s];
-                        store(sum, v);
-                    } else {
-                        for (int s = 0; s < R; s++)
+                    for (int s = 0; s < R; s++) {
+                        const float factor = point_factor(i, s, R);
+                        if (n == LANES)
+                            store(sum, load(sum) + load(from + s * column) * factor);
+                        else
                             for (int l = 0; l < n; l++)
-                                sum[l] += from[(size_t)s * C * K + l] * factor[s];
+                                sum[l] += from[s * column + l] * factor;
                     }
                     for (int l = 0; l < LANES; l++)
                         u[l] = scale == NULL || l >= n ? sum[l] : sum[l] * scale[k0 + l];
                 }
-    }
+        }
 }
 
-/* All columns of the results of M rows i and i+1, pooled. */
-INLINE void pool_rows(int M, float *y, uint8_t *argmax, const float *m, size_t plane, size_t m_row, size_t m_col, const float *b, const struct winograd *g)
+static void winograd_fold(float *dw, const float *du, int R, size_t column)
 {
-    for (int t = 0; t * M < g->W; t++, m += m_col)
-        for (int k = 0; k < g->K; k += LANES) {
-            vec upper[6], lower[6];
-            const vec bias = *(const vec *)(b + k);
-            from_points(M, upper, m + k, plane, bias);
-            from_points(M, lower, m + m_row + k, plane, bias);
-#pragma GCC unroll 3
-            for (int j = 0; j < M; j += 2) {
-                const size_t at = (size_t)(t * M + j) / 2;
-                if (t * M + j < g->W)
-                    pool(y + at * g->y_col + k, argmax == NULL ? NULL : argmax + at * g->K + k, upper[j], upper[j + 1], lower[j], lower[j + 1], g->K - k);
+    for (int r = 0; r < R; r++)
+        for (int s = 0; s < R; s++, dw += column)
+            for (size_t i = 0; i < column; i += LANES) {
+                vec sum = {0};
+                for (int point = 0; point < 8; point++)
+                    sum += load(du + ((size_t)point * R + r) * column + i) * point_factor(point, s, R);
+                store(dw + i, sum);
             }
-        }
 }
 
-static void winograd_relu_pool(float *y, uint8_t *argmax, const float *x, const float *u, const float *b, const struct winograd *g, size_t n, size_t x_image,
-                               size_t y_image, float *scratch)
+/* ROWS rows of tiles of the result from BAND, their x at the points. */
+static void expand(float *v, const float *x, const struct winograd *g, const struct winograd_sizes *z, int rows)
 {
-    const struct winograd_sizes z = kernels_winograd_sizes(g, LANES);
-    const size_t Kp = (size_t)(g->K + LANES - 1) / LANES * LANES;
-    const int M = 9 - g->R;
-    for (size_t first = 0; first < n; first += z.images) {
-        const size_t images = n - first < z.images ? n - first : z.images;
-        for (int band = 0; band < g->H; band += z.rows) {
-            const int rows = g->H - band < z.rows ? g->H - band : z.rows;
-            const size_t half = (size_t)rows * z.tiles / 2;
-            float *v = scratch, *m = scratch + z.images * z.v_image;
-            for (size_t i = 0; i < images; i++)
-                for (int r = 0; r < rows + g->R - 1; r++)
-                    for (int t = 0; t < z.steps; t++) {
-                        const float *from = x + (first + i) * x_image + (band + r) * g->x_row + (size_t)t * M * g->C;
-                        float *to = v + i * z.v_image + (r * z.tiles + (size_t)t) * z.v_col;
-                        for (int q = 0; q < z.span; q += LANES) {
-                            vec p[8];
-                            to_points(p, from + q, g->C);
+    const size_t x_tile = (size_t)(9 - g->R) * g->stride * g->C;
+    for (int r = 0; r < rows + g->R - 1; r++)
+        for (int t = 0; t < z->steps; t++)
+            for (int a = 0; a < g->stride; a++) {
+                const float *from = x + (r * g->stride + a) * g->x_row + t * x_tile;
+                float *to = v + (r * z->tiles + (size_t)t) * z->v_col + a * z->span;
+                for (int q = 0; q < z->span; q += LANES) {
+                    vec p[8];
+                    to_points(p, from + q, (size_t)g->stride * g->C);
 #pragma GCC unroll 8
-                            for (int point = 0; point < 8; point++)
-                                store(to + q + point * z.v_plane, p[point]);
-                        }
-                    }
-            const struct conv products = { .rows = 2, .cols = (int)half, .taps = g->R, .run = g->C, .channels = (int)Kp, .x_row = half * z.v_col,
-                                           .x_col = z.v_col, .x_tap = z.tiles * z.v_col, .y_row = half * Kp, .y_col = Kp };
-            for (int point = 0; point < 8; point++)
-                for (size_t i = 0; i < images; i++)
-                    conv(m + i * z.m_image + point * z.m_plane, v + i * z.v_image + point * z.v_plane, u + point * g->R * g->C * Kp, NULL, &products);
-            for (size_t i = 0; i < images; i++)
-                for (int r = 0; r < rows; r += 2) {
-                    const float *from = m + i * z.m_image + r * z.tiles * Kp;
-                    float *to = y + (first + i) * y_image + (band + r) / 2 * g->y_row;
-                    uint8_t *where = argmax == NULL ? NULL : argmax + ((first + i) * (g->H / 2) + (band + r) / 2) * (g->W / 2) * g->K;
-                    switch (M) {
-                    case 2: pool_rows(2, to, where, from, z.m_plane, z.tiles * Kp, Kp, b, g); break;
-                    case 4: pool_rows(4, to, where, from, z.m_plane, z.tiles * Kp, Kp, b, g); break;
-                    case 6: pool_rows(6, to, where, from, z.m_plane, z.tiles * Kp, Kp, b, g); break;
-                    }
+                    for (int point = 0; point < 8; point++)
+                        store(to + q + point * z->v_plane, p[point]);
                 }
-        }
-    }
+            }
+}
+
+/* What v and m are to one another at a point: the positions of all rows and tiles, one behind another. */
+static struct conv between_points(const struct winograd *g, const struct winograd_sizes *z, int rows)
+{
+    const int n = rows * z->tiles, lines = n % 2 == 0 ? 2 : 1;
+    const size_t Kp = (size_t)(g->K + LANES - 1) / LANES * LANES, cols = (size_t)n / lines;
+    return (struct conv){ .rows = lines, .cols = (int)cols, .taps = g->R, .run = g->stride * g->stride * g->C, .channels = (int)Kp,
+                          .x_row = cols * z->v_col, .x_col = z->v_col, .x_tap = z->tiles * z->v_col, .y_row = cols * Kp, .y_col = Kp };
+}
+
+/* Products at all points for IMAGES images: a point's kernel serves them all before the next one's. */
+static void multiply(float *m, const float *v, const float *u, const struct winograd *g, const struct winograd_sizes *z, int rows, size_t images)
+{
+    const struct conv products = between_points(g, z, rows);
+    for (int point = 0; point < 8; point++)
+        for (size_t i = 0; i < images; i++)
+            conv(m + i * z->m_image + point * z->m_plane, v + i * z->v_image + point * z->v_plane,
+                 u + (size_t)point * products.taps * products.run * products.channels, NULL, &products);
 }
 
 /* --- conv_dw --- */
@@ -376,6 +374,110 @@ static void conv_dw(float *dw, const float *x, const float *dy, const struct con
 #endif
                 }
             }
+}
+
+/* Pooled columns of rows ROW and ROW+1 of the products. */
+INLINE void pool_rows(int M, float *y, uint8_t *argmax, const float *m, const struct winograd *g, const struct winograd_sizes *z, const float *b)
+{
+    const size_t Kp = z->m_plane / z->rows / z->tiles;
+    for (int t = 0; t < z->tiles; t++, m += Kp)
+        for (int k = 0; k < g->K; k += LANES) {
+            vec upper[7], lower[7];
+            const vec bias = *(const vec *)(b + k);
+            from_points(M, upper, m + k, z->m_plane);
+            from_points(M, lower, m + z->tiles * Kp + k, z->m_plane);
+#pragma GCC unroll 3
+            for (int j = 0; j < M; j += 2) {
+                const size_t at = (size_t)(t * M + j) / 2;
+                if (t * M + j < g->W)
+                    pool(y + at * g->y_col + k, argmax == NULL ? NULL : argmax + at * g->K + k, upper[j] + bias, upper[j + 1] + bias, lower[j] + bias,
+                         lower[j + 1] + bias, g->K - k);
+            }
+        }
+}
+
+static void winograd_relu_pool(float *y, uint8_t *argmax, const float *x, const float *u, const float *b, const struct winograd *g, size_t n, size_t x_image,
+                               size_t y_image, float *scratch)
+{
+    const struct winograd_sizes z = kernels_winograd_sizes(g, LANES);
+    float *v = scratch, *m = scratch + z.images * z.v_image;
+    for (size_t first = 0; first < n; first += z.images)
+        for (int band = 0; band < g->H; band += z.rows) {
+            const size_t images = n - first < z.images ? n - first : z.images;
+            const int rows = g->H - band < z.rows ? g->H - band : z.rows;
+            for (size_t i = 0; i < images; i++)
+                expand(v + i * z.v_image, x + (first + i) * x_image + band * g->x_row, g, &z, rows);
+            multiply(m, v, u, g, &z, rows, images);
+            for (size_t i = 0; i < images; i++)
+                for (int r = 0; r < rows; r += 2) {
+                    const float *from = m + i * z.m_image + r * (z.m_plane / z.rows);
+                    float *to = y + (first + i) * y_image + (band + r) / 2 * g->y_row;
+                    uint8_t *where = argmax == NULL ? NULL : argmax + ((first + i) * (g->H / 2) + (band + r) / 2) * (g->W / 2) * g->K;
+                    switch (9 - g->R) {
+                    case 2: pool_rows(2, to, where, from, g, &z, b); break;
+                    case 4: pool_rows(4, to, where, from, g, &z, b); break;
+                    case 6: pool_rows(6, to, where, from, g, &z, b); break;
+                    }
+                }
+        }
+}
+
+/* One row of the result from its products; and the products' gradients from a row of the result's. */
+INLINE void store_row(int M, float *y, const float *m, const struct winograd *g, const struct winograd_sizes *z)
+{
+    const size_t Kp = z->m_plane / z->rows / z->tiles;
+    for (int t = 0; t < z->tiles; t++, m += Kp)
+        for (int k = 0; k < g->K; k += LANES) {
+            vec columns[7];
+            from_points(M, columns, m + k, z->m_plane);
+#pragma GCC unroll 7
+            for (int j = 0; j < M; j++)
+                if (t * M + j < g->W)
+                    store_part(y + (size_t)(t * M + j) * g->y_col + k, columns[j], g->K - k);
+        }
+}
+
+INLINE void spread_row(int M, float *m, const float *y, const struct winograd *g, const struct winograd_sizes *z)
+{
+    const size_t Kp = z->m_plane / z->rows / z->tiles;
+    for (int t = 0; t < z->tiles; t++, m += Kp)
+        for (int k = 0; k < g->K; k += LANES) {
+            vec columns[7];
+#pragma GCC unroll 7
+            for (int j = 0; j < M; j++)
+                columns[j] = t * M + j < g->W ? load(y + (size_t)(t * M + j) * g->y_col + k) : (vec){0};
+            spread(M, m + k, z->m_plane, columns);
+        }
+}
+
+static void winograd_backward(float *dsmall, float *du, const float *dy, const float *small, const float *u, const struct winograd *g, size_t n,
+                              size_t dy_image, size_t small_row, size_t small_image, size_t dsmall_image, float *scratch)
+{
+    const struct winograd_sizes z = kernels_winograd_sizes(g, LANES);
+    float *v = scratch, *m = scratch + z.images * z.v_image;
+    for (size_t first = 0; first < n; first += z.images)
+        for (int band = 0; band < g->H; band += z.rows) {
+            const size_t images = n - first < z.images ? n - first : z.images, m_row = z.m_plane / z.rows;
+            const int rows = g->H - band < z.rows ? g->H - band : z.rows;
+            for (size_t i = 0; i < images; i++)
+                expand(v + i * z.v_image, dy + (first + i) * dy_image + band * g->stride * g->x_row, g, &z, rows);
+            multiply(m, v, u, g, &z, rows, images);
+            for (size_t i = 0; i < images; i++)
+                for (int r = 0; r < rows; r++) {
+                    float *at = m + i * z.m_image + r * m_row, *to = dsmall + (first + i) * dsmall_image + (band + r) * g->y_row;
+                    const float *from = small + (first + i) * small_image + (band + r) * small_row;
+                    switch (9 - g->R) {
+                    case 4: store_row(4, to, at, g, &z); spread_row(4, at, from, g, &z); break;
+                    case 5: store_row(5, to, at, g, &z); spread_row(5, at, from, g, &z); break;
+                    case 6: store_row(6, to, at, g, &z); spread_row(6, at, from, g, &z); break;
+                    case 7: store_row(7, to, at, g, &z); spread_row(7, at, from, g, &z); break;
+                    }
+                }
+            const struct conv products = between_points(g, &z, rows);
+            for (int point = 0; point < 8; point++)
+                conv_dw(du + (size_t)point * products.taps * products.run * products.channels, v + point * z.v_plane, m + point * z.m_plane, &products,
+                        images, z.v_image, z.m_image);
+        }
 }
 
 /* --- conv_dot: vectors along the taps and channels of x --- */
@@ -683,7 +785,7 @@ static double mse(float *d, const float *y, const float *t, size_t n, float scal
 const struct kernels TABLE = {
     .name = NAME, .lanes = LANES,
     .conv = conv, .conv_relu = conv_relu, .conv_relu_pool = conv_relu_pool, .conv_dw = conv_dw,
-    .winograd_pack = winograd_pack, .winograd_relu_pool = winograd_relu_pool,
+    .winograd_pack = winograd_pack, .winograd_fold = winograd_fold, .winograd_relu_pool = winograd_relu_pool, .winograd_backward = winograd_backward,
     .conv_dot = conv_dot, .sparse_list = sparse_list, .sparse_sum = sparse_sum,
     .sigmoid = sigmoid, .bce = bce, .mse = mse,
 };

@@ -54,17 +54,17 @@ const struct kernels *kernels_get(void)
 struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes)
 {
     enum { BUDGET = (512 << 10) / sizeof(float) };  /* half of a second-level cache */
-    const int M = 9 - g->R, vectors = (g->C + lanes - 1) / lanes;
+    const int M = 9 - g->R, span = g->stride * g->C, vectors = (span + lanes - 1) / lanes;
     const size_t Kp = (size_t)(g->K + lanes - 1) / lanes * lanes;
     struct winograd_sizes z = { .tiles = (g->W + M - 1) / M };
     const int whole = (z.tiles * M * g->C + lanes - 1) / lanes;
-    const bool runs = whole < z.tiles * vectors;  /* rather every column than vectors mostly empty */
+    const bool runs = g->stride == 1 && whole < z.tiles * vectors;  /* rather every column than vectors mostly empty */
     z.steps = runs ? 1 : z.tiles;
-    z.span = runs ? z.tiles * M * g->C : g->C;
-    z.v_col = (size_t)(runs ? M * g->C : g->C);
+    z.span = runs ? z.tiles * M * g->C : span;
+    z.v_col = (size_t)(runs ? M * g->C : g->stride * span);
     const size_t v_row = 8 * z.tiles * z.v_col, m_row = 8 * z.tiles * Kp;
     const size_t fit = BUDGET / (v_row + m_row), bands = ((size_t)g->H + fit) / (fit + 1);
-    z.rows = (int)((g->H / 2 + bands - 1) / bands * 2);
+    z.rows = (int)(((g->H + 1) / 2 + bands - 1) / bands * 2);
     const size_t image = v_row * (z.rows + g->R - 1) + m_row * z.rows;
     z.images = z.rows < g->H || image > BUDGET / 2 ? 1 : BUDGET / image;
     z.v_plane = (z.tiles * z.v_col * (z.rows + g->R - 1) + 15) / 16 * 16 + 16;  /* whole vectors are written */
@@ -77,10 +77,10 @@ struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes
 
 bool kernels_winograd_pays(const struct winograd *g)
 {
-    if (g->R != 3 && g->R != 5 && g->R != 7)
+    if (g->R < 2 || g->R > 7)
         return false;
     const int M = 9 - g->R, tiles = (g->W + M - 1) / M;
-    return g->R * g->C >= 15 && 8 * tiles * 4 <= g->W * g->R * 3;
+    return g->R * g->C * g->stride * g->stride >= 15 && 8 * tiles * 4 <= g->W * g->R * 3;
 }
 
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes)
@@ -120,6 +120,28 @@ void kernels_box(float *box, const float *w, int R, int C, int K)
                         to[i] += from[i];
                 }
         }
+}
+
+void kernels_blocks(float *blocks, const float *box, int R, int C, int K)
+{
+    const int T = (R + 1) / 2;
+    for (int u = 0; u < T; u++)
+        for (int v = 0; v < T; v++)
+            for (int ab = 0; ab < 4; ab++)
+                for (int k = 0; k < K; k++) {
+                    const float *from = box + ((size_t)(2 * u + ab / 2) * (R + 1) + 2 * v + ab % 2) * C * K + k;
+                    for (int c = 0; c < C; c++)
+                        *blocks++ = from[(size_t)c * K];
+                }
+}
+
+void kernels_unblock(float *dbox, const float *dblocks, int R, int K, size_t row)
+{
+    const int T = (R + 1) / 2;
+    const size_t pixel = K * row;
+    for (int t = 0; t <= R; t++)
+        for (int u = 0; u <= R; u++, dbox += pixel)
+            memcpy(dbox, dblocks + (((size_t)(t / 2) * T + u / 2) * 4 + t % 2 * 2 + u % 2) * pixel, pixel * sizeof *dbox);
 }
 
 void kernels_box_fold(float *dw, const float *dbox, int R, int C, int K, size_t row)

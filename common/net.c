@@ -31,8 +31,9 @@ struct layer {
     /* kernels as the convolutions want them, renewed after net_changed */
     float *encode_w, *encode_b, *decode_w[2][2], *decode_b;
     float *encode_dx_w, *decode_dx_w;
-    float *box;          /* (R+1,R+1,K,C) */
-    bool winograd;       /* encoder: by Winograd's way */
+    float *box, *blocks; /* (R+1,R+1,K,C); (P+1,P+1,4*C,K) */
+    float *dblocks, *dbox;  /* their gradients, (...,padded K) */
+    bool winograd, winograd_back;  /* by Winograd's way: the encoder; the decoder's gradients */
     bool dot;            /* decoder: so few channels that vectors run along the taps */
     size_t window;       /* floats in a row of the encoder's window for sparse sums, R*C rounded up to vectors */
 
@@ -212,7 +213,7 @@ static size_t in_slice(struct net *net, size_t n)
 
 static void lay_out_layer(struct net *net, struct layer *l, bool last)
 {
-    const size_t n = places(net), K = l->K, taps = (size_t)l->R * l->R, box_taps = (size_t)(l->R + 1) * (l->R + 1),
+    const size_t n = places(net), K = l->K, taps = (size_t)l->R * l->R, box_taps = (size_t)(l->R + 1) * (l->R + 1), points = 8 * 4 * (size_t)(l->P + 1),
                  phase_run = ((size_t)(l->P + 1) * K + KERNELS_DOT - 1) / KERNELS_DOT * KERNELS_DOT;
     const struct layer *above = last ? NULL : l + 1, *below = l == net->layers ? NULL : l - 1;
 
@@ -239,12 +240,17 @@ static void lay_out_layer(struct net *net, struct layer *l, bool last)
     if (l->norm)
         take_plane(net, &l->z, l->H, l->W, l->K, l->P, n);
     l->argmax = take(net, n * l->h * l->w * K + KERNELS_MAX_LANES, 1);
-    l->decode_dx_w = take_floats(net, box_taps * l->C * padded(net, l->K));
+    l->decode_dx_w = take_floats(net, (l->winograd_back ? points : box_taps) * l->C * padded(net, l->K));
+    if (l->winograd_back) {
+        l->blocks = take_floats(net, box_taps * l->C * K);
+        l->dblocks = take_floats(net, box_taps * l->C * padded(net, l->K));
+        l->dbox = take_floats(net, box_taps * l->C * padded(net, l->K));
+    }
     if (below != NULL)
         l->encode_dx_w = take_floats(net, l->norm ? taps * K * padded(net, l->C) : l->R * l->window * K);
     l->at_encode_dw = in_slice(net, l->norm ? taps * l->C * padded(net, l->K) : l->R * l->window * K);
     l->at_encode_db = in_slice(net, K);
-    l->at_decode_dw = in_slice(net, box_taps * l->C * padded(net, l->K));
+    l->at_decode_dw = in_slice(net, (l->winograd_back ? points : box_taps) * l->C * padded(net, l->K));
     l->at_decode_db = in_slice(net, (size_t)l->W * l->C);
     const size_t band = BAND_BYTES / sizeof(float) / (2 * l->in.row);
     l->band = band < 2 ? 2 : band < (size_t)l->h ? (int)band : l->h;
@@ -323,8 +329,14 @@ static void pack_decoder(struct net *net, struct layer *l, bool inference)
                          l->dot ? 1 : lanes);
         }
     memcpy(l->decode_b, net->weights + l->back_bias->offset, C * sizeof *l->decode_b);
-    if (!inference)
+    if (inference || l->decode_dx_w == NULL)
+        return;
+    if (l->winograd_back) {
+        kernels_blocks(l->blocks, l->box, R, l->K, l->C);
+        net->kernels->winograd_pack(l->decode_dx_w, l->blocks, NULL, P + 1, 4 * l->C, l->K);
+    } else {
         kernels_pack(l->decode_dx_w, l->box, NULL, &(struct packing){ R + 1, R + 1, l->C, l->K, 1, row, KC, 1, C }, lanes);
+    }
 }
 
 static void pack(struct net *net, enum packed want)
@@ -380,7 +392,7 @@ static uint8_t *argmax_image(const struct layer *l, size_t place)
 
 static struct winograd encoder_winograd(const struct layer *l, const struct plane *y)
 {
-    return (struct winograd){ .R = l->R, .C = l->C, .K = l->K, .H = l->H, .W = l->W, .x_row = l->in.row, .y_row = y->row, .y_col = l->K };
+    return (struct winograd){ .R = l->R, .C = l->C, .K = l->K, .H = l->H, .W = l->W, .stride = 1, .x_row = l->in.row, .y_row = y->row, .y_col = l->K };
 }
 
 static void encode(struct net *net, int k, const struct work *w)
@@ -600,6 +612,11 @@ static void bias_backward(float *db, const struct plane *dy, size_t place)
             db[q] += image(dy, place)[i * dy->row + q];
 }
 
+static struct winograd decoder_winograd(const struct layer *l, const struct plane *dsmall)
+{
+    return (struct winograd){ .R = l->P + 1, .C = l->C, .K = l->K, .H = l->h, .W = l->w, .stride = 2, .x_row = l->dy.row, .y_row = dsmall->row, .y_col = l->K };
+}
+
 /* From the gradient of y_{k-1} before its activation: the decoder's own, and that of y_k before its activation, or of code_K. */
 static void decode_backward(struct net *net, int k, const struct work *w)
 {
@@ -608,13 +625,21 @@ static void decode_backward(struct net *net, int k, const struct work *w)
     const struct plane *small = last ? &net->code : &l[1].y, *dsmall = last ? &l->dcode : &l[1].dy;
     float *slice = net->slices + (size_t)w->slice * net->slice_size;
     const ptrdiff_t corner = l->P * (ptrdiff_t)l->dy.row + l->P * (ptrdiff_t)l->C;
-    struct conv g = { .rows = l->h, .cols = l->w, .taps = l->R + 1, .run = (l->R + 1) * l->C, .channels = l->K,
-                      .x_row = 2 * l->dy.row, .x_col = 2 * (size_t)l->C, .x_tap = l->dy.row, .y_row = small->row, .y_col = l->K };
-    net->kernels->conv_dw(slice + l->at_decode_dw, image(&l->dy, w->place) - corner, image(small, w->place), &g, w->count, l->dy.size, small->size);
-    g.y_row = dsmall->row;
+    if (l->winograd_back) {
+        const struct winograd g = decoder_winograd(l, dsmall);
+        net->kernels->winograd_backward(image(dsmall, w->place), slice + l->at_decode_dw, image(&l->dy, w->place) - corner, image(small, w->place),
+                                        l->decode_dx_w, &g, w->count, l->dy.size, small->row, small->size, dsmall->size,
+                                        net->scratch + omp_get_thread_num() * net->scratch_size);
+    } else {
+        struct conv g = { .rows = l->h, .cols = l->w, .taps = l->R + 1, .run = (l->R + 1) * l->C, .channels = l->K,
+                          .x_row = 2 * l->dy.row, .x_col = 2 * (size_t)l->C, .x_tap = l->dy.row, .y_row = small->row, .y_col = l->K };
+        net->kernels->conv_dw(slice + l->at_decode_dw, image(&l->dy, w->place) - corner, image(small, w->place), &g, w->count, l->dy.size, small->size);
+        g.y_row = dsmall->row;
+        for (size_t m = w->place; m < w->place + w->count; m++)
+            net->kernels->conv(image(dsmall, m), image(&l->dy, m) - corner, l->decode_dx_w, NULL, &g);
+    }
     for (size_t m = w->place; m < w->place + w->count; m++) {
         bias_backward(slice + l->at_decode_db, &l->dy, m);
-        net->kernels->conv(image(dsmall, m), image(&l->dy, m) - corner, l->decode_dx_w, NULL, &g);
         if (!last)
             for (int i = 0; i < l->h; i++)
                 activation_backward(image(dsmall, m) + i * dsmall->row, image(small, m) + i * small->row, (size_t)l->w * l->K,
@@ -755,6 +780,12 @@ static void run_steps(struct net *net, const struct step *steps, int n, const st
         steps[s].run(net, steps[s].k, w);
 }
 
+static void need_scratch(struct net *net, const struct winograd *g)
+{
+    const size_t size = kernels_winograd_sizes(g, net->kernels->lanes).scratch;
+    net->scratch_size = size > net->scratch_size ? size : net->scratch_size;
+}
+
 struct net *net_new(const struct net_spec *spec, int max_batch, bool train)
 {
     assert(net_check(spec) == NULL && max_batch > 0);
@@ -771,12 +802,13 @@ struct net *net_new(const struct net_spec *spec, int max_batch, bool train)
         l->C = k == 0 ? spec->channels : spec->layers[k - 1].filters, l->K = spec->layers[k].filters;
         l->H = spec->height >> k, l->W = spec->width >> k, l->h = l->H / 2, l->w = l->W / 2;
         l->norm = spec->layers[k].batch_norm;
-        const struct winograd g = encoder_winograd(l, &(struct plane){0});
-        l->winograd = kernels_winograd_pays(&g);
-        if (l->winograd) {
-            const size_t size = kernels_winograd_sizes(&g, net->kernels->lanes).scratch;
-            net->scratch_size = size > net->scratch_size ? size : net->scratch_size;
-        }
+        const struct winograd encoder = encoder_winograd(l, &(struct plane){0}), decoder = decoder_winograd(l, &(struct plane){0});
+        l->winograd = l->R > 1 && l->R < 9 && kernels_winograd_pays(&encoder);
+        l->winograd_back = train && kernels_winograd_pays(&decoder);
+        if (l->winograd)
+            need_scratch(net, &encoder);
+        if (l->winograd_back)
+            need_scratch(net, &decoder);
         l->dot = l->C <= 4 && (l->P + 1) * l->K >= KERNELS_DOT && spec->layers[k].activation != NET_RELU;
         l->window = (size_t)(l->R * l->C + net->kernels->lanes - 1) / net->kernels->lanes * net->kernels->lanes;
         net->whole |= train && l->norm;
@@ -888,7 +920,13 @@ static void fold_decoder(struct net *net, const struct layer *l)
     for (int j = 0; j < l->W; j++)
         for (int c = 0; c < l->C; c++)
             db[c] += columns[(size_t)j * l->C + c];
-    kernels_box_fold(net->gradients + l->back_kernel->offset, net->slices + l->at_decode_dw, l->R, l->K, l->C, padded(net, l->K));
+    const float *dbox = net->slices + l->at_decode_dw;
+    if (l->winograd_back) {
+        net->kernels->winograd_fold(l->dblocks, dbox, l->P + 1, 4 * l->C * padded(net, l->K));
+        kernels_unblock(l->dbox, l->dblocks, l->R, l->C, padded(net, l->K));
+        dbox = l->dbox;
+    }
+    kernels_box_fold(net->gradients + l->back_kernel->offset, dbox, l->R, l->K, l->C, padded(net, l->K));
 }
 
 /* Slices summed in order, then folded into the flat gradients, penalty included. */

@@ -31,13 +31,14 @@ struct conv {
     size_t y_row, y_col;     /* floats in y from one position to the next (conv_relu_pool: from one pooled position to the next) */
 };
 
-/* Winograd's minimal filtering along the rows, R = 3, 5 or 7, M = 9-R columns of the result from 8 of x by 8 multiplications instead of M*R
+/* Winograd's minimal filtering along the rows, M = 9-R columns of the result from 8 of x by 8 multiplications instead of M*R
  * (Lavin and Gray 2015, "Fast algorithms for convolutional neural networks"; Toom and Cook before them): both polynomials are evaluated at eight points,
  * multiplied there, and interpolated. The sums over rows of taps and channels stay in the points, so that the products are a conv, 2 to 2.5 times shorter. */
 struct winograd {
-    int R, C, K, H, W;       /* kernel; channels in, out; of the result before pooling, even */
+    int R, C, K, H, W;       /* kernel; channels in, out; of the result before pooling */
+    int stride;              /* 1, or 2: then x is taken as an image of 2x2 pixels, half as high and wide, of 4*C channels (row, column, C) */
     size_t x_row;            /* floats from one row of x to the next; pixels are C floats */
-    size_t y_row, y_col;     /* floats in y from one pooled position to the next */
+    size_t y_row, y_col;     /* floats in y from one position, pooled or not, to the next */
 };
 struct winograd_sizes {      /* how the work is cut; the results do not depend on it */
     int tiles;               /* of M columns in a row */
@@ -74,8 +75,14 @@ struct kernels {
      * up to 8 pixels beyond the last row's end. Equal windows give equal results, so that ties go to the first as ever; rounding errors are two to three times larger. */
     void (*winograd_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *u, const float *b, const struct winograd *g, size_t n,
                                size_t x_image, size_t y_image, float *scratch);
-    /* From w (R,R,C,K), times scale (K) unless NULL. */
+    /* A decoder's gradients, both from dy at the points: dsmall = conv of dy with u, and du (8,R,4*C,ceil(K/L)*L) += the kernel's gradient at the points.
+     * R = P+1, stride 2, C channels of dy, K of small; small has its own rows, columns as dsmall. */
+    void (*winograd_backward)(float *dsmall, float *du, const float *dy, const float *small, const float *u, const struct winograd *g, size_t n,
+                              size_t dy_image, size_t small_row, size_t small_image, size_t dsmall_image, float *scratch);
+    /* u from w (R,R,C,K), times scale (K) unless NULL. */
     void (*winograd_pack)(float *u, const float *w, const float *scale, int R, int C, int K);
+    /* dw (R,R,column) from du (8,R,column): the adjoint. column: a multiple of L. */
+    void (*winograd_fold)(float *dw, const float *du, int R, size_t column);
 
     /* dw (taps,run,ceil(K/L)*L) += over N images, x_image and dy_image floats apart. dy is read in whole vectors: up to L-1 floats beyond its last
      * channel must be readable; what they hold does not matter. Tile: up to 24 q x one vector of k in registers over all positions. */
@@ -122,6 +129,10 @@ void kernels_pack(float *p, const float *w, const float *scale, const struct pac
  * Pixel (i,j) of the small image reaches pixels (2i+t-P, 2j+u-P) of y, P = (R-1)/2. Phase a of y, rows 2i+a, reads the small rows i+o..i+o+P with
  * o = floor((a-P)/2) through t = a+P-2o, a+P-2o-2, ... */
 void kernels_box(float *box, const float *w, int R, int C, int K);
+/* The same as a kernel (P+1,P+1,4*K,C) over 2x2 pixels: blocks[u,v,(a,b,k),c] = box[2u+a, 2v+b, c, k]; and back: dbox as kernels_box_fold wants it, from
+ * dblocks (P+1,P+1,4*K,row). */
+void kernels_blocks(float *blocks, const float *box, int R, int C, int K);
+void kernels_unblock(float *dbox, const float *dblocks, int R, int K, size_t row);
 /* Its adjoint, from the layout that conv_dw leaves: dw[r,s,c,k] = sum_{e,f} dbox[R-1-r+e, R-1-s+f, k, c]; dbox (R+1,R+1,K,row), row >= C. */
 void kernels_box_fold(float *dw, const float *dbox, int R, int C, int K, size_t row);
 
