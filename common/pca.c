@@ -229,9 +229,10 @@ static double rounding(const struct rows *r, const double *mean, double largest_
     return fmax(of_values, (double)n * squares * of_mean * of_mean);
 }
 
-/* NEED: numbers. */
+/* NEED: numbers besides the components themselves. */
 static void check_memory(const struct rows *r, size_t P, double need, size_t memory)
 {
+    need += 3 * (double)P * (double)rows_width(r) + 2 * (double)P * PCA_BLOCK;
     if (8 * need > (double)memory)
         die_file(rows_path(r), "%zu components of %zu rows of %zu numbers take %.0f MiB of memory, --memory leaves %.0f for them",
                  P, rows_n(r), rows_width(r), ceil(8 * need / 0x1p20), floor((double)memory / 0x1p20));

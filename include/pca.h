@@ -42,7 +42,7 @@ void pca_init(struct pca *p, size_t D, size_t P);
 void pca_widen(struct pca *p);
 /* y (n,P) = the coordinates of rows FIRST..FIRST+n-1; FIRST a multiple of PCA_BLOCK, n that or less at the end. Works on all
  * threads. */
-enum { PCA_BLOCK = 4096 };
+enum { PCA_BLOCK = 1024 };
 void pca_project(const struct pca *p, double *y, struct rows *r, size_t first, size_t n);
 void pca_release(struct pca *p);
 

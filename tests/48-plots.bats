@@ -66,6 +66,16 @@ is_svg() { grep -q '<svg' "$1" && [ "$(tail -n 2 "$1" | tr -d '\n')" = '</svg>' 
     [ -z "$(find / -maxdepth 1 -name pwned)" ]
 }
 
+@test "a picture that is no regular file is written, not replaced" {
+    mkfifo a.png
+    cat a.png >got.png &
+    "$PLOT" scatter-2d t.tsv a.png
+    wait
+    [ -p a.png ]
+    is_png got.png
+    equal "$(echo a.png*)" a.png
+}
+
 @test "more classes than a legend holds are counted" {
     awk 'BEGIN { print "class\tpc1\tpc2"; for (i = 0; i < 100; i++) print "c" i "\t" i % 7 "\t" i % 11 }' | "$PLOT" scatter-2d - a.svg
     grep -q '>c29<' a.svg
