@@ -66,20 +66,33 @@ static void pass(double *sums, size_t width, add_rows *add, struct rows *r, cons
     free(parts);
 }
 
+/* part (2,D): sums and sums of squares */
 static void add_sums(double *part, const double *x, size_t got, size_t D, const double *q, size_t b, double *scratch)
 {
     (void)q, (void)b, (void)scratch;
     for (size_t i = 0; i < got; i++)
-        for (size_t j = 0; j < D; j++)
+        for (size_t j = 0; j < D; j++) {
             part[j] += x[i * D + j];
+            part[D + j] += x[i * D + j] * x[i * D + j];
+        }
 }
 
-static void add_squares(double *part, const double *x, size_t got, size_t D, const double *q, size_t b, double *scratch)
+/* mean (D), and the sum of squares of all centred rows. Sums are of differences to the first row: what is the same in all
+ * rows gives 0, and little is lost where the mean is large beside the differences. */
+static double find_mean(double *mean, struct rows *r)
 {
-    (void)q, (void)b, (void)scratch;
-    for (size_t i = 0; i < got; i++)
-        for (size_t j = 0; j < D; j++)
-            part[j] += x[i * D + j] * x[i * D + j];
+    size_t n = rows_n(r), D = rows_width(r);
+    double *first = xmalloc(D * sizeof *first), *sums = xmalloc(2 * D * sizeof *sums), total = 0;
+
+    rows_get(r, first, 0, 1, NULL);
+    pass(sums, 2 * D, add_sums, r, first, NULL, 0);
+    for (size_t j = 0; j < D; j++) {
+        mean[j] = first[j] + sums[j] / (double)n;
+        total += fmax(0, sums[D + j] - sums[j] * sums[j] / (double)n);
+    }
+    free(first);
+    free(sums);
+    return total;
 }
 
 /* part (b,D) += (x q')' x */
@@ -221,12 +234,11 @@ static void split(float *high, float *low, const double *x, size_t n)
 static double rounding(const struct rows *r, const double *mean, double largest_value)
 {
     size_t n = rows_n(r), D = rows_width(r);
-    double of_values = (double)smaller(n, D) * DBL_EPSILON * largest_value, squares = 0;
-    double of_mean = DBL_EPSILON * (double)(n / SLICES + SLICES);
+    double squares = 0;
 
     for (size_t j = 0; j < D; j++)
         squares += mean[j] * mean[j];
-    return fmax(of_values, (double)n * squares * of_mean * of_mean);
+    return fmax((double)smaller(n, D) * DBL_EPSILON * largest_value, (double)n * squares * 16 * DBL_EPSILON * DBL_EPSILON);
 }
 
 /* NEED: numbers besides the components themselves. */
@@ -277,19 +289,16 @@ static bool solve_passes(double *values, double *v, size_t P, struct rows *r, co
 void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t memory)
 {
     size_t n = rows_n(r), D = rows_width(r);
-    double *mean = xmalloc(D * sizeof *mean), *squares = xmalloc(D * sizeof *squares), *v = xmalloc(P * D * sizeof *v);
-    double *values = xmalloc(P * sizeof *values), *found = xmalloc(P * sizeof *found), total = 0, least;
+    double *mean = xmalloc(D * sizeof *mean), *v = xmalloc(P * D * sizeof *v), total, least;
+    double *values = xmalloc(P * sizeof *values), *found = xmalloc(P * sizeof *found);
 
     blas_open();
     pca_init(p, D, P);
-    pass(mean, D, add_sums, r, NULL, NULL, 0);
+    total = find_mean(mean, r);
     for (size_t j = 0; j < D; j++)
-        mean[j] /= (double)n;
-    pass(squares, D, add_squares, r, mean, NULL, 0);
-    for (size_t j = 0; j < D; j++)
-        total += squares[j];
-    if (!(total <= FLT_MAX))   /* then the mean and every coordinate fit float32 as well */
-        die_file(rows_path(r), "numbers too large: the sum of their squares is over %g", (double)FLT_MAX);
+        total = fabs(mean[j]) <= FLT_MAX ? total : INFINITY;
+    if (!(total <= FLT_MAX))   /* then every coordinate fits float32 as well */
+        die_file(rows_path(r), "numbers too large: a mean or the sum of squares is over %g", (double)FLT_MAX);
     if (!solve_passes(values, v, P, r, mean, memory))
         solve_matrix(values, v, P, r, mean, memory);
     least = rounding(r, mean, values[0]);
@@ -309,7 +318,6 @@ void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t
         if ((sign == PCA_SIGN_U ? found[k] : p->axes[k * D + largest(p->axes + k * D, D, 1)]) < 0)
             negate(p, k);
     free(mean);
-    free(squares);
     free(v);
     free(values);
     free(found);

@@ -202,6 +202,15 @@ pca:         2      3.43409  17.17%    100.00%"
     fails 1 "pca: 'x.npy': row 1 holds a value that is not finite"
 }
 
+@test "numbers too large for coordinates in float32 are refused, wherever they are" {
+    large='\x5a\x62\xd7\xd7\x18\xe7\x74\x69' zero='\0\0\0\0\0\0\0\0'
+    for rows in "$large$zero$zero" "$zero$zero$large" "$large$large$large"; do
+        { npy_header '<f8' '3, 1'; printf "$rows"; } >x.npy
+        run -1 --separate-stderr pca x.npy --components 1 -o y.npy.zst
+        fails 1 "pca: 'x.npy': numbers too large: a mean or the sum of squares is over 3.40282e+38"
+    done
+}
+
 @test "options that do not go together are refused" {
     make_npy x.npy 3 4 'i * i + j'
     run -2 --separate-stderr pca x.npy --classes a -o y
