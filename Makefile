@@ -1,4 +1,4 @@
-# Builds every stages/X.c into bin/X. Goals: all (default), deps, demo, check, test, bench, install, clean.
+# Builds every stages/X.c into bin/X. Goals: all (default), deps, demo, check, test, soak, bench, install, clean.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -98,7 +98,10 @@ check: deps
 	$(MAKE) test
 test: all $(CHECKS)
 	tests/run
-.PHONY: check test
+# The pipeline killed at 200 random moments, twice; half an hour.
+soak: all
+	KILLS=200 tests/run 62-killed.bats
+.PHONY: check test soak
 
 # Training and encoding against PyTorch, where python3-torch is installed, and against SGEMM.
 $(BUILD)/bench: bench/bench.c $(BUILD)/libkasane.a
