@@ -9,7 +9,7 @@
 #include "report.h"
 #include "spool.h"
 
-enum { PIECE = 4 << 20 };   /* bytes read at once */
+enum { PIECE = 4 << 20, CHUNK = 1 << 16 };   /* bytes read at once: of the tensor, of the spool */
 
 struct rows {
     char *path;
@@ -115,16 +115,21 @@ size_t rows_block(size_t D)
 
 void rows_get(struct rows *r, double *x, size_t first, size_t n, const double *mean)
 {
+    size_t at_once = r->row_bytes < CHUNK ? CHUNK / r->row_bytes : 1;
+
     #pragma omp parallel
     {
-        unsigned char *raw = r->kept ? NULL : xaligned(r->row_bytes);
+        unsigned char *chunk = r->kept ? NULL : xaligned(at_once * r->row_bytes);
         #pragma omp for schedule(static)
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n; i += at_once) {
+            size_t got = at_once < n - i ? at_once : n - i;
+            const unsigned char *from = r->kept ? r->kept + (first + i) * r->row_bytes : chunk;
             if (!r->kept)
-                spool_read(r->spool, raw, r->row_bytes, (first + i) * r->row_bytes);
-            convert(x + i * r->D, r->kept ? r->kept + (first + i) * r->row_bytes : raw, r->dtype, r->D, mean ? mean : r->zeros);
+                spool_read(r->spool, chunk, got * r->row_bytes, (first + i) * r->row_bytes);
+            for (size_t j = 0; j < got; j++)
+                convert(x + (i + j) * r->D, from + j * r->row_bytes, r->dtype, r->D, mean ? mean : r->zeros);
         }
-        free(raw);
+        free(chunk);
     }
 }
 
