@@ -1,7 +1,6 @@
 #include "dataset.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 
 #include "report.h"
 #include "rng.h"
+#include "spool.h"
 #include "tensor.h"
 
 struct dataset {
@@ -85,32 +85,6 @@ static void check_finite(const struct dataset *d, const float *x, size_t n, size
         die_file(d->path, "row %zu holds a value that is not finite", first_row + bad / d->items);
 }
 
-static int open_spool(void)
-{
-    const char *folder = getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
-    char *name = xformat("%s/kasane-XXXXXX", folder);
-    int fd = mkostemp(name, O_CLOEXEC);
-
-    if (fd < 0)
-        die_file(folder, "no temporary file: %s", strerror(errno));
-    unlink(name);
-    free(name);
-    return fd;
-}
-
-static void spool_write(const struct dataset *d, const unsigned char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(d->spool, data, len);
-        if (n < 0 && errno != EINTR)
-            die_file(d->path, "temporary file in $TMPDIR: %s", strerror(errno));
-        if (n > 0) {
-            data += n;
-            len -= (size_t)n;
-        }
-    }
-}
-
 static void load(struct dataset *d)
 {
     size_t bytes, block_rows = d->row_bytes < (1 << 20) ? (1 << 20) / d->row_bytes : 1;
@@ -121,7 +95,7 @@ static void load(struct dataset *d)
     if (!__builtin_mul_overflow(d->n, d->row_bytes, &bytes) && bytes <= d->memory) {
         d->rows = xaligned(bytes);
     } else {
-        d->spool = open_spool();
+        d->spool = spool_open();
         d->raw = xmalloc(d->row_bytes);
         block = xaligned(block_rows * d->row_bytes);
     }
@@ -131,7 +105,7 @@ static void load(struct dataset *d)
         if (!d->image)
             check_finite(d, (float *)to, got, row);
         if (!d->rows)
-            spool_write(d, to, got * d->row_bytes);
+            spool_write(d->spool, to, got * d->row_bytes);
         if (progress_wanted())
             progress("reading %s: %zu of %zu rows", d->path, row + got, d->n);
     }
@@ -149,18 +123,9 @@ void dataset_add_to_history(struct dataset *d, struct history *h)
 
 static const unsigned char *row(struct dataset *d, size_t i)
 {
-    size_t done = 0;
-
     if (d->rows)
         return d->rows + i * d->row_bytes;
-    while (done < d->row_bytes) {
-        ssize_t n = pread(d->spool, d->raw + done, d->row_bytes - done, (off_t)(i * d->row_bytes + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            die_file(d->path, "temporary file in $TMPDIR: %s", n < 0 ? strerror(errno) : "cut short");
-        done += (size_t)n;
-    }
+    spool_read(d->spool, d->raw, d->row_bytes, i * d->row_bytes);
     return d->raw;
 }
 

@@ -1,7 +1,6 @@
 # pca: principal components, their coordinates, and what keeps them the same.
 load helper
 
-export OMP_WAIT_POLICY=passive   # threads that wait do not keep others from a busy core
 
 # npy_header DTYPE SHAPE: 128 bytes
 npy_header() { printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "{'descr': '$1', 'fortran_order': False, 'shape': ($2), }"; }

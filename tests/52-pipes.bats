@@ -25,7 +25,7 @@ pipe() { bash -c "set -o pipefail; $1"; }
     pipe "import-images drawings --size 16 | extract deep.safetensors.zst - | pca --components 2 --tsv - \
         | gnuplot -e \"set terminal svg; set key autotitle columnhead; plot '-' using 1:2\" >plot.svg"
     grep -q '<svg' plot.svg
-    [ "$(grep -c '<use' plot.svg)" -ge 36 ]
+    [ "$(grep -c '<use' plot.svg)" -ge 48 ]
 }
 
 @test "a pipe of stages gives the bytes that files in between give" {
@@ -48,7 +48,7 @@ pipe() { bash -c "set -o pipefail; $1"; }
 @test "NumPy loads features from zstdcat" {
     need_python numpy
     run -0 pipe "zstdcat features.npy.zst | /usr/bin/python3 -c 'import io, sys, numpy as np; print(np.load(io.BytesIO(sys.stdin.buffer.read())).shape)'"
-    equal "$output" "(36, 8, 8, 8)"
+    equal "$output" "(48, 8, 8, 8)"
 }
 
 @test "a stage whose input stops short says so and writes nothing" {
