@@ -58,10 +58,12 @@ static void add_numbers(struct statistics *s, enum npy_dtype dtype, const void *
         }
 }
 
-static void print_statistics(const struct statistics *s)
+static void print_statistics(const struct statistics *s, enum npy_dtype dtype)
 {
+    int digits = npy_item_size(dtype) == 8 ? 17 : 9;
+
     if (s->n_finite > 0)
-        printf("min         %.9g\nmean        %.9g\nmax         %.9g\n", s->min, s->sum / s->n_finite, s->max);
+        printf("min         %.*g\nmean        %.9g\nmax         %.*g\n", digits, s->min, s->sum / s->n_finite, digits, s->max);
     printf("non-finite  %llu\n", (unsigned long long)s->n_other);
 }
 
@@ -94,7 +96,7 @@ static void tensor_info(struct zio_reader *r)
         add_numbers(&s, t->header.dtype, rows, n * t->row_items);
     npy_format_shape(&t->header, shape, sizeof shape);
     printf("shape       %s\ndtype       %s\n", shape, npy_dtype_name(t->header.dtype));
-    print_statistics(&s);
+    print_statistics(&s, t->header.dtype);
     print_file(r);
     print_history(tensor_history(t));
     free(rows);
@@ -166,7 +168,7 @@ static void picture_info(const char *path)
 
     printf("shape       (%zu,%zu,3)\ndtype       uint8\n", im.height, im.width);
     add_numbers(&s, NPY_U8, im.pixels, im.height * im.width * 3);
-    print_statistics(&s);
+    print_statistics(&s, NPY_U8);
     image_digest(&im, digest);
     printf("digest      %s\n", digest);
     print_history(history);
@@ -241,11 +243,51 @@ static void model_verify(struct zio_reader *r)
     zio_close(r);
 }
 
-static void picture_verify(const char *path)
+/* CRC-32 as PNG has it (ISO 3309), of LEN bytes. */
+static uint32_t crc_of(const unsigned char *data, size_t len)
+{
+    uint32_t crc = UINT32_MAX;
+
+    while (len-- > 0) {
+        crc ^= *data++;
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320 : 0);
+    }
+    return ~crc;
+}
+
+static uint32_t big_endian(const unsigned char *p)
+{
+    return (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
+}
+
+/* Every chunk by its checksum: libpng forgives damage in those that are not the image, of which the history is one. */
+static void check_chunks(struct zio_reader *r)
+{
+    size_t len, at = 8, size;
+    unsigned char *data = zio_read_all(r, MAX_MODEL, &len);
+    bool ended = false;
+
+    for (; !ended && at + 12 <= len; at += 12 + size) {
+        size = big_endian(data + at);
+        if (size > len - at - 12)
+            break;
+        if (crc_of(data + at + 4, size + 4) != big_endian(data + at + 8 + size))
+            die_file(zio_path(r), "damaged: chunk at byte %zu", at);
+        ended = memcmp(data + at + 4, "IEND", 4) == 0;
+    }
+    if (!ended || at != len)
+        die_file(zio_path(r), ended ? "damaged: data after its end" : "cut short");
+    free(data);
+    zio_close(r);
+}
+
+static void picture_verify(struct zio_reader *r, const char *path)
 {
     struct image im = read_picture(path);
     char digest[ZIO_DIGEST_SIZE], *history = history_read(path);
 
+    check_chunks(r);
     image_digest(&im, digest);
     check_digest(path, history, digest);
     free(history);
@@ -259,6 +301,6 @@ void inspect_verify(const char *path)
     switch (kind_of(r)) {
     case KIND_TENSOR: tensor_verify(r); break;
     case KIND_MODEL: model_verify(r); break;
-    case KIND_PICTURE: zio_close(r); picture_verify(path); break;
+    case KIND_PICTURE: picture_verify(r, path); break;
     }
 }

@@ -33,7 +33,7 @@ x.npy: undamaged"
     equal "${lines[0]}" "x.npy.zst:"
 }
 
-@test "info and verify know models and bases, from files and from pipes" {
+@test "info and verify know models, from files and from pipes" {
     bytes 768 | npy '|u1' '(4, 8, 8, 3)' | tensor from-npy - -o images.npy.zst
     train-stage images.npy.zst images.npy.zst --epochs 0 --kernel 3 --filters 2 -o m.safetensors.zst
     run -0 tensor info m.safetensors.zst
@@ -45,6 +45,25 @@ x.npy: undamaged"
     equal "$output" "m.safetensors.zst: undamaged"
     run -0 tensor verify - < <(cat m.safetensors.zst)
     equal "$output" "-: undamaged"
+}
+
+@test "info and verify know bases and pictures" {
+    counting x
+    pca x.npy.zst --components 1 --basis b.safetensors.zst -o y.npy.zst
+    bytes 192 | npy '|u1' '(1, 8, 8, 3)' >i.npy
+    train-stage i.npy i.npy --epochs 0 --kernel 1 --filters 1 -o m
+    reconstruct m i.npy -o x.png
+    run -0 tensor verify b.safetensors.zst x.png
+    equal "$output" "b.safetensors.zst: undamaged
+x.png: undamaged"
+    run -0 tensor info b.safetensors.zst
+    [[ $output == *"components            (1,4)"* ]]
+    [[ $output == *"pca, revision "* ]]
+    run -0 tensor info x.png
+    [[ $output == *"dtype       uint8"* ]]
+    [[ $output == *"reconstruct, revision "* ]]
+    run -1 --separate-stderr tensor info - < <(cat x.png)
+    fails 1 "tensor: standard input: a picture must come from a file"
 }
 
 @test "verify finds a content that is not the one its history speaks of" {

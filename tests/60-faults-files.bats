@@ -32,6 +32,15 @@ damaged() {
     damaged cut m
 }
 
+@test "verify finds every byte of a picture of ours turned over, its history's too, and a picture cut at any byte" {
+    bytes 192 | npy '|u1' '(1, 8, 8, 3)' >i.npy
+    train-stage i.npy i.npy --epochs 0 --kernel 1 --filters 1 -o m
+    reconstruct m i.npy -o x.png
+    tensor verify x.png
+    damaged flip x.png
+    damaged cut x.png
+}
+
 @test "verify finds a tensor cut at any byte, and one with bytes added" {
     counting x
     cp x.npy.zst x
@@ -45,6 +54,16 @@ damaged() {
     cat x x >y
     run -1 --separate-stderr tensor verify y
     fails 1 "tensor: 'y': 479 bytes before its record, its seek table says 128: cut, or something was added"
+}
+
+@test "nothing may follow the seek table of a pipe" {
+    counting x
+    { cat x.npy.zst; printf '\x50\x2a\x4d\x18\0\0\0\0'; } >y   # a skippable frame of somebody else
+    cat x.npy.zst x.npy.zst >z
+    for f in y z; do
+        run -1 --separate-stderr tensor verify - < <(cat $f)
+        fails 1 "tensor: standard input: damaged: data after its seek table"
+    done
 }
 
 @test "every reader finds a byte turned over in what it reads, of a file or of a pipe" {
