@@ -46,16 +46,25 @@ killed_by() {
     [ -z "$(find out -name '*.checkpoint*' -o -name '*.tmp*')" ]
 }
 
+# The processes with this in their command line that work in this folder, and no others of the machine.
+ours() {
+    local pid
+    for pid in $(pgrep -f -- "$1"); do
+        [ ! "/proc/$pid/cwd" -ef . ] || echo "$pid"
+    done
+}
+
 # The lock dies with its process: at once, once the last process of the group is gone.
 until_free() {
-    while pgrep -f "OUT=out" >/dev/null; do sleep 0.05; done
+    while [ -n "$(ours OUT=out)" ]; do sleep 0.05; done
 }
 
 whole_group() { kill -KILL -- -"$1"; }
 
-one_stage() {   # the newest program of ours below that make
+one_stage() {   # the newest program of that make
     local pid
-    pid=$(pgrep -n -f "^$ROOT/bin/|^bin/") && kill -KILL "$pid"
+    pid=$(ours "^$ROOT/bin/" | tail -n 1)
+    [ -n "$pid" ] && kill -KILL "$pid"
 }
 
 @test "the whole process group killed at random moments: the same bytes in every file" {
