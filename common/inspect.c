@@ -12,7 +12,7 @@
 #include "safetensors.h"
 #include "tensor.h"
 
-enum { BLOCK = 1 << 20, MAX_MODEL = 1 << 30 };
+enum { MAX_MODEL = 1 << 30 };
 
 enum kind { KIND_TENSOR, KIND_MODEL, KIND_PICTURE };
 
@@ -87,7 +87,7 @@ static void print_history(const char *text)
 static void tensor_info(struct zio_reader *r)
 {
     struct tensor_reader *t = tensor_from(r);
-    size_t block = t->row_bytes < BLOCK ? BLOCK / (t->row_bytes ? t->row_bytes : 1) : 1, n;
+    size_t block = tensor_block(t), n;
     void *rows = xmalloc(block * t->row_bytes);
     struct statistics s = {0};
     char shape[NPY_MAX_RANK * 21 + 4];
@@ -205,7 +205,7 @@ static void check_digest(const char *path, const char *history, const char *dige
 static void tensor_verify(struct zio_reader *r)
 {
     struct tensor_reader *t = tensor_from(r);
-    size_t block = t->row_bytes < BLOCK ? BLOCK / (t->row_bytes ? t->row_bytes : 1) : 1;
+    size_t block = tensor_block(t);
     void *rows = xmalloc(block * t->row_bytes);
     char digest[ZIO_DIGEST_SIZE];
 

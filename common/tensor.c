@@ -6,7 +6,7 @@
 
 #include "report.h"
 
-enum { FRAME_CONTENT = 2 << 20, MAX_FRAME_CONTENT = (64 << 20) - 2 * NPY_FIXED };
+enum { BLOCK = 1 << 20, FRAME_CONTENT = 2 << 20, MAX_FRAME_CONTENT = (64 << 20) - 2 * NPY_FIXED };
 
 static size_t rows_per_frame(size_t row_bytes)
 {
@@ -104,6 +104,11 @@ void tensor_want(const struct tensor_reader *t, int dtype, int rank, const size_
     format_sizes(h->shape, h->rank, any_rows, true, got_shape, sizeof got_shape);
     format_sizes(want, rank, any_rows, false, want_shape, sizeof want_shape);
     die_file(tensor_path(t), "shape %s, want %s", got_shape, want_shape);
+}
+
+size_t tensor_block(const struct tensor_reader *t)
+{
+    return t->row_bytes > BLOCK ? 1 : BLOCK / (t->row_bytes ? t->row_bytes : 1);
 }
 
 size_t tensor_read(struct tensor_reader *t, void *rows, size_t n)

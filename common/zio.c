@@ -192,22 +192,21 @@ static struct piece *open_piece(struct zio_writer *w, size_t len)
 void zio_write(struct zio_writer *w, const void *data, size_t len)
 {
     size_t most = w->level > 0 ? FRAMES_MAX_CONTENT : BLOCK;
-    size_t left = most - (w->piece ? w->piece->used : 0);
-    struct piece *p;
+    const char *at = data;
 
-    if (len == 0)
-        return;
-    if (len > left) {
-        zio_write(w, data, left);
-        zio_end_frame(w);
-        zio_write(w, (const char *)data + left, len - left);
-        return;
-    }
     if (w->held < 0)
         XXH3_128bits_update(w->hash, data, len);
-    p = open_piece(w, len);
-    memcpy(p->content + p->used, data, len);
-    p->used += len;
+    while (len > 0) {
+        size_t left = most - (w->piece ? w->piece->used : 0), n = len < left ? len : left;
+        struct piece *p = open_piece(w, n);
+
+        memcpy(p->content + p->used, at, n);
+        p->used += n;
+        at += n;
+        len -= n;
+        if (len > 0)
+            zio_end_frame(w);
+    }
 }
 
 void zio_end_frame(struct zio_writer *w)
@@ -343,7 +342,7 @@ void zio_abandon(struct zio_writer *w)
 
 struct zio_reader {
     char *path;
-    int fd;
+    int fd, threads;
     bool framed;                       /* zstd; otherwise plain bytes. Of a regular file only */
     bool seekable;                     /* a regular file; otherwise all comes through stream */
     uint64_t length;                   /* of the content; UINT64_MAX: not known */
@@ -442,6 +441,7 @@ const char *zio_try_open(struct zio_reader **reader, const char *path, char erro
     r->path = xstrdup(path);
     r->hash = new_hash();
     r->at.frame = SIZE_MAX;
+    r->threads = omp_get_max_threads();   /* here: another thread that reads may not know of --threads */
     pthread_mutex_init(&r->at_mutex, NULL);
     r->fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (r->fd < 0 || fstat(r->fd, &st) != 0)
@@ -495,11 +495,10 @@ static void stream_job(void *slot)
 /* Starts as many pieces ahead as there is room for. */
 static void read_ahead(struct zio_reader *r)
 {
-    int threads = omp_get_max_threads();
     struct piece *p;
 
     if (!r->jobs)
-        r->jobs = jobs_new(threads, threads > 1 ? threads + 2 : 1, sizeof *p, r->stream, r->stream ? stream_job : decode_job);
+        r->jobs = jobs_new(r->threads, r->threads > 1 ? r->threads + 2 : 1, sizeof *p, r->stream, r->stream ? stream_job : decode_job);
     while (r->stream ? !r->last_block : r->next_frame < r->frames.n) {
         size_t content = r->stream ? BLOCK : r->frames.list[r->next_frame].content;
 

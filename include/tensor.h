@@ -35,6 +35,8 @@ struct tensor_reader *tensor_from(struct zio_reader *file);
 /* Dies unless the tensor has this dtype and rank and, where want[i] is not 0, these dimensions (want NULL: any).
  * For example tensor_want(t, NPY_F32, 4, (size_t[]){0, 80, 80, 3}). dtype -1: uint8 or float32. */
 void tensor_want(const struct tensor_reader *t, int dtype, int rank, const size_t *want);
+/* How many rows make a good block to read at once: about 1 MiB, at least one row. */
+size_t tensor_block(const struct tensor_reader *t);
 /* Reads up to N rows in order; returns how many, less only at the end. After the last row the end of the file is checked. */
 size_t tensor_read(struct tensor_reader *t, void *rows, size_t n);
 /* Rows FIRST..FIRST+N-1; seekable files only (tensor_is_seekable). May be called from several threads at once. */

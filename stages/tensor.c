@@ -7,7 +7,6 @@
  *     tensor npy FILE -o OUT          plain NPY
  *     tensor from-npy FILE -o OUT     a tensor of plain NPY
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,20 +15,16 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "index.h"
 #include "inspect.h"
 #include "report.h"
 #include "tensor.h"
 
-enum { REVISION = 1, BLOCK = 1 << 20 };
+enum { REVISION = 1 };
 
 struct options {
     const char *index;
 };
-
-static size_t block_rows(const struct tensor_reader *t)
-{
-    return t->row_bytes < BLOCK ? BLOCK / (t->row_bytes ? t->row_bytes : 1) : 1;
-}
 
 /* Each file in a process of its own, so that one damaged file does not hide the next. */
 static void for_each_file(const struct cli *cli, void (*inspect)(const char *path), bool verdict)
@@ -75,7 +70,7 @@ static void run_verify(const struct cli *cli, const struct options *o)
 static void copy_rows(struct tensor_reader *t, struct tensor_writer *w, size_t first, size_t end)
 {
     bool seekable = tensor_is_seekable(t), at_once = seekable && first > 0;
-    size_t block = block_rows(t), n;
+    size_t block = tensor_block(t), n;
     char *rows = xmalloc(block * t->row_bytes);
 
     for (size_t at = at_once ? first : 0; at < (seekable ? end : t->n_rows); at += n) {
@@ -186,105 +181,50 @@ static size_t format_item(char *text, size_t size, enum npy_dtype dtype, const v
     return 0;
 }
 
-/* An index read line by line: its lines go in front of the rows as they stand, those of no line are left out. */
-struct table {
-    FILE *file;          /* NULL: no index */
-    const char *path;
-    char *line;          /* the current one, without its newline; NULL at the end */
-    size_t size;
-    uint64_t row;        /* that it speaks of */
-    uint64_t number;     /* of the line */
-};
-
-static bool table_line(struct table *x)
-{
-    ssize_t len = getline(&x->line, &x->size, x->file);
-
-    if (len < 0 && ferror(x->file))
-        die_file(x->path, "%s", strerror(errno));
-    if (len > 0 && x->line[len - 1] == '\n')
-        x->line[len - 1] = '\0';
-    x->number++;
-    return len >= 0;
-}
-
-static void table_next(struct table *x)
-{
-    uint64_t before = x->row;
-    char *end;
-
-    if (!table_line(x)) {
-        free(x->line);
-        x->line = NULL;
-        return;
-    }
-    x->row = strtoull(x->line, &end, 10);
-    if (x->line[0] < '0' || x->line[0] > '9' || (*end != '\t' && *end != '\0') || (x->number > 2 && x->row <= before))
-        die_file(x->path, "line %" PRIu64 ": want a row number above the last", x->number);
-}
-
-static void table_open(struct table *x, const char *path)
-{
-    *x = (struct table){.path = path};
-    if (!path)
-        return;
-    x->file = fopen(path, "re");
-    if (!x->file)
-        die_file(path, "%s", strerror(errno));
-    if (!table_line(x) || strncmp(x->line, "row", 3) != 0)
-        die_file(path, "no index: its first line does not begin with 'row'");
-}
-
-static void write_header(struct zio_writer *w, const struct table *x, size_t n_items)
-{
-    char text[32];
-
-    zio_write(w, x->line, strlen(x->line));
-    for (size_t i = 0; i < n_items; i++)
-        zio_write(w, text, snprintf(text, sizeof text, "\t%zu", i));
-    zio_write(w, "\n", 1);
-}
-
-static void write_row(struct zio_writer *w, const struct tensor_reader *t, const void *items, const char *front)
+static void write_items(struct zio_writer *w, const struct tensor_reader *t, const void *items)
 {
     char text[40];
 
-    if (front)
-        zio_write(w, front, strlen(front));
     for (size_t i = 0; i < t->row_items; i++) {
-        if (front || i > 0)
+        if (i > 0)
             zio_write(w, "\t", 1);
         zio_write(w, text, format_item(text, sizeof text, t->header.dtype, items, i));
     }
     zio_write(w, "\n", 1);
 }
 
+/* The index's names, then the numbers of the columns. */
+static void write_header(struct zio_writer *w, size_t n_items)
+{
+    char text[32];
+
+    zio_write(w, index_header, strlen(index_header) - 1);
+    for (size_t i = 0; i < n_items; i++)
+        zio_write(w, text, snprintf(text, sizeof text, "\t%zu", i));
+    zio_write(w, "\n", 1);
+}
+
 static void run_tsv(const struct cli *cli, const struct options *o)
 {
     struct tensor_reader *t = tensor_open(cli->arguments[0]);
+    struct index *ix = o->index ? index_read(o->index, t->n_rows) : NULL;
     struct zio_writer *w = zio_create(cli->output, ZIO_TEXT);
-    size_t block = block_rows(t), row = 0, n;
+    size_t block = tensor_block(t), row = 0, in_index = 0, n;
     char *rows = xmalloc(block * t->row_bytes);
-    struct table x;
 
-    table_open(&x, o->index);
-    if (x.file) {
-        write_header(w, &x, t->row_items);
-        table_next(&x);
-    }
+    if (ix)
+        write_header(w, t->row_items);
     while ((n = tensor_read(t, rows, block)) > 0)
         for (size_t i = 0; i < n; i++, row++) {
-            if (x.file && (!x.line || x.row != row))
+            if (ix && (in_index == ix->n || ix->rows[in_index].row != row))
                 continue;
-            write_row(w, t, rows + i * t->row_bytes, x.line);
-            if (x.file)
-                table_next(&x);
+            if (ix)
+                index_write_fields(w, ix, in_index++);
+            write_items(w, t, rows + i * t->row_bytes);
         }
-    if (x.line)
-        die_file(x.path, "row %" PRIu64 ", but '%s' has %zu", x.row, tensor_path(t), t->n_rows);
     zio_commit(w, NULL);
-    if (x.file)
-        fclose(x.file);
+    if (ix)
+        index_free(ix);
     free(rows);
     tensor_close(t);
 }
