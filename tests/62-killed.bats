@@ -33,6 +33,7 @@ killed_by() {
         "$end" $pid || true
         status=0
         wait $pid 2>/dev/null || status=$?
+        while kill -0 -- -$pid 2>/dev/null; do sleep 0.05; done   # the lock dies with the last process of the group
         if [ $status -eq 0 ]; then
             tiny_same reference out
             rm -rf out
@@ -40,31 +41,16 @@ killed_by() {
             kills=$((kills + 1))
         fi
     done
-    until_free
     tiny_run conf out
     tiny_same reference out
     [ -z "$(find out -name '*.checkpoint*' -o -name '*.tmp*')" ]
 }
 
-# The processes with this in their command line that work in this folder, and no others of the machine.
-ours() {
+whole_group() { kill -KILL -- -"$1" 2>/dev/null; }
+
+one_stage() {   # the newest program of ours in that group
     local pid
-    for pid in $(pgrep -f -- "$1"); do
-        [ ! "/proc/$pid/cwd" -ef . ] || echo "$pid"
-    done
-}
-
-# The lock dies with its process: at once, once the last process of the group is gone.
-until_free() {
-    while [ -n "$(ours OUT=out)" ]; do sleep 0.05; done
-}
-
-whole_group() { kill -KILL -- -"$1"; }
-
-one_stage() {   # the newest program of that make
-    local pid
-    pid=$(ours "^$ROOT/bin/" | tail -n 1)
-    [ -n "$pid" ] && kill -KILL "$pid"
+    pid=$(pgrep -n -g "$1" -f "^$ROOT/bin/") && kill -KILL "$pid"
 }
 
 @test "the whole process group killed at random moments: the same bytes in every file" {
