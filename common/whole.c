@@ -103,7 +103,7 @@ static char *folder_of(const char *path)
 
     if (!slash)
         return xstrdup(".");
-    return slash == path ? xstrdup("/") : strndup(path, slash - path);
+    return slash == path ? xstrdup("/") : xformat("%.*s", (int)(slash - path), path);
 }
 
 /* A file without a name in FOLDER that can be linked later, or -1. */
@@ -147,7 +147,7 @@ static char *regular_place(const char *path)
             return NULL;
         if (access(path, W_OK) != 0)   /* a rename would pass over a file that is write-protected */
             die_file(path, "%s", strerror(errno));
-    } else if (errno != ENOENT) {
+    } else if (errno != ENOENT || *path == '\0') {
         die_file(path, "%s", strerror(errno));
     } else if (lstat(path, &st) == 0) {
         die_file(path, "a symbolic link that leads nowhere");

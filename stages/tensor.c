@@ -7,7 +7,9 @@
  *     tensor npy FILE -o OUT          plain NPY
  *     tensor from-npy FILE -o OUT     a tensor of plain NPY
  */
+#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,10 +46,14 @@ static void for_each_file(const struct cli *cli, void (*inspect)(const char *pat
             inspect(path);
             if (verdict)
                 printf("%s: undamaged\n", path);
+            if (fclose(stdout) != 0)
+                die("standard output: %s", strerror(errno));
             exit(0);
         }
         if (child < 0 || waitpid(child, &status, 0) < 0)
-            die("no process for '%s'", path);
+            die("no process for '%s': %s", path, strerror(errno));
+        if (WIFSIGNALED(status))
+            raise(WTERMSIG(status));
         failed += status != 0;
     }
     if (failed)
@@ -258,6 +264,8 @@ static const struct command *take_command(struct cli *cli)
             continue;
         if (n < c->min_arguments || (c->max_arguments >= 0 && n > c->max_arguments))
             die_usage("%d argument%s after '%s', want %s", n, n == 1 ? "" : "s", name, c->synopsis);
+        if (cli->output && c->max_arguments < 0)
+            die_usage("'%s' prints to standard output, -o is not for it", name);
         return c;
     }
     die_usage("'%s' is none of info, verify, rows, tsv, npy, from-npy", name);

@@ -172,6 +172,8 @@ x.png: undamaged"
     fails 2 "tensor: 0 arguments after 'info', want info FILE..."
     run -2 --separate-stderr tensor rows 1:2
     fails 2 "tensor: 1 argument after 'rows', want rows A:B FILE -o OUT"
+    run -2 --separate-stderr tensor info x -o y
+    fails 2 "tensor: 'info' prints to standard output, -o is not for it"
     run -2 --separate-stderr tensor tsv a b
     fails 2 "tensor: 2 arguments after 'tsv', want tsv FILE"
 }

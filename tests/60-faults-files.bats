@@ -164,7 +164,7 @@ damaged() {
     run -1 --separate-stderr tensor npy x.npy -o /dev/full
     fails 1 "tensor: '/dev/full': No space left on device"
     [ -c /dev/full ]
-    for command in npy from-npy tsv; do
+    for command in npy from-npy tsv info verify; do
         run -1 --separate-stderr bash -c "tensor $command x.npy >/dev/full"
         fails 1 "tensor: standard output: No space left on device"
     done
@@ -198,6 +198,8 @@ damaged() {
     [ -p f ]
     run -1 --separate-stderr tensor npy x.npy -o .
     fails 1 "tensor: '.': Is a directory"
+    run -1 --separate-stderr tensor npy x.npy -o ''
+    fails 1 "tensor: '': No such file or directory"
     run -1 --separate-stderr tensor npy x.npy -o none/y
     fails 1 "tensor: 'none/y': No such file or directory"
     run -1 --separate-stderr bash -c 'tensor npy x.npy >&-'
