@@ -795,7 +795,7 @@ struct net *net_new(const struct net_spec *spec, int max_batch, bool train)
     net->train = train;
     net->max_batch = max_batch;
     net->threads = omp_get_max_threads();
-    net->chunk = train ? CHUNK : 1;
+    net->chunk = CHUNK;
     for (int k = 0; k < spec->n_layers; k++) {
         struct layer *l = &net->layers[k];
         l->R = spec->layers[k].kernel, l->P = (l->R - 1) / 2;
@@ -982,24 +982,27 @@ double net_train(struct net *net, const float *x, const float *t, size_t n, cons
     return result;
 }
 
-/* Each image alone through the first N_STEPS of the forward steps: its loss against T, or, T NULL, what they give to OUT. */
+/* Through the first N_STEPS of the forward steps: its loss against T, or, T NULL, what they give to OUT. */
 static void infer(struct net *net, const float *x, const float *t, size_t n, int n_steps, float *out)
 {
     pack(net, FOR_INFERENCE);
-    const int K = net->spec.n_layers;
+    const size_t each = (n + net->threads - 1) / net->threads, piece = each < (size_t)net->chunk ? each : (size_t)net->chunk;
 #pragma omp parallel for num_threads(net->threads) schedule(dynamic, 1)
-    for (size_t i = 0; i < n; i++) {
-        const struct work w = { x, t, n, i, 1, (size_t)omp_get_thread_num(), 0, false, NULL };
+    for (size_t i = 0; i < n; i += piece) {
+        const struct work w = { x, t, n, i, n - i < piece ? n - i : piece, (size_t)omp_get_thread_num() * net->chunk, 0, false, NULL };
         run_steps(net, net->forward, n_steps, &w);
         if (t != NULL) {
             loss(net, 0, &w);
             sum_code(net, 0, &w);
-        } else {
-            const struct plane *p = n_steps == K + 1 ? &net->code : &net->layers[0].y;
-            const size_t row = (size_t)p->W * p->C;
-            float *to = out + i * row * p->H;
-            copy_rows(to, row, image(p, w.place), p->row, p->H, row);
-            if (n_steps > K + 1 && net->spec.layers[0].activation == NET_SIGMOID)
+            continue;
+        }
+        const bool whole = n_steps == net->n_forward;
+        const struct plane *p = whole ? &net->layers[0].y : &net->code;
+        const size_t row = (size_t)p->W * p->C;
+        for (size_t m = 0; m < w.count; m++) {
+            float *to = out + (i + m) * row * p->H;
+            copy_rows(to, row, image(p, w.place + m), p->row, p->H, row);
+            if (whole && net->spec.layers[0].activation == NET_SIGMOID)
                 net->kernels->sigmoid(to, to, row * p->H);
         }
     }
