@@ -390,9 +390,11 @@ static uint8_t *argmax_image(const struct layer *l, size_t place)
     return l->argmax + place * l->h * l->w * l->K;
 }
 
-static struct winograd encoder_winograd(const struct layer *l, const struct plane *y)
+/* Which of equal windows the pool chose shows only in the gradient to the input: the first layer has none. */
+static struct winograd encoder_winograd(const struct net *net, const struct layer *l, const struct plane *y)
 {
-    return (struct winograd){ .R = l->R, .C = l->C, .K = l->K, .H = l->H, .W = l->W, .stride = 1, .x_row = l->in.row, .y_row = y->row, .y_col = l->K };
+    return (struct winograd){ .R = l->R, .C = l->C, .K = l->K, .H = l->H, .W = l->W, .stride = 1, .x_row = l->in.row, .y_row = y->row, .y_col = l->K,
+                              .tie = l == net->layers ? 0 : 0x1p-19f };
 }
 
 static void encode(struct net *net, int k, const struct work *w)
@@ -400,7 +402,7 @@ static void encode(struct net *net, int k, const struct work *w)
     const struct layer *l = &net->layers[k];
     const struct plane *code = code_plane(net, k);
     if (l->winograd) {
-        const struct winograd g = encoder_winograd(l, code);
+        const struct winograd g = encoder_winograd(net, l, code);
         net->kernels->winograd_relu_pool(image(code, w->place), w->train ? argmax_image(l, w->place) : NULL, encoder_input(l, w->place), l->encode_w,
                                          l->encode_b, &g, w->count, l->in.size, code->size, net->scratch + omp_get_thread_num() * net->scratch_size);
         return;
@@ -802,7 +804,7 @@ struct net *net_new(const struct net_spec *spec, int max_batch, bool train)
         l->C = k == 0 ? spec->channels : spec->layers[k - 1].filters, l->K = spec->layers[k].filters;
         l->H = spec->height >> k, l->W = spec->width >> k, l->h = l->H / 2, l->w = l->W / 2;
         l->norm = spec->layers[k].batch_norm;
-        const struct winograd encoder = encoder_winograd(l, &(struct plane){0}), decoder = decoder_winograd(l, &(struct plane){0});
+        const struct winograd encoder = encoder_winograd(net, l, &(struct plane){0}), decoder = decoder_winograd(l, &(struct plane){0});
         l->winograd = l->R > 1 && l->R < 9 && kernels_winograd_pays(&encoder);
         l->winograd_back = train && kernels_winograd_pays(&decoder);
         if (l->winograd)

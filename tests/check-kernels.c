@@ -153,6 +153,93 @@ static void check_pool(void)
         fail("conv_relu_pool", &g);
 }
 
+/* N numbers equal but for rounding, in units of the largest. */
+static bool near(const float *a, const float *b, size_t n)
+{
+    float largest = 0, off = 0;
+    for (size_t i = 0; i < n; i++) {
+        largest = fmaxf(largest, fabsf(b[i]));
+        off = fmaxf(off, isfinite(a[i]) ? fabsf(a[i] - b[i]) : INFINITY);
+    }
+    return off <= 1e-5f * largest;
+}
+
+/* The same results as conv_relu_pool's but for rounding, and where all four positions of a pool are equal, in images of flat patches, the first one. */
+static void check_winograd(void)
+{
+    static float by_conv[SPACE], scratch[1 << 19];
+    static uint8_t argmax[SPACE], want[SPACE];
+    const struct winograd g = { .R = 2 * between(1, 3) + 1, .C = between(1, 20), .K = between(1, 35), .H = 2 * between(1, 8), .W = 2 * between(1, 8), .stride = 1,
+                                .tie = 0x1p-19f };
+    struct winograd here = g;
+    here.x_row = (size_t)(g.W + g.R - 1) * g.C, here.y_row = (size_t)(g.W / 2) * g.K, here.y_col = (size_t)g.K;
+    const struct conv plain = { .rows = g.H, .cols = g.W, .taps = g.R, .run = g.R * g.C, .channels = g.K, .x_row = here.x_row, .x_col = (size_t)g.C, .x_tap = here.x_row,
+                                .y_row = here.y_row, .y_col = here.y_col };
+    const size_t n = here.y_row * g.H / 2;
+    if (kernels_winograd_sizes(&here, kernels->lanes).scratch > sizeof scratch / sizeof *scratch || 8 * g.R * g.C * 48 > 4 * SPACE)
+        return;
+    const float level[4] = { 0, 1, 0.3f, 0.7f };
+    fill(x, SPACE), fill(w, SPACE), fill(bias, 64);
+    const bool flat = between(0, 1);
+    for (size_t i = 0; flat && i < SPACE; i++)
+        w[i] = fabsf(w[i]);  /* no cancellation: rounding is in proportion to the results */
+    for (int i = 0; flat && i < g.H + g.R - 1; i++)
+        for (int j = 0; j < g.W + g.R - 1; j++)
+            for (int c = 0; c < g.C; c++)
+                x[i * here.x_row + (size_t)j * g.C + c] = level[(i / 11 + j / 11 * 2 + c) % 4];
+    pack(&plain, kernels->lanes, 1);
+    kernels->conv_relu_pool(by_conv, want, x, packed, bias, &plain);
+    kernels->winograd_pack(packed, w, NULL, g.R, g.C, g.K);
+    clear(y, UNTOUCHED);
+    memset(argmax, 99, sizeof argmax);
+    kernels->winograd_relu_pool(y, argmax, x, packed, bias, &here, 1, 0, 0, scratch);
+    bool good = near(y, by_conv, n) && y[n] == UNTOUCHED && argmax[n] == 99;
+    kernels_pack(packed, w, NULL, &(struct packing){ g.R, 1, g.R * g.C, g.K, 1, (ptrdiff_t)g.R * g.C * g.K, 0, g.K, 1 }, kernels->lanes);
+    struct conv dense = plain;
+    dense.y_row = (size_t)g.W * g.K;
+    kernels->conv(other, x, packed, bias, &dense);
+    for (int i = 0; i < g.H / 2; i++)
+        for (int j = 0; j < g.W / 2; j++)
+            for (int k = 0; k < g.K; k++) {
+                const float *v = other + 2 * i * dense.y_row + 2 * (size_t)j * g.K + k;
+                const uint8_t got = argmax[(i * (g.W / 2) + j) * g.K + k];
+                if (v[0] == v[g.K] && v[0] == v[dense.y_row] && v[0] == v[dense.y_row + g.K])
+                    good &= got == (v[0] > 0 ? 0 : KERNELS_DEAD);
+            }
+    if (!good)
+        fail(flat ? "winograd_relu_pool on flat patches" : "winograd_relu_pool", &plain);
+}
+
+/* Both gradients of a decoder equal those by conv and conv_dw. */
+static void check_winograd_backward(void)
+{
+    static float scratch[1 << 19], du[SPACE * 4] __attribute__((aligned(64))), blocks[SPACE], dbox[SPACE * 4], box[SPACE];
+    const int R = 2 * between(1, 4) + 1, P = (R - 1) / 2, C = between(1, 6), K = between(1, 20), h = between(1, 7), wide = between(1, 9);
+    const struct winograd g = { .R = P + 1, .C = C, .K = K, .H = h, .W = wide, .stride = 2, .x_row = (size_t)(2 * wide + 2 * P) * C, .y_row = (size_t)wide * K, .y_col = (size_t)K };
+    const struct conv plain = { .rows = h, .cols = wide, .taps = R + 1, .run = (R + 1) * C, .channels = K, .x_row = 2 * g.x_row, .x_col = 2 * (size_t)C, .x_tap = g.x_row,
+                                .y_row = g.y_row, .y_col = g.y_col };
+    const size_t n = g.y_row * h, row = (size_t)(K + kernels->lanes - 1) / kernels->lanes * kernels->lanes, n_box = (size_t)(R + 1) * (R + 1) * C * row;
+    if (kernels_winograd_sizes(&g, kernels->lanes).scratch > sizeof scratch / sizeof *scratch)
+        return;
+    fill(x, SPACE), fill(w, SPACE), fill(y, SPACE);
+    kernels_box(box, w, R, K, C);
+    kernels_pack(packed, box, NULL, &(struct packing){ R + 1, R + 1, C, K, 1, (ptrdiff_t)(R + 1) * C * K, (ptrdiff_t)C * K, 1, C }, kernels->lanes);
+    static float dsmall[SPACE], want[SPACE];
+    memset(dbox, 0, sizeof dbox), memset(du, 0, sizeof du);
+    kernels->conv(want, x, packed, NULL, &plain);
+    kernels->conv_dw(dbox, x, y, &plain, 1, 0, 0);
+    kernels_blocks(blocks, box, R, K, C);
+    kernels->winograd_pack(packed, blocks, NULL, P + 1, 4 * C, K);
+    kernels->winograd_backward(dsmall, du, x, y, packed, &g, 1, 0, g.y_row, 0, 0, scratch);
+    kernels->winograd_fold(packed, du, P + 1, 4 * C * row);
+    kernels_unblock(blocks, packed, R, C, row);
+    for (size_t i = 0; i < n_box; i++)
+        if (i % row >= (size_t)K)
+            blocks[i] = dbox[i] = 0;  /* lanes that are no channels */
+    if (!near(dsmall, want, n) || !near(blocks, dbox, n_box))
+        fail("winograd_backward", &plain);
+}
+
 static void check_dw(void)
 {
     struct conv g = random_conv(false, 35);
@@ -302,35 +389,39 @@ static void check_sigmoid(void)
     }
 }
 
-static void check_losses(void)
+static void check_bce(void)
 {
     const size_t n = (size_t)between(1, 1000);
-    double bce = 0, mse = 0, worst = 0;
+    double sum = 0, worst = 0;
+    fill(x, n), fill(other, n), clear(y, UNTOUCHED);
     for (size_t i = 0; i < n; i++) {
-        x[i] = (float)rng_uniform(&rng, -20, 20);
-        other[i] = (float)rng_uniform(&rng, 0, 1);
-    }
-    for (size_t i = 0; i < n; i++) {
+        x[i] *= 20, other[i] = fabsf(other[i]);
         const double p = fmin(fmax(1 / (1 + exp(-(double)x[i])), 1e-7), 1 - 1e-7), z = log(p / (1 - p));
-        bce += fmax(z, 0) - z * other[i] + log1p(exp(-fabs(z)));
-        mse += pow((double)x[i] - other[i], 2);
+        sum += fmax(z, 0) - z * other[i] + log1p(exp(-fabs(z)));
     }
-    clear(y, UNTOUCHED);
     const double got = kernels->bce(y, x, other, n, 0.5f), alone = kernels->bce(NULL, x, other, n, 0.5f);
     for (size_t i = 0; i < n; i++) {
         const double want = fabs(x[i]) > 16.1181 ? 0 : fabs(x[i]) < 16.1180 ? 0.5 * (1 / (1 + exp(-(double)x[i])) - other[i]) : y[i];
         worst = fmax(worst, fabs(y[i] - want));
     }
-    if (got != alone || !(fabs(got / bce - 1) <= 1e-6) || !(worst <= 2e-7) || y[n] != UNTOUCHED) {
-        printf("bce of %zu: %.9g and %.9g, want %.9g; gradient off by %.1e\n", n, got, alone, bce, worst);
+    if (got != alone || !(fabs(got / sum - 1) <= 1e-6) || !(worst <= 2e-7) || y[n] != UNTOUCHED) {
+        printf("bce of %zu: %.9g and %.9g, want %.9g; gradient off by %.1e\n", n, got, alone, sum, worst);
         failed = true;
     }
-    worst = 0;
-    const double got_mse = kernels->mse(y, x, other, n, 0.5f);
-    for (size_t i = 0; i < n; i++)
+}
+
+static void check_mse(void)
+{
+    const size_t n = (size_t)between(1, 1000);
+    double sum = 0, worst = 0;
+    fill(x, n), fill(other, n), clear(y, UNTOUCHED);
+    const double got = kernels->mse(y, x, other, n, 0.5f);
+    for (size_t i = 0; i < n; i++) {
+        sum += pow((double)x[i] - other[i], 2);
         worst = fmax(worst, fabs(y[i] - ((double)x[i] - other[i])));
-    if (!(fabs(got_mse / mse - 1) <= 1e-6) || !(worst <= 3e-6) || y[n] != UNTOUCHED) {
-        printf("mse of %zu: %.9g, want %.9g; gradient off by %.1e\n", n, got_mse, mse, worst);
+    }
+    if (!(fabs(got / sum - 1) <= 1e-6) || !(worst <= 3e-7) || y[n] != UNTOUCHED) {
+        printf("mse of %zu: %.9g, want %.9g; gradient off by %.1e\n", n, got, sum, worst);
         failed = true;
     }
 }
@@ -342,7 +433,7 @@ int main(int argc, char **argv)
         die("want an instruction set that this processor runs");
     kernels = kernels_get();
     rng_init(&rng, 2, RNG_TEST, 0);
-    void (*const checks[])(void) = { check_conv, check_dot, check_pool, check_dw, check_sparse_sum, check_sparse_list, check_box, check_losses };
+    void (*const checks[])(void) = { check_conv, check_dot, check_pool, check_winograd, check_winograd_backward, check_dw, check_sparse_sum, check_sparse_list, check_box, check_bce, check_mse };
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         for (int j = 0; j < SHAPES && !failed; j++)
             checks[i]();
