@@ -79,8 +79,11 @@ static void print_file(struct zio_reader *r)
 
 static void print_history(const char *text)
 {
-    puts(text ? "history" : "history     none");
-    if (text)
+    char digest[ZIO_DIGEST_SIZE];
+    bool whole = text && history_digest(text, digest, sizeof digest);
+
+    puts(whole ? "history" : text ? "history     damaged" : "history     none");
+    if (whole)
         history_print(text);
 }
 
