@@ -64,7 +64,7 @@ deps:
 
 # The main job from nothing: drawn images, features, coordinates, pictures, in out/demo.
 demo: deps
-	$(MAKE) all
+	$(MAKE) -j$$(nproc) all
 	$(MAKE) -f Makefile.pipeline features
 	$(MAKE) -f Makefile.pipeline all
 	@echo "look at out/demo: reconstruction.png, scatter-2d.png, scatter-3d.png, features.npy.zst"
@@ -95,13 +95,15 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/reference.o $(BUILD)/libkasa
 
 # Everything a test needs, then every test.
 check: deps
+	$(MAKE) -j$$(nproc) all checks
 	$(MAKE) test
-test: all $(CHECKS)
+checks: $(CHECKS)
+test: all checks
 	tests/run
 # The pipeline killed at 200 random moments, twice; half an hour.
 soak: all
 	KILLS=200 tests/run 62-killed.bats
-.PHONY: check test soak
+.PHONY: check checks test soak
 
 # Training and encoding against PyTorch, where python3-torch is installed, and against SGEMM.
 $(BUILD)/bench: bench/bench.c $(BUILD)/libkasane.a
