@@ -133,7 +133,8 @@ static const char *read_shape(struct cursor *c, struct npy_header *h)
         skip_spaces(c);
         start = c->at;
         for (; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++)
-            if (__builtin_mul_overflow(value, (size_t)10, &value) || __builtin_add_overflow(value, (size_t)(*c->at - '0'), &value))
+            if (__builtin_mul_overflow(value, (size_t)10, &value)
+                || __builtin_add_overflow(value, (size_t)(*c->at - '0'), &value))
                 return "shape overflows";
         if (c->at == start)
             return damaged;

@@ -60,7 +60,8 @@ struct tensor_reader *tensor_from(struct zio_reader *file)
         char shape[NPY_MAX_RANK * 21 + 4];
 
         npy_format_shape(&t->header, shape, sizeof shape);
-        die_file(path, "%llu bytes of content, shape %s wants %llu", (unsigned long long)zio_length(t->file), shape, (unsigned long long)want);
+        die_file(path, "%llu bytes of content, shape %s wants %llu", (unsigned long long)zio_length(t->file), shape,
+                 (unsigned long long)want);
     }
     return t;
 }
@@ -96,7 +97,8 @@ void tensor_want(const struct tensor_reader *t, int dtype, int rank, const size_
     char got_shape[NPY_MAX_RANK * 21 + 4], want_shape[NPY_MAX_RANK * 21 + 4];
 
     if (dtype < 0 ? h->dtype != NPY_U8 && h->dtype != NPY_F32 : h->dtype != (enum npy_dtype)dtype)
-        die_file(tensor_path(t), "dtype %s, want %s", npy_dtype_name(h->dtype), dtype < 0 ? "uint8 or float32" : npy_dtype_name(dtype));
+        die_file(tensor_path(t), "dtype %s, want %s", npy_dtype_name(h->dtype),
+                 dtype < 0 ? "uint8 or float32" : npy_dtype_name(dtype));
     for (int i = 0; fits && want && i < rank; i++)
         fits = want[i] == 0 || want[i] == h->shape[i];
     if (fits)

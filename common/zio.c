@@ -468,7 +468,8 @@ static void decode(const struct zio_reader *r, struct piece *p)
     p->used = f->content;
     p->bad = pread_all(r->fd, p->stored, f->stored, f->start, p->error);
     if (!p->bad && XXH64(p->stored, f->stored, 0) != f->hash)
-        p->bad = reason(p->error, "damaged: frame %zu of %zu, at byte %llu", p->frame + 1, r->frames.n, (unsigned long long)f->start);
+        p->bad = reason(p->error, "damaged: frame %zu of %zu, at byte %llu", p->frame + 1, r->frames.n,
+                        (unsigned long long)f->start);
     if (p->bad)
         return;
     got = ZSTD_decompressDCtx(p->decompressor, p->content, f->content, p->stored, f->stored);
@@ -498,7 +499,8 @@ static void read_ahead(struct zio_reader *r)
     struct piece *p;
 
     if (!r->jobs)
-        r->jobs = jobs_new(r->threads, r->threads > 1 ? r->threads + 2 : 1, sizeof *p, r->stream, r->stream ? stream_job : decode_job);
+        r->jobs = jobs_new(r->threads, r->threads > 1 ? r->threads + 2 : 1, sizeof *p, r->stream,
+                           r->stream ? stream_job : decode_job);
     while (r->stream ? !r->last_block : r->next_frame < r->frames.n) {
         size_t content = r->stream ? BLOCK : r->frames.list[r->next_frame].content;
 
@@ -541,7 +543,8 @@ static const char *read_pieces(struct zio_reader *r, void *data, size_t len, siz
     return NULL;
 }
 
-static const char *read_frames_at(const struct zio_reader *r, struct piece *p, void *data, size_t len, uint64_t offset, char error[ZIO_ERROR])
+static const char *read_frames_at(const struct zio_reader *r, struct piece *p, void *data, size_t len, uint64_t offset,
+                                  char error[ZIO_ERROR])
 {
     char *at = data;
 
@@ -571,7 +574,8 @@ const char *zio_try_read_at(struct zio_reader *r, void *data, size_t len, uint64
 
     assert(r->seekable);
     if (offset > r->length || len > r->length - offset)
-        return reason(error, "cut short: %llu bytes of content, want %llu", (unsigned long long)r->length, (unsigned long long)(offset + len));
+        return reason(error, "cut short: %llu bytes of content, want %llu", (unsigned long long)r->length,
+                      (unsigned long long)(offset + len));
     if (!r->framed)
         return pread_all(r->fd, data, len, offset, error);
     if (pthread_mutex_trylock(&r->at_mutex) == 0) {   /* rows close to one another share a frame */

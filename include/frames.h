@@ -3,11 +3,12 @@
  *     data frames
  *     record frame   5A 2A 4D 18, length (4);  "KSNH", n (4), n hashes (8 each): XXH64 of each data frame as it is stored;
  *                    the history text; check (8): XXH64 from "KSNH" to the end of the text, then of the whole seek table
- *     seek table     5E 2A 4D 18, length (4);  for each data frame and the record frame: stored length (4), content length (4; the record
- *                    frame: 0), low 32 bits of XXH64 of the content (4);  n + 1 (4), 80, B1 EA 92 8F
+ *     seek table     5E 2A 4D 18, length (4);  for each data frame and the record frame: stored length (4), content length (4;
+ *                    of the record frame 0), low 32 bits of XXH64 of the content (4);  n + 1 (4), 80, B1 EA 92 8F
  *
- * Numbers are little-endian. The seek table is that of the zstd seekable format; it and zstd's own checksums speak of the content,
- * and some bits of a stored frame do not change its content. The hashes make every bit of the file count.
+ * Numbers are little-endian. The seek table is that of the zstd seekable format; it and zstd's own checksums speak of the
+ * content, and some bits of a stored frame do not change its content. The hashes make every bit of the file count.
+ *
  * Source: https://github.com/facebook/zstd/blob/dev/contrib/seekable_format/zstd_seekable_compression_format.md
  */
 #ifndef FRAMES_H
@@ -45,7 +46,7 @@ unsigned char *frames_format(const struct frames *f, const char *history, size_t
 
 /* The length of record frame and seek table, from the last FRAMES_END bytes of a file of FILE_LEN bytes. NULL, or the reason. */
 const char *frames_tail_length(uint64_t *len, const unsigned char end[FRAMES_END], uint64_t file_len);
-/* Parses record frame and seek table. *history is a new string, NULL where there is none. NULL, or the reason; then nothing is kept. */
+/* Parses record frame and seek table. *history is a new string or NULL. Returns NULL, or the reason; then nothing is kept. */
 const char *frames_parse(struct frames *f, char **history, const unsigned char *tail, size_t len);
 void frames_release(struct frames *f);
 

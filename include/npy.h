@@ -31,9 +31,9 @@ void npy_format_shape(const struct npy_header *h, char *text, size_t size);
 
 /* How many bytes the header takes, from the first 12 of them; 0 where they are not an NPY header. */
 size_t npy_header_length(const unsigned char *data);
-/* Parses a header of LEN bytes. Returns NULL, or the reason, constant: "big-endian data", "fortran order", "shape overflows"... */
+/* Parses a header of LEN bytes. NULL, or the reason, constant, such as "shape overflows". */
 const char *npy_parse(struct npy_header *h, const unsigned char *data, size_t len);
-/* Writes the header, always NPY_FIXED (128) bytes where the shape fits in them, otherwise the next multiple of 64. Returns its length. */
+/* Writes the header, always NPY_FIXED (128) bytes where the shape fits in them, otherwise a multiple of 64. Returns its length. */
 size_t npy_format(const struct npy_header *h, unsigned char *data, size_t size);
 
 #endif

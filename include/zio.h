@@ -6,10 +6,11 @@
  * Frames. Each frame is a zstd frame with its content size and checksum, compressed on its own, so that the bytes do not
  * depend on the number of threads. The record (hashes of the frames, history) and the seek table end the file (frames.h).
  *
- * Reading. A regular file is read through its seek table, whose absence is an error; every frame is held to its hash before it is
- * decompressed, and to its entry after. A pipe is read in order; where record and seek table come they are held against what came before,
- * and where none come (made by plain zstd) the reader of the content must know its length. Plain bytes (no zstd magic) come through as they
- * are: that is how .npy is accepted. No more than 64 MiB is ever allocated because a file asks for it.
+ * Reading. A regular file is read through its seek table, whose absence is an error; every frame is held to its hash before it
+ * is decompressed, and to its entry after. A pipe is read in order; where record and seek table come they are held against what
+ * came before, and where none come (made by plain zstd) the reader of the content must know its length. Plain bytes (no zstd
+ * magic) come through as they are: that is how .npy is accepted. A file makes nobody allocate
+ * more than its own length and 64 MiB.
  *
  * digest: XXH128 of the uncompressed bytes, "xxh128:" and 32 hexadecimal digits, as `zstdcat X | xxh128sum` prints it.
  */
@@ -69,7 +70,8 @@ const char *zio_history(struct zio_reader *r);
 /* The digest of the whole content: of what zio_read gave, once it has returned 0; of a file not read to its end, computed
  * by reading it. */
 void zio_reader_digest(struct zio_reader *r, char digest[ZIO_DIGEST_SIZE]);
-size_t zio_n_frames(const struct zio_reader *r);  /* data frames; 0 where there are none (a plain file) or not known (a pipe not at its end) */
+/* Data frames; 0 where there are none (plain bytes) or their number is not known (a pipe not at its end). */
+size_t zio_n_frames(const struct zio_reader *r);
 void zio_close(struct zio_reader *r);
 
 /* The same without dying: NULL, or the reason, which stands in ERROR. After a failure only zio_close may follow. */

@@ -72,7 +72,8 @@ static void run_verify(const struct cli *cli, const struct options *o)
     for_each_file(cli, inspect_verify, true);
 }
 
-/* Rows FIRST..END-1 of T go to W. What begins far from the start of a file is read there; a pipe is read to its end, where its history is. */
+/* Rows FIRST..END-1 of T go to W. What begins far from the start of a file is read there; a pipe is read to its end, where its
+ * history is. */
 static void copy_rows(struct tensor_reader *t, struct tensor_writer *w, size_t first, size_t end)
 {
     bool seekable = tensor_is_seekable(t), at_once = seekable && first > 0;
@@ -281,7 +282,8 @@ int main(int argc, char **argv)
     struct cli cli = {
         .tool = "tensor", .synopsis = "info|verify|rows A:B|tsv|npy|from-npy FILE", .options = options,
         .summary = "info: shape, statistics, digest, history. verify: finds damage. rows A:B: some rows as a tensor.\n"
-                   "tsv: a line a row. npy: plain NPY. from-npy: a tensor of plain NPY. info and verify take many files, models too.",
+                   "tsv: a line a row. npy: plain NPY. from-npy: a tensor of plain NPY.\n"
+                   "info and verify take many files, models and pictures too.",
         .example = "tensor tsv features.npy.zst --index images.tsv | head -n 3",
         .min_arguments = 1, .max_arguments = -1,
     };

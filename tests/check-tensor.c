@@ -1,5 +1,5 @@
-/* Tensors of random shapes and types: what is written is what is read, in order, by blocks and at random, and neither the size of the blocks
- * nor whether the number of rows was known beforehand changes a byte of the file.
+/* Tensors of random shapes and types: what is written is what is read, in order, by blocks and at random, and neither the size
+ * of the blocks nor whether the number of rows was known beforehand changes a byte of the file.
  */
 #include <stdio.h>
 #include <stdlib.h>
