@@ -243,6 +243,19 @@ samples                    missing'
     reruns 'pca-3' out/pca-3.tsv
 }
 
+@test "OUT may be written in any way: with ./, with a / at its end, absolute, the current folder" {
+    ready
+    for name in ./out out/ "$PWD/out"; do
+        pipeline why OUT="$name" >answer
+        equal "$(grep -cv 'up to date' answer)" 0
+    done
+    cd out
+    make -f "$ROOT/Makefile.pipeline" -q all CONFIG=../conf DATA=../images OUT=.
+    rm features.npy.zst
+    make -f "$ROOT/Makefile.pipeline" CONFIG=../conf DATA=../images OUT=. features.npy.zst
+    [ -s features.npy.zst ]
+}
+
 @test "clean deletes what was made in OUT, and nothing else" {
     ready
     echo mine >out/notes.txt
