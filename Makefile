@@ -21,7 +21,7 @@ PACKAGES = gcc make pkg-config libc6-dev libgomp1 libpng-dev libzstd-dev libxxha
 	gnuplot-nox fonts-dejavu-core zstd bats
 
 # kernels-simd.c is compiled once for each of these; kernels.c chooses at start.
-ISAS := base $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),avx2 avx512)
+ISAS := base $(if $(findstring x86_64,$(shell $(CC) -dumpmachine 2>/dev/null)),avx2 avx512)
 ISA_avx2 = -mavx2 -mfma
 ISA_avx512 = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
 
