@@ -5,6 +5,7 @@ ROOT=$(cd "${BATS_TEST_DIRNAME}/.." && pwd)
 PATH="$ROOT/bin:$PATH"
 DATA=$ROOT/../shared/data   # real images, optional
 export LC_ALL=C
+unset MAKEFLAGS MFLAGS MAKELEVEL   # the tests may run below a make of their own
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
