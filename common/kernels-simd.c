@@ -47,16 +47,15 @@ INLINE void store_part(float *p, vec v, int n)
             p[i] = v[i];
 }
 
-/* max(v, 0) of four positions in row-major order, and which it was: the first on ties, which are values that differ by less than TIE of the later one.
- * N lanes are real. */
-INLINE void pool(float *y, uint8_t *argmax, vec v0, vec v1, vec v2, vec v3, float tie, int n)
+/* max(v, 0) of four positions in row-major order, and which it was: the first on ties. N lanes are real. */
+INLINE void pool(float *y, uint8_t *argmax, vec v0, vec v1, vec v2, vec v3, int n)
 {
     const vec zero = {0};
     vec best = v0;
     ivec where = {0}, better;
-    better = v1 - v1 * tie > best;  best = select(better, v1, best);  where = (better & 1) | (~better & where);
-    better = v2 - v2 * tie > best;  best = select(better, v2, best);  where = (better & 2) | (~better & where);
-    better = v3 - v3 * tie > best;  best = select(better, v3, best);  where = (better & 3) | (~better & where);
+    better = v1 > best;  best = select(better, v1, best);  where = (better & 1) | (~better & where);
+    better = v2 > best;  best = select(better, v2, best);  where = (better & 2) | (~better & where);
+    better = v3 > best;  best = select(better, v3, best);  where = (better & 3) | (~better & where);
     const ivec live = best > zero;
     where = (live & where) | (~live & KERNELS_DEAD);
     store_part(y, select(live, best, zero), n);
@@ -109,7 +108,7 @@ INLINE void tile(int rows, int cols, float *y, const float *x, const float *w, v
 #pragma GCC unroll 5
         for (int j = 0; j < cols; j += 2)
             pool(y + j / 2 * g->y_col, e.argmax == NULL ? NULL : e.argmax + (size_t)(j / 2) * g->channels, acc[0][j], acc[0][j + 1], acc[1][j],
-                 acc[1][j + 1], 0, n);
+                 acc[1][j + 1], n);
         return;
     }
 #pragma GCC unroll 2
@@ -191,7 +190,7 @@ static void conv_relu_pool(float *y, uint8_t *argmax, const float *x, const floa
 /* --- winograd --- */
 
 /* Eight columns to their values at the points 0, 1, -1, 2, -2, 1/2, -1/2, infinity. Written in differences: equal columns give exactly 0 but for
- * the point 1, so that the results over a flat patch are equal to the last bit. */
+ * the point 1, so that the results within a flat tile are equal to the last bit. */
 INLINE void to_points(vec v[8], const float *x, size_t step)
 {
     vec d[8];
@@ -392,7 +391,7 @@ INLINE void pool_rows(int M, float *y, uint8_t *argmax, const float *m, const st
                 const size_t at = (size_t)(t * M + j) / 2;
                 if (t * M + j < g->W)
                     pool(y + at * g->y_col + k, argmax == NULL ? NULL : argmax + at * g->K + k, upper[j] + bias, upper[j + 1] + bias, lower[j] + bias,
-                         lower[j + 1] + bias, g->tie, g->K - k);
+                         lower[j + 1] + bias, g->K - k);
             }
         }
 }

@@ -285,6 +285,13 @@ static void lay_out(struct net *net)
 
 /* --- packed kernels --- */
 
+/* Over flat patches the pool's four are equal, and its gradient goes to the first: rounding by Winograd's way differs between them. That changes no kernel's
+ * gradient, since the windows are equal, but the gradient to the input, which a net of one layer does not need. */
+static bool by_winograd(const struct net *net, const struct layer *l, bool inference)
+{
+    return l->winograd && (inference || (net->spec.n_layers == 1 && !l->norm));
+}
+
 static void pack_encoder(struct net *net, struct layer *l, bool inference)
 {
     const float *kernel = net->weights + l->kernel->offset, *bias = net->weights + l->bias->offset;
@@ -295,7 +302,7 @@ static void pack_encoder(struct net *net, struct layer *l, bool inference)
             scale[o] = (float)(net->weights[l->gamma->offset + o] / sqrt(net->weights[l->variance->offset + o] + BN_EPSILON));
     }
     const ptrdiff_t K = l->K, CK = (ptrdiff_t)l->C * K;
-    if (l->winograd && (inference || !l->norm))
+    if (by_winograd(net, l, inference))
         net->kernels->winograd_pack(l->encode_w, kernel, scale, l->R, l->C, l->K);
     else
         kernels_pack(l->encode_w, kernel, scale, &(struct packing){ l->R, l->R, l->C, l->K, 1, l->R * CK, CK, K, 1 }, net->kernels->lanes);
@@ -341,9 +348,9 @@ static void pack_decoder(struct net *net, struct layer *l, bool inference)
 
 static void pack(struct net *net, enum packed want)
 {
-    bool differ = false;  /* with batch normalisation the two are different */
+    bool differ = false;
     for (int k = 0; k < net->spec.n_layers; k++)
-        differ |= net->layers[k].norm;
+        differ |= net->layers[k].norm || by_winograd(net, &net->layers[k], false) != by_winograd(net, &net->layers[k], true);
     if (net->packed == want || (net->packed == FOR_TRAINING && !differ))
         return;
 #pragma omp parallel for num_threads(net->threads) schedule(dynamic, 1)
@@ -390,19 +397,17 @@ static uint8_t *argmax_image(const struct layer *l, size_t place)
     return l->argmax + place * l->h * l->w * l->K;
 }
 
-/* Which of equal windows the pool chose shows only in the gradient to the input: the first layer has none. */
-static struct winograd encoder_winograd(const struct net *net, const struct layer *l, const struct plane *y)
+static struct winograd encoder_winograd(const struct layer *l, const struct plane *y)
 {
-    return (struct winograd){ .R = l->R, .C = l->C, .K = l->K, .H = l->H, .W = l->W, .stride = 1, .x_row = l->in.row, .y_row = y->row, .y_col = l->K,
-                              .tie = l == net->layers ? 0 : 0x1p-19f };
+    return (struct winograd){ .R = l->R, .C = l->C, .K = l->K, .H = l->H, .W = l->W, .stride = 1, .x_row = l->in.row, .y_row = y->row, .y_col = l->K };
 }
 
 static void encode(struct net *net, int k, const struct work *w)
 {
     const struct layer *l = &net->layers[k];
     const struct plane *code = code_plane(net, k);
-    if (l->winograd) {
-        const struct winograd g = encoder_winograd(net, l, code);
+    if (by_winograd(net, l, !w->train)) {
+        const struct winograd g = encoder_winograd(l, code);
         net->kernels->winograd_relu_pool(image(code, w->place), w->train ? argmax_image(l, w->place) : NULL, encoder_input(l, w->place), l->encode_w,
                                          l->encode_b, &g, w->count, l->in.size, code->size, net->scratch + omp_get_thread_num() * net->scratch_size);
         return;
@@ -804,7 +809,7 @@ struct net *net_new(const struct net_spec *spec, int max_batch, bool train)
         l->C = k == 0 ? spec->channels : spec->layers[k - 1].filters, l->K = spec->layers[k].filters;
         l->H = spec->height >> k, l->W = spec->width >> k, l->h = l->H / 2, l->w = l->W / 2;
         l->norm = spec->layers[k].batch_norm;
-        const struct winograd encoder = encoder_winograd(net, l, &(struct plane){0}), decoder = decoder_winograd(l, &(struct plane){0});
+        const struct winograd encoder = encoder_winograd(l, &(struct plane){0}), decoder = decoder_winograd(l, &(struct plane){0});
         l->winograd = l->R > 1 && l->R < 9 && kernels_winograd_pays(&encoder);
         l->winograd_back = train && kernels_winograd_pays(&decoder);
         if (l->winograd)

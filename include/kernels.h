@@ -39,7 +39,6 @@ struct winograd {
     int stride;              /* 1, or 2: then x is taken as an image of 2x2 pixels, half as high and wide, of 4*C channels (row, column, C) */
     size_t x_row;            /* floats from one row of x to the next; pixels are C floats */
     size_t y_row, y_col;     /* floats in y from one position, pooled or not, to the next */
-    float tie;               /* pooling: values closer than this part of them are a tie. Equal windows come out equal but for rounding, unless all eight columns are equal */
 };
 struct winograd_sizes {      /* how the work is cut; the results do not depend on it */
     int tiles;               /* of M columns in a row */
@@ -73,7 +72,8 @@ struct kernels {
     void (*conv_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *w, const float *b, const struct conv *g);
 
     /* conv_relu_pool of N images by Winograd's way; u is the packed kernel (8,R*R*C*ceil(K/L)*L/R), see winograd_pack; x points to the first tap and is read
-     * up to 8 pixels beyond the last row's end. Rounding errors are two to three times larger. */
+     * up to 8 pixels beyond the last row's end. Rounding errors are two to three times larger,
+     * and equal windows give equal results only where all eight columns of their tiles are equal. */
     void (*winograd_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *u, const float *b, const struct winograd *g, size_t n,
                                size_t x_image, size_t y_image, float *scratch);
     /* A decoder's gradients, both from dy at the points: dsmall = conv of dy with u, and du (8,R,4*C,ceil(K/L)*L) += the kernel's gradient at the points.
