@@ -31,7 +31,7 @@ static void digest_numbers(char digest[ZIO_DIGEST_SIZE], const struct pca *p)
 {
     XXH128_hash_t hash = XXH3_128bits(p->numbers, p->n_numbers * sizeof *p->numbers);
 
-    snprintf(digest, ZIO_DIGEST_SIZE, "xxh128:%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    zio_format_digest(digest, hash.high64, hash.low64);
 }
 
 void basis_write(const char *path, const struct pca *p, size_t n, const struct history *h)

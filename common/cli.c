@@ -85,7 +85,8 @@ static void format_size(char *text, size_t size, int64_t v)
 static void format_value(char *text, size_t size, const struct cli_option *o)
 {
     const uint8_t *rgb = o->value;
-    const char *choice = o->choices, *string;
+    const char *choice, *string;
+    int length;
 
     switch (o->type) {
     case CLI_INT:
@@ -99,9 +100,8 @@ static void format_value(char *text, size_t size, const struct cli_option *o)
         snprintf(text, size, "%s", *(bool *)o->value ? "yes" : "no");
         break;
     case CLI_CHOICE:
-        for (int i = *(int *)o->value; i > 0; i--)
-            choice = strchr(choice, '|') + 1;
-        snprintf(text, size, "%.*s", (int)strcspn(choice, "|"), choice);
+        choice = cli_choice(o->choices, *(int *)o->value, &length);
+        snprintf(text, size, "%.*s", length, choice);
         break;
     case CLI_TEXT:
         string = *(const char **)o->value;
@@ -187,19 +187,32 @@ static bool parse_colour(const char *text, uint8_t rgb[3])
     return true;
 }
 
-static bool parse_choice(const char *text, const char *choices, int *position)
+const char *cli_choice(const char *choices, int position, int *length)
 {
-    size_t length = strlen(text);
+    while (position-- > 0)
+        choices = strchr(choices, '|') + 1;
+    *length = (int)strcspn(choices, "|");
+    return choices;
+}
 
+int cli_find_choice(const char *choices, const char *text, size_t length)
+{
     for (int i = 0; *choices; i++) {
         size_t n = strcspn(choices, "|");
-        if (n == length && strncmp(choices, text, n) == 0) {
-            *position = i;
-            return true;
-        }
+        if (n == length && strncmp(choices, text, n) == 0)
+            return i;
         choices += n + (choices[n] == '|');
     }
-    return false;
+    return -1;
+}
+
+static bool parse_choice(const char *text, const char *choices, int *position)
+{
+    int found = cli_find_choice(choices, text, strlen(text));
+
+    if (found >= 0)
+        *position = found;
+    return found >= 0;
 }
 
 static bool in_range(const struct cli_option *o, double v)

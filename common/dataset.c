@@ -57,7 +57,6 @@ struct dataset *dataset_open(const char *path, size_t memory)
 size_t dataset_n(const struct dataset *d) { return d->n; }
 const char *dataset_path(const struct dataset *d) { return d->path; }
 bool dataset_is_image(const struct dataset *d) { return d->image; }
-bool dataset_in_memory(const struct dataset *d) { return d->rows != NULL; }
 
 void dataset_shape(const struct dataset *d, size_t shape[3])
 {

@@ -159,7 +159,7 @@ void folder_digest_add(struct folder_digest *d, const char *file, XXH128_hash_t 
 void folder_digest_end(struct folder_digest *d, char digest[ZIO_DIGEST_SIZE])
 {
     XXH128_hash_t hash = XXH3_128bits_digest(d->state);
-    snprintf(digest, ZIO_DIGEST_SIZE, "xxh128:%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    zio_format_digest(digest, hash.high64, hash.low64);
     XXH3_freeState(d->state);
     free(d);
 }

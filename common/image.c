@@ -317,7 +317,7 @@ void image_release(struct image *im)
 void image_digest(const struct image *im, char digest[ZIO_DIGEST_SIZE])
 {
     XXH128_hash_t hash = XXH3_128bits(im->pixels, im->height * im->width * RGB);
-    snprintf(digest, ZIO_DIGEST_SIZE, "xxh128:%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    zio_format_digest(digest, hash.high64, hash.low64);
 }
 
 /* --- writing PNG --- */

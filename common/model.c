@@ -5,6 +5,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "cli.h"
 #include "report.h"
 #include "safetensors.h"
 
@@ -18,30 +19,25 @@ struct description {
     char input[MAX_TEXT], activations[MAX_TEXT], batch_norm[MAX_TEXT], loss[MAX_TEXT];
 };
 
-/* Appends the choice at POSITION of CHOICES, "a|b|c", to TEXT, after a comma where it is not the first. */
+/* Appends the choice at POSITION to TEXT, after a comma where it is not the first. */
 static void append_choice(char text[MAX_TEXT], const char *choices, int position)
 {
     size_t used = strlen(text);
+    int length;
+    const char *choice = cli_choice(choices, position, &length);
 
-    while (position-- > 0)
-        choices = strchr(choices, '|') + 1;
-    snprintf(text + used, MAX_TEXT - used, "%s%.*s", used ? "," : "", (int)strcspn(choices, "|"), choices);
+    snprintf(text + used, MAX_TEXT - used, "%s%.*s", used ? "," : "", length, choice);
 }
 
-/* The position in CHOICES of the word at *text, which then points behind its comma; -1 where it is none of them. */
+/* The position of the word at *text, which then points behind its comma; -1, and *text as it was, where it is no choice. */
 static int take_choice(const char **text, const char *choices)
 {
     size_t n = strcspn(*text, ",");
+    int position = cli_find_choice(choices, *text, n);
 
-    for (int i = 0; *choices; i++) {
-        size_t length = strcspn(choices, "|");
-        if (length == n && strncmp(choices, *text, n) == 0) {
-            *text += n + ((*text)[n] == ',');
-            return i;
-        }
-        choices += length + (choices[length] == '|');
-    }
-    return -1;
+    if (position >= 0)
+        *text += n + ((*text)[n] == ',');
+    return position;
 }
 
 static void describe(struct description *d, const struct net_spec *spec)
@@ -70,7 +66,7 @@ static void digest_net(char digest[ZIO_DIGEST_SIZE], const struct net_spec *spec
     XXH3_128bits_update(state, head, strlen(head));
     XXH3_128bits_update(state, weights, n * sizeof *weights);
     hash = XXH3_128bits_digest(state);
-    snprintf(digest, ZIO_DIGEST_SIZE, "xxh128:%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    zio_format_digest(digest, hash.high64, hash.low64);
     XXH3_freeState(state);
     free(head);
 }

@@ -12,16 +12,16 @@ void optim_init(struct optim *o, const struct optim_settings *settings, size_t n
     o->v = xcalloc(n, sizeof *o->v);
 }
 
-double optim_rate(const struct optim *o)
+double optim_rate(const struct optim_settings *s, uint64_t i)
 {
-    return o->settings.learning_rate / (1 + o->settings.decay * (double)o->updates);
+    return s->learning_rate / (1 + s->decay * (double)i);
 }
 
 void optim_update(struct optim *o, float *w, const float *g)
 {
     const struct optim_settings *s = &o->settings;
     double t = (double)o->updates + 1;
-    float rate = (float)(optim_rate(o) * sqrt(1 - pow(s->beta2, t)) / (1 - pow(s->beta1, t)));
+    float rate = (float)(optim_rate(s, o->updates) * sqrt(1 - pow(s->beta2, t)) / (1 - pow(s->beta1, t)));
     float b1 = (float)s->beta1, c1 = (float)(1 - s->beta1), b2 = (float)s->beta2, c2 = (float)(1 - s->beta2);
     float epsilon = (float)s->epsilon, *m = o->m, *v = o->v;
 

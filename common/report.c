@@ -14,11 +14,6 @@ void report_init(const char *name)
     tool = name;
 }
 
-const char *report_tool(void)
-{
-    return tool;
-}
-
 /* One call to stdio per line: lines of programs that share a terminal or a log do not mix. */
 static void line(const char *path, const char *format, va_list arguments)
 {

@@ -144,13 +144,6 @@ const char *tensor_path(const struct tensor_reader *t)
     return zio_path(t->file);
 }
 
-bool tensor_digest_is_recorded(struct tensor_reader *t)
-{
-    char digest[ZIO_DIGEST_SIZE];
-
-    return zio_is_seekable(t->file) && zio_history(t->file) && history_digest(zio_history(t->file), digest, sizeof digest);
-}
-
 void tensor_add_to_history(struct tensor_reader *t, struct history *h)
 {
     const char *text = zio_history(t->file);

@@ -302,7 +302,7 @@ static void end_epoch(struct run *r, double val_loss, double seconds)
 {
     struct checkpoint *at = r->at;
     double loss = at->loss_sum / (double)at->rows;
-    double rate = r->settings->optim.learning_rate / (1 + r->settings->optim.decay * (double)(r->optim.updates - 1));
+    double rate = optim_rate(&r->settings->optim, r->optim.updates - 1);
     char *line = xformat("%llu\t%.9g\t%.9g\t%.9g\n", (unsigned long long)at->epoch, loss, val_loss, rate);
 
     if (!isfinite(val_loss))

@@ -305,20 +305,6 @@ void whole_commit(struct whole *w)
     release(w);
 }
 
-void whole_abandon(struct whole *w)
-{
-    sigset_t before;
-
-    block_signals(&before);
-    if (w->temporary) {
-        unlink(w->temporary);
-        forget(w);
-    }
-    unblock_signals(&before);
-    close(w->fd);
-    release(w);
-}
-
 int whole_scratch(const char *path)
 {
     struct stat st;

@@ -64,14 +64,16 @@ static void release_piece(void *slot)
     free(p->stored);
 }
 
-static void format_digest(XXH3_state_t *state, char digest[ZIO_DIGEST_SIZE])
+void zio_format_digest(char digest[ZIO_DIGEST_SIZE], uint64_t high, uint64_t low)
 {
-    XXH128_canonical_t bytes;
+    snprintf(digest, ZIO_DIGEST_SIZE, "xxh128:%016llx%016llx", (unsigned long long)high, (unsigned long long)low);
+}
 
-    XXH128_canonicalFromHash(&bytes, XXH3_128bits_digest(state));
-    strcpy(digest, "xxh128:");
-    for (int i = 0; i < 16; i++)
-        sprintf(digest + 7 + 2 * i, "%02x", bytes.digest[i]);
+static void digest_of(XXH3_state_t *state, char digest[ZIO_DIGEST_SIZE])
+{
+    XXH128_hash_t hash = XXH3_128bits_digest(state);
+
+    zio_format_digest(digest, hash.high64, hash.low64);
 }
 
 static XXH3_state_t *new_hash(void)
@@ -301,7 +303,7 @@ void zio_write_first(struct zio_writer *w, const void *data, size_t len)
 
 void zio_writer_digest(struct zio_writer *w, char digest[ZIO_DIGEST_SIZE])
 {
-    format_digest(w->hash, digest);
+    digest_of(w->hash, digest);
 }
 
 static void release_writer(struct zio_writer *w)
@@ -329,12 +331,6 @@ void zio_commit(struct zio_writer *w, const char *history)
         free(tail);
     }
     whole_commit(w->file);
-    release_writer(w);
-}
-
-void zio_abandon(struct zio_writer *w)
-{
-    whole_abandon(w->file);
     release_writer(w);
 }
 
@@ -718,7 +714,7 @@ static void digest_file(struct zio_reader *r, char digest[ZIO_DIGEST_SIZE])
         XXH3_128bits_update(hash, block, n);
         offset += n;
     }
-    format_digest(hash, digest);
+    digest_of(hash, digest);
     XXH3_freeState(hash);
     free(block);
 }
@@ -734,7 +730,7 @@ void zio_reader_digest(struct zio_reader *r, char digest[ZIO_DIGEST_SIZE])
     block = xmalloc(BLOCK);
     while (zio_read(r, block, BLOCK) > 0)
         continue;
-    format_digest(r->hash, digest);
+    digest_of(r->hash, digest);
     free(block);
 }
 

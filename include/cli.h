@@ -73,6 +73,10 @@ void cli_parse(struct cli *cli, int argc, char **argv);
  * .conf file, numbers in the shortest form that reads back equal. `seed` last where it is used. */
 void cli_each_setting(const struct cli *cli, void (*each)(void *context, const char *key, const char *value), void *context);
 
+/* Lists of choices, "a|b|c": the name at POSITION, *length bytes of it; the position of the name TEXT of LENGTH bytes, -1: none. */
+const char *cli_choice(const char *choices, int position, int *length);
+int cli_find_choice(const char *choices, const char *text, size_t length);
+
 /* The files that the command line names: FLAG CLI_INPUT, the arguments and then the options so marked; CLI_OUTPUT, the options. */
 void cli_each_file(const struct cli *cli, unsigned flag, void (*each)(void *context, const char *path), void *context);
 

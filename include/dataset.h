@@ -24,7 +24,6 @@ size_t dataset_n(const struct dataset *d);                         /* rows */
 void dataset_shape(const struct dataset *d, size_t shape[3]);      /* H,W,C */
 const char *dataset_path(const struct dataset *d);
 bool dataset_is_image(const struct dataset *d);                    /* uint8 rows: values from 0 to 1 */
-bool dataset_in_memory(const struct dataset *d);                   /* once read: kept in memory, not on disk */
 
 /* Starts an epoch of batches of BATCH rows, the last one shorter; in the order of the stream (seed, RNG_SHUFFLE, epoch) when
  * SHUFFLE, without the FIRST rows of that order. BATCH must be the same in every epoch. */

@@ -20,7 +20,7 @@ struct optim {
 };
 
 void optim_init(struct optim *o, const struct optim_settings *settings, size_t n);
-double optim_rate(const struct optim *o);                       /* lr_i of the next update */
+double optim_rate(const struct optim_settings *s, uint64_t i);  /* lr_i */
 void optim_update(struct optim *o, float *w, const float *g);   /* w, g (n); one update */
 void optim_release(struct optim *o);
 

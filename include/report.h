@@ -14,7 +14,6 @@
 
 /* Sets the name that every line starts with; NAME must outlive the process. Call once, first in main. */
 void report_init(const char *name);
-const char *report_tool(void);
 
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));                        /* exit 1 */
 _Noreturn void die_file(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3))); /* exit 1; "-" reads 'standard input' */

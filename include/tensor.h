@@ -43,8 +43,6 @@ size_t tensor_read(struct tensor_reader *t, void *rows, size_t n);
 void tensor_read_at(struct tensor_reader *t, void *rows, size_t first, size_t n);
 bool tensor_is_seekable(const struct tensor_reader *t);
 const char *tensor_path(const struct tensor_reader *t);
-/* Whether the content's digest can be known without reading the file: a regular file with a history. */
-bool tensor_digest_is_recorded(struct tensor_reader *t);
 /* Adds this tensor to the history H as an input: its recorded digest where there is one, otherwise computed from the content
  * (reads a regular file; of a pipe: call only after the last row was read). */
 void tensor_add_to_history(struct tensor_reader *t, struct history *h);

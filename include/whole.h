@@ -20,7 +20,6 @@ struct whole *whole_create(const char *path);   /* NULL or "-": standard output 
 bool whole_is_terminal(const struct whole *w);
 void whole_write(struct whole *w, const void *data, size_t len);
 void whole_commit(struct whole *w);             /* names it, closes, frees */
-void whole_abandon(struct whole *w);            /* leaves no trace, closes, frees */
 _Noreturn void whole_fail(const struct whole *w, const char *reason);  /* dies: "'path': reason", or "standard output: reason" */
 /* A descriptor of an empty file without a name, in the folder of PATH where that is to be a regular file, otherwise in
  * $TMPDIR or /var/tmp. PATH NULL: the latter. */

@@ -25,6 +25,9 @@
 
 enum { ZIO_DIGEST_SIZE = 40, ZIO_LEVEL = 1 };  /* "xxh128:" + 32 digits + NUL; the default compression level (measured, see .c) */
 
+/* The text of a digest from the two halves of an XXH128. */
+void zio_format_digest(char digest[ZIO_DIGEST_SIZE], uint64_t high, uint64_t low);
+
 struct zio_writer;
 struct zio_reader;
 
@@ -46,8 +49,6 @@ void zio_write_first(struct zio_writer *w, const void *data, size_t len);
 void zio_writer_digest(struct zio_writer *w, char digest[ZIO_DIGEST_SIZE]);
 /* Ends the file with HISTORY (NULL: none) and the seek table, flushes, renames, frees. */
 void zio_commit(struct zio_writer *w, const char *history);
-/* Gives up: removes the temporary, frees. */
-void zio_abandon(struct zio_writer *w);
 
 /* --- reading --- */
 
