@@ -104,6 +104,12 @@ static bool get_real(const struct safetensors *s, const char *key, double *value
     return *end == '\0' && !isnan(*value);
 }
 
+/* Lines, each with its end: what reads the log counts on it. */
+static bool is_log(const char *text)
+{
+    return text && (*text == '\0' || text[strlen(text) - 1] == '\n');
+}
+
 struct checkpoint *checkpoint_parse(const struct safetensors *s, const float *data, size_t n, const char **reason)
 {
     struct checkpoint *c;
@@ -128,7 +134,7 @@ struct checkpoint *checkpoint_parse(const struct safetensors *s, const float *da
     if (!get_number(s, "training.epoch", &c->epoch) || !get_number(s, "training.rows", &c->rows)
         || !get_real(s, "training.loss_sum", &c->loss_sum) || !get_number(s, "training.updates", &c->updates)
         || !get_real(s, "training.best_loss", &c->best_loss) || !get_number(s, "training.best_epoch", &c->best_epoch)
-        || !safetensors_metadata(s, "training.log") || c->epoch < 1)
+        || !is_log(safetensors_metadata(s, "training.log")) || c->epoch < 1)
         *reason = "a training position that cannot be read";
     else
         checkpoint_log(c, safetensors_metadata(s, "training.log"));

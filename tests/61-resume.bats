@@ -119,3 +119,16 @@ interrupted() {
     kill -KILL $pid
     wait $pid || true
 }
+
+@test "a checkpoint whose log has no end is refused before it is read" {
+    run=exec train k --epochs 100000 --patience 0 2>err &
+    pid=$!
+    until [ "$(wc -l <k.tsv 2>/dev/null || echo 0)" -ge 3 ] && [ -e k.safetensors.zst.checkpoint ]; do sleep 0.05; done
+    kill -KILL $pid
+    wait $pid || true
+    zstdcat k.safetensors.zst.checkpoint >whole
+    LC_ALL=C sed 's/\(training\.log":"[^"]*\)\\n"/\1  "/' whole >k.safetensors.zst.checkpoint   # plain, of the same length
+    run -1 cmp -s whole k.safetensors.zst.checkpoint
+    run -1 --separate-stderr train k --patience 0
+    fails 1 "train-stage: 'k.safetensors.zst.checkpoint': a training position that cannot be read"
+}
