@@ -87,7 +87,8 @@ static void pick_some(struct picks *p, const size_t *candidates, size_t n, size_
     rng_permutation(rng, order, (uint32_t)n);
     for (size_t i = 0; i < count && i < n; i++)
         picks_add(p, candidates ? candidates[order[i]] : order[i], i == 0);
-    qsort(p->rows + first, p->n - first, sizeof *p->rows, compare);
+    if (p->n > first)   /* with no row picked there may be no array yet, which qsort does not take */
+        qsort(p->rows + first, p->n - first, sizeof *p->rows, compare);
     free(order);
 }
 
