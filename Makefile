@@ -18,7 +18,7 @@ override FLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -fopenmp -ffp-contract=off -fn
 LDLIBS = -lpng -lzstd -lxxhash -ljansson -lpthread -ldl -lm
 
 PACKAGES = gcc make pkg-config libc6-dev libgomp1 libpng-dev libzstd-dev libxxhash-dev libjansson-dev libopenblas0-pthread \
-	gnuplot-nox fonts-dejavu-core zstd bats
+	gnuplot-nox fonts-dejavu-core zstd bats procps xxhash
 
 # kernels-simd.c is compiled once for each of these; kernels.c chooses at start.
 ISAS := base $(if $(findstring x86_64,$(shell $(CC) -dumpmachine 2>/dev/null)),avx2 avx512)
