@@ -484,11 +484,25 @@ static void winograd_backward(float *dsmall, float *du, const float *dy, const f
 
 enum { DOT = KERNELS_DOT, PARTS = DOT / LANES, DOT_COLS = PARTS == 1 ? 8 : PARTS == 2 ? 2 : 1 };
 
+/* Lanes FROM of a, then b. */
+INLINE vec shuffle(vec a, vec b, ivec from)
+{
+#if defined(__clang__)
+    vec v = {0};
+#pragma GCC unroll 16
+    for (int l = 0; l < LANES; l++)
+        v[l] = from[l] < LANES ? a[from[l]] : b[from[l] - LANES];
+    return v;
+#else
+    return __builtin_shuffle(a, b, from);
+#endif
+}
+
 /* Of each pair of blocks of 2*SPAN lanes: lower half + upper half, those of a below those of b. */
 INLINE vec fold_pair(vec a, vec b, int span)
 {
     const ivec lane = LANE_NUMBERS, lower = lane + (((lane & span) != 0) & (LANES - span));
-    return __builtin_shuffle(a, b, lower) + __builtin_shuffle(a, b, lower + span);
+    return shuffle(a, b, lower) + shuffle(a, b, lower + span);
 }
 
 /* COLS positions from (0,0) of x and y by channels 0..K-1. */

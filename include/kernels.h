@@ -11,6 +11,7 @@
  * input: one conv with stride 2 over dy. Its kernel's gradient: conv_dw with stride 2, where dy plays x and the small image plays dy.
  *
  * One source file, compiled once per instruction set; float32. The sums are taken in the order of the equations for any width of vector.
+ * Packed kernels, biases and scratch start at multiples of 64 bytes; nothing else need be aligned.
  */
 #ifndef KERNELS_H
 #define KERNELS_H

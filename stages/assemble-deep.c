@@ -53,7 +53,7 @@ static void transfer(struct net *net, struct model *const *stages, int n)
         struct net_parameter *from = net_describe(&stages[k]->spec, &n_from, &n_weights);
         for (size_t i = 0; i < n_from; i++) {
             char name[sizeof from->name];
-            snprintf(name, sizeof name, "%.7s.%d.%.20s", from[i].name, k + 1, strrchr(from[i].name, '.') + 1);
+            snprintf(name, sizeof name, "%.7s.%d.%.12s", from[i].name, k + 1, strrchr(from[i].name, '.') + 1);
             for (size_t j = 0; j < n_parameters; j++)
                 if (strcmp(to[j].name, name) == 0)
                     memcpy(weights + to[j].offset, stages[k]->weights + from[i].offset, from[i].count * sizeof(float));

@@ -167,7 +167,7 @@ static bool near(const float *a, const float *b, size_t n)
 /* The same results as conv_relu_pool's but for rounding. */
 static void check_winograd(void)
 {
-    static float by_conv[SPACE], scratch[1 << 19];
+    static float by_conv[SPACE], scratch[1 << 19] __attribute__((aligned(64)));
     static uint8_t argmax[SPACE];
     const struct winograd g = { .R = 2 * between(1, 3) + 1, .C = between(1, 20), .K = between(1, 35), .H = 2 * between(1, 8), .W = 2 * between(1, 8), .stride = 1 };
     struct winograd here = g;
@@ -202,7 +202,7 @@ static void check_winograd(void)
 /* Both gradients of a decoder equal those by conv and conv_dw. */
 static void check_winograd_backward(void)
 {
-    static float scratch[1 << 19], du[SPACE * 4] __attribute__((aligned(64))), blocks[SPACE], dbox[SPACE * 4], box[SPACE];
+    static float scratch[1 << 19] __attribute__((aligned(64))), du[SPACE * 4] __attribute__((aligned(64))), blocks[SPACE], dbox[SPACE * 4], box[SPACE];
     const int R = 2 * between(1, 4) + 1, P = (R - 1) / 2, C = between(1, 6), K = between(1, 20), h = between(1, 7), wide = between(1, 9);
     const struct winograd g = { .R = P + 1, .C = C, .K = K, .H = h, .W = wide, .stride = 2, .x_row = (size_t)(2 * wide + 2 * P) * C, .y_row = (size_t)wide * K, .y_col = (size_t)K };
     const struct conv plain = { .rows = h, .cols = wide, .taps = R + 1, .run = (R + 1) * C, .channels = K, .x_row = 2 * g.x_row, .x_col = 2 * (size_t)C, .x_tap = g.x_row,
