@@ -189,72 +189,115 @@ static void conv_relu_pool(float *y, uint8_t *argmax, const float *x, const floa
 
 /* --- winograd --- */
 
-/* Eight columns to their values at the points 0, 1, -1, 2, -2, 1/2, -1/2, infinity. Written in differences: equal columns give exactly 0 but for
- * the point 1, so that the results within a flat tile are equal to the last bit. */
-INLINE void to_points(vec v[8], const float *x, size_t step)
+/* POINTS (4, 6, 8) columns to their values at that many of the points 0, 1, -1, 2, -2, 1/2, -1/2, the last of them infinity. Written in differences:
+ * equal columns give exactly 0 but for the point 1, so that the results within a flat tile are equal to the last bit. */
+INLINE void to_points(int points, vec v[8], const float *x, size_t step)
 {
     vec d[8];
 #pragma GCC unroll 8
-    for (int u = 0; u < 8; u++)
+    for (int u = 0; u < points; u++)
         d[u] = load(x + u * step);
-    const vec a = d[2] - d[4], b = d[6] - d[4], p = d[1] - d[3], q = d[5] - d[3];
-    const vec even1 = (d[2] + d[6]) - d[4] * 4.25f, odd1 = (d[1] + d[5]) - d[3] * 4.25f;
-    const vec even2 = b + a * 0.25f, odd2 = p * 0.5f + q * 2.0f, even3 = b + a * 4.0f, odd3 = p * 2.0f + q * 0.5f;
-    v[0] = (d[0] - d[6]) - a * 5.25f;
-    v[1] = even1 + odd1;
-    v[2] = even1 - odd1;
-    v[3] = even2 + odd2;
-    v[4] = even2 - odd2;
-    v[5] = even3 + odd3;
-    v[6] = even3 - odd3;
-    v[7] = (d[7] - d[1]) - q * 5.25f;
+    if (points == 4) {
+        v[0] = d[0] - d[2];
+        v[1] = d[2] + d[1];
+        v[2] = d[2] - d[1];
+        v[3] = d[3] - d[1];
+    } else if (points == 6) {
+        const vec a = d[4] - d[2], b = d[0] - d[2], p = d[3] - d[1], even = d[4] - d[2] * 4.0f, odd = d[3] - d[1] * 4.0f;
+        v[0] = b + a * 0.25f;
+        v[1] = even + odd;
+        v[2] = even - odd;
+        v[3] = a + p * 2.0f;
+        v[4] = a - p * 2.0f;
+        v[5] = (d[5] - d[3]) - p * 4.0f;
+    } else {
+        const vec a = d[2] - d[4], b = d[6] - d[4], p = d[1] - d[3], q = d[5] - d[3];
+        const vec even1 = (d[2] + d[6]) - d[4] * 4.25f, odd1 = (d[1] + d[5]) - d[3] * 4.25f;
+        const vec even2 = b + a * 0.25f, odd2 = p * 0.5f + q * 2.0f, even3 = b + a * 4.0f, odd3 = p * 2.0f + q * 0.5f;
+        v[0] = (d[0] - d[6]) - a * 5.25f;
+        v[1] = even1 + odd1;
+        v[2] = even1 - odd1;
+        v[3] = even2 + odd2;
+        v[4] = even2 - odd2;
+        v[5] = even3 + odd3;
+        v[6] = even3 - odd3;
+        v[7] = (d[7] - d[1]) - q * 5.25f;
+    }
 }
 
-/* From the products at the eight points, PLANE floats apart, M columns of the result. */
-INLINE void from_points(int M, vec y[7], const float *m, size_t plane)
+/* The J-th power of the positive point of pair I: 1, 2, 1/2. */
+INLINE float pair_power(int i, int j)
 {
-    vec p[8];
+    return i == 0 ? 1.0f : i == 1 ? (float)(1 << j) : 1.0f / (1 << j);
+}
+
+/* From the products at the points, PLANE floats apart, M columns of the result. */
+INLINE void from_points(int points, int M, vec y[7], const float *m, size_t plane)
+{
+    vec p[8], sum[3], difference[3];
 #pragma GCC unroll 8
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < points; i++)
         p[i] = *(const vec *)(m + i * plane);
-    const vec s1 = p[1] + p[2], s2 = p[3] + p[4], s3 = p[5] + p[6], d1 = p[1] - p[2], d2 = p[3] - p[4], d3 = p[5] - p[6];
-    y[0] = (p[0] + s1) + (s2 + s3);
+    const int pairs = points / 2 - 1;  /* 1 and -1, 2 and -2, 1/2 and -1/2 */
+#pragma GCC unroll 3
+    for (int i = 0; i < pairs; i++)
+        sum[i] = p[2 * i + 1] + p[2 * i + 2], difference[i] = p[2 * i + 1] - p[2 * i + 2];
+    y[0] = p[0] + sum[0];
+#pragma GCC unroll 2
+    for (int i = 1; i < pairs; i++)
+        y[0] += sum[i];
 #pragma GCC unroll 6
-    for (int j = 1; j < M; j++)
-        y[j] = (j % 2 == 0 ? (s2 * (float)(1 << j) + s1) + s3 * (1.0f / (1 << j)) : (d2 * (float)(1 << j) + d1) + d3 * (1.0f / (1 << j)));
-    y[M - 1] += p[7];
+    for (int j = 1; j < M; j++) {
+        y[j] = (j % 2 == 0 ? sum : difference)[0];
+#pragma GCC unroll 2
+        for (int i = 1; i < pairs; i++)
+            y[j] += (j % 2 == 0 ? sum : difference)[i] * pair_power(i, j);
+    }
+    y[M - 1] += p[points - 1];
 }
 
 /* Its adjoint: M columns of a gradient, spread to the points. */
-INLINE void spread(int M, float *m, size_t plane, const vec y[7])
+INLINE void spread(int points, int M, float *m, size_t plane, const vec y[7])
 {
-    vec even1 = y[0], even2 = y[0], even3 = y[0], odd1 = y[1], odd2 = y[1] * 2.0f, odd3 = y[1] * 0.5f;
+    const int pairs = points / 2 - 1;
+    vec even[3], odd[3];
+#pragma GCC unroll 3
+    for (int i = 0; i < pairs; i++) {
+        even[i] = y[0];
+        odd[i] = y[1] * pair_power(i, 1);
 #pragma GCC unroll 5
-    for (int j = 2; j < M; j++)
-        if (j % 2 == 0)
-            even1 += y[j], even2 += y[j] * (float)(1 << j), even3 += y[j] * (1.0f / (1 << j));
-        else
-            odd1 += y[j], odd2 += y[j] * (float)(1 << j), odd3 += y[j] * (1.0f / (1 << j));
-    const vec p[8] = { y[0], even1 + odd1, even1 - odd1, even2 + odd2, even2 - odd2, even3 + odd3, even3 - odd3, y[M - 1] };
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; i++)
-        *(vec *)(m + i * plane) = p[i];
+        for (int j = 2; j < M; j++)
+            if (j % 2 == 0)
+                even[i] += y[j] * pair_power(i, j);
+            else
+                odd[i] += y[j] * pair_power(i, j);
+    }
+    *(vec *)m = y[0];
+#pragma GCC unroll 3
+    for (int i = 0; i < pairs; i++) {
+        *(vec *)(m + (2 * i + 1) * plane) = even[i] + odd[i];
+        *(vec *)(m + (2 * i + 2) * plane) = even[i] - odd[i];
+    }
+    *(vec *)(m + (points - 1) * plane) = y[M - 1];
 }
 
-/* How column s of a kernel counts at point i. */
-static float point_factor(int i, int s, int R)
+/* How column s of a kernel counts at point i: a power of the point, over the product of its distances from the other points. */
+static float point_factor(int points, int i, int s, int R)
 {
-    static const double points[] = { 0, 1, -1, 2, -2, 0.5, -0.5 }, scales[] = { 1, -2.0 / 9, -2.0 / 9, 1.0 / 90, 1.0 / 90, 32.0 / 45, 32.0 / 45 };
-    double factor = i < 7 ? scales[i] : s == R - 1;
-    for (; i < 7 && s > 0; s--)
-        factor *= points[i];
+    static const double point[] = { 0, 1, -1, 2, -2, 0.5, -0.5 };
+    static const double scales[3][7] = { { 1, 0.5, 0.5 }, { 1, -1.0 / 6, -1.0 / 6, 1.0 / 24, 1.0 / 24 },
+                                         { 1, -2.0 / 9, -2.0 / 9, 1.0 / 90, 1.0 / 90, 32.0 / 45, 32.0 / 45 } };
+    const bool infinity = i == points - 1;
+    double factor = infinity ? s == R - 1 : scales[points / 2 - 2][i];
+    for (; !infinity && s > 0; s--)
+        factor *= point[i];
     return (float)factor;
 }
 
-static void winograd_pack(float *u, const float *w, const float *scale, int R, int C, int K)
+static void winograd_pack(float *u, const float *w, const float *scale, int points, int R, int C, int K)
 {
     const size_t column = (size_t)C * K;
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < points; i++)
         for (int k0 = 0; k0 < K; k0 += LANES) {
             const int n = K - k0 < LANES ? K - k0 : LANES;
             for (int r = 0; r < R; r++)
@@ -262,7 +305,7 @@ static void winograd_pack(float *u, const float *w, const float *scale, int R, i
                     const float *from = w + r * R * column + (size_t)c * K + k0;
                     float sum[LANES] = {0};
                     for (int s = 0; s < R; s++) {
-                        const float factor = point_factor(i, s, R);
+                        const float factor = point_factor(points, i, s, R);
                         if (n == LANES)
                             store(sum, load(sum) + load(from + s * column) * factor);
                         else
@@ -275,22 +318,22 @@ static void winograd_pack(float *u, const float *w, const float *scale, int R, i
         }
 }
 
-static void winograd_fold(float *dw, const float *du, int R, size_t column)
+static void winograd_fold(float *dw, const float *du, int points, int R, size_t column)
 {
     for (int r = 0; r < R; r++)
         for (int s = 0; s < R; s++, dw += column)
             for (size_t i = 0; i < column; i += LANES) {
                 vec sum = {0};
-                for (int point = 0; point < 8; point++)
-                    sum += load(du + ((size_t)point * R + r) * column + i) * point_factor(point, s, R);
+                for (int point = 0; point < points; point++)
+                    sum += load(du + ((size_t)point * R + r) * column + i) * point_factor(points, point, s, R);
                 store(dw + i, sum);
             }
 }
 
-/* ROWS rows of tiles of the result from BAND, their x at the points. */
-static void expand(float *v, const float *x, const struct winograd *g, const struct winograd_sizes *z, int rows)
+/* ROWS rows of tiles of the result, their x at the points. */
+INLINE void expand_rows(int points, float *v, const float *x, const struct winograd *g, const struct winograd_sizes *z, int rows)
 {
-    const size_t x_tile = (size_t)(9 - g->R) * g->stride * g->C;
+    const size_t x_tile = (size_t)(points + 1 - g->R) * g->stride * g->C;
     for (int r = 0; r < rows + g->R - 1; r++)
         for (int t = 0; t < z->steps; t++)
             for (int a = 0; a < g->stride; a++) {
@@ -298,12 +341,21 @@ static void expand(float *v, const float *x, const struct winograd *g, const str
                 float *to = v + (r * z->tiles + (size_t)t) * z->v_col + a * z->span;
                 for (int q = 0; q < z->span; q += LANES) {
                     vec p[8];
-                    to_points(p, from + q, (size_t)g->stride * g->C);
+                    to_points(points, p, from + q, (size_t)g->stride * g->C);
 #pragma GCC unroll 8
-                    for (int point = 0; point < 8; point++)
+                    for (int point = 0; point < points; point++)
                         store(to + q + point * z->v_plane, p[point]);
                 }
             }
+}
+
+static void expand(float *v, const float *x, const struct winograd *g, const struct winograd_sizes *z, int rows)
+{
+    switch (g->points) {
+    case 4: expand_rows(4, v, x, g, z, rows); break;
+    case 6: expand_rows(6, v, x, g, z, rows); break;
+    case 8: expand_rows(8, v, x, g, z, rows); break;
+    }
 }
 
 /* What v and m are to one another at a point: the positions of all rows and tiles, one behind another. */
@@ -319,7 +371,7 @@ static struct conv between_points(const struct winograd *g, const struct winogra
 static void multiply(float *m, const float *v, const float *u, const struct winograd *g, const struct winograd_sizes *z, int rows, size_t images)
 {
     const struct conv products = between_points(g, z, rows);
-    for (int point = 0; point < 8; point++)
+    for (int point = 0; point < g->points; point++)
         for (size_t i = 0; i < images; i++)
             conv(m + i * z->m_image + point * z->m_plane, v + i * z->v_image + point * z->v_plane,
                  u + (size_t)point * products.taps * products.run * products.channels, NULL, &products);
@@ -377,15 +429,15 @@ static void conv_dw(float *dw, const float *x, const float *dy, const struct con
 }
 
 /* Pooled columns of rows ROW and ROW+1 of the products. */
-INLINE void pool_rows(int M, float *y, uint8_t *argmax, const float *m, const struct winograd *g, const struct winograd_sizes *z, const float *b)
+INLINE void pool_rows(int points, int M, float *y, uint8_t *argmax, const float *m, const struct winograd *g, const struct winograd_sizes *z, const float *b)
 {
     const size_t Kp = z->m_plane / z->rows / z->tiles;
     for (int t = 0; t < z->tiles; t++, m += Kp)
         for (int k = 0; k < g->K; k += LANES) {
             vec upper[7], lower[7];
             const vec bias = *(const vec *)(b + k);
-            from_points(M, upper, m + k, z->m_plane);
-            from_points(M, lower, m + z->tiles * Kp + k, z->m_plane);
+            from_points(points, M, upper, m + k, z->m_plane);
+            from_points(points, M, lower, m + z->tiles * Kp + k, z->m_plane);
 #pragma GCC unroll 3
             for (int j = 0; j < M; j += 2) {
                 const size_t at = (size_t)(t * M + j) / 2;
@@ -413,23 +465,26 @@ static void winograd_relu_pool(float *y, uint8_t *argmax, const float *x, const 
                     const float *from = m + i * z.m_image + r * (z.m_plane / z.rows);
                     float *to = y + (first + i) * y_image + (band + r) / 2 * g->y_row;
                     uint8_t *where = argmax == NULL ? NULL : argmax + ((first + i) * (g->H / 2) + (band + r) / 2) * (g->W / 2) * g->K;
-                    switch (9 - g->R) {
-                    case 2: pool_rows(2, to, where, from, g, &z, b); break;
-                    case 4: pool_rows(4, to, where, from, g, &z, b); break;
-                    case 6: pool_rows(6, to, where, from, g, &z, b); break;
+                    switch (g->points * 10 + g->R) {
+                    case 43: pool_rows(4, 2, to, where, from, g, &z, b); break;
+                    case 63: pool_rows(6, 4, to, where, from, g, &z, b); break;
+                    case 65: pool_rows(6, 2, to, where, from, g, &z, b); break;
+                    case 83: pool_rows(8, 6, to, where, from, g, &z, b); break;
+                    case 85: pool_rows(8, 4, to, where, from, g, &z, b); break;
+                    case 87: pool_rows(8, 2, to, where, from, g, &z, b); break;
                     }
                 }
         }
 }
 
 /* One row of the result from its products; and the products' gradients from a row of the result's. */
-INLINE void store_row(int M, float *y, const float *m, const struct winograd *g, const struct winograd_sizes *z)
+INLINE void store_row(int points, int M, float *y, const float *m, const struct winograd *g, const struct winograd_sizes *z)
 {
     const size_t Kp = z->m_plane / z->rows / z->tiles;
     for (int t = 0; t < z->tiles; t++, m += Kp)
         for (int k = 0; k < g->K; k += LANES) {
             vec columns[7];
-            from_points(M, columns, m + k, z->m_plane);
+            from_points(points, M, columns, m + k, z->m_plane);
 #pragma GCC unroll 7
             for (int j = 0; j < M; j++)
                 if (t * M + j < g->W)
@@ -437,7 +492,7 @@ INLINE void store_row(int M, float *y, const float *m, const struct winograd *g,
         }
 }
 
-INLINE void spread_row(int M, float *m, const float *y, const struct winograd *g, const struct winograd_sizes *z)
+INLINE void spread_row(int points, int M, float *m, const float *y, const struct winograd *g, const struct winograd_sizes *z)
 {
     const size_t Kp = z->m_plane / z->rows / z->tiles;
     for (int t = 0; t < z->tiles; t++, m += Kp)
@@ -446,7 +501,7 @@ INLINE void spread_row(int M, float *m, const float *y, const struct winograd *g
 #pragma GCC unroll 7
             for (int j = 0; j < M; j++)
                 columns[j] = t * M + j < g->W ? load(y + (size_t)(t * M + j) * g->y_col + k) : (vec){0};
-            spread(M, m + k, z->m_plane, columns);
+            spread(points, M, m + k, z->m_plane, columns);
         }
 }
 
@@ -466,15 +521,23 @@ static void winograd_backward(float *dsmall, float *du, const float *dy, const f
                 for (int r = 0; r < rows; r++) {
                     float *at = m + i * z.m_image + r * m_row, *to = dsmall + (first + i) * dsmall_image + (band + r) * g->y_row;
                     const float *from = small + (first + i) * small_image + (band + r) * small_row;
-                    switch (9 - g->R) {
-                    case 4: store_row(4, to, at, g, &z); spread_row(4, at, from, g, &z); break;
-                    case 5: store_row(5, to, at, g, &z); spread_row(5, at, from, g, &z); break;
-                    case 6: store_row(6, to, at, g, &z); spread_row(6, at, from, g, &z); break;
-                    case 7: store_row(7, to, at, g, &z); spread_row(7, at, from, g, &z); break;
+                    switch (g->points * 10 + g->R) {
+                    case 43: store_row(4, 2, to, at, g, &z); spread_row(4, 2, at, from, g, &z); break;
+                    case 42: store_row(4, 3, to, at, g, &z); spread_row(4, 3, at, from, g, &z); break;
+                    case 62: store_row(6, 5, to, at, g, &z); spread_row(6, 5, at, from, g, &z); break;
+                    case 63: store_row(6, 4, to, at, g, &z); spread_row(6, 4, at, from, g, &z); break;
+                    case 65: store_row(6, 2, to, at, g, &z); spread_row(6, 2, at, from, g, &z); break;
+                    case 64: store_row(6, 3, to, at, g, &z); spread_row(6, 3, at, from, g, &z); break;
+                    case 82: store_row(8, 7, to, at, g, &z); spread_row(8, 7, at, from, g, &z); break;
+                    case 83: store_row(8, 6, to, at, g, &z); spread_row(8, 6, at, from, g, &z); break;
+                    case 84: store_row(8, 5, to, at, g, &z); spread_row(8, 5, at, from, g, &z); break;
+                    case 85: store_row(8, 4, to, at, g, &z); spread_row(8, 4, at, from, g, &z); break;
+                    case 86: store_row(8, 3, to, at, g, &z); spread_row(8, 3, at, from, g, &z); break;
+                    case 87: store_row(8, 2, to, at, g, &z); spread_row(8, 2, at, from, g, &z); break;
                     }
                 }
             const struct conv products = between_points(g, &z, rows);
-            for (int point = 0; point < 8; point++)
+            for (int point = 0; point < g->points; point++)
                 conv_dw(du + (size_t)point * products.taps * products.run * products.channels, v + point * z.v_plane, m + point * z.m_plane, &products,
                         images, z.v_image, z.m_image);
         }

@@ -54,7 +54,7 @@ const struct kernels *kernels_get(void)
 struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes)
 {
     enum { BUDGET = (512 << 10) / sizeof(float) };  /* half of a second-level cache */
-    const int M = 9 - g->R, span = g->stride * g->C, vectors = (span + lanes - 1) / lanes;
+    const int M = g->points + 1 - g->R, span = g->stride * g->C, vectors = (span + lanes - 1) / lanes;
     const size_t Kp = (size_t)(g->K + lanes - 1) / lanes * lanes;
     struct winograd_sizes z = { .tiles = (g->W + M - 1) / M };
     const int whole = (z.tiles * M * g->C + lanes - 1) / lanes;
@@ -62,25 +62,33 @@ struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes
     z.steps = runs ? 1 : z.tiles;
     z.span = runs ? z.tiles * M * g->C : span;
     z.v_col = (size_t)(runs ? M * g->C : g->stride * span);
-    const size_t v_row = 8 * z.tiles * z.v_col, m_row = 8 * z.tiles * Kp;
+    const size_t v_row = g->points * z.tiles * z.v_col, m_row = g->points * z.tiles * Kp;
     const size_t fit = BUDGET / (v_row + m_row), bands = ((size_t)g->H + fit) / (fit + 1);
     z.rows = (int)(((g->H + 1) / 2 + bands - 1) / bands * 2);
     const size_t image = v_row * (z.rows + g->R - 1) + m_row * z.rows;
     z.images = z.rows < g->H || image > BUDGET / 2 ? 1 : BUDGET / image;
     z.v_plane = (z.tiles * z.v_col * (z.rows + g->R - 1) + 15) / 16 * 16 + 16;  /* whole vectors are written */
-    z.v_image = 8 * z.v_plane;
+    z.v_image = g->points * z.v_plane;
     z.m_plane = z.tiles * Kp * z.rows;
-    z.m_image = 8 * z.m_plane;
+    z.m_image = g->points * z.m_plane;
     z.scratch = z.images * (z.v_image + z.m_image);
     return z;
 }
 
-bool kernels_winograd_pays(const struct winograd *g)
+int kernels_winograd_points(const struct winograd *g, enum winograd_use use)
 {
-    if (g->R < 2 || g->R > 7)
-        return false;
-    const int M = 9 - g->R, tiles = (g->W + M - 1) / M;
-    return g->R * g->C * g->stride * g->stride >= 15 && 8 * tiles * 4 <= g->W * g->R * 3;
+    if (g->R < 2 || g->R > 7 || g->R * g->C * g->stride * g->stride < 15)
+        return 0;
+    int best = 0, least = g->W * g->R * 3 / 4 + 1;  /* multiplications in a row, for each of the kernel's */
+    for (int points = 4; points <= 8; points += 2) {
+        const int M = points + 1 - g->R;
+        if (M < 2 || (use == WINOGRAD_TIES && M != 2) || (use == WINOGRAD_POOL && M % 2 != 0))
+            continue;
+        const int cost = (g->W + M - 1) / M * points;
+        if (cost < least)
+            best = points, least = cost;
+    }
+    return best;
 }
 
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes)

@@ -33,7 +33,7 @@ struct layer {
     float *encode_dx_w, *decode_dx_w;
     float *box, *blocks; /* (R+1,R+1,K,C); (P+1,P+1,4*C,K) */
     float *dblocks, *dbox;  /* their gradients, (...,padded K) */
-    bool winograd, winograd_back;  /* by Winograd's way: the encoder; the decoder's gradients */
+    int points, points_ties, points_back;  /* by Winograd's way with so many points, or 0: the encoder; where ties matter; the decoder's gradients */
     bool dot;            /* decoder: so few channels that vectors run along the taps */
     size_t window;       /* floats in a row of the encoder's window for sparse sums, R*C rounded up to vectors */
 
@@ -213,11 +213,11 @@ static size_t in_slice(struct net *net, size_t n)
 
 static void lay_out_layer(struct net *net, struct layer *l, bool last)
 {
-    const size_t n = places(net), K = l->K, taps = (size_t)l->R * l->R, box_taps = (size_t)(l->R + 1) * (l->R + 1), points = 8 * 4 * (size_t)(l->P + 1),
+    const size_t n = places(net), K = l->K, taps = (size_t)l->R * l->R, box_taps = (size_t)(l->R + 1) * (l->R + 1), points = 4 * (size_t)l->points_back * (l->P + 1), encode_points = (size_t)(l->points > l->points_ties ? l->points : l->points_ties) * l->R,
                  phase_run = ((size_t)(l->P + 1) * K + KERNELS_DOT - 1) / KERNELS_DOT * KERNELS_DOT;
     const struct layer *above = last ? NULL : l + 1, *below = l == net->layers ? NULL : l - 1;
 
-    l->encode_w = take_floats(net, (l->winograd ? 8 * (size_t)l->R : taps) * l->C * padded(net, l->K));
+    l->encode_w = take_floats(net, (encode_points > taps ? encode_points : taps) * l->C * padded(net, l->K));
     l->encode_b = take_floats(net, padded(net, l->K));
     l->box = take_floats(net, box_taps * l->C * K);
     for (int a = 0; a < 2; a++)
@@ -240,8 +240,8 @@ static void lay_out_layer(struct net *net, struct layer *l, bool last)
     if (l->norm)
         take_plane(net, &l->z, l->H, l->W, l->K, l->P, n);
     l->argmax = take(net, n * l->h * l->w * K + KERNELS_MAX_LANES, 1);
-    l->decode_dx_w = take_floats(net, (l->winograd_back ? points : box_taps) * l->C * padded(net, l->K));
-    if (l->winograd_back) {
+    l->decode_dx_w = take_floats(net, (l->points_back > 0 ? points : box_taps) * l->C * padded(net, l->K));
+    if (l->points_back > 0) {
         l->blocks = take_floats(net, box_taps * l->C * K);
         l->dblocks = take_floats(net, box_taps * l->C * padded(net, l->K));
         l->dbox = take_floats(net, box_taps * l->C * padded(net, l->K));
@@ -250,7 +250,7 @@ static void lay_out_layer(struct net *net, struct layer *l, bool last)
         l->encode_dx_w = take_floats(net, l->norm ? taps * K * padded(net, l->C) : l->R * l->window * K);
     l->at_encode_dw = in_slice(net, l->norm ? taps * l->C * padded(net, l->K) : l->R * l->window * K);
     l->at_encode_db = in_slice(net, K);
-    l->at_decode_dw = in_slice(net, (l->winograd_back ? points : box_taps) * l->C * padded(net, l->K));
+    l->at_decode_dw = in_slice(net, (l->points_back > 0 ? points : box_taps) * l->C * padded(net, l->K));
     l->at_decode_db = in_slice(net, (size_t)l->W * l->C);
     const size_t band = BAND_BYTES / sizeof(float) / (2 * l->in.row);
     l->band = band < 2 ? 2 : band < (size_t)l->h ? (int)band : l->h;
@@ -285,11 +285,11 @@ static void lay_out(struct net *net)
 
 /* --- packed kernels --- */
 
-/* Over flat patches the pool's four are equal, and its gradient goes to the first: rounding by Winograd's way differs between them. That changes no kernel's
- * gradient, since the windows are equal, but the gradient to the input, which a net of one layer does not need. */
-static bool by_winograd(const struct net *net, const struct layer *l, bool inference)
+/* Windows that are equal must tie in the pool, whose gradient goes to the first, or the gradient to the input comes out at another pixel. A net of one
+ * layer does not need that gradient, and its kernel's is the same whichever of equal windows takes it. Batch normalisation does not pool in one pass. */
+static int encoder_points(const struct net *net, const struct layer *l, bool inference)
 {
-    return l->winograd && (inference || (net->spec.n_layers == 1 && !l->norm));
+    return inference ? l->points : l->norm ? 0 : net->spec.n_layers == 1 ? l->points : l->points_ties;
 }
 
 static void pack_encoder(struct net *net, struct layer *l, bool inference)
@@ -302,8 +302,9 @@ static void pack_encoder(struct net *net, struct layer *l, bool inference)
             scale[o] = (float)(net->weights[l->gamma->offset + o] / sqrt(net->weights[l->variance->offset + o] + BN_EPSILON));
     }
     const ptrdiff_t K = l->K, CK = (ptrdiff_t)l->C * K;
-    if (by_winograd(net, l, inference))
-        net->kernels->winograd_pack(l->encode_w, kernel, scale, l->R, l->C, l->K);
+    const int points = encoder_points(net, l, inference);
+    if (points > 0)
+        net->kernels->winograd_pack(l->encode_w, kernel, scale, points, l->R, l->C, l->K);
     else
         kernels_pack(l->encode_w, kernel, scale, &(struct packing){ l->R, l->R, l->C, l->K, 1, l->R * CK, CK, K, 1 }, net->kernels->lanes);
     for (int o = 0; o < l->K; o++)
@@ -338,9 +339,9 @@ static void pack_decoder(struct net *net, struct layer *l, bool inference)
     memcpy(l->decode_b, net->weights + l->back_bias->offset, C * sizeof *l->decode_b);
     if (inference || l->decode_dx_w == NULL)
         return;
-    if (l->winograd_back) {
+    if (l->points_back > 0) {
         kernels_blocks(l->blocks, l->box, R, l->K, l->C);
-        net->kernels->winograd_pack(l->decode_dx_w, l->blocks, NULL, P + 1, 4 * l->C, l->K);
+        net->kernels->winograd_pack(l->decode_dx_w, l->blocks, NULL, l->points_back, P + 1, 4 * l->C, l->K);
     } else {
         kernels_pack(l->decode_dx_w, l->box, NULL, &(struct packing){ R + 1, R + 1, l->C, l->K, 1, row, KC, 1, C }, lanes);
     }
@@ -350,7 +351,7 @@ static void pack(struct net *net, enum packed want)
 {
     bool differ = false;
     for (int k = 0; k < net->spec.n_layers; k++)
-        differ |= net->layers[k].norm || by_winograd(net, &net->layers[k], false) != by_winograd(net, &net->layers[k], true);
+        differ |= net->layers[k].norm || encoder_points(net, &net->layers[k], false) != encoder_points(net, &net->layers[k], true);
     if (net->packed == want || (net->packed == FOR_TRAINING && !differ))
         return;
 #pragma omp parallel for num_threads(net->threads) schedule(dynamic, 1)
@@ -397,17 +398,18 @@ static uint8_t *argmax_image(const struct layer *l, size_t place)
     return l->argmax + place * l->h * l->w * l->K;
 }
 
-static struct winograd encoder_winograd(const struct layer *l, const struct plane *y)
+static struct winograd encoder_winograd(const struct layer *l, const struct plane *y, int points)
 {
-    return (struct winograd){ .R = l->R, .C = l->C, .K = l->K, .H = l->H, .W = l->W, .stride = 1, .x_row = l->in.row, .y_row = y->row, .y_col = l->K };
+    return (struct winograd){ .points = points, .R = l->R, .C = l->C, .K = l->K, .H = l->H, .W = l->W, .stride = 1, .x_row = l->in.row, .y_row = y->row, .y_col = l->K };
 }
 
 static void encode(struct net *net, int k, const struct work *w)
 {
     const struct layer *l = &net->layers[k];
     const struct plane *code = code_plane(net, k);
-    if (by_winograd(net, l, !w->train)) {
-        const struct winograd g = encoder_winograd(l, code);
+    const int points = encoder_points(net, l, !w->train);
+    if (points > 0) {
+        const struct winograd g = encoder_winograd(l, code, points);
         net->kernels->winograd_relu_pool(image(code, w->place), w->train ? argmax_image(l, w->place) : NULL, encoder_input(l, w->place), l->encode_w,
                                          l->encode_b, &g, w->count, l->in.size, code->size, net->scratch + omp_get_thread_num() * net->scratch_size);
         return;
@@ -621,7 +623,7 @@ static void bias_backward(float *db, const struct plane *dy, size_t place)
 
 static struct winograd decoder_winograd(const struct layer *l, const struct plane *dsmall)
 {
-    return (struct winograd){ .R = l->P + 1, .C = l->C, .K = l->K, .H = l->h, .W = l->w, .stride = 2, .x_row = l->dy.row, .y_row = dsmall->row, .y_col = l->K };
+    return (struct winograd){ .points = l->points_back, .R = l->P + 1, .C = l->C, .K = l->K, .H = l->h, .W = l->w, .stride = 2, .x_row = l->dy.row, .y_row = dsmall->row, .y_col = l->K };
 }
 
 /* From the gradient of y_{k-1} before its activation: the decoder's own, and that of y_k before its activation, or of code_K. */
@@ -632,7 +634,7 @@ static void decode_backward(struct net *net, int k, const struct work *w)
     const struct plane *small = last ? &net->code : &l[1].y, *dsmall = last ? &l->dcode : &l[1].dy;
     float *slice = net->slices + (size_t)w->slice * net->slice_size;
     const ptrdiff_t corner = l->P * (ptrdiff_t)l->dy.row + l->P * (ptrdiff_t)l->C;
-    if (l->winograd_back) {
+    if (l->points_back > 0) {
         const struct winograd g = decoder_winograd(l, dsmall);
         net->kernels->winograd_backward(image(dsmall, w->place), slice + l->at_decode_dw, image(&l->dy, w->place) - corner, image(small, w->place),
                                         l->decode_dx_w, &g, w->count, l->dy.size, small->row, small->size, dsmall->size,
@@ -787,9 +789,10 @@ static void run_steps(struct net *net, const struct step *steps, int n, const st
         steps[s].run(net, steps[s].k, w);
 }
 
-static void need_scratch(struct net *net, const struct winograd *g)
+static void need_scratch(struct net *net, struct winograd g, int points)
 {
-    const size_t size = kernels_winograd_sizes(g, net->kernels->lanes).scratch;
+    g.points = points;
+    const size_t size = points > 0 ? kernels_winograd_sizes(&g, net->kernels->lanes).scratch : 0;
     net->scratch_size = size > net->scratch_size ? size : net->scratch_size;
 }
 
@@ -809,13 +812,13 @@ struct net *net_new(const struct net_spec *spec, int max_batch, bool train)
         l->C = k == 0 ? spec->channels : spec->layers[k - 1].filters, l->K = spec->layers[k].filters;
         l->H = spec->height >> k, l->W = spec->width >> k, l->h = l->H / 2, l->w = l->W / 2;
         l->norm = spec->layers[k].batch_norm;
-        const struct winograd encoder = encoder_winograd(l, &(struct plane){0}), decoder = decoder_winograd(l, &(struct plane){0});
-        l->winograd = l->R > 1 && l->R < 9 && kernels_winograd_pays(&encoder);
-        l->winograd_back = train && kernels_winograd_pays(&decoder);
-        if (l->winograd)
-            need_scratch(net, &encoder);
-        if (l->winograd_back)
-            need_scratch(net, &decoder);
+        struct winograd encoder = encoder_winograd(l, &(struct plane){0}, 0), decoder = decoder_winograd(l, &(struct plane){0});
+        l->points = kernels_winograd_points(&encoder, WINOGRAD_POOL);
+        l->points_ties = kernels_winograd_points(&encoder, WINOGRAD_TIES);
+        l->points_back = train ? kernels_winograd_points(&decoder, WINOGRAD_ANY) : 0;
+        need_scratch(net, encoder, l->points);
+        need_scratch(net, encoder, l->points_ties);
+        need_scratch(net, decoder, l->points_back);
         l->dot = l->C <= 4 && (l->P + 1) * l->K >= KERNELS_DOT && spec->layers[k].activation != NET_RELU;
         l->window = (size_t)(l->R * l->C + net->kernels->lanes - 1) / net->kernels->lanes * net->kernels->lanes;
         net->whole |= train && l->norm;
@@ -928,8 +931,8 @@ static void fold_decoder(struct net *net, const struct layer *l)
         for (int c = 0; c < l->C; c++)
             db[c] += columns[(size_t)j * l->C + c];
     const float *dbox = net->slices + l->at_decode_dw;
-    if (l->winograd_back) {
-        net->kernels->winograd_fold(l->dblocks, dbox, l->P + 1, 4 * l->C * padded(net, l->K));
+    if (l->points_back > 0) {
+        net->kernels->winograd_fold(l->dblocks, dbox, l->points_back, l->P + 1, 4 * l->C * padded(net, l->K));
         kernels_unblock(l->dbox, l->dblocks, l->R, l->C, padded(net, l->K));
         dbox = l->dbox;
     }

@@ -32,11 +32,16 @@ struct conv {
     size_t y_row, y_col;     /* floats in y from one position to the next (conv_relu_pool: from one pooled position to the next) */
 };
 
-/* Winograd's minimal filtering along the rows, M = 9-R columns of the result from 8 of x by 8 multiplications instead of M*R
- * (Lavin and Gray 2015, "Fast algorithms for convolutional neural networks"; Toom and Cook before them): both polynomials are evaluated at eight points,
- * multiplied there, and interpolated. The sums over rows of taps and channels stay in the points, so that the products are a conv, 2 to 2.5 times shorter. */
+/* Winograd's minimal filtering along the rows: M = points+1-R columns of the result from `points` of x by as many multiplications instead of M*R
+ * (Lavin and Gray 2015, "Fast algorithms for convolutional neural networks"; Toom and Cook before them): both polynomials are evaluated at the points 0, 1, -1,
+ * 2, -2, 1/2, -1/2 and infinity, multiplied there, and interpolated. The sums over rows of taps and channels stay in the points, so that the products are
+ * a conv, 1.5 to 2.5 times shorter.
+ *
+ * More points save more and round more. With M = 2 a tile is just what the windows of two columns under a pool see: where these windows are equal the tile is
+ * flat, and the results are equal to the last bit. So equal windows tie in the pool, as they do in conv, and equal surroundings give equal codes. */
 struct winograd {
-    int R, C, K, H, W;       /* kernel; channels in, out; of the result before pooling */
+    int points;              /* 4, 6 or 8 */
+    int R, C, K, H, W;       /* kernel, R < points; channels in, out; of the result before pooling */
     int stride;              /* 1, or 2: then x is taken as an image of 2x2 pixels, half as high and wide, of 4*C channels (row, column, C) */
     size_t x_row;            /* floats from one row of x to the next; pixels are C floats */
     size_t y_row, y_col;     /* floats in y from one position, pooled or not, to the next */
@@ -50,8 +55,9 @@ struct winograd_sizes {      /* how the work is cut; the results do not depend o
     size_t scratch;          /* floats in all */
 };
 struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes);
-/* Whether it pays. */
-bool kernels_winograd_pays(const struct winograd *g);
+/* The number of points that pays best for this R, C, W and stride, under a POOL or not; TIES: of those with M = 2. 0: none pays. */
+enum winograd_use { WINOGRAD_ANY, WINOGRAD_POOL, WINOGRAD_TIES };
+int kernels_winograd_points(const struct winograd *g, enum winograd_use use);
 
 struct entry { int32_t at; float g; };  /* a place, floats from a base, and the value there */
 struct pooled {              /* a row of pooled positions over the positions of conv */
@@ -72,19 +78,18 @@ struct kernels {
     void (*conv_relu)(float *y, const float *x, const float *w, const float *b, const struct conv *g);
     void (*conv_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *w, const float *b, const struct conv *g);
 
-    /* conv_relu_pool of N images by Winograd's way; u is the packed kernel (8,R*R*C*ceil(K/L)*L/R), see winograd_pack; x points to the first tap and is read
-     * up to 8 pixels beyond the last row's end. Rounding errors are two to three times larger,
-     * and equal windows give equal results only where all eight columns of their tiles are equal. */
+    /* conv_relu_pool of N images by Winograd's way; u is the packed kernel (points,R*C*ceil(K/L)*L), see winograd_pack; x points to the first tap and is read
+     * up to 8 pixels beyond the last row's end. R is odd. Rounding errors are up to two to three times larger. scratch as kernels_winograd_sizes says, aligned to 64. */
     void (*winograd_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *u, const float *b, const struct winograd *g, size_t n,
                                size_t x_image, size_t y_image, float *scratch);
-    /* A decoder's gradients, both from dy at the points: dsmall = conv of dy with u, and du (8,R,4*C,ceil(K/L)*L) += the kernel's gradient at the points.
+    /* A decoder's gradients, both from dy at the points: dsmall = conv of dy with u, and du (points,R,4*C,ceil(K/L)*L) += the kernel's gradient at the points.
      * R = P+1, stride 2, C channels of dy, K of small; small has its own rows, columns as dsmall. */
     void (*winograd_backward)(float *dsmall, float *du, const float *dy, const float *small, const float *u, const struct winograd *g, size_t n,
                               size_t dy_image, size_t small_row, size_t small_image, size_t dsmall_image, float *scratch);
     /* u from w (R,R,C,K), times scale (K) unless NULL. */
-    void (*winograd_pack)(float *u, const float *w, const float *scale, int R, int C, int K);
-    /* dw (R,R,column) from du (8,R,column): the adjoint. column: a multiple of L. */
-    void (*winograd_fold)(float *dw, const float *du, int R, size_t column);
+    void (*winograd_pack)(float *u, const float *w, const float *scale, int points, int R, int C, int K);
+    /* dw (R,R,column) from du (points,R,column): the adjoint. column: a multiple of L. */
+    void (*winograd_fold)(float *dw, const float *du, int points, int R, size_t column);
 
     /* dw (taps,run,ceil(K/L)*L) += over N images, x_image and dy_image floats apart. dy is read in whole vectors: up to L-1 floats beyond its last
      * channel must be readable; what they hold does not matter. Tile: up to 24 q x one vector of k in registers over all positions. */

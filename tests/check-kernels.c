@@ -169,33 +169,47 @@ static void check_winograd(void)
 {
     static float by_conv[SPACE], scratch[1 << 19] __attribute__((aligned(64)));
     static uint8_t argmax[SPACE];
-    const struct winograd g = { .R = 2 * between(1, 3) + 1, .C = between(1, 20), .K = between(1, 35), .H = 2 * between(1, 8), .W = 2 * between(1, 8), .stride = 1 };
+    const int half = between(1, 3), M = 2 * between(1, 4 - half);
+    const struct winograd g = { .points = 2 * half + M, .R = 2 * half + 1, .C = between(1, 20), .K = between(1, 35), .H = 2 * between(1, 8), .W = 2 * between(1, 8), .stride = 1 };
     struct winograd here = g;
     here.x_row = (size_t)(g.W + g.R - 1) * g.C, here.y_row = (size_t)(g.W / 2) * g.K, here.y_col = (size_t)g.K;
     const struct conv plain = { .rows = g.H, .cols = g.W, .taps = g.R, .run = g.R * g.C, .channels = g.K, .x_row = here.x_row, .x_col = (size_t)g.C, .x_tap = here.x_row,
                                 .y_row = here.y_row, .y_col = here.y_col };
     const size_t n = here.y_row * g.H / 2;
-    if (kernels_winograd_sizes(&here, kernels->lanes).scratch > sizeof scratch / sizeof *scratch || 8 * g.R * g.C * 48 > 4 * SPACE)
+    if (kernels_winograd_sizes(&here, kernels->lanes).scratch > sizeof scratch / sizeof *scratch || g.points * g.R * g.C * 48 > 4 * SPACE)
         return;
     fill(x, SPACE), fill(w, SPACE), fill(bias, 64);
     pack(&plain, kernels->lanes, 1);
     kernels->conv_relu_pool(by_conv, NULL, x, packed, bias, &plain);
-    kernels->winograd_pack(packed, w, NULL, g.R, g.C, g.K);
+    kernels->winograd_pack(packed, w, NULL, g.points, g.R, g.C, g.K);
     clear(y, UNTOUCHED);
     memset(argmax, 99, sizeof argmax);
     kernels->winograd_relu_pool(y, argmax, x, packed, bias, &here, 1, 0, 0, scratch);
     if (!near(y, by_conv, n) || y[n] != UNTOUCHED || argmax[n] != 99)
         fail("winograd_relu_pool", &plain);
-    for (int k = 0; k < g.K; k++)  /* ties: a flat image, all of one value */
-        bias[k] = 1;
+    /* patches: with tiles of two columns equal windows tie exactly, and the first wins */
+    const int patch = between(4, 12);
+    for (int k = 0; k < g.K; k++)
+        bias[k] = 10;
     for (size_t i = 0; i < SPACE; i++)
-        x[i] = 0.3f, w[i] = fabsf(w[i]);
-    kernels->winograd_pack(packed, w, NULL, g.R, g.C, g.K);
+        x[i] = 0.1f * (float)((i / here.x_row / patch + i % here.x_row / g.C / patch + i % g.C) % 3);
     kernels->winograd_relu_pool(y, argmax, x, packed, bias, &here, 1, 0, 0, scratch);
-    for (size_t i = 0; i < n; i++)
-        if (argmax[i] != 0) {
-            fail("winograd_relu_pool: ties over a flat image", &plain);
-            return;
+    for (int i = 0; M == 2 && i < g.H / 2; i++)
+        for (int j = 0; j < g.W / 2; j++) {
+            const float *corner = x + 2 * i * here.x_row + 2 * (size_t)j * g.C;
+            bool flat = true, same = true;  /* each row of the windows; all of them */
+            for (int r = 0; r <= g.R; r++)
+                for (int q = 0; q < (g.R + 1) * g.C; q++) {
+                    flat &= corner[r * here.x_row + q] == corner[r * here.x_row + q % g.C];
+                    same &= corner[r * here.x_row + q] == corner[q];
+                }
+            for (int k = 0; flat && k < g.K; k++) {
+                const uint8_t where = argmax[(i * (size_t)(g.W / 2) + j) * g.K + k];
+                if (where % 2 != 0 || (same && where != 0)) {
+                    fail("winograd_relu_pool: ties between equal windows", &plain);
+                    return;
+                }
+            }
         }
 }
 
@@ -203,8 +217,8 @@ static void check_winograd(void)
 static void check_winograd_backward(void)
 {
     static float scratch[1 << 19] __attribute__((aligned(64))), du[SPACE * 4] __attribute__((aligned(64))), blocks[SPACE], dbox[SPACE * 4], box[SPACE];
-    const int R = 2 * between(1, 4) + 1, P = (R - 1) / 2, C = between(1, 6), K = between(1, 20), h = between(1, 7), wide = between(1, 9);
-    const struct winograd g = { .R = P + 1, .C = C, .K = K, .H = h, .W = wide, .stride = 2, .x_row = (size_t)(2 * wide + 2 * P) * C, .y_row = (size_t)wide * K, .y_col = (size_t)K };
+    const int R = 2 * between(1, 6) + 1, P = (R - 1) / 2, points = 2 * between((P + 3) / 2, 4), C = between(1, 6), K = between(1, 20), h = between(1, 7), wide = between(1, 9);
+    const struct winograd g = { .points = points, .R = P + 1, .C = C, .K = K, .H = h, .W = wide, .stride = 2, .x_row = (size_t)(2 * wide + 2 * P) * C, .y_row = (size_t)wide * K, .y_col = (size_t)K };
     const struct conv plain = { .rows = h, .cols = wide, .taps = R + 1, .run = (R + 1) * C, .channels = K, .x_row = 2 * g.x_row, .x_col = 2 * (size_t)C, .x_tap = g.x_row,
                                 .y_row = g.y_row, .y_col = g.y_col };
     const size_t n = g.y_row * h, row = (size_t)(K + kernels->lanes - 1) / kernels->lanes * kernels->lanes, n_box = (size_t)(R + 1) * (R + 1) * C * row;
@@ -218,9 +232,9 @@ static void check_winograd_backward(void)
     kernels->conv(want, x, packed, NULL, &plain);
     kernels->conv_dw(dbox, x, y, &plain, 1, 0, 0);
     kernels_blocks(blocks, box, R, K, C);
-    kernels->winograd_pack(packed, blocks, NULL, P + 1, 4 * C, K);
+    kernels->winograd_pack(packed, blocks, NULL, points, P + 1, 4 * C, K);
     kernels->winograd_backward(dsmall, du, x, y, packed, &g, 1, 0, g.y_row, 0, 0, scratch);
-    kernels->winograd_fold(packed, du, P + 1, 4 * C * row);
+    kernels->winograd_fold(packed, du, points, P + 1, 4 * C * row);
     kernels_unblock(blocks, packed, R, C, row);
     for (size_t i = 0; i < n_box; i++)
         if (i % row >= (size_t)K)

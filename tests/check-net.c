@@ -36,6 +36,7 @@ static const struct check checks[] = {
     { "deep, L2", { 16, 32, 3, 4, {{7, 16, NET_SIGMOID, false}, {5, 32, NET_RELU, false}, {3, 64, NET_RELU, false}, {3, 128, NET_RELU, false}}, NET_BCE },
       9, { .l2 = 0.0005 }, SMOOTH },
     { "ties in the pool", { 16, 16, 3, 2, {{5, 8, NET_SIGMOID, false}, {3, 16, NET_RELU, false}}, NET_BCE }, 4, NONE, TIES },
+    { "ties in the pool under 7x7 and 5x5", { 24, 40, 3, 3, {{7, 16, NET_SIGMOID, false}, {5, 24, NET_RELU, false}, {3, 16, NET_RELU, false}}, NET_BCE }, 4, NONE, TIES },
     { "clipped sigmoid", { 8, 12, 3, 1, {{5, 16, NET_SIGMOID, false}}, NET_BCE }, 10, NONE, WILD },
     { "both penalties", { 12, 8, 3, 2, {{3, 5, NET_SIGMOID, false}, {3, 7, NET_RELU, false}}, NET_BCE }, 17, { .l2 = 0.01, .l1 = 0.001 }, SMOOTH },
     { "batch normalisation", { 16, 8, 3, 2, {{5, 16, NET_SIGMOID, true}, {3, 20, NET_RELU, true}}, NET_BCE }, 11, NONE, SMOOTH },
@@ -46,6 +47,8 @@ static const struct check checks[] = {
     { "kernel 7, 1 to 33", { 10, 10, 1, 1, {{7, 33, NET_SIGMOID, false}}, NET_BCE }, 8, NONE, SMOOTH },
     { "kernel 9, 3 to 4", { 18, 24, 3, 1, {{9, 4, NET_LINEAR, false}}, NET_MSE }, 7, NONE, SMOOTH },
     { "kernel 9 on 2x2 pixels", { 2, 2, 5, 1, {{9, 19, NET_LINEAR, false}}, NET_MSE }, 20, NONE, SMOOTH },
+    { "kernel 11", { 12, 14, 3, 1, {{11, 6, NET_SIGMOID, false}}, NET_BCE }, 3, NONE, SMOOTH },
+    { "kernel 13 inside", { 16, 28, 2, 2, {{3, 4, NET_SIGMOID, false}, {13, 5, NET_RELU, false}}, NET_BCE }, 3, NONE, SMOOTH },
     { "kernel 15, wider than the image", { 4, 2, 2, 1, {{15, 3, NET_SIGMOID, false}}, NET_BCE }, 2, NONE, SMOOTH },
     { "three layers of odd channels", { 24, 8, 3, 3, {{3, 11, NET_SIGMOID, false}, {1, 13, NET_RELU, false}, {5, 21, NET_SIGMOID, false}}, NET_BCE }, 3, NONE, SMOOTH },
 };
