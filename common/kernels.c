@@ -11,6 +11,7 @@ extern const struct kernels kernels_avx2, kernels_avx512;
 #endif
 
 static const struct kernels *chosen;
+static int isa;   /* --isa, a position in choices() */
 
 const struct kernels *const *kernels_all(void)
 {
@@ -39,14 +40,33 @@ bool kernels_select(const char *name)
     return false;
 }
 
+/* "auto|avx512|avx2|base", as far as this processor goes. */
+static const char *choices(void)
+{
+    static char text[64];
+    if (text[0] == '\0') {
+        strcpy(text, "auto");
+        for (const struct kernels *const *k = kernels_all(); *k != NULL; k++)
+            strcat(strcat(text, "|"), (*k)->name);
+    }
+    return text;
+}
+
+struct cli_option kernels_option(void)
+{
+    return (struct cli_option){"isa", CLI_CHOICE, &isa, 0, 0, choices(), 0, "instruction set of the arithmetic; auto: the best here"};
+}
+
 const struct kernels *kernels_get(void)
 {
-    if (chosen == NULL) {
+    if (isa > 0) {
+        chosen = kernels_all()[isa - 1];
+    } else if (chosen == NULL) {
         const char *name = getenv("KASANE_ISA");
-        if (name == NULL || *name == '\0')
+        if (name == NULL || *name == '\0' || strcmp(name, "auto") == 0)
             chosen = kernels_all()[0];
         else if (!kernels_select(name))
-            die_usage("KASANE_ISA is '%s': this processor runs %s", name, kernels_all()[0]->name);
+            die_usage("KASANE_ISA '%s', want one of %s", name, choices());
     }
     return chosen;
 }

@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cli.h"
+
 enum { KERNELS_DEAD = 4, KERNELS_MAX_LANES = 16, KERNELS_DOT = 16 };
 #define KERNELS_CLIP 16.118095f  /* log((1-e)/e), e = 1e-7: beyond it binary cross-entropy clips and its gradient is 0 */
 
@@ -118,8 +120,10 @@ struct kernels {
     double (*mse)(float *d, const float *y, const float *t, size_t n, float scale);
 };
 
-/* The kernels in use: the best that this processor runs, or what KASANE_ISA in the environment or kernels_select names. */
+/* The kernels in use: what --isa, else KASANE_ISA in the environment, else kernels_select names; without a name the best that this processor runs. */
 const struct kernels *kernels_get(void);
+/* The option --isa of programs that compute, whose choices are "auto" and what this processor runs. It is no setting. */
+struct cli_option kernels_option(void);
 /* Chooses by name; false where there is no such or this processor cannot run it. Before any net is made. */
 bool kernels_select(const char *name);
 /* All that this processor runs, best first; NULL ends. */

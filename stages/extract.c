@@ -1,6 +1,7 @@
 /* extract MODEL IMAGES -o OUT: the features of images, the innermost code of a deep net. */
 #include "cli.h"
 #include "encode.h"
+#include "kernels.h"
 
 enum { REVISION = 1 };
 
@@ -9,6 +10,7 @@ int main(int argc, char **argv)
     bool flatten = false;
     const struct cli_option options[] = {
         {"flatten", CLI_FLAG, &flatten, 0, 0, NULL, CLI_SETTING, "features as (N,h*w*C), in the order h, w, C"},
+        kernels_option(),
         {0},
     };
     struct cli cli = {

@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "dataset.h"
 #include "history.h"
+#include "kernels.h"
 #include "model.h"
 #include "net.h"
 #include "report.h"
@@ -23,6 +24,7 @@ int main(int argc, char **argv)
     const struct cli_option options[] = {
         {"initialiser", CLI_CHOICE, &initialiser, 0, 0, choices, CLI_SETTING, "first weights: the model's, or drawn anew"},
         {"init", CLI_TEXT, &init, 0, 0, "MODEL", CLI_INPUT, "start from the weights of this model instead"},
+        kernels_option(),
         {0},
     };
     struct cli cli = {

@@ -8,6 +8,7 @@
 #include "dataset.h"
 #include "history.h"
 #include "image.h"
+#include "kernels.h"
 #include "model.h"
 #include "net.h"
 #include "report.h"
@@ -239,6 +240,7 @@ int main(int argc, char **argv)
             "only rows of these classes; names with blanks: \"A,B,C\""},
         {"split", CLI_CHOICE, &s.chosen.split, 0, 0, "train|test|all", CLI_SETTING, "only rows of this split"},
         {"index", CLI_TEXT, &s.chosen.index, 0, 0, "FILE", CLI_INPUT, "index of the rows: for --classes and --split"},
+        kernels_option(),
         {0},
     };
     struct cli cli = {

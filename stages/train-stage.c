@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "dataset.h"
 #include "history.h"
+#include "kernels.h"
 #include "model.h"
 #include "net.h"
 #include "report.h"
@@ -73,6 +74,7 @@ int main(int argc, char **argv)
         {"batch-norm", CLI_BOOL, &s.batch_norm, 0, 0, NULL, CLI_SETTING, "normalise each batch before the relu"},
         {"initialiser", CLI_CHOICE, &s.initialiser, 0, 0, net_initialisers, CLI_SETTING, "distribution of the first weights"},
         {"init", CLI_TEXT, &s.init, 0, 0, "MODEL", CLI_INPUT, "start from these weights instead"},
+        kernels_option(),
         {0},
     };
     struct cli cli = {
