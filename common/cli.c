@@ -458,8 +458,10 @@ static void print_help(const struct parser *p)
     if (!c->no_output)
         print_option("-o FILE", "where the output goes", "standard output");
     print_option("--print-config", "print the settings that decide the output, and exit", NULL);
-    if (!c->no_output)
+    if (!c->no_output) {
         print_option("--why", "print why the file at -o is not what these settings give, and exit", NULL);
+        print_option("--audit", "the same by the contents of all inputs, whatever they record of themselves", NULL);
+    }
     print_option("--help, --version", "print, and exit", NULL);
     if (c->example)
         printf("\nexample:\n  %s\n", c->example);
@@ -531,6 +533,8 @@ static bool question(struct parser *p, const char *key)
         p->print = true;
     else if (strcmp(key, "why") == 0 && !p->cli->no_output)
         p->cli->why = true;
+    else if (strcmp(key, "audit") == 0 && !p->cli->no_output)
+        p->cli->audit = true;
     else
         return false;
     return true;
@@ -643,8 +647,8 @@ void cli_parse(struct cli *cli, int argc, char **argv)
         cli_each_setting(cli, print_setting, NULL);
         finish();
     }
-    if (cli->why && !cli->output)
-        die_usage("--why wants the file to ask about, -o FILE");
+    if ((cli->why || cli->audit) && !cli->output)
+        die_usage("--%s wants the file to ask about, -o FILE", cli->why ? "why" : "audit");
     if (!cli->why)
         check_arguments(cli);
     omp_set_num_threads((int)cli->threads);

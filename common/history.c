@@ -185,7 +185,7 @@ char *history_read(const char *path)
 
 /* Reasons why a record is not what this run would write: lines of text. */
 struct reasons {
-    const json_t *old;
+    const json_t *old, *own;
     char *text;
     size_t n, size, n_inputs;
 };
@@ -210,9 +210,10 @@ static void add_reason(struct reasons *r, const char *format, ...)
     free(line);
 }
 
-static void compare_settings(struct reasons *r, const json_t *own)
+/* The objects under KIND, "settings" or "derived". */
+static void compare_settings(struct reasons *r, const json_t *own, const char *kind)
 {
-    json_t *old_settings = json_object_get(r->old, "settings"), *settings = json_object_get(own, "settings"), *value;
+    json_t *old_settings = json_object_get(r->old, kind), *settings = json_object_get(own, kind), *value;
     const char *key;
 
     json_object_foreach(settings, key, value) {
@@ -228,12 +229,36 @@ static void compare_settings(struct reasons *r, const json_t *own)
             add_reason(r, "%s %s -> (none)", key, json_string_value(value) ? json_string_value(value) : "(damaged)");
 }
 
+static const char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+static const char *input_of(const json_t *record, size_t i)
+{
+    const char *digest = json_string_value(json_array_get(json_object_get(record, "inputs"), i));
+
+    return digest ? digest : "nothing";
+}
+
+/* The digest of an input's content must be the one recorded in its place. */
+static void audit_input(void *context, const char *path)
+{
+    struct reasons *r = context;
+    const char *before = input_of(r->old, r->n_inputs), *now = input_of(r->own, r->n_inputs);
+
+    r->n_inputs++;
+    if (strcmp(before, now) != 0)
+        add_reason(r, "'%s' is not what it was made from: it holds %s, recorded is %s", name_of(path), now, before);
+}
+
 /* An input with a digest in its own history must be among the recorded inputs. */
 static void compare_input(void *context, const char *path)
 {
     struct reasons *r = context;
     char error[ZIO_ERROR], digest[ZIO_DIGEST_SIZE], *text;
-    const char *slash = strrchr(path, '/');
     const json_t *input;
     bool found = false;
     size_t i;
@@ -245,12 +270,12 @@ static void compare_input(void *context, const char *path)
     json_array_foreach(json_object_get(r->old, "inputs"), i, input)
         found = found || strcmp(json_string_value(input) ? json_string_value(input) : "", digest) == 0;
     if (!found)
-        add_reason(r, "'%s' is not what it was made from", slash ? slash + 1 : path);
+        add_reason(r, "'%s' is not what it was made from", name_of(path));
 }
 
 static struct reasons compare(const struct history *h, const json_t *old)
 {
-    struct reasons r = {.old = old};
+    struct reasons r = {.old = old, .own = h->own};
     long long before = json_integer_value(json_object_get(old, "revision")), now = json_integer_value(json_object_get(h->own, "revision"));
     size_t n_inputs = json_array_size(json_object_get(old, "inputs"));
 
@@ -260,8 +285,10 @@ static struct reasons compare(const struct history *h, const json_t *old)
     }
     if (before != now)
         add_reason(&r, "revision %lld -> %lld", before, now);
-    compare_settings(&r, h->own);
-    cli_each_file(h->cli, CLI_INPUT, compare_input, &r);
+    compare_settings(&r, h->own, "settings");
+    if (h->cli->audit)
+        compare_settings(&r, h->own, "derived");
+    cli_each_file(h->cli, CLI_INPUT, h->cli->audit ? audit_input : compare_input, &r);
     if (h->cli->n_arguments > 0 && r.n_inputs != n_inputs)
         add_reason(&r, "inputs %zu -> %zu", n_inputs, r.n_inputs);
     return r;
@@ -290,10 +317,10 @@ static void report_missing(void *context, const char *path)
     struct stat st;
 
     if (stat(path, &st) != 0 && errno == ENOENT)
-        add_reason(context, "missing '%s'", strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
+        add_reason(context, "missing '%s'", name_of(path));
 }
 
-_Noreturn static void answer_why(const struct history *h)
+_Noreturn static void answer(const struct history *h)
 {
     const char *path = h->cli->output;
     struct reasons r = {0};
@@ -301,8 +328,6 @@ _Noreturn static void answer_why(const struct history *h)
     json_t *records;
     struct stat st;
 
-    if (!path)
-        die_usage("--why asks about the file at -o, which is not given");
     if (stat(path, &st) != 0 && errno == ENOENT) {
         add_reason(&r, "missing");
     } else if (try_read(path, &text, error)) {
@@ -310,13 +335,23 @@ _Noreturn static void answer_why(const struct history *h)
     } else {
         records = parse(text);
         if (json_array_size(records) > 0)
-            r = compare_nearest(h, records);
+            r = h->cli->audit ? compare(h, last_of(records)) : compare_nearest(h, records);
         else
             add_reason(&r, text ? "damaged: its history" : "no history");
         cli_each_file(h->cli, CLI_OUTPUT, report_missing, &r);
     }
     fputs(r.n ? r.text : "", stdout);
     exit(r.n > 0);
+}
+
+/* A pipe has no content to come back to. */
+static void want_file(void *context, const char *path)
+{
+    struct stat st;
+
+    (void)context;
+    if (strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+        die_file(path, "no file, want one for --audit");
 }
 
 struct history *history_start(const struct cli *cli, int revision)
@@ -329,8 +364,15 @@ struct history *history_start(const struct cli *cli, int revision)
     h->records = checked(json_array());
     h->own = checked(json_pack("{s:s, s:i, s:o, s:[]}", "tool", cli->tool, "revision", revision, "settings", settings, "inputs"));
     if (cli->why)
-        answer_why(h);
+        answer(h);
+    if (cli->audit)
+        cli_each_file(cli, CLI_INPUT, want_file, NULL);
     return h;
+}
+
+bool history_audits(const struct history *h)
+{
+    return h->cli->audit;
 }
 
 void history_setting(struct history *h, const char *key, const char *value)
@@ -382,6 +424,8 @@ bool history_is_current(const struct history *h, const char *path)
     json_t *records;
     bool same;
 
+    if (h->cli->audit)
+        answer(h);
     if (!path || try_read(path, &text, error))
         return false;
     records = parse(text);
@@ -416,7 +460,7 @@ char *history_difference(const struct history *h, const char *text, const char *
     else if (!json_equal(json_object_get(old, "revision"), json_object_get(own, "revision")))
         add_reason(&r, "another revision of %s", string_of(own, "tool"));
     else
-        compare_settings(&r, own);
+        compare_settings(&r, own, "settings");
     if (r.n == 0 && !json_equal(json_object_get(old, "inputs"), json_object_get(own, "inputs")))
         add_reason(&r, "other inputs");
     json_decref(records);

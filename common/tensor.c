@@ -149,7 +149,7 @@ void tensor_add_to_history(struct tensor_reader *t, struct history *h)
     const char *text = zio_history(t->file);
     char digest[ZIO_DIGEST_SIZE];
 
-    if (!text || !history_digest(text, digest, sizeof digest)) {
+    if (history_audits(h) || !text || !history_digest(text, digest, sizeof digest)) {
         zio_reader_digest(t->file, digest);
         text = zio_history(t->file);
     }

@@ -63,6 +63,7 @@ struct cli {
     int64_t memory;                   /* --memory in bytes; default 1 GiB */
     int64_t seed;                     /* --seed; default 0 */
     bool why;                         /* --why: only say whether the output at -o was made with these settings (history_start answers) */
+    bool audit;                       /* --audit: only say whether it was made from what the inputs hold (history_is_current answers) */
 };
 
 /* Parses argv. Answers --help, --version and --print-config itself and exits 0. Also sets report_init(tool) and the

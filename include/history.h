@@ -27,12 +27,15 @@ struct history;
  * more than the digest in its history; where the input is missing, or has no history, nothing is said of it. Asked about a file by another tool it
  * answers for the nearest record of this tool among the ancestors: what a file now missing was, the files made from it still know. */
 struct history *history_start(const struct cli *cli, int revision);
+/* Whether the run is an audit (cli->audit): an input's digest is then to be computed, not taken from its own history. */
+bool history_audits(const struct history *h);
 /* Adds a record field that is derived, not an option (such as the stage number of a bundle); part of the settings. */
 void history_setting(struct history *h, const char *key, const char *value);
 /* Adds an input: its DIGEST, and its history TEXT (NULL: none), whose records are copied. */
 void history_input(struct history *h, const char *digest, const char *text);
 /* Whether the file at PATH (NULL, "-" or no regular file: false) records exactly this run, tool, revision, settings and inputs, and the files written
- * beside it are there. Then the date of all of them becomes now, for Make to see, and a note says that nothing was to be done; the caller returns 0. */
+ * beside it are there. Then the date of all of them becomes now, for Make to see, and a note says that nothing was to be done; the caller returns 0.
+ * In an audit it answers as history_start does, but by the digests of the inputs added, each in its place, and exits; nothing is written. */
 bool history_is_current(const struct history *h, const char *path);
 /* Whether the last record of TEXT is of a run as this one: NULL where tool, revision, inputs and all settings but EXCEPT are equal,
  * otherwise what differs, a line of text that the caller frees. */

@@ -75,6 +75,8 @@ int main(int argc, char **argv)
     char *first = drawing_path(folder, 0, 0);
     cli.output = first;  /* the drawings tell what made them; --why asks this one, which is drawn last */
     struct history *h = history_start(&cli, REVISION);
+    if (cli.audit)
+        history_is_current(h, cli.output);
     for (int who = 0; who < CHARACTERS; who++) {
         char *path = drawing_path(folder, who, 0);
         make_folders(path);

@@ -198,11 +198,11 @@ static bool is_current(const struct cli *cli, struct history *h, const struct fo
 {
     struct stat st;
     digest[0] = '\0';
-    if (!cli->output || stat(cli->output, &st) != 0 || !S_ISREG(st.st_mode))
+    if (!cli->audit && (!cli->output || stat(cli->output, &st) != 0 || !S_ISREG(st.st_mode)))
         return false;
     folder_digest(folder, digest);
     history_input(h, digest, NULL);
-    return (!s->index || index_fits(s->index, folder, s->test)) && history_is_current(h, cli->output);
+    return (cli->audit || !s->index || index_fits(s->index, folder, s->test)) && history_is_current(h, cli->output);
 }
 
 static void check_outputs(struct settings *s, const char *output)

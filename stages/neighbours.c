@@ -107,6 +107,8 @@ int main(int argc, char **argv)
         .min_arguments = 1, .max_arguments = 1,
     };
     cli_parse(&cli, argc, argv);
+    if (cli.audit)
+        die_usage("a table keeps no history, --audit is not for it");
     history_free(history_start(&cli, REVISION));   /* a table keeps no history */
     if (!choice.index || !*choice.index)
         die_usage("--index is needed: it tells the classes");

@@ -267,6 +267,8 @@ static const struct command *take_command(struct cli *cli)
             die_usage("%d argument%s after '%s', want %s", n, n == 1 ? "" : "s", name, c->synopsis);
         if (cli->output && c->max_arguments < 0)
             die_usage("'%s' prints to standard output, -o is not for it", name);
+        if ((cli->why || cli->audit) && c->run != run_rows && c->run != run_from_npy)
+            die_usage("'%s' writes no history, --%s is not for it", name, cli->why ? "why" : "audit");
         return c;
     }
     die_usage("'%s' is none of info, verify, rows, tsv, npy, from-npy", name);
