@@ -470,14 +470,17 @@ static void print_help(const struct parser *p)
 void cli_each_setting(const struct cli *cli, void (*each)(void *, const char *, const char *), void *context)
 {
     struct parser p = {.cli = (struct cli *)cli};
-    char value[4096];
+    char value[64];
 
     build_table(&p);
-    for (int i = 0; i < p.n; i++)
-        if (p.table[i].flags & CLI_SETTING) {
-            format_value(value, sizeof value, &p.table[i]);
-            each(context, p.table[i].name, value);
-        }
+    for (int i = 0; i < p.n; i++) {
+        const struct cli_option *o = &p.table[i];
+        const char *text = o->type == CLI_TEXT ? *(const char **)o->value : NULL;   /* of any length */
+        if (!(o->flags & CLI_SETTING))
+            continue;
+        format_value(value, sizeof value, o);
+        each(context, o->name, text ? text : value);
+    }
 }
 
 void cli_each_file(const struct cli *cli, unsigned flag, void (*each)(void *, const char *), void *context)

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <search.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,31 @@ static bool is_above(const struct level *level, const struct stat *st)
     return false;
 }
 
+/* A folder that was come upon, and how often. Links of n folders to one another make n! paths. */
+struct visit { dev_t device; ino_t inode; size_t n; };
+enum { MAX_VISITS = 1000 };
+
+static int compare_visits(const void *a, const void *b)
+{
+    const struct visit *x = a, *y = b;
+    if (x->device != y->device)
+        return x->device < y->device ? -1 : 1;
+    return (x->inode > y->inode) - (x->inode < y->inode);
+}
+
+/* Counts in the tree VISITS; false where there were too many. */
+static bool count_visit(void **visits, const struct stat *st)
+{
+    struct visit key = {st->st_dev, st->st_ino, 0}, *visit, **found = tfind(&key, visits, compare_visits);
+    if (found)
+        return ++(*found)->n <= MAX_VISITS;
+    visit = xcalloc(1, sizeof *visit);
+    *visit = key;
+    if (!tsearch(visit, visits, compare_visits))
+        die("out of memory");
+    return true;
+}
+
 static bool is_png_name(const char *name)
 {
     size_t len = strlen(name);
@@ -39,7 +65,7 @@ static void add_file(struct folder *f, char *file)
 }
 
 /* Lists the folder INSIDE (relative; empty: the folder itself) at this level. */
-static void list(struct folder *f, const char *inside, const struct level *level)
+static void list(struct folder *f, const char *inside, const struct level *level, void **visits)
 {
     const char *slash = *inside ? "/" : "";
     char *path = xformat("%s%s%s", f->path, slash, inside);
@@ -59,8 +85,10 @@ static void list(struct folder *f, const char *inside, const struct level *level
             struct level below = {level, st.st_dev, st.st_ino};
             if (is_above(level, &st))
                 warn_file(full, "a link to a folder above it, passed over");
+            else if (!count_visit(visits, &st))
+                die_file(full, "reached by more than %d paths: links between folders", MAX_VISITS);
             else
-                list(f, file, &below);
+                list(f, file, &below, visits);
         } else if (is_png) {
             add_file(f, file);  /* one that does not exist, a broken link, is told of when it is read */
             file = NULL;
@@ -88,7 +116,9 @@ void folder_open(struct folder *f, const char *path)
     if (!S_ISDIR(st.st_mode))
         die_file(path, "not a folder");
     struct level top = {NULL, st.st_dev, st.st_ino};
-    list(f, "", &top);
+    void *visits = NULL;
+    list(f, "", &top, &visits);
+    tdestroy(visits, free);
     if (f->n == 0)
         die_file(path, "no PNG files in this folder or below");
     qsort(f->files, f->n, sizeof *f->files, compare);

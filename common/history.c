@@ -194,14 +194,16 @@ static void add_reason(struct reasons *r, const char *format, ...) __attribute__
 static void add_reason(struct reasons *r, const char *format, ...)
 {
     va_list arguments;
-    FILE *f;
-    char *line;
+    char *text, *line;
     size_t size;
 
     va_start(arguments, format);
-    if (!(f = open_memstream(&line, &size)) || vfprintf(f, format, arguments) < 0 || fclose(f) != 0)
+    if (vasprintf(&text, format, arguments) < 0)
         die("out of memory: a reason wanted");
     va_end(arguments);
+    line = printable(text);
+    size = strlen(line);
+    free(text);
     r->text = xrealloc(r->text, r->size + size + 2, 1);
     memcpy(r->text + r->size, line, size);
     memcpy(r->text + r->size + size, "\n", 2);
@@ -529,7 +531,7 @@ static void print_settings(const json_t *settings)
     json_t *value;
 
     json_object_foreach((json_t *)settings, key, value)
-        printf("    %s = %s\n", key, json_string_value(value) ? json_string_value(value) : "(damaged)");
+        print_line("    %s = %s", key, json_string_value(value) ? json_string_value(value) : "(damaged)");
 }
 
 void history_print(const char *text)
@@ -538,12 +540,12 @@ void history_print(const char *text)
     size_t i, k;
 
     json_array_foreach(records, i, record) {
-        printf("%s, revision %lld\n", string_of(record, "tool"), (long long)json_integer_value(json_object_get(record, "revision")));
+        print_line("%s, revision %lld", string_of(record, "tool"), (long long)json_integer_value(json_object_get(record, "revision")));
         print_settings(json_object_get(record, "settings"));
         print_settings(json_object_get(record, "derived"));
         json_array_foreach(json_object_get(record, "inputs"), k, input)
-            printf("    input  %s\n", json_string_value(input) ? json_string_value(input) : "(damaged)");
-        printf("    output %s\n", string_of(record, "output"));
+            print_line("    input  %s", json_string_value(input) ? json_string_value(input) : "(damaged)");
+        print_line("    output %s", string_of(record, "output"));
     }
     json_decref(records);
 }

@@ -110,17 +110,19 @@ static void print_entry(const struct safetensors_entry *e, const float *numbers)
 {
     struct npy_header shape = {.rank = e->rank};
     struct statistics s = {0};
-    char text[NPY_MAX_RANK * 21 + 4];
+    char text[NPY_MAX_RANK * 21 + 4], *name;
 
     memcpy(shape.shape, e->shape, e->rank * sizeof *e->shape);
     npy_format_shape(&shape, text, sizeof text);
     add_numbers(&s, NPY_F32, numbers, e->count);
-    printf("%-20s  %-18s", e->name, text);
+    name = printable(e->name);
+    printf("%-20s  %-18s", name, text);
     if (s.n_finite > 0)
         printf("  min %.6g  mean %.6g  max %.6g", s.min, s.sum / s.n_finite, s.max);
     if (s.n_other > 0)
         printf("  non-finite %llu", (unsigned long long)s.n_other);
     putchar('\n');
+    free(name);
 }
 
 static void model_info(struct zio_reader *r)
@@ -129,21 +131,20 @@ static void model_info(struct zio_reader *r)
     size_t len;
     unsigned char *data = zio_read_all(r, MAX_MODEL, &len);
     const char *bad = safetensors_parse(&s, data, len);
-    float *numbers;
+    const float *numbers;
 
     if (bad)
         die_file(zio_path(r), "%s", bad);
     printf("tensors     %zu\nnumbers     %zu\n", s.n_entries, s.n_floats);
     for (size_t i = 0; i < s.n_metadata; i++)
         if (strcmp(s.metadata[i].key, "history") != 0)
-            printf("%-11s %.*s\n", s.metadata[i].key, (int)strcspn(s.metadata[i].value, "\n"), s.metadata[i].value);
+            print_line("%-11s %.*s", s.metadata[i].key, (int)strcspn(s.metadata[i].value, "\n"), s.metadata[i].value);
     print_file(r);
-    numbers = xmalloc(s.n_floats * sizeof *numbers);   /* in the file they need not be aligned */
-    memcpy(numbers, data + s.data_start, s.n_floats * sizeof *numbers);
+    memmove(data, data + s.data_start, s.n_floats * sizeof *numbers);   /* behind the header they need not be aligned */
+    numbers = (const float *)(const void *)data;
     for (size_t i = 0; i < s.n_entries; i++)
         print_entry(&s.entries[i], numbers + s.entries[i].offset);
     print_history(safetensors_metadata(&s, "history"));
-    free(numbers);
     free(data);
     safetensors_release(&s);
     zio_close(r);

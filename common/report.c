@@ -14,19 +14,49 @@ void report_init(const char *name)
     tool = name;
 }
 
-/* One call to stdio per line: lines of programs that share a terminal or a log do not mix. */
+/* Appends what of TEXT fits before END, escaped; returns where it ends. C1 controls are C2 80 to C2 9F in UTF-8. */
+static char *append_printable(char *to, const char *end, const char *text)
+{
+    for (unsigned char c; (c = (unsigned char)*text) && end - to > 8; text++) {
+        bool c1 = c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0;
+
+        if (c == '\n' || c == '\t')
+            to += sprintf(to, c == '\n' ? "\\n" : "\\t");
+        else if (c < 0x20 || c == 0x7f || c1)
+            to += sprintf(to, "\\x%02x", c);
+        else
+            *to++ = (char)c;
+        if (c1)
+            to += sprintf(to, "\\x%02x", (unsigned char)*++text);
+    }
+    *to = '\0';
+    return to;
+}
+
+char *printable(const char *text)
+{
+    size_t size = 4 * strlen(text) + 9;
+    char *to = xmalloc(size);
+
+    append_printable(to, to + size, text);
+    return to;
+}
+
+/* One call to stdio per line: lines of programs that share a terminal or a log do not mix. No allocation: there may be none left. */
 static void line(const char *path, const char *format, va_list arguments)
 {
-    char text[4096];
+    char text[8192], whole[32768], *to = whole;
+    const char *end = whole + sizeof whole - 1;
 
     progress_end();
     vsnprintf(text, sizeof text, format, arguments);
-    if (path && strcmp(path, "-") == 0)
-        fprintf(stderr, "%s: standard input: %s\n", tool, text);
-    else if (path)
-        fprintf(stderr, "%s: '%s': %s\n", tool, path, text);
-    else
-        fprintf(stderr, "%s: %s\n", tool, text);
+    to = append_printable(to, end, tool);
+    to = append_printable(to, end, !path ? ": " : strcmp(path, "-") == 0 ? ": standard input: " : ": '");
+    if (path && strcmp(path, "-") != 0)
+        to = append_printable(append_printable(to, end, path), end, "': ");
+    to = append_printable(to, end, text);
+    strcpy(to, "\n");
+    fputs(whole, stderr);
 }
 
 void die(const char *format, ...)
@@ -96,6 +126,21 @@ const char *reason(char text[REASON_SIZE], const char *format, ...)
     return text;
 }
 
+void print_line(const char *format, ...)
+{
+    va_list arguments;
+    char *text = NULL, *shown;
+
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0)
+        die("out of memory: a line of text wanted");
+    va_end(arguments);
+    shown = printable(text);
+    puts(shown);
+    free(shown);
+    free(text);
+}
+
 bool progress_wanted(void)
 {
     static int terminal = -1;
@@ -107,7 +152,7 @@ bool progress_wanted(void)
 
 void progress(const char *format, ...)
 {
-    char text[512];
+    char text[512], shown[2048];
     va_list arguments;
 
     if (!progress_wanted())
@@ -115,7 +160,8 @@ void progress(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "\r\033[K%s: %s", tool, text);
+    append_printable(shown, shown + sizeof shown, text);
+    fprintf(stderr, "\r\033[K%s: %s", tool, shown);
     progress_shown = true;
 }
 

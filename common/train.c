@@ -154,7 +154,7 @@ static bool resume_from(struct run *r, const char *path)
     difference = history_difference(r->job->history, text, "epochs");
     free(text);
     if (difference) {
-        if (strcmp(path, r->path) == 0)
+        if (r->path && strcmp(path, r->path) == 0)
             set_aside(path, difference);
         free(difference);
         return false;
@@ -339,7 +339,13 @@ static void open_run(struct run *r)
     }
     if (output && strcmp(output, "-") != 0 && (stat(output, &st) != 0 || S_ISREG(st.st_mode))) {
         r->path = xformat("%s.checkpoint", output);
-        if (!resume_from(r, r->path))
+        if (stat(r->path, &st) != 0 && errno == ENAMETOOLONG) {
+            if (s->checkpoint > 0)
+                die_file(r->path, "%s; with --checkpoint 0 there is no such file", strerror(errno));
+            free(r->path);
+            r->path = NULL;
+        }
+        if (!r->path || !resume_from(r, r->path))
             resume_from(r, output);
     }
     open_log(r);

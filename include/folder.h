@@ -1,7 +1,7 @@
 /* folder: the PNG files in and below a folder, ordered by path, bytewise. The class of a file is the first folder on its path:
  * of "akane/old/1.png" it is "akane"; files that lie in the folder itself are of class ".". Names that start with a dot are
  * passed over, and so are files that do not end in .png (in small or capital letters). Symbolic links are followed; one that
- * leads back to a folder above it is passed over with a warning.
+ * leads back to a folder above it is passed over with a warning. A folder that links give more than 1000 paths is an error.
  */
 #ifndef FOLDER_H
 #define FOLDER_H

@@ -2,6 +2,7 @@
  *
  * A stage is a process, and exit is its exception: whoever knows the cause says it in one line and ends the process.
  * Lines read "tool: 'file': reason", lower case, no full stop, what was got and what was wanted.
+ * Control characters, of a file's name perhaps, are written \n, \t or \xNN, so that they neither end the line nor reach a terminal.
  * Exit status: 0 done, 1 data, I/O or numeric failure, 2 usage. die() leaves through exit(), so that temporary
  * outputs are removed by the handlers that zio registers.
  */
@@ -25,6 +26,11 @@ void note(const char *format, ...) __attribute__((format(printf, 1, 2)));  /* a 
 /* For those who must not die: formats the reason into TEXT, which is returned. */
 enum { REASON_SIZE = 200 };
 const char *reason(char text[REASON_SIZE], const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* TEXT with its control characters escaped as in messages: a new string. */
+char *printable(const char *text);
+/* A line on standard output for people to read, escaped as well. */
+void print_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A line that overwrites itself, on a terminal only; nothing anywhere else. Any other line clears it first. */
 bool progress_wanted(void);

@@ -39,13 +39,15 @@ static void for_each_file(const struct cli *cli, void (*inspect)(const char *pat
         pid_t child;
 
         if (!verdict && cli->n_arguments > 1)
-            printf("%s%s:\n", i ? "\n" : "", path);
+            fputs(i ? "\n" : "", stdout);
+        if (!verdict && cli->n_arguments > 1)
+            print_line("%s:", path);
         fflush(stdout);
         child = fork();
         if (child == 0) {
             inspect(path);
             if (verdict)
-                printf("%s: undamaged\n", path);
+                print_line("%s: undamaged", path);
             if (fclose(stdout) != 0)
                 die("standard output: %s", strerror(errno));
             exit(0);
