@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile.h"
 #include "report.h"
 
 enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 };   /* of CBLAS */
@@ -67,6 +68,7 @@ void blas_open(void)
     find(&lib.sgemm, "cblas_sgemm");
     find(&lib.dsyevr, "dsyevr_");
     lib.set_num_threads(1);
+    profile_head("OpenBLAS %s", lib.corename());
 }
 
 const char *blas_core(void)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "profile.h"
 #include "report.h"
 
 #define VERSION "0.1"
@@ -53,6 +54,7 @@ static void build_table(struct parser *p)
                                    "what all random choices start from"});
     add(p, (struct cli_option){"threads", CLI_INT, &c->threads, 1, 1024, NULL, 0, "threads; the result is the same for any number"});
     add(p, (struct cli_option){"memory", CLI_SIZE, &c->memory, 64 << 20, 0x1p50, NULL, 0, "memory to stay within"});
+    add(p, (struct cli_option){"profile", CLI_FLAG, &c->profile, 0, 0, NULL, 0, "say at the end where the time went"});
 }
 
 /* --- values ------------------------------------------------------------------------------------------------------- */
@@ -655,4 +657,5 @@ void cli_parse(struct cli *cli, int argc, char **argv)
     if (!cli->why)
         check_arguments(cli);
     omp_set_num_threads((int)cli->threads);
+    profile_start(cli->tool, cli->output, cli->profile, cli->why ? NULL : getenv("KASANE_PROFILE"));
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "profile.h"
 #include "report.h"
 #include "rng.h"
 #include "spool.h"
@@ -88,9 +89,11 @@ static void load(struct dataset *d)
 {
     size_t bytes, block_rows = d->row_bytes < (1 << 20) ? (1 << 20) / d->row_bytes : 1;
     unsigned char *block = NULL;
+    enum profile_part before;
 
     if (d->loaded)
         return;
+    before = profile_enter(PROFILE_READING);
     if (!__builtin_mul_overflow(d->n, d->row_bytes, &bytes) && bytes <= d->memory) {
         d->rows = xaligned(bytes);
     } else {
@@ -111,6 +114,7 @@ static void load(struct dataset *d)
     progress_end();
     free(block);
     d->loaded = true;
+    profile_leave(before);
 }
 
 void dataset_add_to_history(struct dataset *d, struct history *h)
@@ -138,6 +142,7 @@ void dataset_scale(float *x, const uint8_t *pixels, size_t n)
 
 static void *make_batch(void *argument)
 {
+    enum profile_part before = profile_enter(PROFILE_READING);
     struct dataset *d = argument;
     float *x = d->made[!d->current];
 
@@ -148,6 +153,7 @@ static void *make_batch(void *argument)
         else
             memcpy(x, from, d->row_bytes);
     }
+    profile_leave(before);
     return NULL;
 }
 
@@ -161,9 +167,12 @@ static void start_making(struct dataset *d)
 
 static void wait_made(struct dataset *d)
 {
+    enum profile_part before = profile_enter(PROFILE_WAITING);
+
     if (d->making)
         pthread_join(d->maker, NULL);
     d->making = false;
+    profile_leave(before);
 }
 
 void dataset_start(struct dataset *d, size_t batch, bool shuffle, uint64_t seed, uint64_t epoch, size_t first)

@@ -5,8 +5,10 @@
 
 #include "dataset.h"
 #include "history.h"
+#include "kernels.h"
 #include "model.h"
 #include "net.h"
+#include "profile.h"
 #include "report.h"
 #include "tensor.h"
 
@@ -24,6 +26,7 @@ static struct npy_header code_header(const struct net *net, size_t n_rows, bool 
 /* Reads up to BLOCK rows as network input; ROWS is where uint8 rows go first. Returns how many. */
 static size_t read_block(struct tensor_reader *t, unsigned char *rows, float *x)
 {
+    enum profile_part before = profile_enter(PROFILE_READING);
     bool image = t->header.dtype == NPY_U8;
     size_t n = tensor_read(t, image ? (void *)rows : (void *)x, BLOCK), items = n * t->row_items, bad;
 
@@ -31,6 +34,7 @@ static size_t read_block(struct tensor_reader *t, unsigned char *rows, float *x)
         dataset_scale(x, rows, items);
     else if ((bad = dataset_not_finite(x, items)) < items)
         die_file(tensor_path(t), "row %zu holds a value that is not finite", t->next_row - n + bad / t->row_items);
+    profile_leave(before);
     return n;
 }
 
@@ -49,12 +53,15 @@ void encode_run(const struct cli *cli, int revision, bool flatten)
             return;
     }
     struct net *net = model_net(m, BLOCK, false);
+    profile_head("%s, %.1f MiB of scratch", kernels_get()->name, (double)net_scratch(net) / 0x1p20);
     struct npy_header header = code_header(net, t->n_rows, flatten);
     struct tensor_writer *w = tensor_create(cli->output, &header, TENSOR_LEVEL);
     unsigned char *rows = xaligned(BLOCK * t->row_items);
     float *x = xaligned(BLOCK * t->row_items * sizeof *x), *code = xaligned(BLOCK * net_code_items(net) * sizeof *code);
     for (size_t n; (n = read_block(t, rows, x)) > 0;) {
+        enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
         net_encode(net, code, x, n);
+        profile_leave(before);
         tensor_write(w, code, n);
         progress("%zu of %zu rows", t->next_row, t->n_rows);
     }

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "profile.h"
 #include "report.h"
 
 enum { MAX_THREADS = 64 };
@@ -140,6 +141,7 @@ void jobs_start(struct jobs *j, void *slot)
 
 void *jobs_take(struct jobs *j)
 {
+    enum profile_part before;
     size_t i;
 
     if (j->n == 0)
@@ -148,8 +150,10 @@ void *jobs_take(struct jobs *j)
     i = j->started[j->first];
     if (j->states[i] == WAITING && next_waiting(j) == i)
         run(j, i);
+    before = profile_enter(PROFILE_WAITING);
     while (j->states[i] != DONE)
         pthread_cond_wait(&j->changed, &j->mutex);
+    profile_leave(before);
     j->first = (j->first + 1) % j->n_slots;
     j->n--;
     pthread_mutex_unlock(&j->mutex);

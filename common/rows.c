@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "profile.h"
 #include "report.h"
 #include "spool.h"
 
@@ -65,6 +66,7 @@ static void convert(double *restrict x, const unsigned char *row, enum npy_dtype
 
 struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, size_t memory)
 {
+    enum profile_part before = profile_enter(PROFILE_READING);
     struct rows *r = xcalloc(1, sizeof *r);
     size_t at_once = t->row_bytes < PIECE ? PIECE / (t->row_bytes + 1) : 1, bytes, kept = 0;
     unsigned char *piece;
@@ -99,6 +101,7 @@ struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, s
     }
     progress_end();
     free(piece);
+    profile_leave(before);
     return r;
 }
 

@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "checkpoint.h"
+#include "kernels.h"
 #include "model.h"
+#include "profile.h"
 #include "report.h"
 #include "rng.h"
 
@@ -111,11 +113,13 @@ static void fill_checkpoint(struct run *r)
 
 static void save(struct run *r)
 {
+    enum profile_part before = profile_enter(PROFILE_CHECKPOINT);
     const struct train_job *job = r->job;
 
     fill_checkpoint(r);
     model_write(r->path, job->net, job->first, job->history, r->at);
     r->saved = now();
+    profile_leave(before);
 }
 
 /* Between two batches: a checkpoint where it is time for one; on a signal a last one, and out by that signal. */
@@ -268,12 +272,14 @@ static void train_epoch(struct run *r)
 
     dataset_start(r->job->train, (size_t)s->batch, s->shuffle, r->job->seed, at->epoch, at->rows);
     while ((n = dataset_next(r->job->train, &x)) > 0) {
+        enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
         double loss = net_train(r->job->net, add_noise(r, x, n), x, n, &s->penalty);
         if (!isfinite(loss))
             die("epoch %llu, step %zu: the loss is not finite; try a lower --learning-rate", (unsigned long long)at->epoch,
                 at->rows / (size_t)s->batch + 1);
         optim_update(&r->optim, r->weights, net_gradients(r->job->net));
         net_changed(r->job->net);
+        profile_leave(before);
         at->loss_sum += loss * (double)n;
         at->rows += n;
         r->rows_done += n;
@@ -290,7 +296,9 @@ static double validate(struct run *r)
 
     dataset_start(r->job->test, (size_t)r->settings->batch, false, 0, 0, 0);
     while ((n = dataset_next(r->job->test, &x)) > 0) {
+        enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
         sum += net_evaluate(r->job->net, x, x, n, &r->settings->penalty) * (double)n;
+        profile_leave(before);
         done += n;
         pause_here(r);
     }
@@ -379,6 +387,7 @@ void train_run(const struct train_job *job)
     struct run r = {.job = job, .settings = s};
     struct sigaction before[2];
 
+    profile_head("%s, %.1f MiB of scratch", kernels_get()->name, (double)net_scratch(job->net) / 0x1p20);
     open_run(&r);
     catch_signals(before);
     while (r.at->epoch <= (uint64_t)s->epochs) {

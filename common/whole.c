@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "profile.h"
 #include "report.h"
 
 struct whole {
@@ -298,11 +299,14 @@ static void release(struct whole *w)
 
 void whole_commit(struct whole *w)
 {
+    enum profile_part before = profile_enter(PROFILE_DISK);
+
     if (w->final)
         name_file(w);
     if (close(w->fd) != 0 && !w->final)
         whole_fail(w, strerror(errno));
     release(w);
+    profile_leave(before);
 }
 
 int whole_scratch(const char *path)

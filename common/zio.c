@@ -15,6 +15,7 @@
 
 #include "frames.h"
 #include "jobs.h"
+#include "profile.h"
 #include "report.h"
 #include "stream.h"
 #include "whole.h"
@@ -103,6 +104,7 @@ struct zio_writer {
 
 static void compress(void *slot)
 {
+    enum profile_part before = profile_enter(PROFILE_WRITING);
     struct piece *p = slot;
     size_t bound = ZSTD_compressBound(p->used);
 
@@ -115,6 +117,7 @@ static void compress(void *slot)
     ZSTD_CCtx_setParameter(p->compressor, ZSTD_c_checksumFlag, 1);
     p->stored_len = ZSTD_compress2(p->compressor, p->stored, bound, p->content, p->used);
     p->bad = ZSTD_isError(p->stored_len) ? ZSTD_getErrorName(p->stored_len) : NULL;
+    profile_leave(before);
 }
 
 struct zio_writer *zio_create(const char *path, int level)
@@ -193,6 +196,7 @@ static struct piece *open_piece(struct zio_writer *w, size_t len)
 
 void zio_write(struct zio_writer *w, const void *data, size_t len)
 {
+    enum profile_part before = profile_enter(PROFILE_WRITING);
     size_t most = w->level > 0 ? FRAMES_MAX_CONTENT : BLOCK;
     const char *at = data;
 
@@ -209,23 +213,24 @@ void zio_write(struct zio_writer *w, const void *data, size_t len)
         if (len > 0)
             zio_end_frame(w);
     }
+    profile_leave(before);
 }
 
 void zio_end_frame(struct zio_writer *w)
 {
+    enum profile_part before = profile_enter(PROFILE_WRITING);
     struct piece *p = w->piece;
 
-    if (!p)
-        return;
     w->piece = NULL;
-    if (!w->jobs) {
+    if (p && !w->jobs) {
         put(w, p->content, p->used);
-        return;
+    } else if (p) {
+        w->in_flight += p->used;
+        jobs_start(w->jobs, p);
     }
-    w->in_flight += p->used;
-    jobs_start(w->jobs, p);
-    while (w->in_flight > IN_FLIGHT && put_piece(w))
+    while (p && w->in_flight > IN_FLIGHT && put_piece(w))
         continue;
+    profile_leave(before);
 }
 
 /* Ends the frame and writes all that is in flight. */
@@ -321,6 +326,8 @@ static void release_writer(struct zio_writer *w)
 
 void zio_commit(struct zio_writer *w, const char *history)
 {
+    enum profile_part before = profile_enter(PROFILE_WRITING);
+
     assert(w->held < 0);
     flush(w);
     if (w->level > 0) {
@@ -332,6 +339,7 @@ void zio_commit(struct zio_writer *w, const char *history)
     }
     whole_commit(w->file);
     release_writer(w);
+    profile_leave(before);
 }
 
 /* --- reading --- */
@@ -476,17 +484,21 @@ static void decode(const struct zio_reader *r, struct piece *p)
 
 static void decode_job(void *slot)
 {
+    enum profile_part before = profile_enter(PROFILE_READING);
     struct piece *p = slot;
 
     decode(p->reader, p);
+    profile_leave(before);
 }
 
 static void stream_job(void *slot)
 {
+    enum profile_part before = profile_enter(PROFILE_READING);
     struct piece *p = slot;
 
     reserve(&p->content, &p->capacity, BLOCK);
     p->bad = stream_read(p->reader->stream, p->content, BLOCK, &p->used, p->error);
+    profile_leave(before);
 }
 
 /* Starts as many pieces ahead as there is room for. */
@@ -614,30 +626,36 @@ const char *zio_try_read(struct zio_reader *r, void *data, size_t len, size_t *g
 
 struct zio_reader *zio_open(const char *path)
 {
+    enum profile_part before = profile_enter(PROFILE_READING);   /* a pipe may come late */
     struct zio_reader *r;
     char error[ZIO_ERROR];
 
     if (zio_try_open(&r, path, error))
         die_file(path, "%s", error);
+    profile_leave(before);
     return r;
 }
 
 size_t zio_read(struct zio_reader *r, void *data, size_t len)
 {
+    enum profile_part before = profile_enter(PROFILE_READING);
     char error[ZIO_ERROR];
     size_t got;
 
     if (zio_try_read(r, data, len, &got, error))
         die_file(r->path, "%s", error);
+    profile_leave(before);
     return got;
 }
 
 void zio_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset)
 {
+    enum profile_part before = profile_enter(PROFILE_READING);
     char error[ZIO_ERROR];
 
     if (zio_try_read_at(r, data, len, offset, error))
         die_file(r->path, "%s", error);
+    profile_leave(before);
 }
 
 unsigned char *zio_read_all(struct zio_reader *r, size_t most, size_t *len)

@@ -5,6 +5,8 @@
  * stands. An unknown key names the file, the line and the nearest known key; a key given twice in one file is an error.
  * "-" alone is an argument (standard input); "--" ends the options. A bad value exits 2 and says what was got and wanted.
  *
+ * Every program takes --threads, --memory and --profile; KASANE_PROFILE in the environment names a file for the same figures.
+ *
  * Options marked CLI_SETTING decide the bytes of the output: they, and they alone, make the canonical form, which
  * --print-config prints and the history of every output records. All others (threads, memory, file names) do not.
  */
@@ -62,6 +64,7 @@ struct cli {
     int64_t threads;                  /* --threads; default: the cores this process may use */
     int64_t memory;                   /* --memory in bytes; default 1 GiB */
     int64_t seed;                     /* --seed; default 0 */
+    bool profile;                     /* --profile: at the end say where the time went (profile.h) */
     bool why;                         /* --why: only say whether the output at -o was made with these settings (history_start answers) */
     bool audit;                       /* --audit: only say whether it was made from what the inputs hold (history_is_current answers) */
 };

@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "history.h"
+#include "profile.h"
 #include "report.h"
 #include "resize.h"
 #include "selection.h"
@@ -105,10 +106,12 @@ static void source_release(struct source *s)
 /* crops (5,H,W,3) of image (H,W,3). */
 static void crop_image(uint8_t *crops, const uint8_t *image, size_t H, size_t W, size_t margin)
 {
+    enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
     const size_t corner[CROPS][2] = {{margin, margin}, {0, margin}, {0, 0}, {margin, 0}, {margin / 2, margin / 2}};
     for (int k = 0; k < CROPS; k++)
         resize_bilinear(crops + (size_t)k * H * W * RGB, H, W,
             image + (corner[k][0] * W + corner[k][1]) * RGB, H - margin, W - margin, W * RGB);
+    profile_leave(before);
 }
 
 static void write_images(struct tensor_writer *w, struct source *s)
@@ -127,6 +130,7 @@ static void write_crops(struct tensor_writer *w, struct source *s, size_t margin
     uint8_t *crops[2] = {xmalloc(CROPS * s->block * row_bytes), xmalloc(CROPS * s->block * row_bytes)};
     bool more = true;
     source_rewind(s);
+    enum profile_part before = profile_enter(PROFILE_WAITING);
     #pragma omp parallel
     for (int k = 0; more; k = !k) {
         #pragma omp barrier
@@ -138,6 +142,7 @@ static void write_crops(struct tensor_writer *w, struct source *s, size_t margin
         for (size_t i = 0; i < n[k]; i++)
             crop_image(crops[k] + i * CROPS * row_bytes, rows + i * row_bytes, H, W, margin);
     }
+    profile_leave(before);
     free(rows);
     free(crops[0]);
     free(crops[1]);

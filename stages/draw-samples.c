@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "history.h"
 #include "image.h"
+#include "profile.h"
 #include "report.h"
 
 enum { REVISION = 1 };
@@ -34,11 +35,14 @@ static void draw(const struct history *h, const char *folder, int who, int64_t s
     uint8_t pixels[CHARACTER_SIDE * CHARACTER_SIDE * 3];
     struct image im = {.height = CHARACTER_SIDE, .width = CHARACTER_SIDE, .pixels = pixels};
     char digest[ZIO_DIGEST_SIZE], *text, *path = drawing_path(folder, who, number);
+    enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
     character_draw(pixels, who, (uint64_t)seed, (uint64_t)number);
     image_digest(&im, digest);
     #pragma omp critical
     text = history_text(h, digest);
+    profile_enter(PROFILE_WRITING);
     image_write(path, &im, (const char *const[]){"kasane-history", text, NULL});
+    profile_leave(before);
     free(text);
     free(path);
 }
@@ -82,9 +86,11 @@ int main(int argc, char **argv)
         make_folders(path);
         free(path);
     }
+    enum profile_part before = profile_enter(PROFILE_WAITING);
     #pragma omp parallel for schedule(dynamic)
     for (int64_t i = 1; i < CHARACTERS * count; i++)
         draw(h, folder, (int)(i % CHARACTERS), cli.seed, i / CHARACTERS);
+    profile_leave(before);
     for (int who = 0; who < CHARACTERS; who++)
         remove_surplus(folder, who, count);
     draw(h, folder, 0, cli.seed, 0);

@@ -11,6 +11,7 @@
 #include "history.h"
 #include "image.h"
 #include "index.h"
+#include "profile.h"
 #include "report.h"
 #include "resize.h"
 #include "tensor.h"
@@ -81,8 +82,12 @@ static void read_file(const struct import *import, struct batch *b, size_t i)
     struct image im;
     char *path = folder_path(import->folder, b->first + i);
     b->errors[i][0] = '\0';
-    if (!image_read(&im, path, &s->image, &b->digests[i], b->errors[i]))
+    enum profile_part before = profile_enter(PROFILE_READING);
+    const char *bad = image_read(&im, path, &s->image, &b->digests[i], b->errors[i]);
+    profile_enter(PROFILE_ARITHMETIC);
+    if (!bad)
         fit_image(b->rows + i * (size_t)(s->size * s->size * RGB), &im, s);
+    profile_leave(before);
     image_release(&im);
     free(path);
 }
@@ -124,6 +129,7 @@ static void run(struct import *import)
     for (int k = 0; k < 2; k++)
         batches[k] = (struct batch){0, 0, xcalloc(size, row_bytes), xcalloc(size, sizeof *batches[k].digests),
             xcalloc(size, sizeof *batches[k].errors)};
+    enum profile_part before = profile_enter(PROFILE_WAITING);
     #pragma omp parallel
     for (size_t k = 0; k * size < n + size; k++) {
         struct batch *b = &batches[k % 2];
@@ -139,6 +145,7 @@ static void run(struct import *import)
         for (size_t i = 0; i < b->n; i++)
             read_file(import, b, i);
     }
+    profile_leave(before);
     progress_end();
     for (int k = 0; k < 2; k++) {
         free(batches[k].rows);

@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "history.h"
 #include "nearest.h"
+#include "profile.h"
 #include "report.h"
 #include "rows.h"
 #include "selection.h"
@@ -119,7 +120,9 @@ int main(int argc, char **argv)
     struct rows *r = rows_read(t, s.rows, s.n, (size_t)cli.memory / 2);
     size_t *neighbours = xcalloc(s.n, (size_t)k * sizeof *neighbours);
     double *distances = xcalloc(s.n, (size_t)k * sizeof *distances);
+    enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
     nearest_find(neighbours, distances, r, (size_t)k);
+    profile_leave(before);
     struct zio_writer *out = zio_create(cli.output, ZIO_TEXT);
     if (list)
         write_list(out, &s, neighbours, distances, (size_t)k);

@@ -11,6 +11,7 @@
 #include "basis.h"
 #include "cli.h"
 #include "pca.h"
+#include "profile.h"
 #include "report.h"
 #include "rows.h"
 #include "selection.h"
@@ -87,7 +88,9 @@ static void fit(struct pca *p, struct rows *r, const struct options *o, size_t m
         die_file(rows_path(r), "%zu row%s, want at least 2", n, n == 1 ? "" : "s");
     if (P > most)
         die_file(rows_path(r), "%zu rows of %zu numbers have no more than %zu components, got --components %zu", n, D, most, P);
+    enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
     pca_fit(p, r, P, (enum pca_sign)o->sign, memory);
+    profile_leave(before);
     print_variance(p);
     for (size_t k = 0; k < P; k++)
         n_zero += p->variance[k] == 0;
@@ -138,7 +141,9 @@ static void write_coordinates(const struct cli *cli, const struct options *o, co
         tables[n_tables++] = create_table(o->table, s, P);
     for (size_t first = 0; first < n; first += PCA_BLOCK) {
         size_t got = PCA_BLOCK < n - first ? PCA_BLOCK : n - first;
+        enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
         pca_project(p, y, r, first, got);
+        profile_leave(before);
         for (size_t i = 0; i < got; i++)
             for (size_t k = 0; k < P; k++)
                 out[i * P + k] = (float)y[i * p->P + k] + 0.0f;   /* no -0 */

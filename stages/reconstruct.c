@@ -11,6 +11,7 @@
 #include "kernels.h"
 #include "model.h"
 #include "net.h"
+#include "profile.h"
 #include "report.h"
 #include "rng.h"
 #include "selection.h"
@@ -155,8 +156,11 @@ static float *reconstruct(const struct model *m, const float *x, size_t n)
     struct net *net = model_net(m, BATCH, false);
     size_t items = net_input_items(net);
     float *y = xcalloc(n * items, sizeof *y);
+    enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
     for (size_t i = 0; i < n; i += BATCH)
         net_reconstruct(net, y + i * items, x + i * items, n - i < BATCH ? n - i : BATCH);
+    profile_leave(before);
+    profile_head("%s, %.1f MiB of scratch", kernels_get()->name, (double)net_scratch(net) / 0x1p20);
     net_free(net);
     return y;
 }

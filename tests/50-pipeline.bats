@@ -232,7 +232,7 @@ samples                    missing'
 
 @test "help lists goals and variables" {
     run -0 --separate-stderr pipeline help
-    for word in features all why status audit prune clean DATA CONFIG OUT CLASSES TRAIN TEST FLAGS; do
+    for word in features all why status audit profile prune clean DATA CONFIG OUT CLASSES TRAIN TEST FLAGS; do
         grep -qE "^ .*\b$word\b" <<<"$output"
     done
 }
