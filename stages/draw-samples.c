@@ -60,6 +60,38 @@ static void remove_surplus(const char *folder, int who, int64_t count)
     }
 }
 
+/* The first drawing that is not there, or not ours; NULL: all are there. */
+static char *lost_drawing(const char *folder, int64_t count)
+{
+    for (int64_t i = 0; i < CHARACTERS * count; i++) {
+        char *path = drawing_path(folder, (int)(i % CHARACTERS), i / CHARACTERS), *text = history_read(path);
+        if (!text)
+            return path;
+        free(text);
+        free(path);
+    }
+    return NULL;
+}
+
+/* Which drawing --why asks about: number 0 of the first, which is drawn last; where that has these settings, one that was lost. */
+static char *asked_drawing(const struct cli *cli, const char *folder, int64_t count)
+{
+    struct cli run = *cli;
+    char *first = drawing_path(folder, 0, 0), *text = history_read(first), *difference, *lost = NULL;
+    run.why = run.audit = false;
+    struct history *h = history_start(&run, REVISION);
+    difference = text ? history_difference(h, text, "") : NULL;
+    if (text && !difference)
+        lost = lost_drawing(folder, count);
+    history_free(h);
+    free(text);
+    free(difference);
+    if (!lost)
+        return first;
+    free(first);
+    return lost;
+}
+
 int main(int argc, char **argv)
 {
     int64_t count = 60;
@@ -76,8 +108,8 @@ int main(int argc, char **argv)
     const char *folder = cli.output;
     if (!folder || strcmp(folder, "-") == 0)
         die_usage("-o wants a folder to draw into");
-    char *first = drawing_path(folder, 0, 0);
-    cli.output = first;  /* the drawings tell what made them; --why asks this one, which is drawn last */
+    char *asked = cli.why ? asked_drawing(&cli, folder, count) : drawing_path(folder, 0, 0);
+    cli.output = asked;  /* the drawings tell what made them */
     struct history *h = history_start(&cli, REVISION);
     if (cli.audit)
         history_is_current(h, cli.output);
@@ -95,7 +127,7 @@ int main(int argc, char **argv)
         remove_surplus(folder, who, count);
     draw(h, folder, 0, cli.seed, 0);
     note("%lld drawings of %d characters in '%s'", (long long)(CHARACTERS * count), CHARACTERS, folder);
-    free(first);
+    free(asked);
     history_free(h);
     return 0;
 }

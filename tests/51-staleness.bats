@@ -1,4 +1,5 @@
-# What happened, and what reruns. In each test `make -n` names exactly what then runs and writes nothing; then nothing is left.
+# What happened, and what reruns. In each test `make -n` names exactly what then runs and writes nothing; then nothing is left. Each is
+# run twice, the second time with -j4, and gives the same bytes. `make why` says the reason.
 load helper
 load pipeline
 
@@ -14,6 +15,7 @@ answers() {
 @test "nothing happened: nothing runs" {
     reruns ''
     reruns '' all
+    equal "$(pipeline -n -W "$ROOT/plots/style.gp" all | made_files)" "$(cd out && ls loss-* scatter-* | bare)"   # as if it were new
 }
 
 @test "a comment, a blank line, another order or an explicit default in a .conf reruns nothing" {
@@ -55,15 +57,30 @@ answers() {
     echo 'components = 2' >conf/pca.conf   # the command line says how many
     reruns '' all
     echo 'sign = v' >conf/pca.conf
+    answers pca-2.npy.zst 'would run: sign u -> v'
+    answers 'scatter-2d.png, .svg' 'would run: follows pca-2.npy.zst'
     reruns 'pca-2 pca-3 scatter-2d.png scatter-2d.svg scatter-3d.png scatter-3d.svg' all
     echo 'seed = 1' >conf/reconstruct.conf
+    answers reconstruction.png 'would run: seed 0 -> 1'
     reruns 'reconstruction.png' all
-    echo 'flatten = yes' >conf/extract.conf
-    reruns 'features'
     echo 'l2 = 0' >>conf/finetune.conf
+    answers deep.safetensors.zst 'would run: l2 0.0005 -> 0'
     reruns 'deep features'
     echo 'transfer = none' >conf/assemble.conf
+    answers deep-init.safetensors.zst 'would run: transfer all -> none'
     reruns 'deep-init deep features'
+}
+
+@test "a .conf added is the settings in it, one removed the defaults again" {
+    echo '# nothing' >conf/encode.conf
+    rm conf/assemble.conf   # which says the default
+    reruns ''
+    echo 'flatten = yes' >conf/extract.conf
+    answers features.npy.zst 'would run: flatten no -> yes'
+    reruns 'features'
+    rm conf/extract.conf
+    answers features.npy.zst 'would run: flatten yes -> no'
+    reruns 'features'
 }
 
 @test "each single setting of each program is a reason of its own" {
@@ -115,6 +132,7 @@ other_value() {
 }
 
 @test "other classes rerun coordinates and plots alone" {
+    pipeline why CLASSES='akane ren' | grep '^pca-2.npy.zst *would run: classes  -> akane ren$'
     reruns 'pca-2 pca-3 scatter-2d.png scatter-2d.svg scatter-3d.png scatter-3d.svg' all CLASSES='akane ren'
     equal "$(cut -f 3 out/pca-2.tsv | sort -u | paste -sd ' ')" 'akane class ren'
 }
@@ -189,6 +207,35 @@ other_value() {
     equal "$(found_same)" 'deep deep-init features stage-2 test-1 train-1'
 }
 
+@test "a touched index: what reads it starts, finds itself the same, and is only dated" {
+    touch out/images.tsv
+    answers train-0.npy.zst 'would run: newer images.tsv'
+    reruns "$AFTER_IMAGES"
+    equal "$(found_same)" "$(tr ' ' '\n' <<<"$AFTER_IMAGES" | sort | paste -sd ' ')"
+}
+
+@test "drawings: a changed setting, one touched, one deleted, one replaced" {
+    images=
+    pipeline features 2>/dev/null
+    reruns ''
+    touch out/samples/ren/001.png
+    answers samples 'up to date'
+    answers images.npy.zst "would run: 1 changed, such as 'ren/001.png'"
+    reruns "$EVERYTHING"
+    equal "$(found_same)" "$(tr ' ' '\n' <<<"$EVERYTHING" | sort | paste -sd ' ')"
+    rm out/samples/ren/001.png
+    answers samples 'would run: missing'
+    reruns "samples $EVERYTHING"
+    equal "$(found_same)" "$(tr ' ' '\n' <<<"$EVERYTHING" | sort | paste -sd ' ')"
+    echo hello >out/samples/ren/001.png
+    answers samples 'would run: no history'
+    reruns "samples $EVERYTHING"
+    sed -i 's/3/2/' conf/draw.conf
+    answers samples 'would run: count 3 -> 2'
+    reruns "samples $EVERYTHING"
+    equal "$(found_same)" ''
+}
+
 @test "a rebuilt program starts its stages, which find themselves the same" {
     cp -a "$ROOT/bin" .
     bin=bin
@@ -254,6 +301,25 @@ build_with_revision() {
     answers train-1.npy.zst "would run: 'stage-1.safetensors.zst' is not what it was made from; newer stage-1.safetensors.zst"
     reruns 'train-1 stage-2 deep-init deep features'
     equal "$(found_same)" 'deep deep-init features stage-2'
+}
+
+@test "a model from another run is made again, of other settings or of other inputs" {
+    cp -a out before
+    sed -i 's/margin = 3/margin = 2/' conf/augment.conf
+    echo 'seed = 1' >>conf/finetune.conf
+    pipeline features 2>/dev/null
+    mv out other
+    mv before out
+    sed -i 's/margin = 2/margin = 3/' conf/augment.conf
+    sed -i '/seed/d' conf/finetune.conf
+    cp other/deep.safetensors.zst out/
+    pipeline why | grep "^deep.safetensors.zst *would run: seed 1 -> 0; 'deep-init.safetensors.zst' is not what it was made from; "
+    reruns 'deep features'
+    equal "$(found_same)" 'features'
+    cp other/stage-1.safetensors.zst out/
+    pipeline why | grep "^stage-1.safetensors.zst *would run: 'train-0.npy.zst' is not what it was made from$"
+    reruns "stage-1 $AFTER_STAGE_1"
+    equal "$(found_same)" 'deep deep-init features stage-2 test-1 train-1'
 }
 
 @test "pruned tensors rerun nothing, and come back when something needs them, with nothing following from that" {

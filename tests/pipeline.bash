@@ -47,25 +47,64 @@ made_files() {
     sed -n 's/.* -o out\/\([^ ]*\).*/\1/p; s/.*plots\/plot .* out\/\([^ ]*\)$/\1/p' | bare
 }
 
-# All files of settings and results, with their dates.
+# All files of settings and results, with their inodes and dates.
 listing() {
-    find out conf -printf '%p %s %T@ %C@\n' 2>/dev/null | sort
+    find out conf -printf '%p %i %s %T@ %C@\n' 2>/dev/null | sort
 }
 
-# reruns "FILES" [ARGUMENT]...: make -n names exactly these and writes nothing, make makes exactly these, and nothing is left.
+# reruns "FILES" [ARGUMENT]...: make -n names exactly these and writes nothing, make makes exactly these, and nothing is left; the same with
+# -j4, from where it began, with the same bytes.
 reruns() {
-    local wanted before
+    local wanted
     wanted=$(tr -s ' ' '\n' <<<"$1" | bare)
+    shift
+    asked "$wanted" "$@"
+    equal "$(pipeline -n -j4 "$@" | made_files)" "$wanted"
+    if [ -z "$wanted" ]; then
+        made '' -j4 "$@"
+        return
+    fi
+    rm -rf once began
+    [ ! -e out ] || cp -a out began
+    made "$wanted" -j4 "$@"
+    mv out once
+    [ ! -e began ] || mv began out
+    made "$wanted" "$@"
+    same_results once out
+}
+
+# asked "FILES" [ARGUMENT]...: what only asks.
+asked() {
+    local wanted=$1 before
     shift
     before=$(listing)
     equal "$(pipeline -n "$@" | made_files)" "$wanted"
     if [ -n "$wanted" ]; then
         run -1 pipeline -q "$@"
+    else
+        pipeline -q "$@"
     fi
     equal "$(listing)" "$before"
+}
+
+made() {
+    local wanted=$1
+    shift
     pipeline "$@" >log 2>notes || { cat log notes >&2; return 1; }
     equal "$(made_files <log)" "$wanted"
     pipeline -q "$@"
+}
+
+# same_results A B: the same files, with the same bytes; of logs all but the seconds, of plots only that they are there.
+same_results() {
+    local file
+    equal "$(ls "$1")" "$(ls "$2")"
+    for file in "$1"/*; do
+        case $file in
+        */stage-*.tsv | */deep.tsv) cmp <(cut -f 1-4 "$file") <(cut -f 1-4 "$2/${file##*/}") ;;
+        *.zst | *.tsv | */reconstruction.png) cmp "$file" "$2/${file##*/}" ;;
+        esac
+    done
 }
 
 # The files that the last run found to be the same, and only dated anew.
