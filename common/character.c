@@ -31,7 +31,7 @@ struct hair { struct colour base, dark, light, line; };
 
 struct scene {
     struct rng rng;
-    struct layer sheet, head, part, detail;
+    struct cel sheet, head, part, detail;
     struct path path;
     /* The features move on the skull when the head turns, the hair in front with them, the hair behind hardly. */
     struct view face, skull, hair_front, hair_back, body;
@@ -43,8 +43,8 @@ struct scene {
     double sway;             /* of loose hair, to the right */
 };
 
-/* Where to draw: on a layer, or in what it already shows. */
-struct pen { struct layer *layer; const struct view *view; enum blend blend; };
+/* Where to draw: on a cel, or in what it already shows. */
+struct pen { struct cel *cel; const struct view *view; enum blend blend; };
 
 /* A closed smooth curve. */
 struct outline { int n; struct point at[14]; };
@@ -59,7 +59,7 @@ static double jitter(struct scene *s, double most)
 
 static void fill(struct scene *s, struct pen pen, const struct paint *paint)
 {
-    layer_fill(pen.layer, &s->path, pen.view, paint, pen.blend);
+    cel_fill(pen.cel, &s->path, pen.view, paint, pen.blend);
     path_clear(&s->path);
 }
 
@@ -122,12 +122,12 @@ static struct stroke placed_stroke(struct stroke k, double side, double x, doubl
 
 static void part_begin(struct scene *s)
 {
-    layer_clear(&s->part);
+    cel_clear(&s->part);
 }
 
 static void part_end(struct scene *s, struct colour outline, double width)
 {
-    layer_merge(&s->sheet, &s->part, outline, width);
+    cel_merge(&s->sheet, &s->part, outline, width);
 }
 
 /* --- hair --- */
@@ -156,7 +156,7 @@ static void lock(struct scene *s, const struct view *v, struct stroke k)
     }
 }
 
-/* A band of light across the hair that lies on the part layer: short strands of light side by side along an arc. */
+/* A band of light across the hair that lies on the part cel: short strands of light side by side along an arc. */
 static void shine(struct scene *s, const struct view *v, double y, double half_width, double bend)
 {
     const struct pen in = {&s->part, v, ATOP};
@@ -235,7 +235,7 @@ static void draw_nose(struct scene *s)
     brush(s, on, colour_fade(s->line, 0.7), (struct stroke){3, 0.1, 0.5, 0.1, {{-1.4, 22.6}, {0, 23.4}, {1.4, 22.8}}});
 }
 
-/* The iris with its pupil and lights, on the detail layer where the white of the eye is. */
+/* The iris with its pupil and lights, on the detail cel where the white of the eye is. */
 static void draw_iris(struct scene *s, double x, double y)
 {
     const struct pen in = {&s->detail, &s->face, ATOP};
@@ -260,11 +260,11 @@ static void draw_open_eye(struct scene *s, double side, double open)
     const struct pen on_eye = {&s->detail, &s->face, OVER}, on = {&s->head, &s->face, OVER};
     struct colour lash = colour_mix(s->hair.dark, colour_hex(0x1c1420), 0.8);
     double x = side * 16, y = 9, low = 9 - 19 * open;  /* of the upper lid, from the middle of the eye */
-    layer_clear(&s->detail);
+    cel_clear(&s->detail);
     blob(s, on_eye, colour_hex(0xfffcfa), placed((struct outline){8, {{-8.5, 1 + low * 0.1}, {-6, low * 0.72}, {0, low},
         {6, low * 0.8}, {9, low * 0.25}, {7.5, 6}, {1, 9}, {-5.5, 7}}}, side, x, y, 1));
     draw_iris(s, x, y);
-    layer_merge(&s->head, &s->detail, s->line, 0);
+    cel_merge(&s->head, &s->detail, s->line, 0);
     brush(s, on, lash, placed_stroke((struct stroke){6, 0.5, 1.75, 0.5, {{-9.2, 2.2 + low * 0.15}, {-6, low * 0.74},
         {0.5, low - 0.3}, {6.5, low * 0.8}, {10.2, low * 0.2}, {11.2, 2}}}, side, x, y, 1));
     brush(s, on, lash, placed_stroke((struct stroke){3, 1.1, 0.9, 0, {{7, low * 0.72}, {10.5, low * 0.62},
@@ -289,7 +289,7 @@ static void draw_closed_eye(struct scene *s, double side)
         {7, -5.5}}}, side, x, y, 1));
 }
 
-static void draw_brows(struct scene *s, struct layer *l, double opacity)
+static void draw_brows(struct scene *s, struct cel *l, double opacity)
 {
     const struct pen on = {l, &s->face, OVER};
     struct colour c = colour_fade(colour_mix(s->hair.dark, colour_hex(0x2a1c22), 0.45), opacity);
@@ -303,7 +303,7 @@ static void draw_brows(struct scene *s, struct layer *l, double opacity)
 static void draw_open_mouth(struct scene *s, struct outline o, double teeth, struct point tongue)
 {
     const struct pen on = {&s->detail, &s->face, OVER}, in = {&s->detail, &s->face, ATOP};
-    layer_clear(&s->detail);
+    cel_clear(&s->detail);
     blob(s, on, colour_hex(0x8e2a3a), o);
     ellipse(s, in, colour_hex(0xf08585), tongue, 5, 3.4);
     if (teeth > 0) {
@@ -312,7 +312,7 @@ static void draw_open_mouth(struct scene *s, struct outline o, double teeth, str
             row.at[i].y = row.at[i].y > 28 + teeth ? 28 + teeth : row.at[i].y;
         blob(s, in, colour_hex(0xffffff), row);
     }
-    layer_merge(&s->head, &s->detail, s->line, 0.55);
+    cel_merge(&s->head, &s->detail, s->line, 0.55);
 }
 
 static void draw_mouth(struct scene *s)
@@ -364,11 +364,11 @@ static void draw_face(struct scene *s)
     draw_brows(s, &s->head, 1);
 }
 
-/* Puts the head on the sheet, over it the hair on the part layer, which casts a shadow on it and lets the brows shine through. */
+/* Puts the head on the sheet, over it the hair on the part cel, which casts a shadow on it and lets the brows shine through. */
 static void hair_over_face(struct scene *s)
 {
-    layer_shadow(&s->head, &s->part, -s->light * 1.5, 3.2, colour_fade(s->skin_shade, 0.8));
-    layer_merge(&s->sheet, &s->head, s->line, 0.75);
+    cel_shadow(&s->head, &s->part, -s->light * 1.5, 3.2, colour_fade(s->skin_shade, 0.8));
+    cel_merge(&s->sheet, &s->head, s->line, 0.75);
     part_end(s, s->hair.line, 0.7);
     draw_brows(s, &s->sheet, 0.35);
 }
@@ -555,7 +555,7 @@ static void aoi_worn(struct scene *s)
             {side * 16.5 - 4, 11}}});
     }
     brush(s, on_face, frame, (struct stroke){3, 0.9, 0.9, 0.9, {{-4.6, 8}, {0, 6}, {4.6, 8}}});
-    layer_merge(&s->sheet, &s->part, frame, 0);
+    cel_merge(&s->sheet, &s->part, frame, 0);
     part_begin(s);
     for (int i = 0; i < 2; i++)
         brush(s, on_hair_front, silver, (struct stroke){2, 1.3, 1.6, 1.3, {{24 + i * 2, -18 + i * 5}, {33 + i, -12 + i * 5}}});
@@ -774,10 +774,10 @@ static void scene_init(struct scene *s, int who, uint64_t seed, uint64_t number)
 {
     *s = (struct scene){0};
     rng_init(&s->rng, seed, RNG_DRAW, number * CHARACTERS + (uint64_t)who);
-    layer_init(&s->sheet, CHARACTER_SIDE, CHARACTER_SIDE);
-    layer_init(&s->head, CHARACTER_SIDE, CHARACTER_SIDE);
-    layer_init(&s->part, CHARACTER_SIDE, CHARACTER_SIDE);
-    layer_init(&s->detail, CHARACTER_SIDE, CHARACTER_SIDE);
+    cel_init(&s->sheet, CHARACTER_SIDE, CHARACTER_SIDE);
+    cel_init(&s->head, CHARACTER_SIDE, CHARACTER_SIDE);
+    cel_init(&s->part, CHARACTER_SIDE, CHARACTER_SIDE);
+    cel_init(&s->detail, CHARACTER_SIDE, CHARACTER_SIDE);
     const uint32_t *hair = looks[who].hair;
     s->hair = (struct hair){colour_hex(hair[0]), colour_hex(hair[1]), colour_hex(hair[2]), colour_hex(hair[3])};
     double fading = jitter(s, 0.12);
@@ -813,10 +813,10 @@ void character_draw(uint8_t *rgb, int who, uint64_t seed, uint64_t number)
     looks[who].front(&s);
     looks[who].worn(&s);
     draw_light(&s);
-    layer_to_rgb(&s.sheet, rgb);
-    layer_release(&s.sheet);
-    layer_release(&s.head);
-    layer_release(&s.part);
-    layer_release(&s.detail);
+    cel_to_rgb(&s.sheet, rgb);
+    cel_release(&s.sheet);
+    cel_release(&s.head);
+    cel_release(&s.part);
+    cel_release(&s.detail);
     path_release(&s.path);
 }

@@ -40,19 +40,19 @@ struct point view_map(const struct view *v, struct point p)
     return (struct point){v->x + c * p.x - s * p.y, v->y + s * p.x + c * p.y};
 }
 
-/* --- layers --- */
+/* --- cels --- */
 
-void layer_init(struct layer *l, size_t height, size_t width)
+void cel_init(struct cel *l, size_t height, size_t width)
 {
-    *l = (struct layer){height, width, xcalloc(height * width, 4 * sizeof *l->pixels)};
+    *l = (struct cel){height, width, xcalloc(height * width, 4 * sizeof *l->pixels)};
 }
 
-void layer_clear(struct layer *l)
+void cel_clear(struct cel *l)
 {
     memset(l->pixels, 0, l->height * l->width * 4 * sizeof *l->pixels);
 }
 
-void layer_release(struct layer *l)
+void cel_release(struct cel *l)
 {
     free(l->pixels);
     l->pixels = NULL;
@@ -70,14 +70,14 @@ static void blend_pixel(float *pixel, struct colour c, float coverage, enum blen
     pixel[3] = pixel[3] * keep + a;
 }
 
-static float coverage_at(const struct layer *l, long y, long x)
+static float coverage_at(const struct cel *l, long y, long x)
 {
     bool outside = y < 0 || x < 0 || y >= (long)l->height || x >= (long)l->width;
     return outside ? 0 : l->pixels[((size_t)y * l->width + (size_t)x) * 4 + 3];
 }
 
 /* The largest coverage within WIDTH pixels of (y,x), fading over the last pixel. */
-static float coverage_near(const struct layer *l, long y, long x, double width)
+static float coverage_near(const struct cel *l, long y, long x, double width)
 {
     long reach = (long)ceil(width);
     float most = 0;
@@ -89,7 +89,7 @@ static float coverage_near(const struct layer *l, long y, long x, double width)
     return most;
 }
 
-void layer_merge(struct layer *l, const struct layer *top, struct colour outline, double width)
+void cel_merge(struct cel *l, const struct cel *top, struct colour outline, double width)
 {
     for (size_t i = 0; i < l->height * l->width; i++) {
         float *pixel = l->pixels + 4 * i;
@@ -104,7 +104,7 @@ void layer_merge(struct layer *l, const struct layer *top, struct colour outline
     }
 }
 
-void layer_shadow(struct layer *l, const struct layer *top, double dx, double dy, struct colour shadow)
+void cel_shadow(struct cel *l, const struct cel *top, double dx, double dy, struct colour shadow)
 {
     for (size_t y = 0; y < l->height; y++)
         for (size_t x = 0; x < l->width; x++) {
@@ -117,7 +117,7 @@ void layer_shadow(struct layer *l, const struct layer *top, double dx, double dy
         }
 }
 
-void layer_to_rgb(const struct layer *l, uint8_t *rgb)
+void cel_to_rgb(const struct cel *l, uint8_t *rgb)
 {
     for (size_t i = 0; i < l->height * l->width; i++)
         for (size_t c = 0; c < 3; c++)
@@ -260,7 +260,7 @@ static void cover_span(float *coverage, size_t width, double x0, double x1, floa
     }
 }
 
-void layer_fill(struct layer *l, const struct path *p, const struct view *v, const struct paint *paint, enum blend blend)
+void cel_fill(struct cel *l, const struct path *p, const struct view *v, const struct paint *paint, enum blend blend)
 {
     enum { LINES = 8 };
     struct point *points = xcalloc(p->n + 1, sizeof *points), a = view_map(v, paint->a), b = view_map(v, paint->b);

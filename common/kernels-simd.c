@@ -765,6 +765,101 @@ static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int
         }
 }
 
+/* --- batch normalisation --- */
+
+typedef double dvec __attribute__((vector_size(4 * LANES)));
+typedef float part_unaligned __attribute__((vector_size(2 * LANES), aligned(4), may_alias));
+
+/* sum[i] += v[i] in double, LANES of them. */
+INLINE void add_double(dvec sum[2], vec v)
+{
+    float all[LANES];
+    store(all, v);
+    sum[0] += __builtin_convertvector(*(const part_unaligned *)all, dvec);
+    sum[1] += __builtin_convertvector(*(const part_unaligned *)(all + LANES / 2), dvec);
+}
+
+INLINE void add_part(double *total, const dvec sum[2], int n)
+{
+    for (int l = 0; l < LANES && l < n; l++)
+        total[l] += sum[l / (LANES / 2)][l % (LANES / 2)];
+}
+
+static void norm_sums(double *sum, double *square, const float *z, size_t n, int channels)
+{
+    for (int k = 0; k < channels; k += LANES) {
+        dvec s[2] = {0}, s2[2] = {0};
+        for (size_t i = 0; i < n; i++) {
+            const vec v = load(z + i * channels + k);
+            add_double(s, v);
+            add_double(s2, v * v);
+        }
+        add_part(sum + k, s, channels - k);
+        add_part(square + k, s2, channels - k);
+    }
+}
+
+static void norm_relu_pool(float *y, uint8_t *argmax, const float *z, const struct norm *n)
+{
+    const int K = n->channels;
+    for (int j = 0; j < n->cols; j++, z += 2 * K, y += K, argmax += K)
+        for (int k = 0; k < K; k += LANES) {
+            const vec scale = load(n->scale + k), shift = load(n->shift + k);
+            pool(y + k, argmax + k, load(z + k) * scale + shift, load(z + K + k) * scale + shift, load(z + n->z_row + k) * scale + shift,
+                 load(z + n->z_row + K + k) * scale + shift, K - k);
+        }
+}
+
+/* Which of four positions each channel took, of which N are real. */
+INLINE ivec taken(const uint8_t *argmax, int n)
+{
+    uint8_t all[LANES];
+    if (n >= LANES)
+        return __builtin_convertvector(*(const bvec_unaligned *)argmax, ivec);
+    memset(all, KERNELS_DEAD, sizeof all);
+    memcpy(all, argmax, (size_t)n);
+    return __builtin_convertvector(*(const bvec_unaligned *)all, ivec);
+}
+
+static void norm_gradient_sums(double *sum, double *product, const float *g, const uint8_t *argmax, const float *z, const struct norm *n)
+{
+    const int K = n->channels;
+    for (int k = 0; k < K; k += LANES) {
+        const vec centre = load(n->centre + k), spread = load(n->spread + k), zero = {0};
+        dvec s[2] = {0}, s2[2] = {0};
+        for (int j = 0; j < n->cols; j++) {
+            const float *from = z + 2 * (size_t)j * K + k;
+            const ivec where = taken(argmax + (size_t)j * K + k, K - k);
+            const vec upper = select(where == 0, load(from), load(from + K));
+            const vec lower = select(where == 2, load(from + n->z_row), load(from + n->z_row + K));
+            const vec alive = select(where == KERNELS_DEAD, zero, load(g + (size_t)j * K + k));
+            add_double(s, alive);
+            add_double(s2, alive * ((select(where < 2, upper, lower) - centre) * spread));
+        }
+        add_part(sum + k, s, K - k);
+        add_part(product + k, s2, K - k);
+    }
+}
+
+static void norm_gradient(float *z, const float *g, const uint8_t *argmax, const struct norm *n)
+{
+    const int K = n->channels;
+    for (int j = 0; j < n->cols; j++, z += 2 * K, g += K, argmax += K)
+        for (int k = 0; k < K; k += LANES) {
+            const ivec where = taken(argmax + k, K - k);
+            const vec taking = load(n->scale + k) * load(g + k), zero = {0};
+            vec dz[4];
+#pragma GCC unroll 4
+            for (int q = 0; q < 4; q++) {
+                const vec zn = (load(z + (q / 2) * n->z_row + q % 2 * K + k) - load(n->centre + k)) * load(n->spread + k);
+                dz[q] = select(where == q, taking, zero) - load(n->dz_a + k) - load(n->dz_b + k) * zn;
+            }
+#pragma GCC unroll 4
+            for (int q = 0; q < 4; q++)
+                store_part(z + (q / 2) * n->z_row + q % 2 * K + k, dz[q], K - k);
+        }
+}
+
 /* --- activation and loss --- */
 
 /* 2^n for integers n in [-126, 127] */
@@ -889,5 +984,6 @@ const struct kernels TABLE = {
     .conv = conv, .conv_relu = conv_relu, .conv_relu_pool = conv_relu_pool, .conv_dw = conv_dw,
     .winograd_pack = winograd_pack, .winograd_fold = winograd_fold, .winograd_relu_pool = winograd_relu_pool, .winograd_backward = winograd_backward,
     .conv_dot = conv_dot, .sparse_list = sparse_list, .sparse_sum = sparse_sum,
+    .norm_sums = norm_sums, .norm_relu_pool = norm_relu_pool, .norm_gradient_sums = norm_gradient_sums, .norm_gradient = norm_gradient,
     .sigmoid = sigmoid, .bce = bce, .mse = mse,
 };

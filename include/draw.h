@@ -1,5 +1,5 @@
-/* draw: smooth shapes on layers, antialiased. A path is a closed polygon, filled by the nonzero rule: eight lines of samples
- * per pixel row, exact along them. A layer holds colour and coverage; layers are put on one another with an outline around all
+/* draw: smooth shapes on cels (transparent sheets), antialiased. A path is a closed polygon, filled by the nonzero rule: eight lines of samples
+ * per pixel row, exact along them. A cel holds colour and coverage; cels are put on one another with an outline around all
  * that they show, or as a shadow, so that what is drawn in many pieces, such as hair, reads as one thing. Colours blend as they
  * stand, in sRGB, the way flat drawings are coloured.
  */
@@ -22,20 +22,20 @@ struct colour colour_fade(struct colour c, double opacity);                /* op
 struct view { double scale, tilt, x, y, radius, yaw, pitch; };
 struct point view_map(const struct view *v, struct point p);
 
-/* --- layers --- */
+/* --- cels --- */
 
-struct layer { size_t height, width; float *pixels; };  /* (height,width,4): r, g, b times a, and a */
-enum blend { OVER, ATOP };                               /* ATOP: only where the layer already shows something */
+struct cel { size_t height, width; float *pixels; };  /* (height,width,4): r, g, b times a, and a */
+enum blend { OVER, ATOP };                               /* ATOP: only where the cel already shows something */
 
-void layer_init(struct layer *l, size_t height, size_t width);
-void layer_clear(struct layer *l);
-void layer_release(struct layer *l);
+void cel_init(struct cel *l, size_t height, size_t width);
+void cel_clear(struct cel *l);
+void cel_release(struct cel *l);
 /* Puts TOP on L; under it an outline of this WIDTH in pixels around all that TOP shows; 0: none. */
-void layer_merge(struct layer *l, const struct layer *top, struct colour outline, double width);
+void cel_merge(struct cel *l, const struct cel *top, struct colour outline, double width);
 /* Darkens L, where it shows something, with the shape of TOP moved by (dx,dy) pixels. */
-void layer_shadow(struct layer *l, const struct layer *top, double dx, double dy, struct colour shadow);
-/* rgb (height,width,3): the layer over black, rounded. */
-void layer_to_rgb(const struct layer *l, uint8_t *rgb);
+void cel_shadow(struct cel *l, const struct cel *top, double dx, double dy, struct colour shadow);
+/* rgb (height,width,3): the cel over black, rounded. */
+void cel_to_rgb(const struct cel *l, uint8_t *rgb);
 
 /* --- paths --- */
 
@@ -60,6 +60,6 @@ void path_stroke(struct path *p, const struct stroke *s, double u0, double u1);
  * coordinates of the drawing. */
 struct paint { enum { PLAIN, LINEAR, RADIAL } kind; struct colour from, to; struct point a, b; };
 struct paint paint_plain(struct colour c);
-void layer_fill(struct layer *l, const struct path *p, const struct view *v, const struct paint *paint, enum blend blend);
+void cel_fill(struct cel *l, const struct path *p, const struct view *v, const struct paint *paint, enum blend blend);
 
 #endif

@@ -68,6 +68,14 @@ struct pooled {              /* a row of pooled positions over the positions of 
     int32_t offset[5];       /* from the upper left position to each of the four; any for KERNELS_DEAD */
 };
 
+struct norm {                /* a row of pooled positions over two rows of z, under batch normalisation; see norm.h. The vectors: ceil(channels/L)*L */
+    int cols, channels;
+    size_t z_row;
+    const float *scale, *shift;                 /* v = scale*z + shift */
+    const float *centre, *spread;               /* zn = (z-centre)*spread */
+    const float *dz_a, *dz_b;
+};
+
 struct kernels {
     const char *name;        /* "avx512", "avx2", "base" */
     int lanes;               /* floats in a vector, L; a packed kernel is (ceil(K/L),taps,run,L), see kernels_pack; a bias has ceil(K/L)*L */
@@ -111,6 +119,14 @@ struct kernels {
      * kernel, a row per channel, and e the channels alive at a position: the gradient to the input around it. y and x are touched in whole vectors:
      * up to L-1 floats beyond each run, of which those of y gain what stands in x. Tile: up to 25 vectors of the window in registers over all entries. */
     void (*sparse_sum)(float *y, size_t y_row, const float *x, size_t x_row, int taps, int run, const struct entry *e, size_t n);
+
+    /* Batch normalisation. z is read up to L-1 floats beyond its end; argmax as conv_relu_pool leaves it; sums in double, a channel's in the order of positions.
+     * sums: sum[k] += z, square[k] += z^2, over n pixels (n,channels). relu_pool: from z to y (cols,channels) and argmax. gradient_sums: sum[k] += g,
+     * product[k] += g*zn at the positions that took g (cols,channels). gradient: dz = scale*g there, 0 elsewhere, - dz_a - dz_b*zn everywhere, in z's place. */
+    void (*norm_sums)(double *sum, double *square, const float *z, size_t n, int channels);
+    void (*norm_relu_pool)(float *y, uint8_t *argmax, const float *z, const struct norm *n);
+    void (*norm_gradient_sums)(double *sum, double *product, const float *g, const uint8_t *argmax, const float *z, const struct norm *n);
+    void (*norm_gradient)(float *z, const float *g, const uint8_t *argmax, const struct norm *n);
 
     /* y = 1/(1+exp(-a)), n elements; y may be a. About 2 ulp. */
     void (*sigmoid)(float *y, const float *a, size_t n);

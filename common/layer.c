@@ -1,0 +1,422 @@
+#include "layer.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "norm.h"
+
+enum { BAND_BYTES = 16 << 10 };
+
+/* --- memory --- */
+
+void *arena_take(struct arena *arena, size_t n, size_t size)
+{
+    void *p = arena->data == NULL ? NULL : arena->data + arena->size;
+    arena->size += (n * size + 63) / 64 * 64;
+    return p;
+}
+
+float *arena_floats(struct arena *arena, size_t n)
+{
+    return arena_take(arena, n, sizeof(float));
+}
+
+float *plane_image(const struct plane *p, const struct work *w, size_t m)
+{
+    return p->data + ((p->passing ? w->here : w->place) + m) * p->size;
+}
+
+/* The places and, behind the last, room for what kernels read beyond an image. */
+static void take_plane(struct plane *p, struct arena *arena, int H, int W, int C, int margin, size_t places, bool passing)
+{
+    *p = (struct plane){ .H = H, .W = W, .C = C, .margin = margin, .passing = passing };
+    p->row = (size_t)(W + 2 * margin) * C;
+    p->size = (p->row * (H + 2 * margin) + 15) / 16 * 16;
+    p->data = arena_floats(arena, p->size * places + 8 * (size_t)C + KERNELS_MAX_LANES);
+    if (p->data != NULL)
+        p->data += p->row * margin + (size_t)C * margin;
+}
+
+void copy_rows(float *to, size_t to_row, const float *from, size_t from_row, int rows, size_t n)
+{
+    for (int i = 0; i < rows; i++)
+        memcpy(to + i * to_row, from + i * from_row, n * sizeof *to);
+}
+
+size_t layer_padded(const struct layer *l, int channels)
+{
+    return (size_t)(channels + l->kernels->lanes - 1) / l->kernels->lanes * l->kernels->lanes;
+}
+
+static struct winograd encoder_winograd(const struct layer *l, int points)
+{
+    return (struct winograd){ .points = points, .R = l->R, .C = l->C, .K = l->K, .H = l->H, .W = l->W, .stride = 1, .x_row = l->in.row,
+                              .y_row = l->code == NULL ? 0 : l->code->row, .y_col = l->K };
+}
+
+static struct winograd decoder_winograd(const struct layer *l)
+{
+    return (struct winograd){ .points = l->points_back, .R = l->P + 1, .C = l->C, .K = l->K, .H = l->h, .W = l->w, .stride = 2, .x_row = l->dy.row,
+                              .y_row = l->dsmall == NULL ? 0 : l->dsmall->row, .y_col = l->K };
+}
+
+void layer_init(struct layer *layers, int k, const struct net_spec *spec, const struct kernels *kernels, bool train)
+{
+    struct layer *l = &layers[k];
+    const struct net_layer *own = &spec->layers[k];
+    *l = (struct layer){
+        .kernels = kernels, .R = own->kernel, .P = (own->kernel - 1) / 2, .C = k == 0 ? spec->channels : own[-1].filters, .K = own->filters,
+        .H = spec->height >> k, .W = spec->width >> k, .h = spec->height >> (k + 1), .w = spec->width >> (k + 1), .norm = own->batch_norm,
+        .activation = own->activation, .lower = k == 0 ? NULL : l - 1, .upper = k + 1 == spec->n_layers ? NULL : l + 1,
+    };
+    l->above = l->upper == NULL ? NET_LINEAR : own[1].activation;
+    l->points = kernels_winograd_points(&(struct winograd){ .R = l->R, .C = l->C, .W = l->W, .stride = 1 }, WINOGRAD_POOL);
+    l->points_ties = kernels_winograd_points(&(struct winograd){ .R = l->R, .C = l->C, .W = l->W, .stride = 1 }, WINOGRAD_TIES);
+    l->points_back = train ? kernels_winograd_points(&(struct winograd){ .R = l->P + 1, .C = l->C, .W = l->w, .stride = 2 }, WINOGRAD_ANY) : 0;
+    l->dot = l->C <= 4 && (l->P + 1) * l->K >= KERNELS_DOT && l->activation != NET_RELU;
+    l->window = layer_padded(l, l->R * l->C);
+}
+
+size_t layer_scratch(const struct layer *l)
+{
+    struct winograd g[3] = { encoder_winograd(l, l->points), encoder_winograd(l, l->points_ties), decoder_winograd(l) };
+    size_t most = 0;
+    for (int i = 0; i < 3; i++) {
+        const size_t size = g[i].points == 0 ? 0 : kernels_winograd_sizes(&g[i], l->kernels->lanes).scratch;
+        most = size > most ? size : most;
+    }
+    return most;
+}
+
+size_t layer_entries(const struct layer *l)
+{
+    const size_t lists = l->list * l->K, at_once = 5 * (size_t)l->K;
+    return lists > at_once ? lists : at_once;
+}
+
+static size_t in_slice(size_t *slice, size_t n)
+{
+    const size_t at = *slice;
+    *slice += (n + 15) / 16 * 16;
+    return at;
+}
+
+static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice, size_t places, size_t passing, int chunk)
+{
+    const size_t K = l->K, C = l->C, taps = (size_t)l->R * l->R, box_taps = (size_t)(l->R + 1) * (l->R + 1), columns = layer_padded(l, l->K);
+    const size_t back_taps = l->points_back > 0 ? 4 * (size_t)l->points_back * (l->P + 1) : box_taps;
+
+    take_plane(&l->dy, arena, l->H, l->W, l->C, l->P, passing, true);
+    if (l->lower == NULL)
+        l->y = l->dy;
+    if (l->upper == NULL || !l->upper->norm)
+        take_plane(&l->dcode, arena, l->h, l->w, l->K, l->upper == NULL ? 0 : l->upper->P, places, false);
+    if (l->norm)
+        take_plane(&l->z, arena, l->H, l->W, l->K, l->lower == NULL ? 0 : l->P, places, false);
+    l->argmax = arena_take(arena, places * l->h * l->w * K + KERNELS_MAX_LANES, 1);
+    l->decode_dx_w = arena_floats(arena, back_taps * C * columns);
+    if (l->points_back > 0) {
+        l->blocks = arena_floats(arena, box_taps * C * K);
+        l->dblocks = arena_floats(arena, box_taps * C * columns);
+        l->dbox = arena_floats(arena, box_taps * C * columns);
+    }
+    if (l->lower != NULL)
+        l->encode_dx_w = arena_floats(arena, l->norm ? taps * K * layer_padded(l, l->C) : l->R * l->window * K);
+    l->at_encode_dw = in_slice(slice, l->norm ? taps * C * columns : l->R * l->window * K);
+    l->at_encode_db = in_slice(slice, K);
+    l->at_decode_dw = in_slice(slice, back_taps * C * columns);
+    l->at_decode_db = in_slice(slice, (size_t)l->W * C);
+    const size_t band = BAND_BYTES / sizeof(float) / (2 * l->in.row);
+    l->band = band < 2 ? 2 : band < (size_t)l->h ? (int)band : l->h;
+    l->list = (size_t)l->band * l->w * (l->band == l->h ? chunk : 1);
+    if (l->norm) {
+        l->sums = arena_take(arena, NET_SLICES * 2 * K, sizeof *l->sums);
+        float **const vectors[] = { &l->scale, &l->shift, &l->centre, &l->spread, &l->dz_a, &l->dz_b };
+        for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
+            *vectors[i] = arena_floats(arena, columns);
+    }
+}
+
+void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t places, size_t passing, int chunk, bool train)
+{
+    const size_t K = l->K, taps = (size_t)l->R * l->R, box_taps = (size_t)(l->R + 1) * (l->R + 1);
+    const size_t points = (size_t)(l->points > l->points_ties ? l->points : l->points_ties) * l->R, encode_taps = points > taps ? points : taps;
+    const size_t phase_run = ((size_t)(l->P + 1) * K + KERNELS_DOT - 1) / KERNELS_DOT * KERNELS_DOT;
+
+    l->encode_w = arena_floats(arena, encode_taps * l->C * layer_padded(l, l->K));
+    l->encode_b = arena_floats(arena, layer_padded(l, l->K));
+    l->box = arena_floats(arena, box_taps * l->C * K);
+    for (int a = 0; a < 2; a++)
+        for (int b = 0; b < 2; b++)
+            l->decode_w[a][b] = arena_floats(arena, (l->P + 1) * phase_run * (l->dot ? (size_t)l->C : layer_padded(l, l->C)));
+    l->decode_b = arena_floats(arena, layer_padded(l, l->C));
+
+    take_plane(&l->in, arena, l->H, l->W, l->C, l->P, places, false);
+    if (l->upper == NULL)
+        take_plane(&l->last, arena, l->h, l->w, l->K, (l->P + 1) / 2, places, false);
+    if (!train || l->lower != NULL)
+        take_plane(&l->y, arena, l->H, l->W, l->C, l->lower == NULL ? 0 : (l->lower->P + 1) / 2, passing, true);
+    if (train)
+        lay_out_backward(l, arena, slice, places, passing, chunk);
+    if (l->lower != NULL && l->norm)  /* its conv is done with an image before that image's dcode is written */
+        l->lower->dcode = l->in;
+    l->code = l->upper == NULL ? &l->last : &l->upper->in;
+    l->small = l->upper == NULL ? &l->last : &l->upper->y;
+    l->dsmall = l->upper == NULL ? &l->dcode : &l->upper->dy;
+}
+
+/* --- packed kernels --- */
+
+/* Windows that are equal must tie in the pool, whose gradient goes to the first, or the gradient to the input comes out at another pixel. A net of one
+ * layer does not need that gradient, and its kernel's is the same whichever of equal windows takes it. Batch normalisation does not pool in one pass. */
+static int encoder_points(const struct layer *l, bool inference)
+{
+    return inference ? l->points : l->norm ? 0 : l->lower == NULL && l->upper == NULL ? l->points : l->points_ties;
+}
+
+void layer_pack_encoder(struct layer *l, const float *weights, bool inference)
+{
+    const float *kernel = weights + l->kernel->offset, *bias = weights + l->bias->offset;
+    float *scale = NULL;
+    if (l->norm && inference) {  /* the running statistics go into kernel and bias */
+        scale = l->encode_b;
+        for (int o = 0; o < l->K; o++)
+            scale[o] = (float)(weights[l->gamma->offset + o] / sqrt(weights[l->variance->offset + o] + NORM_EPSILON));
+    }
+    const ptrdiff_t K = l->K, CK = (ptrdiff_t)l->C * K;
+    const int points = encoder_points(l, inference);
+    if (points > 0)
+        l->kernels->winograd_pack(l->encode_w, kernel, scale, points, l->R, l->C, l->K);
+    else
+        kernels_pack(l->encode_w, kernel, scale, &(struct packing){ l->R, l->R, l->C, l->K, 1, l->R * CK, CK, K, 1 }, l->kernels->lanes);
+    for (int o = 0; o < l->K; o++)
+        l->encode_b[o] = scale == NULL ? bias[o]
+            : (bias[o] - weights[l->mean->offset + o]) * scale[o] + weights[l->beta->offset + o];
+    if (inference || l->encode_dx_w == NULL)
+        return;
+    if (l->norm)
+        kernels_pack(l->encode_dx_w, kernel + (l->R * l->R - 1) * CK, NULL, &(struct packing){ l->R, l->R, l->K, l->C, 1, -l->R * CK, -CK, 1, K },
+                     l->kernels->lanes);
+    else
+        kernels_pack(l->encode_dx_w, kernel, NULL, &(struct packing){ l->R, l->R, l->C, l->K, l->kernels->lanes, l->R * CK, CK, K, 1 }, 1);
+}
+
+/* floor((a-P)/2): the first row of the small image that rows 2i+a of y see, less i. */
+static int phase_origin(int a, int P)
+{
+    return -((P - a + 1) / 2);
+}
+
+bool layer_packs_alike(const struct layer *l)
+{
+    return !l->norm && encoder_points(l, false) == encoder_points(l, true);
+}
+
+void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
+{
+    const int lanes = l->kernels->lanes, R = l->R, P = l->P;
+    const ptrdiff_t C = l->C, KC = (ptrdiff_t)l->K * C, row = (R + 1) * KC;
+    kernels_box(l->box, weights + l->back_kernel->offset, R, l->K, l->C);
+    for (int a = 0; a < 2; a++)
+        for (int b = 0; b < 2; b++) {
+            const float *first = l->box + (a + P - 2 * phase_origin(a, P)) * row + (b + P - 2 * phase_origin(b, P)) * KC;
+            kernels_pack(l->decode_w[a][b], first, NULL, &(struct packing){ P + 1, P + 1, l->K, l->C, l->dot ? KERNELS_DOT : 1, -2 * row, -2 * KC, C, 1 },
+                         l->dot ? 1 : lanes);
+        }
+    memcpy(l->decode_b, weights + l->back_bias->offset, C * sizeof *l->decode_b);
+    if (inference || l->decode_dx_w == NULL)
+        return;
+    if (l->points_back > 0) {
+        kernels_blocks(l->blocks, l->box, R, l->K, l->C);
+        l->kernels->winograd_pack(l->decode_dx_w, l->blocks, NULL, l->points_back, P + 1, 4 * l->C, l->K);
+    } else {
+        kernels_pack(l->decode_dx_w, l->box, NULL, &(struct packing){ R + 1, R + 1, l->C, l->K, 1, row, KC, 1, C }, lanes);
+    }
+}
+
+/* --- forward --- */
+
+struct conv layer_encoder_conv(const struct layer *l, const struct plane *y)
+{
+    return (struct conv){ .rows = l->H, .cols = l->W, .taps = l->R, .run = l->R * l->C, .channels = l->K,
+                          .x_row = l->in.row, .x_col = l->C, .x_tap = l->in.row, .y_row = y->row, .y_col = l->K };
+}
+
+const float *layer_encoder_input(const struct layer *l, const struct work *w, size_t m)
+{
+    return plane_image(&l->in, w, m) - l->P * l->in.row - (size_t)l->P * l->C;
+}
+
+uint8_t *layer_argmax(const struct layer *l, const struct work *w, size_t m)
+{
+    return l->argmax + (w->place + m) * l->h * l->w * l->K;
+}
+
+void layer_encode(struct layer *l, const struct work *w)
+{
+    const int points = encoder_points(l, !w->train);
+    if (points > 0) {
+        const struct winograd g = encoder_winograd(l, points);
+        l->kernels->winograd_relu_pool(plane_image(l->code, w, 0), w->train ? layer_argmax(l, w, 0) : NULL, layer_encoder_input(l, w, 0), l->encode_w,
+                                       l->encode_b, &g, w->count, l->in.size, l->code->size, w->scratch);
+        return;
+    }
+    const struct conv g = layer_encoder_conv(l, l->code);
+    for (size_t m = 0; m < w->count; m++)
+        l->kernels->conv_relu_pool(plane_image(l->code, w, m), w->train ? layer_argmax(l, w, m) : NULL, layer_encoder_input(l, w, m), l->encode_w,
+                                   l->encode_b, &g);
+}
+
+void layer_decode(struct layer *l, const struct work *w)
+{
+    const struct plane *small = l->small;
+    const struct conv g = { .rows = l->h, .cols = l->w, .taps = l->P + 1, .run = (l->P + 1) * l->K, .channels = l->C,
+                            .x_row = small->row, .x_col = l->K, .x_tap = small->row, .y_row = 2 * l->y.row, .y_col = 2 * (size_t)l->C };
+    void (*const conv)(float *y, const float *x, const float *w, const float *b, const struct conv *g) =
+        l->dot ? l->kernels->conv_dot : l->activation == NET_RELU ? l->kernels->conv_relu : l->kernels->conv;
+    for (size_t m = 0; m < w->count; m++) {
+        float *y = plane_image(&l->y, w, m);
+        for (int a = 0; a < 2; a++)
+            for (int b = 0; b < 2; b++)
+                conv(y + a * l->y.row + (size_t)b * l->C,
+                     plane_image(small, w, m) + phase_origin(a, l->P) * (ptrdiff_t)small->row + phase_origin(b, l->P) * (ptrdiff_t)l->K,
+                     l->decode_w[a][b], l->decode_b, &g);
+        for (int i = 0; i < l->H && l->activation == NET_SIGMOID && l->lower != NULL; i++)
+            l->kernels->sigmoid(y + i * l->y.row, y + i * l->y.row, (size_t)l->W * l->C);
+    }
+}
+
+/* --- backward --- */
+
+void layer_activation_backward(float *g, const float *y, size_t n, enum net_activation activation)
+{
+    if (activation == NET_RELU)
+        for (size_t i = 0; i < n; i++)
+            g[i] = y[i] > 0 ? g[i] : 0;
+    else if (activation == NET_SIGMOID)
+        for (size_t i = 0; i < n; i++)
+            g[i] *= y[i] * (1 - y[i]);
+}
+
+/* Sums over the rows; those over the columns are taken once a batch, when the gradients are collected. */
+static void bias_backward(float *db, const struct plane *dy, const float *image)
+{
+    for (int i = 0; i < dy->H; i++)
+        for (int q = 0; q < dy->W * dy->C; q++)
+            db[q] += image[i * dy->row + q];
+}
+
+void layer_decode_backward(struct layer *l, const struct work *w)
+{
+    const struct plane *small = l->small, *dsmall = l->dsmall;
+    const float *dy = plane_image(&l->dy, w, 0) - l->P * l->dy.row - (size_t)l->P * l->C;
+    float *dw = w->gradients + l->at_decode_dw;
+    if (l->points_back > 0) {
+        const struct winograd g = decoder_winograd(l);
+        l->kernels->winograd_backward(plane_image(dsmall, w, 0), dw, dy, plane_image(small, w, 0), l->decode_dx_w, &g, w->count, l->dy.size,
+                                      small->row, small->size, dsmall->size, w->scratch);
+    } else {
+        struct conv g = { .rows = l->h, .cols = l->w, .taps = l->R + 1, .run = (l->R + 1) * l->C, .channels = l->K,
+                          .x_row = 2 * l->dy.row, .x_col = 2 * (size_t)l->C, .x_tap = l->dy.row, .y_row = small->row, .y_col = l->K };
+        l->kernels->conv_dw(dw, dy, plane_image(small, w, 0), &g, w->count, l->dy.size, small->size);
+        g.y_row = dsmall->row;
+        for (size_t m = 0; m < w->count; m++)
+            l->kernels->conv(plane_image(dsmall, w, m), dy + m * l->dy.size, l->decode_dx_w, NULL, &g);
+    }
+    const float l1 = l->upper == NULL ? (float)(w->penalty->l1 / (double)w->n) : 0;
+    for (size_t m = 0; m < w->count; m++) {
+        float *g = plane_image(dsmall, w, m);
+        bias_backward(w->gradients + l->at_decode_db, &l->dy, plane_image(&l->dy, w, m));
+        for (int i = 0; i < l->h; i++)
+            layer_activation_backward(g + i * dsmall->row, plane_image(small, w, m) + i * small->row, (size_t)l->w * l->K, l->above);
+        for (int i = 0; i < l->h && l1 > 0; i++)
+            for (int q = 0; q < l->w * l->K; q++)
+                g[i * dsmall->row + q] += l1;  /* where the code is 0 nothing passes the relu anyway */
+    }
+}
+
+/* Kernel and bias: the gradients that passed pool and relu, listed by channel for a band of pooled rows at a time, so that the input's rows stay in
+ * the first-level cache over all channels. Where a band is an image, all images of the piece are listed at once. */
+static void sparse_dw(const struct layer *l, const struct work *w)
+{
+    float *dw = w->gradients + l->at_encode_dw, *db = w->gradients + l->at_encode_db;
+    const size_t images = l->band == l->h ? w->count : 1;
+    struct pooled row = { .cols = l->w, .channels = l->K, .step = 2 * l->C, .offset = { 0, l->C, (int32_t)l->in.row, (int32_t)l->in.row + l->C } };
+    uint32_t n[4096];
+    for (size_t first = 0; first < w->count; first += images)
+        for (int band = 0; band < l->h; band += l->band) {
+            memset(n, 0, l->K * sizeof *n);
+            for (size_t m = first; m < first + images; m++)
+                for (int i = band; i < l->h && i < band + l->band; i++) {
+                    row.at = (int32_t)((m - first) * l->in.size + 2 * i * l->in.row);
+                    l->kernels->sparse_list(w->entries, l->list, n, db, plane_image(&l->dcode, w, m) + i * l->dcode.row,
+                                            layer_argmax(l, w, m) + (size_t)i * l->w * l->K, &row);
+                }
+            for (int o = 0; o < l->K; o++)
+                l->kernels->sparse_sum(dw + o * l->R * l->window, l->window, layer_encoder_input(l, w, first), l->in.row, l->R, l->R * l->C,
+                                       w->entries + o * l->list, n[o]);
+        }
+}
+
+/* The input: at each of the four positions under a pooled one, the kernels of the channels that passed there. */
+static void sparse_dx(const struct layer *l, const struct work *w, size_t m)
+{
+    const struct plane *dx = &l->lower->dcode;
+    const int32_t kernel = (int32_t)(l->R * l->window);
+    float *corner = plane_image(dx, w, m) - l->P * dx->row - (size_t)l->P * l->C;
+    memset(corner, 0, dx->size * sizeof *corner);
+    for (int i = 0; i < l->h; i++)
+        for (int j = 0; j < l->w; j++) {
+            const float *g = plane_image(&l->dcode, w, m) + i * l->dcode.row + (size_t)j * l->K;
+            const uint8_t *argmax = layer_argmax(l, w, m) + ((size_t)i * l->w + j) * l->K;
+            size_t n[5] = {0};
+            for (int o = 0; o < l->K; o++)
+                w->entries[argmax[o] * l->K + n[argmax[o]]++] = (struct entry){ o * kernel, g[o] };
+            for (int q = 0; q < 4; q++)
+                if (n[q] > 0)
+                    l->kernels->sparse_sum(corner + (2 * i + (q >> 1)) * dx->row + (2 * j + (q & 1)) * (size_t)l->C, dx->row, l->encode_dx_w, l->window,
+                                           l->R, l->R * l->C, w->entries + q * l->K, n[q]);
+        }
+}
+
+void layer_encode_backward(struct layer *l, const struct work *w)
+{
+    sparse_dw(l, w);
+    for (size_t m = 0; l->lower != NULL && m < w->count; m++)
+        sparse_dx(l, w, m);
+}
+
+/* --- gradients --- */
+
+void layer_fold_encoder(const struct layer *l, float *gradients, const float *slice)
+{
+    const float *dw = slice + l->at_encode_dw;
+    float *to = gradients + l->kernel->offset;
+    const size_t K = l->K, run = (size_t)l->R * l->C;
+    if (l->norm)
+        copy_rows(to, K, dw, layer_padded(l, l->K), l->R * (int)run, K);
+    else
+        for (size_t r = 0; r < (size_t)l->R; r++)
+            for (size_t q = 0; q < run; q++)
+                for (size_t o = 0; o < K; o++)
+                    to[(r * run + q) * K + o] = dw[(o * l->R + r) * l->window + q];
+    memcpy(gradients + l->bias->offset, slice + l->at_encode_db, K * sizeof *to);
+}
+
+void layer_fold_decoder(const struct layer *l, float *gradients, const float *slice)
+{
+    const float *columns = slice + l->at_decode_db;
+    float *db = gradients + l->back_bias->offset;
+    memset(db, 0, l->C * sizeof *db);
+    for (int j = 0; j < l->W; j++)
+        for (int c = 0; c < l->C; c++)
+            db[c] += columns[(size_t)j * l->C + c];
+    const float *dbox = slice + l->at_decode_dw;
+    if (l->points_back > 0) {
+        l->kernels->winograd_fold(l->dblocks, dbox, l->points_back, l->P + 1, 4 * l->C * layer_padded(l, l->K));
+        kernels_unblock(l->dbox, l->dblocks, l->R, l->C, layer_padded(l, l->K));
+        dbox = l->dbox;
+    }
+    kernels_box_fold(gradients + l->back_kernel->offset, dbox, l->R, l->K, l->C, layer_padded(l, l->K));
+}
