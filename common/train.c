@@ -16,6 +16,7 @@
 #include "profile.h"
 #include "report.h"
 #include "rng.h"
+#include "whole.h"
 
 const struct cli_option *train_options(struct train_settings *s)
 {
@@ -35,7 +36,7 @@ const struct cli_option *train_options(struct train_settings *s)
         {"patience", CLI_INT, &s->patience, 0, 1e9, NULL, CLI_SETTING,
          "stop after so many epochs without a lower val_loss and keep the best; 0: never"},
         {"checkpoint", CLI_TIME, &s->checkpoint, 0, 1e9, NULL, 0, "time between checkpoints, to go on from when killed; 0: none"},
-        {"log", CLI_TEXT, &s->log, 0, 0, "FILE", CLI_OUTPUT, "TSV of the losses, a line an epoch"},
+        {"log", CLI_TEXT, &s->log, 0, 0, "FILE", CLI_OUTPUT, "TSV of the losses, a line an epoch; FILE.part until the model stands"},
         {0},
     };
 
@@ -64,7 +65,9 @@ struct run {
     float *weights;          /* the net's, (n) */
     size_t n;
     float *noisy;            /* (batch,H,W,C), or NULL */
-    FILE *log;
+    FILE *log;               /* the log while training goes, at */
+    char *log_path;          /* LOG.part, or LOG itself where that is no regular file; NULL: none is wanted */
+    char *log_rows;          /* its lines so far */
     char *path;              /* of the checkpoint, or NULL */
     double saved;            /* when it was last written, seconds */
     double began;            /* when this process started to train, */
@@ -186,10 +189,19 @@ static bool resume_from(struct run *r, const char *path)
 
 /* --- the log ------------------------------------------------------------------------------------------------------ */
 
-static void write_log(const struct run *r, const char *line, double seconds)
+static const char log_header[] = "epoch\tloss\tval_loss\tlearning_rate\tseconds\n";
+
+static void write_log(struct run *r, const char *line, double seconds)
 {
-    if (r->log && (fprintf(r->log, "%.*s\t%.3f\n", (int)strcspn(line, "\n"), line, seconds) < 0 || fflush(r->log) != 0))
-        die_file(r->settings->log, "%s", strerror(errno));
+    char *rows;
+
+    if (!r->log)
+        return;
+    rows = xformat("%s%.*s\t%.3f\n", r->log_rows, (int)strcspn(line, "\n"), line, seconds);
+    if (fputs(rows + strlen(r->log_rows), r->log) < 0 || fflush(r->log) != 0)
+        die_file(r->log_path, "%s", strerror(errno));
+    free(r->log_rows);
+    r->log_rows = rows;
 }
 
 /* The seconds that TEXT, a log, gives for the line LINE; 0 where it has no such. */
@@ -203,25 +215,57 @@ static double seconds_of(const char *text, const char *line)
     return 0;
 }
 
+/* The text of a log that stands at PATH, or NULL. */
+static char *read_log(const char *path)
+{
+    FILE *f = fopen(path, "re");
+    char *text = NULL;
+    size_t size = 0;
+
+    if (f && getdelim(&text, &size, '\0', f) < 0 && ferror(f))
+        die_file(path, "%s", strerror(errno));
+    if (f)
+        fclose(f);
+    return text;
+}
+
 /* Starts the log anew with the epochs already done; their seconds are taken from the log that was there. */
 static void open_log(struct run *r)
 {
+    const char *log = r->settings->log;
     char *before = NULL;
-    size_t size = 0;
+    struct stat st;
 
-    if (!r->settings->log)
+    if (!log)
         return;
-    if ((r->log = fopen(r->settings->log, "re"))) {
-        if (getdelim(&before, &size, '\0', r->log) < 0 && ferror(r->log))
-            die_file(r->settings->log, "%s", strerror(errno));
-        fclose(r->log);
+    r->log_path = xstrdup(log);
+    r->log_rows = xstrdup(log_header);
+    if (stat(log, &st) != 0 || S_ISREG(st.st_mode)) {
+        r->log_path = xformat("%s.part", log);
+        before = read_log(stat(r->log_path, &st) == 0 ? r->log_path : log);
+        if (access(log, W_OK) != 0 && errno != ENOENT)   /* now, not after the last epoch */
+            die_file(log, "%s", strerror(errno));
     }
-    r->log = fopen(r->settings->log, "we");
-    if (!r->log || fputs("epoch\tloss\tval_loss\tlearning_rate\tseconds\n", r->log) < 0 || fflush(r->log) != 0)
-        die_file(r->settings->log, "%s", strerror(errno));
+    r->log = fopen(r->log_path, "we");
+    if (!r->log || fputs(log_header, r->log) < 0 || fflush(r->log) != 0)
+        die_file(r->log_path, "%s", strerror(errno));
     for (const char *line = r->at->log; *line; line += strcspn(line, "\n") + 1)
         write_log(r, line, seconds_of(before, line));
     free(before);
+}
+
+/* Gives the log its name, whole. */
+static void close_log(struct run *r)
+{
+    struct whole *w;
+
+    if (fclose(r->log) != 0)
+        die_file(r->log_path, "%s", strerror(errno));
+    if (strcmp(r->log_path, r->settings->log) == 0)
+        return;
+    w = whole_create(r->settings->log);
+    whole_write(w, r->log_rows, strlen(r->log_rows));
+    whole_commit(w);
 }
 
 /* --- an epoch ----------------------------------------------------------------------------------------------------- */
@@ -360,6 +404,13 @@ static void open_run(struct run *r)
     r->began = r->saved = now();
 }
 
+/* What served until the model stood. */
+static void remove_file(const char *path)
+{
+    if (path && unlink(path) != 0 && errno != ENOENT)
+        warn_file(path, "%s", strerror(errno));
+}
+
 /* Writes the model: the best weights where the run looked for them, otherwise the last. */
 static void close_run(struct run *r)
 {
@@ -370,15 +421,18 @@ static void close_run(struct run *r)
         memcpy(r->weights, r->at->best, r->n * sizeof(float));
         net_changed(job->net);
     }
+    if (r->log)
+        close_log(r);   /* first: a model without its log is not whole, whatever ends us in between */
     model_write(job->output, job->net, job->first, job->history, r->at);
-    if (r->path && unlink(r->path) != 0 && errno != ENOENT)
-        warn_file(r->path, "%s", strerror(errno));
-    if (r->log && fclose(r->log) != 0)
-        die_file(r->settings->log, "%s", strerror(errno));
+    remove_file(r->path);
+    if (r->log && strcmp(r->log_path, r->settings->log) != 0)
+        remove_file(r->log_path);
     optim_release(&r->optim);
     checkpoint_free(r->at);
     free(r->noisy);
     free(r->path);
+    free(r->log_path);
+    free(r->log_rows);
 }
 
 void train_run(const struct train_job *job)

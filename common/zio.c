@@ -398,15 +398,16 @@ static const char *read_tail(struct zio_reader *r, uint64_t file_len, char error
 
     if (file_len < FRAMES_END)
         return reason(error, "no seek table at its end: cut short, or not written by kasane");
-    bad = pread_all(r->fd, end, FRAMES_END, file_len - FRAMES_END, error);
-    if (!bad)
-        bad = frames_tail_length(&len, end, file_len);
-    if (bad)
+    if (pread_all(r->fd, end, FRAMES_END, file_len - FRAMES_END, error))
+        return error;
+    if ((bad = frames_tail_length(&len, end, file_len)))
         return reason(error, "%s", bad);
     tail = xmalloc(len);
-    bad = pread_all(r->fd, tail, len, file_len - len, error);
-    if (!bad)
-        bad = frames_parse(&r->frames, &r->history, tail, len);
+    if (pread_all(r->fd, tail, len, file_len - len, error)) {
+        free(tail);
+        return error;
+    }
+    bad = frames_parse(&r->frames, &r->history, tail, len);
     free(tail);
     if (bad)
         return reason(error, "%s", bad);

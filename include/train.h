@@ -2,7 +2,8 @@
  *
  * An epoch: every training row once, in batches; then the loss over the test rows, weights at rest. The epoch's loss is the mean
  * of the batch losses, weighted by their rows, while the weights move. Log, TSV, a line an epoch as training goes:
- * epoch, loss, val_loss, learning_rate (of the epoch's last update), seconds (of the epoch, validation included).
+ * epoch, loss, val_loss, learning_rate (of the epoch's last update), seconds (of the epoch, validation included). It is LOG.part until
+ * the training is done, so that the log of the model that stands stays with it.
  *
  * Resuming. Where training stands is written to OUTPUT.checkpoint, a model file, from time to time and on SIGINT and SIGTERM; it goes
  * when OUTPUT stands. A run with the same inputs and settings goes on from there, or, with more epochs, from the finished OUTPUT. Since

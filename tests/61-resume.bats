@@ -114,16 +114,40 @@ interrupted() {
 @test "checkpoint 0s writes none" {
     run=exec train k --checkpoint 0 --epochs 100000 --patience 0 2>err &
     pid=$!
-    until [ "$(wc -l <k.tsv 2>/dev/null || echo 0)" -ge 3 ]; do sleep 0.05; done
+    until [ "$(wc -l <k.tsv.part 2>/dev/null || echo 0)" -ge 3 ]; do sleep 0.05; done
     [ ! -e k.safetensors.zst.checkpoint ]
     kill -KILL $pid
     wait $pid || true
 }
 
+@test "the log of the model that stands stays with it, until another model does" {
+    cp ref.safetensors.zst k.safetensors.zst
+    cp ref.tsv k.tsv
+    run=exec train k --seed 1 --epochs 100000 --patience 0 2>err &
+    pid=$!
+    until [ "$(wc -l <k.tsv.part 2>/dev/null || echo 0)" -ge 3 ]; do sleep 0.05; done
+    cmp ref.tsv k.tsv
+    kill -KILL $pid
+    wait $pid || true
+    cmp ref.tsv k.tsv
+    rm k.safetensors.zst.checkpoint
+    train k --seed 1 --epochs 5
+    equal "$(wc -l <k.tsv)" 6
+    [ ! -e k.tsv.part ]
+}
+
+@test "a log that cannot be written is told before the training" {
+    touch k.tsv
+    run -1 --separate-stderr train none/k
+    fails 1 "train-stage: 'none/k.tsv.part': No such file or directory"
+    run -1 --separate-stderr train k --log /dev/full
+    fails 1 "train-stage: '/dev/full': No space left on device"
+}
+
 @test "a checkpoint whose log has no end is refused before it is read" {
     run=exec train k --epochs 100000 --patience 0 2>err &
     pid=$!
-    until [ "$(wc -l <k.tsv 2>/dev/null || echo 0)" -ge 3 ] && [ -e k.safetensors.zst.checkpoint ]; do sleep 0.05; done
+    until [ "$(wc -l <k.tsv.part 2>/dev/null || echo 0)" -ge 3 ] && [ -e k.safetensors.zst.checkpoint ]; do sleep 0.05; done
     kill -KILL $pid
     wait $pid || true
     zstdcat k.safetensors.zst.checkpoint >whole

@@ -45,7 +45,7 @@ killed_by() {
     done
     tiny_run conf out
     tiny_same reference out
-    [ -z "$(find out -name '*.checkpoint*' -o -name '*.tmp*')" ]
+    [ -z "$(find out -name '*.checkpoint*' -o -name '*.tmp*' -o -name '*.part')" ]
 }
 
 whole_group() { kill -KILL -- -"$1" 2>/dev/null; }

@@ -1,0 +1,142 @@
+# Every call of reading, writing, naming and closing fails in turn, in every program: status 1 and a line that names the file, and what
+# stood before stands; or, where nothing was lost by it, the files are those that they should be.
+load helper
+
+setup_file() {
+    PATH="$ROOT/bin:$PATH"
+    cd "$BATS_FILE_TMPDIR"
+    gcc -shared -fPIC -D_GNU_SOURCE -O1 -o faults.so "$BATS_TEST_DIRNAME/faults.c" -ldl
+    mkdir before
+    cd before
+    draw-samples --count 1 -o drawn
+    import-images drawn --size 8 --index images.tsv -o images.npy.zst
+    augment images.npy.zst --margin 2 -o train.npy.zst
+    train-stage train.npy.zst images.npy.zst --kernel 3 --filters 2 --epochs 1 -o model.safetensors.zst
+    extract model.safetensors.zst images.npy.zst -o features.npy.zst
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    cp -a "$BATS_FILE_TMPDIR/before" .
+    export GOMP_SPINCOUNT=5000   # a program that sets it starts itself again
+}
+
+# Runs the command in a copy of the folder before, named $1, with the fault $2.
+disturbed() {
+    local folder=$1 fault=$2
+    shift 2
+    rm -rf "$folder"
+    cp -a before "$folder"
+    (cd "$folder" && FAULT="$fault" LD_PRELOAD="$BATS_FILE_TMPDIR/faults.so" timeout 60 "$@" >../out 2>../err)
+}
+
+# The same content: of logs all but the seconds. A checkpoint may stand beside what it is for, whole.
+same() {
+    case $1 in
+    *log.tsv | *log.tsv.part) cmp -s <(cut -f 1-4 "$1") <(cut -f 1-4 "$2") ;;
+    *) cmp -s "$1" "$2" ;;
+    esac
+}
+
+# Each file of `after` is as in `before` or as in `wanted`; $1: only as in wanted.
+check_files() {
+    local only=$1 file
+    ! diff -rq "$([ "$only" = yes ] && echo wanted || echo before)" after >/dev/null || return 0
+    while read -r file; do
+        if [ -e "wanted/$file" ] && same "after/$file" "wanted/$file"; then continue; fi
+        if [ "$only" = no ] && [ -e "before/$file" ] && same "after/$file" "before/$file"; then continue; fi
+        case $only:$file in
+        *.checkpoint) tensor verify "after/$file" >/dev/null && continue ;;
+        *.part) continue ;;
+        esac
+        echo "'$file' is neither what stood before nor what was to come" >&2
+        return 1
+    done < <(cd after && find . -type f -printf '%P\n')
+    while read -r file; do
+        [ -e "after/$file" ] || [ "$only" = yes ] || [[ $file = *.checkpoint ]] || { echo "'$file' is gone" >&2; return 1; }
+    done < <(cd before && find . -type f -printf '%P\n')
+}
+
+# each_call COMMAND...: in the folder before, which holds what is to be overwritten.
+each_call() {
+    local call n count status told n_failed=0
+    local names="^[a-z-]+: ('[^']+'|standard output): ((.*: )?Input/output error|changed while it was read|1 of 4 PNG files cannot be read, .*)$"
+    rm -f calls
+    FAULT_LOG=$PWD/calls disturbed wanted '' "$@"
+    while read -r count call; do
+        for ((n = 1; n <= count; n++)); do
+            status=0
+            disturbed after "$call $n" "$@" || status=$?
+            if [ "$status" -eq 1 ]; then
+                n_failed=$((n_failed + 1))
+                told=$(<err)
+                [[ ${told##*$'\n'} =~ $names && $told = *'Input/output error'* || $told = *'changed while'* ]]
+            else
+                [ "$status" -eq 0 ]
+            fi && check_files "$([ "$status" -eq 0 ] && echo yes || echo no)" || {
+                echo "$1, $call $n of $count: status $status, $(tail -n 1 err)" >&2
+                return 1
+            }
+        done
+    done < <(sort calls | uniq -c)
+    echo "$1: $(wc -l <calls) calls, of which $n_failed ended it" >&2
+    [ "$n_failed" -ge 5 ]
+}
+
+@test "of import-images" {
+    sed -i 's/akane/ren/' before/images.tsv
+    each_call import-images drawn --size 8 --max-bad 0 --test 0.5 --index images.tsv -o images.npy.zst
+}
+
+@test "of augment and tensor" {
+    each_call augment images.npy.zst --index images.tsv --margin 3 -o train.npy.zst
+    each_call tensor rows 1:3 train.npy.zst -o images.npy.zst
+    each_call tensor tsv train.npy.zst --index images.tsv -o images.tsv
+}
+
+@test "of training, with checkpoints and a log" {
+    train="train-stage train.npy.zst images.npy.zst --kernel 3 --filters 2 --batch 64 --checkpoint 0.000001s --log log.tsv -o model.safetensors.zst"
+    echo old >before/log.tsv
+    each_call $train --epochs 1 --seed 1
+}
+
+@test "of training that goes on, from a checkpoint or to more epochs, or has nothing to do" {
+    train="train-stage train.npy.zst images.npy.zst --kernel 3 --filters 2 --batch 64 --log log.tsv -o model.safetensors.zst"
+    (cd before && $train --epochs 1)
+    each_call $train --epochs 1
+    (cd before && $train --epochs 2 --checkpoint 0 -o other && mv other model.safetensors.zst.checkpoint)
+    each_call $train --epochs 2
+}
+
+@test "of training from disk: the temporary file is named" {
+    { printf '\x93NUMPY\1\0\x76\0%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (600, 160, 160, 3), }"; head -c 46080000 /dev/zero; } \
+        >before/large.npy
+    train="train-stage large.npy drawn.npy --kernel 1 --filters 1 --epochs 1 --memory 64M -o model.safetensors.zst"
+    import-images before/drawn --size 160 -o before/drawn.npy
+    mkdir scratch
+    for fault in 'mkostemp 1' 'write 1' 'write 40' 'unlink 1' 'pread 200'; do
+        status=0
+        TMPDIR=$PWD/scratch disturbed after "$fault" $train || status=$?
+        equal "$status" 1
+        grep -qE "^train-stage: '$PWD/scratch': (no temporary file|(writing|reading) a temporary file): Input/output error$" err
+        cmp before/model.safetensors.zst after/model.safetensors.zst
+        rm -rf after scratch/*
+    done
+}
+
+@test "of encode-stage, extract and assemble-deep" {
+    each_call encode-stage model.safetensors.zst train.npy.zst -o features.npy.zst
+    each_call assemble-deep model.safetensors.zst -o model.safetensors.zst
+}
+
+@test "of pca and neighbours" {
+    echo old | tee before/table.tsv >before/basis
+    each_call pca features.npy.zst --components 2 --index images.tsv --table table.tsv --basis basis -o images.npy.zst
+    each_call neighbours features.npy.zst --index images.tsv -o table.tsv
+}
+
+@test "of reconstruct and draw-samples" {
+    echo old >before/sheet.png
+    each_call reconstruct model.safetensors.zst images.npy.zst --count 2 -o sheet.png
+    each_call draw-samples --count 1 --seed 1 -o drawn
+}
