@@ -93,7 +93,7 @@ tensor, revision 1
 }
 
 @test "tensors of every shape and type come back, in order and at random, and an unknown number of rows changes nothing" {
-    "$ROOT/build/tests/check-tensor"
+    "$BUILD/tests/check-tensor"
 }
 
 @test "a stream of plain zstd, of one frame or several, is read from a pipe, and held to its shape" {

@@ -70,7 +70,7 @@ x.png: undamaged"
     counting x
     # The history of one file, the content of another: each part is whole.
     tensor rows 0:1 x.npy.zst -o y.npy.zst
-    "$ROOT/build/tests/check-damage" graft x.npy.zst y.npy.zst >z.npy.zst
+    "$BUILD/tests/check-damage" graft x.npy.zst y.npy.zst >z.npy.zst
     tensor tsv z.npy.zst >/dev/null
     run -1 --separate-stderr tensor verify z.npy.zst
     fails 1 "tensor: 'z.npy.zst': content xxh128:2c7edfc4def9368f0ede95830592563c, its history says $(tensor info y.npy.zst | awk '$1 == "digest" {print $2}')"

@@ -1,5 +1,5 @@
 load helper
 
 @test "each kernel agrees with its equation in double precision over random shapes, and writes nowhere else" {
-    each_isa "$ROOT/build/tests/check-kernels"
+    each_isa "$BUILD/tests/check-kernels"
 }

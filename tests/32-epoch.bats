@@ -1,10 +1,10 @@
 # One unshuffled epoch from given weights, short last batch included, against the definition in double precision.
 load helper
 
-CHECK="$ROOT/build/tests/check-epoch"
+CHECK="$BUILD/tests/check-epoch"
 
 setup_file() {
-    PATH="$ROOT/bin:$PATH"
+    PATH="$BIN:$PATH"
     cd "$BATS_FILE_TMPDIR"
     draw-samples --count 8 -o drawings
     import-images drawings --size 80 --test 0 -o train-0.npy.zst

@@ -1,7 +1,7 @@
 # import-images: a folder of PNG files becomes images and their index.
 load helper
 
-CHECK="$ROOT/build/tests/check-image"
+CHECK="$BUILD/tests/check-image"
 
 # pictures CLASS/FILE...: PNG files of noise, 12x12, in the folder photos; each another one.
 pictures() {

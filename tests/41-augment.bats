@@ -2,7 +2,7 @@
 load helper
 
 noise() {   # N H W SEED: images of noise as NPY
-    "$ROOT/build/tests/check-image" npy "$@"
+    "$BUILD/tests/check-image" npy "$@"
 }
 
 sha256() {

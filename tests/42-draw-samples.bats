@@ -6,7 +6,7 @@ load helper
     equal "$stderr" "draw-samples: 12 drawings of 4 characters in 'some/where'"
     equal "$(cd some/where && echo */*)" "$(echo {akane,aoi,hinata,ren}/{000,001,002}.png)"
     for f in some/where/*/*.png; do
-        equal "$("$ROOT/build/tests/check-image" ppm "$f" | head -n 2 | tail -n 1)" "160 160"
+        equal "$("$BUILD/tests/check-image" ppm "$f" | head -n 2 | tail -n 1)" "160 160"
     done
 }
 
@@ -17,7 +17,7 @@ load helper
     draw-samples --count 4 --seed 1 -o other
     draw-samples --count 5 -o more
     for f in one/*/*.png; do
-        cmp <("$ROOT/build/tests/check-image" ppm "$f") <("$ROOT/build/tests/check-image" ppm "more/${f#one/}")
+        cmp <("$BUILD/tests/check-image" ppm "$f") <("$BUILD/tests/check-image" ppm "more/${f#one/}")
         run ! cmp "$f" "other/${f#one/}"
     done
     equal "$(sha256sum one/*/*.png | cut -d ' ' -f 1 | sort -u | wc -l)" 16

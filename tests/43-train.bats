@@ -3,7 +3,7 @@ load helper
 
 setup_file() {
     local there="$BATS_FILE_TMPDIR"
-    PATH="$ROOT/bin:$PATH"
+    PATH="$BIN:$PATH"
     cd "$there"
     draw-samples --count 6 -o drawings
     import-images drawings --size 16 --test 0 -o train.npy.zst

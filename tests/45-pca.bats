@@ -238,7 +238,7 @@ pca:         2      3.43409  17.17%    100.00%"
         pca x.npy --components 12 --tsv 2>/dev/null | cut -f 1-4 >matrix.tsv
         near passes.tsv matrix.tsv
     done
-    "$ROOT/build/tests/check-lanczos"
+    "$BUILD/tests/check-lanczos"
 }
 
 @test "a basis is refused for features of another model, and taken for other features of its own" {
@@ -277,8 +277,8 @@ pca:         2      3.43409  17.17%    100.00%"
     grep -q '^flags.*' /proc/cpuinfo || skip "not x86-64"
     has() { local flag; for flag; do grep -m 1 '^flags' /proc/cpuinfo | grep -qw "$flag" || return 1; done; }
     unset OPENBLAS_CORETYPE
-    run -0 "$ROOT/build/tests/check-blas"
+    run -0 "$BUILD/tests/check-blas"
     if has avx512f avx512dq avx512bw avx512vl avx512cd; then equal "$output" SkylakeX
     elif has avx2 fma; then [ "$output" = Zen ] || equal "$output" Haswell; fi
-    if has avx2 fma; then OPENBLAS_CORETYPE=Haswell run -0 "$ROOT/build/tests/check-blas"; equal "$output" Haswell; fi
+    if has avx2 fma; then OPENBLAS_CORETYPE=Haswell run -0 "$BUILD/tests/check-blas"; equal "$output" Haswell; fi
 }

@@ -1,7 +1,7 @@
 # reconstruct: images above what the net gives back, on a sheet.
 load helper
 
-CHECK="$ROOT/build/tests/check-image"
+CHECK="$BUILD/tests/check-image"
 
 setup() {
     cd "$BATS_TEST_TMPDIR"

@@ -45,13 +45,13 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
 
 @test "without DATA the settings are configs/demo, with DATA configs/seed; OUT has their name" {
     cd "$ROOT"
-    run -0 --separate-stderr make -f Makefile.pipeline -n OUT="$BATS_TEST_TMPDIR/out"
+    run -0 --separate-stderr make -f Makefile.pipeline BIN="$BIN" -n OUT="$BATS_TEST_TMPDIR/out"
     [[ $output = *'-c configs/demo/import.conf'* ]]
-    run -0 --separate-stderr make -f Makefile.pipeline -n OUT="$BATS_TEST_TMPDIR/out" DATA=pictures
+    run -0 --separate-stderr make -f Makefile.pipeline BIN="$BIN" -n OUT="$BATS_TEST_TMPDIR/out" DATA=pictures
     [[ $output = *"import-images 'pictures' "*'-c configs/seed/import.conf'* ]]
     equal "$(grep -c draw-samples <<<"$output")" 0
-    make -f Makefile.pipeline -n DATA=pictures | grep -F -- '-o out/seed/features.npy.zst'
-    make -f Makefile.pipeline -n CONFIG=configs/seed/ -B | grep -F -- '-o out/seed/features.npy.zst'
+    make -f Makefile.pipeline BIN="$BIN" -n DATA=pictures | grep -F -- '-o out/seed/features.npy.zst'
+    make -f Makefile.pipeline BIN="$BIN" -n CONFIG=configs/seed/ -B | grep -F -- '-o out/seed/features.npy.zst'
 }
 
 @test "the settings of configs/seed are the reference experiment, and all of configs are read" {
@@ -184,16 +184,16 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
 
 # Copies the programs; PROGRAM then notes each start and waits for the file go, at most half a minute.
 slow_program() {
-    cp -a "$ROOT/bin" .
+    cp -a "$BIN" .
     bin=bin
     rm "bin/$1"
     cat >"bin/$1" <<END
 #!/bin/bash
 [[ " \$* " = *' --why '* ]] || { echo >>started; for ((i = 0; i < 300; i++)); do [ -e go ] && break; sleep 0.1; done; }
-exec "$ROOT/bin/$1" "\$@"
+exec "$BIN/$1" "\$@"
 END
     chmod +x "bin/$1"
-    touch -r "$ROOT/bin/$1" "bin/$1"
+    touch -r "$BIN/$1" "bin/$1"
 }
 wait_for() {
     for ((i = 0; i < 300; i++)); do
@@ -251,9 +251,9 @@ samples                    missing'
         equal "$(grep -cv 'up to date' answer)" 0
     done
     cd out
-    make -f "$ROOT/Makefile.pipeline" -q all CONFIG=../conf DATA=../images OUT=.
+    make -f "$ROOT/Makefile.pipeline" BIN="$BIN" -q all CONFIG=../conf DATA=../images OUT=.
     rm features.npy.zst
-    make -f "$ROOT/Makefile.pipeline" CONFIG=../conf DATA=../images OUT=. features.npy.zst
+    make -f "$ROOT/Makefile.pipeline" BIN="$BIN" CONFIG=../conf DATA=../images OUT=. features.npy.zst
     [ -s features.npy.zst ]
 }
 

@@ -237,7 +237,7 @@ other_value() {
 }
 
 @test "a rebuilt program starts its stages, which find themselves the same" {
-    cp -a "$ROOT/bin" .
+    cp -a "$BIN" .
     bin=bin
     reruns ''
     touch bin/encode-stage
@@ -247,7 +247,7 @@ other_value() {
 }
 
 @test "a program of another revision makes its files anew" {
-    cp -a "$ROOT/bin" .
+    cp -a "$BIN" .
     bin=bin
     build_with_revision 7 encode-stage
     answers train-1.npy.zst 'would run: revision 1 -> 7; newer encode-stage'
@@ -260,7 +260,7 @@ build_with_revision() {
     compile=$(make -s -C "$ROOT" --eval 'show: ; @echo "$(COMPILE)"' show)
     libraries=$(make -s -C "$ROOT" --eval 'show: ; @echo "$(LDLIBS)"' show)
     sed "s/REVISION = [0-9]*/REVISION = $1/" "$ROOT/stages/$2.c" >changed.c
-    $compile -I"$ROOT/include" -o "bin/$2" changed.c "$ROOT/build/libkasane.a" $libraries
+    $compile -I"$ROOT/include" -o "bin/$2" changed.c "$BUILD/libkasane.a" $libraries
 }
 
 @test "a deleted output is made again, and what follows finds itself the same" {

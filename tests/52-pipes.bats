@@ -2,7 +2,7 @@
 load helper
 
 setup_file() {
-    PATH="$ROOT/bin:$PATH"
+    PATH="$BIN:$PATH"
     cd "$BATS_FILE_TMPDIR"
     draw-samples --count 12 -o drawings
     import-images drawings --size 16 -o images.npy.zst --index images.tsv

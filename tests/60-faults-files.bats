@@ -10,7 +10,7 @@ setup_file() {
 # damaged HOW FILE: every copy of FILE that check-damage makes is found by verify, each with one line.
 damaged() {
     local n
-    n=$("$ROOT/build/tests/check-damage" "$1" "$2")
+    n=$("$BUILD/tests/check-damage" "$1" "$2")
     [ "$n" -gt 300 ]
     run -1 --separate-stderr tensor verify "$2"."$1"-*
     equal "$output" ""
@@ -69,7 +69,7 @@ damaged() {
 @test "every reader finds a byte turned over in what it reads, of a file or of a pipe" {
     counting x
     cp x.npy.zst x
-    n=$("$ROOT/build/tests/check-damage" flip x)
+    n=$("$BUILD/tests/check-damage" flip x)
     found=0
     for f in x.flip-*; do
         tensor tsv "$f" >/dev/null 2>>err || found=$((found + 1))
@@ -82,7 +82,7 @@ damaged() {
 @test "a tensor of a pipe cut at any byte is refused, but for a cut between content and record, where it has no history" {
     counting x
     cp x.npy.zst x
-    "$ROOT/build/tests/check-damage" cut x
+    "$BUILD/tests/check-damage" cut x
     for f in x.cut-*; do
         cat "$f" | tensor verify - >>out 2>>err || true
     done

@@ -2,7 +2,7 @@
 load helper
 
 setup_file() {
-    PATH="$ROOT/bin:$PATH"
+    PATH="$BIN:$PATH"
     cd "$BATS_FILE_TMPDIR"
     draw-samples --count 20 -o drawings
     import-images drawings --size 32 --test 0.1 --index images.tsv -o images.npy.zst

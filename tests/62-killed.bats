@@ -29,7 +29,7 @@ killed_by() {
     while [ $kills -lt "$KILLS" ]; do
         runs=$((runs + 1))
         [ $runs -le $((20 * KILLS)) ]   # some runs end before their moment, but not all
-        setsid make -s -f "$ROOT/Makefile.pipeline" all CONFIG=conf OUT=out >out.err 2>&1 &
+        setsid make -s -f "$ROOT/Makefile.pipeline" all BIN="$BIN" CONFIG=conf OUT=out >out.err 2>&1 &
         pid=$!
         sleep "$(moment)"
         "$end" $pid || true
@@ -52,7 +52,7 @@ whole_group() { kill -KILL -- -"$1" 2>/dev/null; }
 
 one_stage() {   # the newest program of ours in that group
     local pid
-    pid=$(pgrep -n -g "$1" -f "^$ROOT/bin/") && kill -KILL "$pid"
+    pid=$(pgrep -n -g "$1" -f "^$BIN/") && kill -KILL "$pid"
 }
 
 @test "the whole process group killed at random moments: the same bytes in every file" {

@@ -2,7 +2,8 @@
 bats_require_minimum_version 1.5.0
 
 ROOT=$(cd "${BATS_TEST_DIRNAME}/.." && pwd)
-PATH="$ROOT/bin:$PATH"
+BUILD=${BUILD:-$ROOT/build} BIN=${BIN:-$ROOT/bin}   # `make SAN=1 test` says others
+PATH="$BIN:$PATH"
 DATA=$ROOT/../shared/data   # real images, optional
 export LC_ALL=C
 unset MAKEFLAGS MFLAGS MAKELEVEL   # the tests may run below a make of their own

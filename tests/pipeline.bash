@@ -14,7 +14,7 @@ settings() {
 
 # The pipeline of the test's own folder; its programs may be replaced by setting bin.
 pipeline() {
-    make -f "$ROOT/Makefile.pipeline" CONFIG=conf OUT=out ${bin:+"BIN=$bin"} ${images:+"DATA=$images"} "$@"
+    make -f "$ROOT/Makefile.pipeline" CONFIG=conf OUT=out BIN="${bin:-$BIN}" ${images:+"DATA=$images"} "$@"
 }
 
 # ready: gives the test a finished experiment, made once per file, from images that no test changes.

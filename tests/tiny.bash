@@ -16,7 +16,7 @@ tiny_config() {
 tiny_run() {
     local config=$1 out=$2
     shift 2
-    make -s -f "$ROOT/Makefile.pipeline" all CONFIG="$config" OUT="$out" "$@" 2>"${out//\//_}.err" || { cat "${out//\//_}.err" >&2; return 1; }
+    make -s -f "$ROOT/Makefile.pipeline" all BIN="$BIN" CONFIG="$config" OUT="$out" "$@" 2>"${out//\//_}.err" || { cat "${out//\//_}.err" >&2; return 1; }
 }
 
 # tiny_same A B: every file of folder A is in folder B, with the same bytes; of logs all but the seconds, of plots only that they are there.
