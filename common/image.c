@@ -339,7 +339,7 @@ static void on_flush(png_structp png)
 
 void image_write(const char *path, const struct image *im, const char *const *text)
 {
-    struct zio_writer *file = zio_create(path, 0);
+    struct zio_writer *file = zio_create(path, ZIO_PLAIN);
     const char *name = path ? path : "-";
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, (void *)(uintptr_t)name, on_write_error, on_warning);
     png_infop info = png ? png_create_info_struct(png) : NULL;

@@ -248,7 +248,7 @@ void index_write_text(struct zio_writer *file, const char *text)
 struct index_writer *index_create(const char *path)
 {
     struct index_writer *w = xcalloc(1, sizeof *w);
-    w->file = zio_create(path, 0);
+    w->file = zio_create(path, ZIO_TEXT);
     zio_write(w->file, index_header, strlen(index_header));
     return w;
 }

@@ -6,6 +6,8 @@
 
 #include "report.h"
 
+static int64_t level_wanted = ZIO_LEVEL;
+
 enum { BLOCK = 1 << 20, FRAME_CONTENT = 2 << 20, MAX_FRAME_CONTENT = (64 << 20) - 2 * NPY_FIXED };
 
 static size_t rows_per_frame(size_t row_bytes)
@@ -185,6 +187,11 @@ static void write_header(struct tensor_writer *w, unsigned char *data, size_t *l
     assert(*len <= NPY_FIXED * 2);
 }
 
+struct cli_option tensor_option(void)
+{
+    return (struct cli_option){"level", CLI_INT, &level_wanted, -50, 19, NULL, 0, "zstd level of the output: -50 is fast, 19 is small"};
+}
+
 static bool is_plain(const char *path)
 {
     size_t len = path ? strlen(path) : 0;
@@ -206,7 +213,7 @@ struct tensor_writer *tensor_create(const char *path, const struct npy_header *h
         die("a row of %zu numbers is too long, at most 64 MiB", items);
     w->row_bytes = items * npy_item_size(header->dtype);
     w->frame_rows = rows_per_frame(w->row_bytes);
-    w->file = zio_create(path, is_plain(path) ? ZIO_PLAIN : level);
+    w->file = zio_create(path, is_plain(path) ? ZIO_PLAIN : level == TENSOR_LEVEL ? (int)level_wanted : level);
     if (w->unknown) {
         zio_hold(w->file);
         w->first = xmalloc(w->row_bytes ? w->frame_rows * w->row_bytes : 1);

@@ -20,7 +20,7 @@
 #include "stream.h"
 #include "whole.h"
 
-/* ZIO_LEVEL is 1. One core, zstd 1.5.4, frames of 2 MiB, in MB/s of content to compress, to decompress, and size in percent:
+/* ZIO_LEVEL is -1: little larger than 1, and read almost twice as fast, each time. One core, zstd 1.5.4, frames of 2 MiB, in MB/s of content to compress, to decompress, and size in percent:
  *
  *                                   level -1           1              3             5
  *     images, uint8             285 1350 81    180 690 78     82 690 69     43 620 65
@@ -120,6 +120,11 @@ static void compress(void *slot)
     profile_leave(before);
 }
 
+static bool is_framed(const struct zio_writer *w)
+{
+    return w->level < ZIO_PLAIN;
+}
+
 struct zio_writer *zio_create(const char *path, int level)
 {
     struct zio_writer *w = xcalloc(1, sizeof *w);
@@ -135,7 +140,7 @@ struct zio_writer *zio_create(const char *path, int level)
             die_usage("'%s': is a terminal", w->path);
         die_usage("standard output is a terminal; use -o FILE");
     }
-    if (level > 0)
+    if (is_framed(w))
         w->jobs = jobs_new(threads, threads > 1 ? threads + 2 : 1, sizeof *w->piece, false, compress);
     return w;
 }
@@ -197,7 +202,7 @@ static struct piece *open_piece(struct zio_writer *w, size_t len)
 void zio_write(struct zio_writer *w, const void *data, size_t len)
 {
     enum profile_part before = profile_enter(PROFILE_WRITING);
-    size_t most = w->level > 0 ? FRAMES_MAX_CONTENT : BLOCK;
+    size_t most = is_framed(w) ? FRAMES_MAX_CONTENT : BLOCK;
     const char *at = data;
 
     if (w->held < 0)
@@ -330,7 +335,7 @@ void zio_commit(struct zio_writer *w, const char *history)
 
     assert(w->held < 0);
     flush(w);
-    if (w->level > 0) {
+    if (is_framed(w)) {
         size_t len;
         unsigned char *tail = frames_format(&w->frames, history, &len);
 

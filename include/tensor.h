@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cli.h"
 #include "history.h"
 #include "npy.h"
 #include "zio.h"
@@ -52,11 +53,13 @@ void tensor_close(struct tensor_reader *t);
 /* --- writing --- */
 
 struct tensor_writer;
-enum { TENSOR_LEVEL = ZIO_LEVEL };
+enum { TENSOR_LEVEL = ZIO_TEXT + 1 };   /* instead of a level: that of --level, by default ZIO_LEVEL */
+/* The option --level of programs that write tensors. It is no setting: the content stays the same, and its digest. */
+struct cli_option tensor_option(void);
 #define TENSOR_UNKNOWN SIZE_MAX
 
-/* Creates PATH (NULL or "-": standard output; a name that ends in ".npy": plain NPY, without frames and history). header.shape[0]
- * may be TENSOR_UNKNOWN: then it is what was written at commit. */
+/* Creates PATH (NULL or "-": standard output; a name that ends in ".npy": plain NPY, without frames and history). LEVEL as
+ * in zio_create. header.shape[0] may be TENSOR_UNKNOWN: then it is what was written at commit. */
 struct tensor_writer *tensor_create(const char *path, const struct npy_header *header, int level);
 void tensor_write(struct tensor_writer *w, const void *rows, size_t n);
 /* Commits; the rows written must be the shape's. H may be NULL (no history); it is not freed. */

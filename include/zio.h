@@ -23,7 +23,7 @@
 
 #include "report.h"
 
-enum { ZIO_DIGEST_SIZE = 40, ZIO_LEVEL = 1 };  /* "xxh128:" + 32 digits + NUL; the default compression level (measured, see .c) */
+enum { ZIO_DIGEST_SIZE = 40, ZIO_LEVEL = -1 };  /* "xxh128:" + 32 digits + NUL; the default compression level (measured, see .c) */
 
 /* The text of a digest from the two halves of an XXH128. */
 void zio_format_digest(char digest[ZIO_DIGEST_SIZE], uint64_t high, uint64_t low);
@@ -33,9 +33,9 @@ struct zio_reader;
 
 /* --- writing --- */
 
-enum { ZIO_TEXT = -1, ZIO_PLAIN = 0 };  /* instead of a level: plain bytes with neither frames nor seek table (TSV; NPY, PNG) */
+enum { ZIO_PLAIN = 1000, ZIO_TEXT };  /* instead of a level: plain bytes with neither frames nor seek table (TSV; NPY, PNG) */
 
-/* Opens PATH for writing. LEVEL: zstd level, or one of the above. */
+/* Opens PATH for writing. LEVEL: zstd level, negative ones too, or one of the above. */
 struct zio_writer *zio_create(const char *path, int level);
 /* Appends LEN bytes to the current frame; at 64 MiB it ends by itself. */
 void zio_write(struct zio_writer *w, const void *data, size_t len);

@@ -170,6 +170,7 @@ int main(int argc, char **argv)
         {"margin", CLI_INT, &margin, 0, 1 << 20, NULL, CLI_SETTING, "rows and columns that a crop leaves out; 0: no crops"},
         {"split", CLI_CHOICE, &chosen_by.split, 0, 0, "train|test|all", CLI_SETTING, "only images of this split"},
         {"index", CLI_TEXT, &chosen_by.index, 0, 0, "FILE", CLI_INPUT, "index of the images: for --split"},
+        tensor_option(),
         {0},
     };
     struct cli cli = {

@@ -2,12 +2,13 @@
 #include "cli.h"
 #include "encode.h"
 #include "kernels.h"
+#include "tensor.h"
 
 enum { REVISION = 1 };
 
 int main(int argc, char **argv)
 {
-    const struct cli_option options[] = {kernels_option(), {0}};
+    const struct cli_option options[] = {kernels_option(), tensor_option(), {0}};
     struct cli cli = {
         .tool = "encode-stage", .synopsis = "MODEL CODES -o OUT", .options = options,
         .summary = "Encodes rows (N,H,W,C) with the model of a stage: OUT holds the codes (N,H/2,W/2,filters), float32.",

@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "encode.h"
 #include "kernels.h"
+#include "tensor.h"
 
 enum { REVISION = 1 };
 
@@ -11,6 +12,7 @@ int main(int argc, char **argv)
     const struct cli_option options[] = {
         {"flatten", CLI_FLAG, &flatten, 0, 0, NULL, CLI_SETTING, "features as (N,h*w*C), in the order h, w, C"},
         kernels_option(),
+        tensor_option(),
         {0},
     };
     struct cli cli = {

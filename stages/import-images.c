@@ -257,6 +257,7 @@ int main(int argc, char **argv)
         {"max-bad", CLI_REAL, &s.max_bad, 0, 1, NULL, CLI_SETTING, "share of the files that may be unreadable"},
         {"min-classes", CLI_INT, &s.min_classes, 1, 1 << 30, NULL, CLI_SETTING, "how many classes there must be"},
         {"index", CLI_TEXT, &s.index, 0, 0, "FILE", CLI_OUTPUT, "write row, split, class and path of each image there"},
+        tensor_option(),
         {0},
     };
     struct cli cli = {

@@ -187,6 +187,7 @@ int main(int argc, char **argv)
         {"tsv", CLI_FLAG, &o.tsv, 0, 0, NULL, 0, "write a table instead of a tensor"},
         {"table", CLI_TEXT, &o.table, 0, 0, "FILE", CLI_OUTPUT, "write the table here besides"},
         {"basis", CLI_TEXT, &o.basis, 0, 0, "FILE", CLI_OUTPUT, "keep the basis here: mean, components, variance"},
+        tensor_option(),
         {0},
     };
     struct cli cli = {

@@ -281,6 +281,7 @@ int main(int argc, char **argv)
     struct options o = {0};
     const struct cli_option options[] = {
         {"index", CLI_TEXT, &o.index, 0, 0, "FILE", 0, "tsv: an index; only its rows, its columns in front"},
+        tensor_option(),
         {0},
     };
     struct cli cli = {

@@ -177,3 +177,21 @@ x.png: undamaged"
     run -2 --separate-stderr tensor tsv a b
     fails 2 "tensor: 2 arguments after 'tsv', want tsv FILE"
 }
+
+@test "--level changes how small a file is, not what it holds, nor whether it is up to date" {
+    draw-samples --count 2 -o drawings
+    import-images drawings --size 64 --level 19 -o small.npy.zst
+    import-images drawings --size 64 -o default.npy.zst
+    import-images drawings --size 64 --level -50 -o large.npy.zst
+    [ "$(stat -c %s small.npy.zst)" -lt "$(stat -c %s default.npy.zst)" ]
+    [ "$(stat -c %s default.npy.zst)" -lt "$(stat -c %s large.npy.zst)" ]
+    cmp <(zstdcat small.npy.zst) <(zstdcat large.npy.zst)
+    equal "$(tensor info small.npy.zst | grep -E '^(digest|history)')" "$(tensor info large.npy.zst | grep -E '^(digest|history)')"
+    run -0 --separate-stderr import-images drawings --size 64 --level 3 -o small.npy.zst
+    equal "$stderr" "import-images: 'small.npy.zst' is up to date: same inputs, same settings"
+    tensor verify small.npy.zst default.npy.zst large.npy.zst
+    for program in augment extract encode-stage pca tensor import-images; do
+        run -2 --separate-stderr $program --level 20 small.npy.zst
+        fails 2 "$program: --level '20', want a whole number from -50 to 19"
+    done
+}

@@ -28,7 +28,7 @@ static void write_file(const char *path, struct npy_header h, const unsigned cha
 
     if (!known)
         h.shape[0] = TENSOR_UNKNOWN;
-    w = tensor_create(path, &h, TENSOR_LEVEL);
+    w = tensor_create(path, &h, ZIO_LEVEL);
     for (size_t at = 0, k; at < n; at += k) {
         k = 1 + rng_below(&rng, 200);
         k = k < n - at ? k : n - at;
