@@ -53,7 +53,8 @@ damaged() {
     fails 1 "tensor: 'y': not an NPY file"
     cat x x >y
     run -1 --separate-stderr tensor verify y
-    fails 1 "tensor: 'y': 479 bytes before its record, its seek table says 128: cut, or something was added"
+    [[ $stderr =~ ^"tensor: 'y': "([0-9]+)" bytes before its record, its seek table says "([0-9]+)": cut, or something was added"$ ]]
+    equal $((BASH_REMATCH[1] - BASH_REMATCH[2])) "$(stat -c %s x)"
 }
 
 @test "nothing may follow the seek table of a pipe" {
