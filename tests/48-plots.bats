@@ -89,6 +89,12 @@ is_svg() { grep -q '<svg' "$1" && [ "$(tail -n 2 "$1" | tr -d '\n')" = '</svg>' 
     for kind in scatter-2d scatter-3d; do "$PLOT" $kind t.tsv a.png; is_png a.png; done
 }
 
+@test "a full disk is an error with the name" {
+    ln -s /dev/full a.png
+    run -1 --separate-stderr "$PLOT" scatter-2d t.tsv a.png
+    fails 1 "plot: 'a.png': No space left on device"
+}
+
 @test "a bad table gets a message, and no picture; what stood there stays" {
     echo old >a.png
     check() { run -1 --separate-stderr "$PLOT" scatter-2d "$1" a.png; fails 1 "plot: $2"; equal "$(cat a.png)" old; }

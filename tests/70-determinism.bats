@@ -19,22 +19,67 @@ setup() {
     done
 }
 
-@test "the pipeline gives the same bytes in another folder, with the least memory" {
-    mkdir -p elsewhere/deeper
-    tiny_run conf elsewhere/deeper/out FLAGS="--memory 64M"
-    tiny_same one elsewhere/deeper/out
+# As tiny, with more images than 64 MiB have room for: 1,500 rows of 27,648 bytes, and codes of 36,864.
+large_config() {
+    tiny_config "$1"
+    echo 'count = 72' >"$1/draw.conf"
+    echo 'size = 96' >"$1/import.conf"
+    printf 'kernel = 1\nfilters = 4\nepochs = 1\nbatch = 100\n' | tee "$1/stage-2.conf" >"$1/stage-1.conf"
+    printf 'output = linear\nloss = mean-squared-error\n' >>"$1/stage-2.conf"
+    printf 'epochs = 1\nbatch = 100\n' >"$1/finetune.conf"
 }
 
-@test "training from disk gives the bytes of training from memory" {
-    cd "$BATS_TEST_TMPDIR"
-    draw-samples --count 60 -o drawings
-    import-images drawings --size 160 --test 0 -o large.npy.zst
-    augment large.npy.zst --margin 20 -o rows.npy.zst   # 1440 rows of 76,800 bytes: over 64 MiB
-    augment large.npy.zst --margin 0 -o test.npy.zst
-    settings="--kernel 1 --filters 1 --epochs 1 --batch 64"
-    train-stage rows.npy.zst test.npy.zst $settings --memory 1G -o memory.safetensors.zst
-    train-stage rows.npy.zst test.npy.zst $settings --memory 64M -o disk.safetensors.zst
-    cmp memory.safetensors.zst disk.safetensors.zst
+@test "the pipeline gives the same bytes in another folder, with memory for all data or for a few batches" {
+    large_config large
+    tiny_run large memory FLAGS="--memory 1G"
+    mkdir -p elsewhere/deeper
+    tiny_run large elsewhere/deeper/out FLAGS="--memory 64M"
+    tiny_same memory elsewhere/deeper/out
+    for k in 0 1; do   # which is trained on from a file in TMPDIR
+        run -1 env TMPDIR=/nowhere train-stage memory/train-$k.npy.zst memory/test-$k.npy.zst --memory 64M --epochs 1 -o none
+        [[ $output == *"train-stage: '/nowhere': no temporary file: "* ]]
+    done
+    rm -rf memory elsewhere
+}
+
+# piped FILE COMMAND...: the command, which reads FILE from a pipe and writes to one, gives the bytes of the file $wanted.
+piped() {
+    local input=one/$1
+    shift
+    cat "$input" | "$@" 2>notes | cat >made || { cat notes >&2; return 1; }
+    cmp made "one/$wanted"
+}
+
+@test "every stage gives the same bytes through pipes, whichever of its inputs comes from one" {
+    wanted=images.npy.zst
+    (cd one && import-images samples -c ../conf/import.conf --index "$BATS_TEST_TMPDIR/i.tsv" | cmp - images.npy.zst)
+    cmp "$BATS_TEST_TMPDIR/i.tsv" one/images.tsv
+    wanted=train-0.npy.zst
+    piped images.npy.zst augment - --index one/images.tsv --split train -c conf/augment.conf
+    piped images.tsv augment one/images.npy.zst --index - --split train -c conf/augment.conf
+    for k in 1 2; do
+        j=$((k - 1)) wanted=stage-$k.safetensors.zst
+        piped train-$j.npy.zst train-stage - one/test-$j.npy.zst --stage $k -c conf/stage-$k.conf
+        piped test-$j.npy.zst train-stage one/train-$j.npy.zst - --stage $k -c conf/stage-$k.conf
+        wanted=train-$k.npy.zst
+        [ -e one/$wanted ] || continue
+        piped train-$j.npy.zst encode-stage one/stage-$k.safetensors.zst -
+        piped stage-$k.safetensors.zst encode-stage - one/train-$j.npy.zst
+    done
+    wanted=deep-init.safetensors.zst
+    piped stage-2.safetensors.zst assemble-deep one/stage-1.safetensors.zst -
+    wanted=deep.safetensors.zst
+    piped deep-init.safetensors.zst finetune - one/train-0.npy.zst one/test-0.npy.zst -c conf/finetune.conf
+    piped train-0.npy.zst finetune one/deep-init.safetensors.zst - one/test-0.npy.zst -c conf/finetune.conf
+    wanted=features.npy.zst
+    piped images.npy.zst extract one/deep.safetensors.zst -
+    wanted=pca-2.npy.zst
+    piped features.npy.zst pca - --index one/images.tsv --components 2 --table table.tsv
+    cmp table.tsv one/pca-2.tsv
+    wanted=pca-3.npy.zst
+    piped images.tsv pca one/features.npy.zst --index - --components 3
+    wanted=reconstruction.png
+    piped images.npy.zst reconstruct one/deep.safetensors.zst - --index one/images.tsv -c conf/reconstruct.conf
 }
 
 @test "an instruction set that is not there is refused, by option and by environment, naming those that are" {
