@@ -100,7 +100,8 @@ struct decoder {
     png_structp png;
     png_infop info;
     struct image *image;
-    unsigned char *rows;      /* of RGBA samples: all rows of an interlaced image, else one */
+    bool opaque;              /* 8 bits without alpha: libpng's rows are the image's */
+    unsigned char *rows;      /* otherwise of RGBA samples: all rows of an interlaced image, else one */
     char error[IMAGE_ERROR];
 };
 
@@ -211,12 +212,15 @@ static void flatten(uint8_t *rgb, const unsigned char *samples, size_t n, int de
     }
 }
 
-/* Sets up libpng to give RGBA of 8 or 16 bits, whatever the file holds. */
-static void ask_for_rgba(png_structp png)
+/* Sets up libpng to give RGB of 8 bits where the file is opaque and not finer, otherwise RGBA of 8 or 16 bits. */
+static void ask_for_rgb(struct decoder *d)
 {
-    png_set_expand(png);
-    png_set_gray_to_rgb(png);
-    png_set_add_alpha(png, 0xffff, PNG_FILLER_AFTER);
+    d->opaque = png_get_bit_depth(d->png, d->info) <= 8 && !(png_get_color_type(d->png, d->info) & PNG_COLOR_MASK_ALPHA)
+        && !png_get_valid(d->png, d->info, PNG_INFO_tRNS);
+    png_set_expand(d->png);
+    png_set_gray_to_rgb(d->png);
+    if (!d->opaque)
+        png_set_add_alpha(d->png, 0xffff, PNG_FILLER_AFTER);
 }
 
 /* Checks the dimensions and allocates. Deflate makes at most 1032 bytes out of one. */
@@ -233,13 +237,13 @@ static void allocate(struct decoder *d, bool interlaced)
         pthread_mutex_lock(&large);
         d->image->is_large = true;
     }
-    ask_for_rgba(png);
+    ask_for_rgb(d);
     png_set_interlace_handling(png);
     png_read_update_info(png, d->info);
     d->image->height = height;
     d->image->width = width;
     d->image->pixels = xmalloc(height * width * RGB);
-    d->rows = xmalloc(png_get_rowbytes(png, d->info) * (interlaced ? height : 1));
+    d->rows = d->opaque ? NULL : xmalloc(png_get_rowbytes(png, d->info) * (interlaced ? height : 1));
 }
 
 static bool decode(struct decoder *d, const struct image_settings *s)
@@ -255,10 +259,11 @@ static bool decode(struct decoder *d, const struct image_settings *s)
     size_t row_bytes = png_get_rowbytes(png, d->info);
     for (int pass = 1; pass <= passes; pass++) {
         for (size_t y = 0; y < im->height; y++) {
-            unsigned char *row = d->rows + (passes > 1 ? y * row_bytes : 0);
+            uint8_t *to = im->pixels + y * im->width * RGB;
+            unsigned char *row = d->opaque ? to : d->rows + (passes > 1 ? y * row_bytes : 0);
             png_read_row(png, row, NULL);
-            if (pass == passes)
-                flatten(im->pixels + y * im->width * RGB, row, im->width, depth, s->background);
+            if (pass == passes && !d->opaque)
+                flatten(to, row, im->width, depth, s->background);
         }
     }
     png_read_end(png, d->info);  /* to the IEND chunk: a file without it is cut short */

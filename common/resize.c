@@ -7,6 +7,13 @@
 
 #include "report.h"
 
+/* Compiled for each width of vectors there is: whole numbers are the same in all of them. */
+#ifdef __x86_64__
+#define VECTORS __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define VECTORS
+#endif
+
 enum { RGB = 3 };
 
 /* --- area averaging and bilinear, exact --- */
@@ -52,22 +59,34 @@ static void axis_release(struct axis *a)
     free(a->weight);
 }
 
-/* sums (sh,dw,3): every source row along the columns, times columns->total. */
-static void sum_columns(uint32_t *sums, const struct axis *columns, size_t dw, const uint8_t *src, size_t sh, size_t src_stride)
+/* sums (n) = n bytes of each source row that taps FIRST to END of `rows` read, weighted. */
+VECTORS static void sum_rows(uint32_t *restrict sums, const struct axis *rows, size_t first, size_t end, const uint8_t *src, size_t n,
+    size_t src_stride)
 {
-    for (size_t y = 0; y < sh; y++, src += src_stride) {
-        for (size_t x = 0; x < dw; x++, sums += RGB) {
-            uint32_t red = 0, green = 0, blue = 0;
-            for (size_t t = columns->first[x]; t < columns->first[x + 1]; t++) {
-                const uint8_t *pixel = src + columns->source[t] * RGB;
-                red += columns->weight[t] * pixel[0];
-                green += columns->weight[t] * pixel[1];
-                blue += columns->weight[t] * pixel[2];
-            }
-            sums[0] = red;
-            sums[1] = green;
-            sums[2] = blue;
+    memset(sums, 0, n * sizeof *sums);
+    for (size_t t = first; t < end; t++) {
+        const uint8_t *row = src + rows->source[t] * src_stride;
+        const uint32_t weight = rows->weight[t];
+        for (size_t i = 0; i < n; i++)
+            sums[i] += weight * row[i];
+    }
+}
+
+/* A row of dst from sums (sw,3); total: of both axes. A quotient that is not whole is at least 1/total away from it: double precision
+ * keeps them apart. */
+static void sum_columns(uint8_t *dst, const struct axis *columns, size_t dw, const uint32_t *sums, uint64_t total)
+{
+    for (size_t x = 0; x < dw; x++, dst += RGB) {
+        uint64_t red = total / 2, green = red, blue = red;
+        for (size_t t = columns->first[x]; t < columns->first[x + 1]; t++) {
+            const uint32_t *pixel = sums + columns->source[t] * RGB;
+            red += (uint64_t)columns->weight[t] * pixel[0];
+            green += (uint64_t)columns->weight[t] * pixel[1];
+            blue += (uint64_t)columns->weight[t] * pixel[2];
         }
+        dst[0] = (uint8_t)((double)red / (double)total);
+        dst[1] = (uint8_t)((double)green / (double)total);
+        dst[2] = (uint8_t)((double)blue / (double)total);
     }
 }
 
@@ -78,24 +97,13 @@ void resize_area(uint8_t *dst, size_t dh, size_t dw, const uint8_t *src, size_t 
             memcpy(dst + y * dw * RGB, src + y * src_stride, dw * RGB);
         return;
     }
-    size_t n = dw * RGB;
     struct axis columns = axis_new(dw, sw), rows = axis_new(dh, sh);
-    uint32_t *sums = xcalloc(sh * n, sizeof *sums);
-    uint64_t *out = xcalloc(n, sizeof *out), total = (uint64_t)columns.total * rows.total;
-    sum_columns(sums, &columns, dw, src, sh, src_stride);
-    for (size_t y = 0; y < dh; y++, dst += n) {
-        for (size_t i = 0; i < n; i++)
-            out[i] = total / 2;
-        for (size_t t = rows.first[y]; t < rows.first[y + 1]; t++) {
-            const uint32_t *row = sums + rows.source[t] * n;
-            for (size_t i = 0; i < n; i++)
-                out[i] += (uint64_t)rows.weight[t] * row[i];
-        }
-        for (size_t i = 0; i < n; i++)
-            dst[i] = (uint8_t)(out[i] / total);
+    uint32_t *sums = xcalloc(sw * RGB, sizeof *sums);
+    for (size_t y = 0; y < dh; y++, dst += dw * RGB) {
+        sum_rows(sums, &rows, rows.first[y], rows.first[y + 1], src, sw * RGB, src_stride);
+        sum_columns(dst, &columns, dw, sums, (uint64_t)columns.total * rows.total);
     }
     free(sums);
-    free(out);
     axis_release(&columns);
     axis_release(&rows);
 }
