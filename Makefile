@@ -132,4 +132,15 @@ $(BUILD)/bench: bench/bench.c $(BUILD)/libkasane.a
 	$(COMPILE) -o $@ $^ $(LDLIBS)
 bench: $(BUILD)/bench
 	$(BUILD)/bench
-.PHONY: bench
+
+# The rest of what takes time, each a table: files in, files out, against PyTorch, scikit-learn and libpng, where python3 has them.
+# A run of bench-reference, with DATA=folder of PNG files, [EPOCHS=3], [N=images], takes minutes.
+bench-encode bench-pca bench-scaling: bench-%: all
+	bench/$*
+$(BUILD)/libpng: bench/libpng.c $(BUILD)/flags
+	$(COMPILE) -o $@ $< -lpng
+bench-images: all $(BUILD)/libpng
+	bench/images "$(DATA)"
+bench-reference: all
+	bench/reference "$(DATA)" $(or $(EPOCHS),3) $(N)
+.PHONY: bench bench-encode bench-pca bench-scaling bench-images bench-reference

@@ -1,7 +1,7 @@
 /* bench [RUNS]: milliseconds of a training step and of an encoding pass of each net of the reference experiment, 128 images, against PyTorch
  * and against what dense matrix products could do.
  *
- * Each figure is the least of RUNS runs (default 10); ours, PyTorch's and SGEMM's take turns, since machines are noisy. PyTorch's stay empty where
+ * cores: how many times faster all threads are than one. Each figure is the least of RUNS runs (default 10); ours, PyTorch's and SGEMM's take turns, since machines are noisy. PyTorch's stay empty where
  * python3 has no torch. The dense limit is the time that the multiplications of a plain implementation would take at SGEMM's speed.
  */
 #include <math.h>
@@ -112,45 +112,70 @@ static double sgemm_ms(void)
     return (omp_get_wtime() - start) * 1000;
 }
 
+/* Milliseconds of a training step, and of encoding, on so many threads as the net was made for. */
+static double train_ms(struct net *net, struct optim *optim, const float *x)
+{
+    const struct net_penalty penalty = { 0, 0 };
+    size_t n;
+    const double start = omp_get_wtime();
+    net_train(net, x, x, BATCH, &penalty);
+    optim_update(optim, net_weights(net, &n), net_gradients(net));
+    net_changed(net);
+    return (omp_get_wtime() - start) * 1000;
+}
+
+static double encode_ms(struct net *net, float *code, const float *x)
+{
+    const double start = omp_get_wtime();
+    net_encode(net, code, x, BATCH);
+    return (omp_get_wtime() - start) * 1000;
+}
+
 static void bench(size_t i, int runs)
 {
+    const int threads = omp_get_max_threads();
     const struct net_spec spec = spec_of(i);
     const struct optim_settings adam = { 0.001, 0.005, 0.9, 0.999, 1e-8 };
-    const struct net_penalty penalty = { 0, 0 };
-    struct net *net = net_new(&spec, BATCH, true);
+    struct net *net = net_new(&spec, BATCH, true), *alone;
     struct optim optim;
     struct rng rng;
     size_t n_weights;
-    float *w = net_weights(net, &n_weights), *x = xaligned(BATCH * net_input_items(net) * sizeof *x);
+    float *x = xaligned(BATCH * net_input_items(net) * sizeof *x);
     float *code = xaligned(BATCH * net_code_items(net) * sizeof *code);
     double train = INFINITY, encode = INFINITY, torch_train = INFINITY, torch_encode = INFINITY, gemm = INFINITY, work_train, work_encode;
+    double train_alone = INFINITY, encode_alone = INFINITY;
 
     rng_init(&rng, 1, RNG_TEST, 0);
     for (size_t j = 0; j < BATCH * net_input_items(net); j++)
         x[j] = (float)rng_uniform(&rng, 0, 1);
+    omp_set_num_threads(1);
+    alone = net_new(&spec, BATCH, true);
     net_initialise(net, NET_GLOROT_UNIFORM, 1);
+    net_initialise(alone, NET_GLOROT_UNIFORM, 1);
+    net_weights(net, &n_weights);
     optim_init(&optim, &adam, n_weights);
     for (int r = 0; r < runs; r++) {
-        double start = omp_get_wtime();
-        net_train(net, x, x, BATCH, &penalty);
-        optim_update(&optim, w, net_gradients(net));
-        net_changed(net);
-        train = fmin(train, (omp_get_wtime() - start) * 1000);
+        omp_set_num_threads(threads);
+        train = fmin(train, train_ms(net, &optim, x));
         torch_train = fmin(torch_train, torch_ms(nets[i].name, "train"));
-        start = omp_get_wtime();
-        net_encode(net, code, x, BATCH);
-        encode = fmin(encode, (omp_get_wtime() - start) * 1000);
+        encode = fmin(encode, encode_ms(net, code, x));
         torch_encode = fmin(torch_encode, torch_ms(nets[i].name, "encode"));
         gemm = fmin(gemm, sgemm_ms());
+        omp_set_num_threads(1);
+        train_alone = fmin(train_alone, train_ms(alone, &optim, x));
+        encode_alone = fmin(encode_alone, encode_ms(alone, code, x));
     }
+    omp_set_num_threads(threads);
     count_work(&spec, &work_encode, &work_train);
     const double per_ms = omp_get_max_threads() * (double)GEMM * GEMM * GEMM / gemm;
-    printf("%-8s %8.1f %9.0f %9.1f %6.2f %6.0f %% | %8.1f %9.0f %9.1f %6.2f %6.0f %% | %6.0f\n", nets[i].name,
-           train, BATCH / train * 1000, torch_train, torch_train / train, 100 * BATCH * work_train / per_ms / train,
-           encode, BATCH / encode * 1000, torch_encode, torch_encode / encode, 100 * BATCH * work_encode / per_ms / encode, 2 * per_ms / 1e6);
+    printf("%-8s %8.1f %9.0f %9.1f %6.2f %6.0f %% %5.2f | %8.1f %9.0f %9.1f %6.2f %6.0f %% %5.2f | %6.0f\n", nets[i].name,
+           train, BATCH / train * 1000, torch_train, torch_train / train, 100 * BATCH * work_train / per_ms / train, train_alone / train,
+           encode, BATCH / encode * 1000, torch_encode, torch_encode / encode, 100 * BATCH * work_encode / per_ms / encode,
+           encode_alone / encode, 2 * per_ms / 1e6);
     fflush(stdout);
     optim_release(&optim);
     net_free(net);
+    net_free(alone);
     free(x);
     free(code);
 }
@@ -165,8 +190,8 @@ int main(int argc, char **argv)
     start_torch("bench/nets.py");
     printf("%d threads, %s, OpenBLAS %s, batch %d; ratio: PyTorch's time over ours; dense: share of the dense limit\n", omp_get_max_threads(),
            kernels_get()->name, blas_core(), BATCH);
-    printf("         %-47s | %-47s | SGEMM\n", "training step", "encoding");
-    printf("net            ms  images/s   PyTorch  ratio    dense |       ms  images/s   PyTorch  ratio    dense | GFLOP/s\n");
+    printf("         %-53s | %-53s | SGEMM\n", "training step", "encoding");
+    printf("net            ms  images/s   PyTorch  ratio    dense cores |       ms  images/s   PyTorch  ratio    dense cores | GFLOP/s\n");
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
         bench(i, runs);
     if (to_torch != NULL) {

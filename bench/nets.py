@@ -1,4 +1,7 @@
-"""The nets of bench.c in PyTorch. Reads "NET train" or "NET encode" a line, does it once, answers the milliseconds."""
+"""The nets of bench.c in PyTorch. Reads "NET train", "NET encode" or "NET rows N" a line, does it once, answers the milliseconds.
+
+train, encode: one batch. rows: N rows in memory, float32, to their codes in memory, batch by batch.
+"""
 import sys
 import time
 
@@ -27,19 +30,26 @@ class Net:
         self.x = torch.rand(batch, channels, size, size).to(memory_format=torch.channels_last)
         self.bce = channels == 3
 
-    def code(self):
-        y = self.x
+    def code(self, x):
+        y = x
         for encoder in self.encoders:
             y = F.max_pool2d(F.relu(encoder(y)), 2)
         return y
 
     def encode(self):
         with torch.no_grad():
-            self.code()
+            self.code(self.x)
+
+    def prepare(self, n):
+        self.rows = torch.rand(n, *self.x.shape[1:]).to(memory_format=torch.channels_last)
+
+    def encode_rows(self):
+        with torch.no_grad():
+            return torch.cat([self.code(x) for x in self.rows.split(len(self.x))])
 
     def train(self):
         self.adam.zero_grad()
-        y = self.code()
+        y = self.code(self.x)
         for decoder in self.decoders:
             y = decoder(F.interpolate(y, scale_factor=2))
             if decoder is not self.decoders[-1]:
@@ -55,9 +65,12 @@ def main():
     torch.set_num_threads(threads)
     nets = {}
     for line in sys.stdin:
-        name, what = line.split()
+        name, what, *n = line.split()
         if name not in nets:
             nets = {name: Net(*NETS[name], batch)}
+        if what == "rows":
+            nets[name].prepare(int(n[0]))
+            what = "encode_rows"
         start = time.perf_counter()
         getattr(nets[name], what)()
         print((time.perf_counter() - start) * 1000, flush=True)
