@@ -1,4 +1,4 @@
-# Builds every stages/X.c into bin/X. Goals: all (default), deps, demo, check, test, soak, bench, install, clean.
+# Builds every stages/X.c into bin/X. Goals: all (default), deps, demo, check, test, soak, bench, bench-memory, install, clean.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -143,4 +143,9 @@ bench-images: all $(BUILD)/libpng
 	bench/images "$(DATA)"
 bench-reference: all
 	bench/reference "$(DATA)" $(or $(EPOCHS),3) $(N)
-.PHONY: bench bench-encode bench-pca bench-scaling bench-images bench-reference
+# Peak memory of each program, and training from disk against training from memory.
+$(BUILD)/peak: bench/peak.c $(BUILD)/flags
+	$(COMPILE) -o $@ $<
+bench-memory: all $(BUILD)/peak
+	bench/memory
+.PHONY: bench bench-memory bench-encode bench-pca bench-scaling bench-images bench-reference
