@@ -40,7 +40,7 @@ interrupted() {
     local signal=$1 stopped=0 before pid status
     for _ in 1 2 3 4 5 6; do
         before=$(stamp)
-        run=exec train k --checkpoint 0.001s 2>>err &
+        run="exec env --default-signal=INT" train k --checkpoint 0.001s 2>>err &   # the shell has what is in the background ignore it
         pid=$!
         while [ "$(stamp)" = "$before" ] && kill -0 $pid; do sleep 0.01; done
         kill -"$signal" $pid || true
@@ -64,15 +64,56 @@ interrupted() {
     grep -q '^train-stage: goes on in epoch [0-9]* after [0-9]* rows$' err
 }
 
-@test "a signal ends the program by that signal" {
-    run=exec train k --epochs 100000 --patience 0 2>err &
-    pid=$!
-    until [ -e k.safetensors.zst.checkpoint ]; do sleep 0.05; done
-    kill -TERM $pid
-    wait $pid || status=$?
-    equal "$status" 143
-    [ -e k.safetensors.zst.checkpoint ]
-    [ ! -e k.safetensors.zst ]
+@test "ended by SIGINT likewise" {
+    interrupted INT
+    same_as_reference k
+    grep -q '^train-stage: stopped in epoch [0-9]*; the same command goes on from there$' err
+}
+
+@test "a signal ends the program by that signal, between two checkpoints too" {
+    for signal in TERM INT; do
+        run="exec env --default-signal=INT" train k --epochs 100000 --patience 0 --checkpoint 1h 2>err &
+        pid=$!
+        until [ "$(wc -l <k.tsv.part 2>/dev/null || echo 0)" -ge 2 ]; do sleep 0.05; done
+        [ ! -e k.safetensors.zst.checkpoint ]
+        kill -$signal $pid
+        status=0
+        wait $pid || status=$?
+        equal "$status" $((128 + $(kill -l $signal)))
+        [ ! -e k.safetensors.zst ]
+        rm k.safetensors.zst.checkpoint k.tsv.part
+    done
+}
+
+@test "finetune goes on likewise, killed and with more epochs" {
+    train stage --epochs 1
+    tune() {
+        local name=$1
+        shift
+        $run finetune stage.safetensors.zst train.npy.zst test.npy.zst --batch 16 --log "$name.tsv" -o "$name.safetensors.zst" "$@"
+    }
+    tune ref --epochs 4 2>/dev/null
+    for n in 1 2 3; do
+        before=$(stamp)
+        run=exec tune k --epochs 4 --checkpoint 0.001s 2>>err &
+        pid=$!
+        while [ "$(stamp)" = "$before" ] && kill -0 $pid; do sleep 0.01; done
+        kill -KILL $pid || true
+        wait $pid || true
+    done
+    tune k --epochs 3 2>>err
+    tune k --epochs 4 2>>err
+    same_as_reference k
+    grep '^finetune: goes on in epoch 4 after 0 rows$' err
+}
+
+@test "a checkpoint of other inputs is set aside, and says so" {
+    train k --epochs 1 --checkpoint 0
+    mv k.safetensors.zst k.safetensors.zst.checkpoint
+    cp test.npy.zst train.npy.zst
+    run -0 --separate-stderr train k --epochs 1
+    [[ $stderr == *"train-stage: 'k.safetensors.zst.checkpoint': is of another run ("*"), set aside as 'k.safetensors.zst.checkpoint.old'"* ]]
+    [[ $stderr == *'(other inputs)'* ]]
 }
 
 @test "more epochs go on from the finished model, and equal that many from the start" {

@@ -7,6 +7,7 @@ KILLS=${KILLS:-10}
 setup_file() {
     cd "$BATS_FILE_TMPDIR"
     tiny_config conf
+    sed -i 's/epochs = 2/epochs = 5\ncheckpoint = 0.01s/' conf/stage-?.conf conf/finetune.conf
     SECONDS=0
     tiny_run conf reference
     export LONGEST=$((SECONDS + 1))   # the moments are spread over the time of a run
@@ -25,7 +26,7 @@ moment() {
 # gets through, its files are held against the reference and the next one starts from nothing.
 killed_by() {
     local end=$1 kills=0 runs=0 pid status
-    rm -rf out
+    rm -rf out said
     while [ $kills -lt "$KILLS" ]; do
         runs=$((runs + 1))
         [ $runs -le $((20 * KILLS)) ]   # some runs end before their moment, but not all
@@ -33,6 +34,7 @@ killed_by() {
         pid=$!
         sleep "$(moment)"
         "$end" $pid || true
+        cat out.err >>said
         status=0
         wait $pid 2>/dev/null || status=$?
         while kill -0 -- -$pid 2>/dev/null; do sleep 0.05; done   # the lock dies with the last process of the group
@@ -45,6 +47,8 @@ killed_by() {
     done
     tiny_run conf out
     tiny_same reference out
+    make -s -f "$ROOT/Makefile.pipeline" audit BIN="$BIN" CONFIG=conf OUT=out
+    echo "# $kills kills in $runs runs; training went on from a checkpoint $(grep -c ': goes on in epoch' said) times" >&3
     [ -z "$(find out -name '*.checkpoint*' -o -name '*.tmp*' -o -name '*.part')" ]
 }
 

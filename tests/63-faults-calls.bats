@@ -3,7 +3,7 @@
 load helper
 
 setup_file() {
-    PATH="$ROOT/bin:$PATH"
+    PATH="$BIN:$PATH"
     cd "$BATS_FILE_TMPDIR"
     gcc -shared -fPIC -D_GNU_SOURCE -O1 -o faults.so "$BATS_TEST_DIRNAME/faults.c" -ldl
     mkdir before

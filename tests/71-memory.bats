@@ -2,7 +2,7 @@
 load helper
 
 setup_file() {
-    PATH="$ROOT/bin:$PATH"
+    PATH="$BIN:$PATH"
     cd "$BATS_FILE_TMPDIR"
     gcc -std=c11 -D_GNU_SOURCE -O1 -o peak "$ROOT/bench/peak.c"
     draw-samples --count 25 -o drawn
