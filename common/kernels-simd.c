@@ -30,12 +30,20 @@ typedef float vec __attribute__((vector_size(4 * LANES), may_alias));
 typedef float vec_unaligned __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef int32_t ivec __attribute__((vector_size(4 * LANES), may_alias));
 typedef uint8_t bvec_unaligned __attribute__((vector_size(LANES), aligned(1), may_alias));
+typedef uint16_t half_ivec __attribute__((vector_size(2 * LANES)));
+typedef uint32_t uvec __attribute__((vector_size(4 * LANES)));
 
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE vec load(const float *p) { return *(const vec_unaligned *)p; }
 INLINE void store(float *p, vec v) { *(vec_unaligned *)p = v; }
 INLINE vec select(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
+
+/* In two steps, for which there are instructions: gcc takes a single one apart into elements. */
+INLINE ivec widen(const uint8_t *p)
+{
+    return (ivec)__builtin_convertvector(__builtin_convertvector(*(const bvec_unaligned *)p, half_ivec), uvec);
+}
 
 /* The first N lanes only. */
 INLINE void store_part(float *p, vec v, int n)
@@ -367,14 +375,21 @@ static struct conv between_points(const struct winograd *g, const struct winogra
                           .x_row = cols * z->v_col, .x_col = z->v_col, .x_tap = z->tiles * z->v_col, .y_row = cols * Kp, .y_col = Kp };
 }
 
-/* Products at all points for IMAGES images: a point's kernel serves them all before the next one's. */
+/* Products at all points for IMAGES images: a point's kernel serves them all before the next one's. Where an image has few positions, tiles take two images. */
 static void multiply(float *m, const float *v, const float *u, const struct winograd *g, const struct winograd_sizes *z, int rows, size_t images)
 {
-    const struct conv products = between_points(g, z, rows);
+    struct conv products = between_points(g, z, rows);
+    const size_t point_size = (size_t)products.taps * products.run * products.channels;
+    if (products.rows * products.cols <= TILE_COLS) {
+        products.cols *= products.rows;
+        products.rows = (int)images;
+        products.x_row = z->v_image;
+        products.y_row = z->m_image;
+        images = 1;
+    }
     for (int point = 0; point < g->points; point++)
         for (size_t i = 0; i < images; i++)
-            conv(m + i * z->m_image + point * z->m_plane, v + i * z->v_image + point * z->v_plane,
-                 u + (size_t)point * products.taps * products.run * products.channels, NULL, &products);
+            conv(m + i * z->m_image + point * z->m_plane, v + i * z->v_image + point * z->v_plane, u + point * point_size, NULL, &products);
 }
 
 /* --- conv_dw --- */
@@ -708,10 +723,8 @@ static void sparse_list(struct entry *entries, size_t room, uint32_t *n, float *
             memcpy(&entries[k * room + n[k]], &e, sizeof e);
             n[k] += argmax[k] != KERNELS_DEAD;
         }
-        for (int k = 0; k < local.channels; k += LANES) {
-            const ivec where = __builtin_convertvector(*(const bvec_unaligned *)(argmax + k), ivec);
-            store(sums + k, load(sums + k) + select(where != KERNELS_DEAD, load(g + k), (vec){0}));
-        }
+        for (int k = 0; k < local.channels; k += LANES)
+            store(sums + k, load(sums + k) + select(widen(argmax + k) != KERNELS_DEAD, load(g + k), (vec){0}));
     }
 }
 
@@ -815,10 +828,10 @@ INLINE ivec taken(const uint8_t *argmax, int n)
 {
     uint8_t all[LANES];
     if (n >= LANES)
-        return __builtin_convertvector(*(const bvec_unaligned *)argmax, ivec);
+        return widen(argmax);
     memset(all, KERNELS_DEAD, sizeof all);
     memcpy(all, argmax, (size_t)n);
-    return __builtin_convertvector(*(const bvec_unaligned *)all, ivec);
+    return widen(all);
 }
 
 static void norm_gradient_sums(double *sum, double *product, const float *g, const uint8_t *argmax, const float *z, const struct norm *n)
