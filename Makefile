@@ -1,4 +1,4 @@
-# Builds every stages/X.c into bin/X. Goals: all (default), deps, demo, check, test, soak, bench, bench-memory, install, clean.
+# Builds every stages/X.c into bin/X. Goals: all (default), deps, demo, check, test, soak, fuzz, bench, bench-memory, install, clean.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -28,7 +28,7 @@ override FLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -fopenmp -ffp-contract=off -fn
 LDLIBS = -lpng -lzstd -lxxhash -ljansson -lpthread -ldl -lm
 
 PACKAGES = gcc make pkg-config libc6-dev libgomp1 libpng-dev libzstd-dev libxxhash-dev libjansson-dev libopenblas0-pthread \
-	gnuplot-nox fonts-dejavu-core zstd bats procps xxhash
+	gnuplot-nox fonts-dejavu-core zstd bats procps xxhash clang-14 libclang-rt-14-dev
 
 # kernels-simd.c is compiled once for each of these; kernels.c chooses at start.
 ISAS := base $(if $(findstring x86_64,$(shell $(CC) -dumpmachine 2>/dev/null)),avx2 avx512)
@@ -126,6 +126,28 @@ aarch64:
 soak: all
 	KILLS=200 tests/run 62-killed.bats
 .PHONY: check checks test soak
+
+# The parsers under libFuzzer, fuzz/X.c on all of common that reads; arithmetic is not instrumented. make fuzz FUZZ_SECONDS=60
+FUZZ_SECONDS = 600
+FUZZ_CC = clang-14
+FUZZ_SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_COMPILE = $(FUZZ_CC) -O1 -g $(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link -Ifuzz $(filter-out -fopenmp,$(FLAGS)) -Wno-unknown-pragmas
+FUZZ_TARGETS := $(patsubst fuzz/%.c,%,$(filter-out fuzz/fuzz.c,$(wildcard fuzz/*.c)))
+FUZZ_PARTS = basis checkpoint cli frames history image index inspect jobs json model npy report safetensors stream tensor whole zio
+FUZZ_OBJECTS := $(FUZZ_PARTS:%=$(BUILD)/fuzz/common/%.o)
+fuzzers: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
+$(BUILD)/fuzz/common/%.o: common/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(FUZZ_COMPILE) -MMD -MP -c -o $@ $<
+$(BUILD)/fuzz/%.o: fuzz/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(FUZZ_COMPILE) -MMD -MP -c -o $@ $<
+$(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o $(BUILD)/fuzz/fuzz.o $(FUZZ_OBJECTS) $(BUILD)/libkasane.a
+	$(FUZZ_CC) $(FUZZ_SANITIZE) -fsanitize=fuzzer -Wl,--wrap=exit,--wrap=fopen,--wrap=fclose -o $@ $^ -l:libgomp.so.1 $(LDLIBS)
+-include $(wildcard $(BUILD)/fuzz/*.d $(BUILD)/fuzz/common/*.d)
+fuzz: all fuzzers
+	fuzz/run -max_total_time=$(FUZZ_SECONDS)
+.PHONY: fuzz fuzzers
 
 # Training and encoding against PyTorch, where python3-torch is installed, and against SGEMM.
 $(BUILD)/bench: bench/bench.c $(BUILD)/libkasane.a

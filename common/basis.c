@@ -61,14 +61,19 @@ void basis_parse(struct basis *b, const char *path, const unsigned char *data, s
     struct safetensors_entry want[N_TENSORS];
     struct safetensors s;
     const char *reason = safetensors_parse(&s, data, len);
+    size_t n_numbers;
 
     if (reason)
         die_file(path, "no basis: %s", reason);
     components = safetensors_find(&s, "components");
     if (!components || components->rank != 2 || components->count == 0)
         die_file(path, "no basis: no tensor 'components' of two dimensions");
+    list_tensors(want, components->shape[1], components->shape[0]);
+    n_numbers = want[SHARE].offset + want[SHARE].count;
+    if (s.n_floats != n_numbers)
+        die_file(path, "no basis: %zu numbers, want %zu for 'components' (%zu,%zu)", s.n_floats, n_numbers, components->shape[0],
+                 components->shape[1]);
     pca_init(&b->pca, components->shape[1], components->shape[0]);
-    list_tensors(want, b->pca.D, b->pca.P);
     for (int i = 0; i < N_TENSORS; i++) {
         got = safetensors_find(&s, want[i].name);
         if (!got || got->rank != want[i].rank || memcmp(got->shape, want[i].shape, (size_t)got->rank * sizeof *got->shape) != 0)

@@ -110,27 +110,26 @@ static bool is_log(const char *text)
     return text && (*text == '\0' || text[strlen(text) - 1] == '\n');
 }
 
-struct checkpoint *checkpoint_parse(const struct safetensors *s, const float *data, size_t n, const char **reason)
+struct checkpoint *checkpoint_parse(const struct safetensors *s, const unsigned char *data, size_t n, const char **reason)
 {
     struct checkpoint *c;
-    float **blocks[4];
+    const struct safetensors_entry *e[4];
     bool best = safetensors_find(s, names[3]) != NULL;
 
     *reason = NULL;
     if (!safetensors_metadata(s, "training.epoch"))
         return NULL;
-    c = checkpoint_new(NULL, n, best);
-    blocks[0] = &c->weights;
-    blocks[1] = &c->m;
-    blocks[2] = &c->v;
-    blocks[3] = &c->best;
     for (int i = 0; i < (best ? 4 : 3); i++) {
-        const struct safetensors_entry *e = safetensors_find(s, names[i]);
-        if (!e || e->rank != 1 || e->count != n)
+        e[i] = safetensors_find(s, names[i]);
+        if (!e[i] || e[i]->rank != 1 || e[i]->count != n) {
             *reason = "a training tensor that does not fit the net";
-        else
-            memcpy(*blocks[i], data + e->offset, n * sizeof(float));
+            return NULL;
+        }
     }
+    c = checkpoint_new(NULL, n, best);
+    float *blocks[4] = {c->weights, c->m, c->v, c->best};
+    for (int i = 0; i < (best ? 4 : 3); i++)
+        memcpy(blocks[i], data + e[i]->offset * sizeof(float), n * sizeof(float));
     if (!get_number(s, "training.epoch", &c->epoch) || !get_number(s, "training.rows", &c->rows)
         || !get_real(s, "training.loss_sum", &c->loss_sum) || !get_number(s, "training.updates", &c->updates)
         || !get_real(s, "training.best_loss", &c->best_loss) || !get_number(s, "training.best_epoch", &c->best_epoch)

@@ -141,7 +141,7 @@ const char *frames_parse(struct frames *f, char **history, const unsigned char *
         || u64(tail + record - 8) != check_of(tail, record, len))
         return "damaged record or seek table";
     entry = tail + record + HEAD;
-    *f = (struct frames){0};
+    *f = (struct frames){.list = xcalloc(n, sizeof *f->list), .capacity = n};
     for (size_t i = 0; i < n; i++, entry += ENTRY) {
         struct frame frame = {.stored = frames_u32(entry), .content = frames_u32(entry + 4), .checksum = frames_u32(entry + 8),
                               .hash = u64(tail + 16 + 8 * i)};

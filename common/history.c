@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,10 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "json.h"
 #include "report.h"
 #include "zio.h"
 
-enum { MAX_TEXT = 16 << 20 };   /* a history, or a model's header, longer than this is damage */
+enum { MAX_RECORDS = 4096 };   /* a history of more is damage: each is held against all before it */
 
 struct history {
     const struct cli *cli;
@@ -53,8 +53,8 @@ static void add_setting(void *settings, const char *key, const char *value)
 /* Records of TEXT as an array of objects, or NULL. */
 static json_t *parse(const char *text)
 {
-    json_t *records = text && strlen(text) <= MAX_TEXT ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    bool fits = json_is_array(records);
+    json_t *records = text ? json_parse(text, strlen(text)) : NULL;
+    bool fits = json_is_array(records) && json_array_size(records) <= MAX_RECORDS;
     size_t i;
     json_t *record;
 
@@ -96,14 +96,14 @@ static const char *read_model(struct zio_reader *r, char **text, char error[ZIO_
         return error;
     for (int i = 0; i < 8; i++)
         len |= (uint64_t)head[i] << 8 * i;
-    if (len > MAX_TEXT || len > zio_length(r) - 8)
+    if (len > JSON_MAX_TEXT || len > zio_length(r) - 8)
         return NULL;   /* no model */
     header = xmalloc(len + 1);
     if (zio_try_read_at(r, header, len, 8, error)) {
         free(header);
         return error;
     }
-    root = json_loadb(header, len, 0, NULL);
+    root = json_parse(header, len);
     free(header);
     found = json_string_value(json_object_get(json_object_get(root, "__metadata__"), "history"));
     *text = found ? xstrdup(found) : NULL;
@@ -126,7 +126,7 @@ static const char *read_png(struct zio_reader *r, char **text, char error[ZIO_ER
         len = (size_t)head[0] << 24 | head[1] << 16 | head[2] << 8 | head[3];
         if (len > zio_length(r) - at - 12)
             return strcpy(error, "cut short: ends inside a PNG chunk");
-        if (len < MAX_TEXT && len > sizeof keyword && (memcmp(head + 4, "iTXt", 4) == 0 || memcmp(head + 4, "tEXt", 4) == 0)) {
+        if (len < JSON_MAX_TEXT && len > sizeof keyword && (memcmp(head + 4, "iTXt", 4) == 0 || memcmp(head + 4, "tEXt", 4) == 0)) {
             char *chunk = xcalloc(len + 1, 1);
             size_t start = sizeof keyword;
 
@@ -484,6 +484,9 @@ char *history_text(const struct history *h, const char *digest)
     json_decref(all);
     if (!text)
         die("out of memory: a history wanted");
+    if (!(all = parse(text)))
+        die("a history of %zu bytes is longer than may be read back", strlen(text));
+    json_decref(all);
     return text;
 }
 

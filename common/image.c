@@ -223,6 +223,17 @@ static void ask_for_rgb(struct decoder *d)
         png_set_add_alpha(d->png, 0xffff, PNG_FILLER_AFTER);
 }
 
+/* A blank picture of any size is a small file: what its pixels take is bounded by the file, as everywhere. */
+static void check_memory(struct decoder *d, uint64_t bytes)
+{
+    char text[IMAGE_ERROR];
+    if (bytes <= ZIO_MOST + 4 * (uint64_t)d->source.file_size)
+        return;
+    snprintf(text, sizeof text, "too large: %u x %u pixels in a file of %llu bytes", png_get_image_width(d->png, d->info),
+        png_get_image_height(d->png, d->info), (unsigned long long)d->source.file_size);
+    png_error(d->png, text);
+}
+
 /* Checks the dimensions and allocates. Deflate makes at most 1032 bytes out of one. */
 static void allocate(struct decoder *d, bool interlaced)
 {
@@ -233,17 +244,19 @@ static void allocate(struct decoder *d, bool interlaced)
     uint64_t bits = (uint64_t)png_get_channels(png, d->info) * png_get_bit_depth(png, d->info);
     if (height * width * bits / 8 > 1032 * (uint64_t)d->source.file_size)
         png_error(png, "cut short");
+    ask_for_rgb(d);
+    png_set_interlace_handling(png);
+    png_read_update_info(png, d->info);
+    size_t rows_size = d->opaque ? 0 : png_get_rowbytes(png, d->info) * (interlaced ? height : 1);
+    check_memory(d, height * width * RGB + rows_size);
     if (height * width > LARGE_PIXELS) {
         pthread_mutex_lock(&large);
         d->image->is_large = true;
     }
-    ask_for_rgb(d);
-    png_set_interlace_handling(png);
-    png_read_update_info(png, d->info);
     d->image->height = height;
     d->image->width = width;
     d->image->pixels = xmalloc(height * width * RGB);
-    d->rows = d->opaque ? NULL : xmalloc(png_get_rowbytes(png, d->info) * (interlaced ? height : 1));
+    d->rows = d->opaque ? NULL : xmalloc(rows_size);
 }
 
 static bool decode(struct decoder *d, const struct image_settings *s)
@@ -272,8 +285,12 @@ static bool decode(struct decoder *d, const struct image_settings *s)
     unsigned orientation = 1;
     if (s->orient && png_get_eXIf_1(png, d->info, &exif_len, &exif))
         orientation = exif_orientation(exif, exif_len);
-    if (orientation > 1)
+    if (orientation > 1) {
+        free(d->rows);
+        d->rows = NULL;
+        check_memory(d, 2 * (uint64_t)im->height * im->width * RGB);
         orient(im, orientation);
+    }
     return true;
 }
 

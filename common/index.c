@@ -17,19 +17,12 @@ static char escaped(char c)
 
 /* --- reading --- */
 
-/* The whole file as one string. *len: its bytes. */
-static char *read_text(struct zio_reader *file, size_t *len)
+static size_t count_lines(const char *text)
 {
-    size_t size = 1 << 16, got;
-    char *text = xmalloc(size);
-    *len = 0;
-    while ((got = zio_read(file, text + *len, size - 1 - *len)) > 0) {
-        *len += got;
-        if (*len == size - 1)
-            text = xrealloc(text, size *= 2, 1);
-    }
-    text[*len] = '\0';
-    return text;
+    size_t n = 0;
+    for (; (text = strchr(text, '\n')); text++)
+        n++;
+    return n;
 }
 
 /* Cuts the next field off *REST at END, in place, and undoes its escapes. NULL: there is no END, or an unknown escape. */
@@ -106,18 +99,17 @@ struct index *index_read(const char *path, size_t n_rows)
 {
     struct index *ix = xcalloc(1, sizeof *ix);
     struct zio_reader *file = zio_open(path);
-    size_t len, size = 0;
+    size_t len;
     ix->path = xstrdup(zio_path(file));
-    ix->text = read_text(file, &len);
+    ix->text = (char *)zio_read_all(file, SIZE_MAX, &len);
     zio_reader_digest(file, ix->digest);
     zio_close(file);
     if (strncmp(ix->text, index_header, strlen(index_header)) != 0)
         die_file(path, "not an index: its first line is not 'row split class path'");
     char *rest = ix->text + strlen(index_header);
     struct class_table classes = {0};
+    ix->rows = xcalloc(count_lines(rest), sizeof *ix->rows);
     while (rest < ix->text + len) {
-        if (ix->n == size)
-            ix->rows = xrealloc(ix->rows, size = size ? 2 * size : 1024, sizeof *ix->rows);
         struct index_row *row = &ix->rows[ix->n];
         const char *reason = parse_row(ix, &classes, row, &rest);
         if (reason)

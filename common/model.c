@@ -238,6 +238,8 @@ static void read_weights(struct model *m, const struct safetensors *s, const uns
         n_others += strncmp(s->entries[i].name, "training.", 9) != 0;
     if (n_others != n)
         die_file(m->path, "%zu tensors of a net, want %zu", n_others, n);
+    if (m->n_weights > s->n_floats)
+        die_file(m->path, "%zu numbers, want %zu for its net", s->n_floats, m->n_weights);
     m->weights = xaligned(m->n_weights * sizeof *m->weights);
     for (size_t i = 0; i < n; i++) {
         const struct net_parameter *p = &parameters[i];
@@ -272,7 +274,7 @@ struct model *model_parse(const char *path, const unsigned char *data, size_t le
     if (safetensors_metadata(&s, "history"))
         m->history = xstrdup(safetensors_metadata(&s, "history"));
     digest_net(m->digest, &m->spec, m->first, m->weights, m->n_weights);
-    m->training = checkpoint_parse(&s, (const float *)(void *)(data + s.data_start), m->n_weights, &reason);
+    m->training = checkpoint_parse(&s, data + s.data_start, m->n_weights, &reason);
     if (reason)
         die_file(path, "%s", reason);
     safetensors_release(&s);

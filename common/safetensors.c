@@ -1,12 +1,10 @@
 #include "safetensors.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "json.h"
 #include "report.h"
-
-enum { MAX_HEADER = 64 << 20 };
 
 static uint64_t get_u64(const unsigned char *p)
 {
@@ -49,6 +47,7 @@ static const char *parse_metadata(struct safetensors *s, json_t *metadata)
 /* E from {"dtype":"F32","shape":[...],"data_offsets":[begin,end]}; data of DATA_LEN bytes follow the header. */
 static const char *parse_entry(struct safetensors_entry *e, json_t *value, size_t data_len)
 {
+    size_t product = 1;   /* dimensions of 0 counted as 1, so that any part of a shape may be multiplied */
     json_t *dtype = json_object_get(value, "dtype"), *shape = json_object_get(value, "shape");
     json_t *offsets = json_object_get(value, "data_offsets");
     json_int_t begin, end;
@@ -66,7 +65,8 @@ static const char *parse_entry(struct safetensors_entry *e, json_t *value, size_
         if (!json_is_integer(dimension) || json_integer_value(dimension) < 0)
             return "a dimension that is no whole number";
         e->shape[i] = (size_t)json_integer_value(dimension);
-        if (__builtin_mul_overflow(e->count, e->shape[i], &e->count) || e->count > SIZE_MAX / sizeof(float))
+        e->count *= e->shape[i];
+        if (e->shape[i] > 0 && (__builtin_mul_overflow(product, e->shape[i], &product) || product > SIZE_MAX / sizeof(float)))
             return "shape overflows";
     }
     if (!json_is_integer(json_array_get(offsets, 0)) || !json_is_integer(json_array_get(offsets, 1)))
@@ -123,7 +123,6 @@ static const char *parse_object(struct safetensors *s, json_t *root, size_t data
 const char *safetensors_parse(struct safetensors *s, const unsigned char *data, size_t len)
 {
     const char *reason;
-    json_error_t error;
     uint64_t header_len;
     json_t *root;
 
@@ -133,9 +132,9 @@ const char *safetensors_parse(struct safetensors *s, const unsigned char *data, 
     header_len = get_u64(data);
     if (header_len > len - 8)
         return "a header longer than the file";
-    if (header_len > MAX_HEADER)
-        return "a header over 64 MiB";
-    root = json_loadb((const char *)data + 8, (size_t)header_len, JSON_REJECT_DUPLICATES, &error);
+    if (header_len > JSON_MAX_TEXT)
+        return "a header over 4 MiB";
+    root = json_parse((const char *)data + 8, (size_t)header_len);
     if (!json_is_object(root)) {
         json_decref(root);
         return "a header that is no JSON object";
@@ -176,6 +175,8 @@ unsigned char *safetensors_format(const struct safetensors *s, size_t *len)
     json_decref(root);
     text_len = strlen(text);
     padded = (text_len + 7) / 8 * 8;
+    if (padded > JSON_MAX_TEXT)
+        die("a model header of %zu bytes is longer than may be read back", padded);
     data = xmalloc(8 + padded);
     for (int i = 0; i < 8; i++)
         data[i] = (unsigned char)((uint64_t)padded >> (8 * i));

@@ -23,6 +23,7 @@ struct stream {
     unsigned char *in;              /* BLOCK bytes */
     size_t in_used, in_len;
     bool in_ended;
+    uint64_t stored;                /* what was read of it */
     enum place place;
     ZSTD_DCtx *decompressor;
     XXH64_state_t *frame_hash;      /* of the current frame as stored */
@@ -51,6 +52,7 @@ static const char *fill(struct stream *s, size_t wanted, char error[REASON_SIZE]
             return reason(error, "%s", strerror(errno));
         s->in_ended = n == 0;
         s->in_len += n;
+        s->stored += n;
     }
     return NULL;
 }
@@ -229,6 +231,11 @@ const char *stream_read(struct stream *s, void *data, size_t len, size_t *got, c
 size_t stream_n_frames(const struct stream *s)
 {
     return s->n_seen;
+}
+
+uint64_t stream_stored(const struct stream *s)
+{
+    return s->stored;
 }
 
 const char *stream_history(const struct stream *s)

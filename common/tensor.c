@@ -45,6 +45,7 @@ static void read_header(struct tensor_reader *t, size_t *header_len)
 struct tensor_reader *tensor_from(struct zio_reader *file)
 {
     struct tensor_reader *t = xcalloc(1, sizeof *t);
+    char shape[NPY_MAX_RANK * 21 + 4];
     const char *path = zio_path(file);
     uint64_t want;
 
@@ -55,16 +56,15 @@ struct tensor_reader *tensor_from(struct zio_reader *file)
     t->n_rows = t->header.shape[0];
     t->row_items = npy_count(&t->header, 1);
     t->row_bytes = t->row_items * npy_item_size(t->header.dtype);
+    npy_format_shape(&t->header, shape, sizeof shape);
+    if (t->row_items == 0)
+        die_file(path, "shape %s: rows without numbers", shape);
     if (t->row_bytes > MAX_FRAME_CONTENT)
         die_file(path, "rows of %zu bytes, at most 64 MiB", t->row_bytes);
     want = t->data_start + (uint64_t)t->n_rows * t->row_bytes;
-    if (zio_is_seekable(t->file) && zio_length(t->file) != want) {
-        char shape[NPY_MAX_RANK * 21 + 4];
-
-        npy_format_shape(&t->header, shape, sizeof shape);
+    if (zio_is_seekable(t->file) && zio_length(t->file) != want)
         die_file(path, "%llu bytes of content, shape %s wants %llu", (unsigned long long)zio_length(t->file), shape,
                  (unsigned long long)want);
-    }
     return t;
 }
 

@@ -355,6 +355,7 @@ struct zio_reader {
     bool framed;                       /* zstd; otherwise plain bytes. Of a regular file only */
     bool seekable;                     /* a regular file; otherwise all comes through stream */
     uint64_t length;                   /* of the content; UINT64_MAX: not known */
+    uint64_t stored;                   /* of the file; of a stream what has come of it */
     struct frames frames;
     char *history;
     struct stream *stream;
@@ -429,7 +430,7 @@ static const char *open_regular(struct zio_reader *r, uint64_t file_len, char er
     const char *bad = pread_all(r->fd, magic, file_len < 4 ? file_len : 4, 0, error);
 
     r->seekable = true;
-    r->length = file_len;
+    r->length = r->stored = file_len;
     r->framed = frames_u32(magic) == FRAMES_MAGIC_DATA || frames_u32(magic) == FRAMES_MAGIC_RECORD;
     if (!bad && r->framed)
         bad = read_tail(r, file_len, error);
@@ -480,6 +481,8 @@ static void decode(const struct zio_reader *r, struct piece *p)
     if (!p->bad && XXH64(p->stored, f->stored, 0) != f->hash)
         p->bad = reason(p->error, "damaged: frame %zu of %zu, at byte %llu", p->frame + 1, r->frames.n,
                         (unsigned long long)f->start);
+    if (!p->bad && frames_u32(p->stored) != FRAMES_MAGIC_DATA)
+        p->bad = reason(p->error, "damaged: frame %zu of %zu is none of zstd", p->frame + 1, r->frames.n);
     if (p->bad)
         return;
     got = ZSTD_decompressDCtx(p->decompressor, p->content, f->content, p->stored, f->stored);
@@ -504,6 +507,7 @@ static void stream_job(void *slot)
 
     reserve(&p->content, &p->capacity, BLOCK);
     p->bad = stream_read(p->reader->stream, p->content, BLOCK, &p->used, p->error);
+    p->stored_len = stream_stored(p->reader->stream);
     profile_leave(before);
 }
 
@@ -542,6 +546,7 @@ static const char *read_pieces(struct zio_reader *r, void *data, size_t len, siz
                 return NULL;
             r->in_flight -= r->stream ? BLOCK : p->used;
             r->last_block = r->stream && p->used < BLOCK;
+            r->stored = r->stream ? p->stored_len : r->stored;
             if (p->bad)
                 return strcpy(error, p->error);
         }
@@ -664,19 +669,33 @@ void zio_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset)
     profile_leave(before);
 }
 
+/* How much content may be held at once: a few bytes of a file can decompress to any number. */
+static size_t most_content(const struct zio_reader *r, size_t most)
+{
+    uint64_t bound = ZIO_MOST + 4 * r->stored;
+
+    return bound < most ? bound : most;
+}
+
 unsigned char *zio_read_all(struct zio_reader *r, size_t most, size_t *len)
 {
-    size_t size = 1 << 16, got;
-    unsigned char *data = xmalloc(size);
+    bool known = r->length != UINT64_MAX;
+    size_t size = known && r->length < most_content(r, most) ? r->length : BLOCK, got;
+    unsigned char *data = xmalloc(size + 1);
 
-    *len = 0;
-    while ((got = zio_read(r, data + *len, size - *len)) > 0) {
-        *len += got;
-        if (*len > most)
-            die_file(r->path, "over %zu bytes", most);
-        if (*len == size)
-            data = xrealloc(data, size *= 2, 1);
-    }
+    if (known && r->length > most_content(r, most))
+        die_file(r->path, "%llu bytes of content in a file of %llu, want at most %zu", (unsigned long long)r->length,
+                 (unsigned long long)r->stored, most_content(r, most));
+    for (*len = 0; (got = zio_read(r, data + *len, size - *len)) > 0; *len += got)
+        if (!known && *len + got == size) {
+            size_t bound = most_content(r, most);
+
+            if (size >= bound)
+                die_file(r->path, "over %zu bytes of content in the first %llu of the file", bound, (unsigned long long)r->stored);
+            size = 2 * size < bound ? 2 * size : bound;
+            data = xrealloc(data, size + 1, 1);
+        }
+    data[*len] = '\0';
     return data;
 }
 

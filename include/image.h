@@ -36,8 +36,8 @@ struct image_settings {
 
 /* Reads the PNG file at PATH. Returns NULL, or the reason why it cannot, in ERROR: "not a PNG file", "a JPEG file", "cut
  * short", libpng's words or the system's; then im->pixels is NULL. DIGEST, unless NULL, becomes XXH128 of the file's bytes,
- * read to the end whether they make sense or not. Refuses more than IMAGE_MAX_PIXELS, and dimensions that a file of this length
- * cannot fill, before allocating. Several threads may read at once, but a thread may hold one image at a time, and is the one
+ * read to the end whether they make sense or not. Refuses, before allocating, more than IMAGE_MAX_PIXELS, dimensions that a file of
+ * this length cannot fill, and pictures that take more memory than 64 MiB and four times the file. Several threads may read at once, but a thread may hold one image at a time, and is the one
  * to release it. */
 const char *image_read(struct image *im, const char *path, const struct image_settings *s, XXH128_hash_t *digest,
     char error[IMAGE_ERROR]);

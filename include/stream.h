@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "report.h"
 
@@ -20,6 +21,7 @@ const char *stream_open(struct stream **s, int fd, char error[REASON_SIZE]);
  * reason. */
 const char *stream_read(struct stream *s, void *data, size_t len, size_t *got, char error[REASON_SIZE]);
 size_t stream_n_frames(const struct stream *s);       /* so far; 0 of plain bytes */
+uint64_t stream_stored(const struct stream *s);       /* bytes of the file, so far */
 const char *stream_history(const struct stream *s);   /* at the end: the history text or NULL */
 void stream_close(struct stream *s);
 

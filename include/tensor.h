@@ -1,7 +1,7 @@
 /* tensor: NPY in zstd, read and written by rows. A row is one sample: the first dimension of the shape.
  *
  * Layout: NPY 1.0 header and C-order little-endian data in independent zstd frames; frames hold whole rows, about 2 MiB of
- * content (at least one row); the header shares the first frame with the first rows. Rank 0 is refused, (0,...) is allowed.
+ * content (at least one row); the header shares the first frame with the first rows. Rank 0 is refused, and so is a 0 behind the first dimension; (0,...) is allowed.
  * A row is at most 64 MiB.
  * All functions die on damage, with the file and the reason.
  */

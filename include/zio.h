@@ -10,7 +10,7 @@
  * is decompressed, and to its entry after. A pipe is read in order; where record and seek table come they are held against what
  * came before, and where none come (made by plain zstd) the reader of the content must know its length. Plain bytes (no zstd
  * magic) come through as they are: that is how .npy is accepted. A file makes nobody allocate
- * more than its own length and 64 MiB.
+ * more than 64 MiB and four times its own length at once.
  *
  * digest: XXH128 of the uncompressed bytes, "xxh128:" and 32 hexadecimal digits, as `zstdcat X | xxh128sum` prints it.
  */
@@ -60,7 +60,9 @@ uint64_t zio_length(const struct zio_reader *r);
 /* Reads up to LEN bytes; less only at the end of the content, 0 after it. Dies on damage. Frames are decompressed ahead by
  * a thread of its own where that helps. */
 size_t zio_read(struct zio_reader *r, void *data, size_t len);
-/* All that is left of the content; *len: its bytes. Dies where it is more than MOST. The caller frees it. */
+/* All of the content, and a NUL behind it; *len: its bytes. Dies where it is more than MOST, or than ZIO_MOST and four times the
+ * file. The caller frees it. */
+enum { ZIO_MOST = 64 << 20 };
 unsigned char *zio_read_all(struct zio_reader *r, size_t most, size_t *len);
 /* The first LEN bytes of the content, at most 16, without moving on; call it before zio_read. Returns how many there are. */
 size_t zio_peek(struct zio_reader *r, void *data, size_t len);

@@ -432,6 +432,26 @@ static void make_png(size_t h, size_t w, uint64_t seed, const char *path)
     image_release(&im);
 }
 
+/* White, a bit a pixel: the smallest file that there is of its size. */
+static void make_blank(size_t h, size_t w, const char *path)
+{
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png_create_info_struct(png);
+    unsigned char *row = xmalloc(w / 8 + 1);
+    FILE *f = fopen(path, "wb");
+    memset(row, 255, w / 8 + 1);
+    png_init_io(png, f);
+    png_set_IHDR(png, info, (png_uint_32)w, (png_uint_32)h, 1, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
+        PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_write_info(png, info);
+    for (size_t y = 0; y < h; y++)
+        png_write_row(png, row);
+    png_write_end(png, info);
+    png_destroy_write_struct(&png, &info);
+    fclose(f);
+    free(row);
+}
+
 int main(int argc, char **argv)
 {
     report_init("check-image");
@@ -444,6 +464,8 @@ int main(int argc, char **argv)
         for (int i = 5; i < argc; i++)
             make_png(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10) + (uint64_t)(i - 5),
                 argv[i]);
+    } else if (argc == 5 && strcmp(argv[1], "blank") == 0) {
+        make_blank(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), argv[4]);
     } else if (argc == 4 && strcmp(argv[1], "turned") == 0) {
         write_turned(argv[3], atoi(argv[2]), false, false);
     } else if (argc == 3 && strcmp(argv[1], "resize") == 0) {

@@ -1,0 +1,56 @@
+/* The text of a history: asked, printed, taken over into another and compared with it; and sought in a file. */
+#include "history.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "report.h"
+#include "zio.h"
+
+struct bytes { const unsigned char *data; size_t len; };
+static int64_t epochs = 3;
+static const struct cli_option options[] = {
+    {"epochs", CLI_INT, &epochs, 0, 100, NULL, CLI_SETTING, "times"},
+    {0},
+};
+static struct cli cli = {.tool = "train-stage", .synopsis = "", .summary = "", .options = options};
+
+void target_init(void)
+{
+}
+
+static void ask(void *context)
+{
+    const struct bytes *b = context;
+    char *text = xcalloc(b->len + 1, 1), digest[ZIO_DIGEST_SIZE], *whole, *difference;
+    struct history *h = history_start(&cli, 1);
+
+    memcpy(text, b->data, b->len);
+    history_digest(text, digest, sizeof digest);
+    history_find(text, "finetune", digest, sizeof digest);
+    history_print(text);
+    difference = history_difference(h, text, "epochs");
+    history_input(h, "xxh128:0", text);
+    whole = history_text(h, "xxh128:1");
+    fuzz_check(history_digest(whole, digest, sizeof digest) && strcmp(digest, "xxh128:1") == 0, "what was written reads back");
+    free(difference);
+    free(whole);
+    free(text);
+    history_free(h);
+}
+
+static void seek(void *path)
+{
+    struct history *h = history_start(&cli, 1);
+
+    free(history_read(path));
+    history_is_current(h, path);
+    history_free(h);
+}
+
+void target(const unsigned char *data, size_t len)
+{
+    fuzz_survives(ask, &(struct bytes){data, len});
+    fuzz_survives(seek, (void *)(uintptr_t)fuzz_file(data, len));
+}

@@ -1,0 +1,43 @@
+/* An index, read and written again. */
+#include "index.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "report.h"
+
+void target_init(void)
+{
+}
+
+static void read_index(void *path)
+{
+    struct index *ix = index_read(path, 1000);
+    size_t n;
+
+    for (size_t i = 0; i < ix->n; i++)
+        free(index_format(ix->rows[i].row, ix->rows[i].split, ix->classes[ix->rows[i].class_number], ix->rows[i].path));
+    if (ix->n > 0)
+        free(index_select(ix, INDEX_ALL, NULL, &n));
+    index_free(ix);
+}
+
+/* The first line is a list of classes, the rest the index that it is chosen from. */
+static void choose(void *path)
+{
+    struct index *ix = index_read(path, 1000);
+    size_t n;
+
+    for (size_t i = 0; i < ix->n; i++)
+        free(index_select(ix, INDEX_ALL, ix->rows[i].path, &n));
+    index_free(ix);
+}
+
+void target(const unsigned char *data, size_t len)
+{
+    void *path = (void *)(uintptr_t)fuzz_file(data, len);
+
+    fuzz_survives(read_index, path);
+    fuzz_survives(choose, path);
+}

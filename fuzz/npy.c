@@ -1,0 +1,44 @@
+/* The NPY header alone, and a tensor of a file and of a pipe. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "tensor.h"
+
+void target_init(void)
+{
+}
+
+static void read_tensor(void *path)
+{
+    struct tensor_reader *t = tensor_open(path);
+    size_t block = tensor_block(t), n;
+    unsigned char *rows = xmalloc(block * t->row_bytes), *first = xmalloc(t->row_bytes);
+
+    while ((n = tensor_read(t, rows, block)) > 0)
+        if (t->next_row == n)
+            memcpy(first, rows, t->row_bytes);
+    if (tensor_is_seekable(t) && t->n_rows > 0) {
+        tensor_read_at(t, rows, 0, 1);
+        fuzz_check(memcmp(first, rows, t->row_bytes) == 0, "a row at random is the row in order");
+    }
+    free(first);
+    free(rows);
+    tensor_close(t);
+}
+
+void target(const unsigned char *data, size_t len)
+{
+    struct npy_header h, again;
+    unsigned char text[512];
+
+    if (!npy_parse(&h, data, len)) {
+        size_t n = npy_format(&h, text, sizeof text);
+
+        fuzz_check(n <= sizeof text && !npy_parse(&again, text, n) && memcmp(&h, &again, sizeof h) == 0,
+                   "what was formatted reads back");
+    }
+    fuzz_survives(read_tensor, (void *)(uintptr_t)fuzz_file(data, len));
+    if (fuzz_pipe(data, len))
+        fuzz_survives(read_tensor, (void *)(uintptr_t)"-");
+}
