@@ -9,24 +9,26 @@ import torch
 import torch.nn.functional as F
 
 LAYERS = [(7, 16), (5, 32), (3, 64), (3, 128)]
-NETS = {  # size, channels, layers
+NETS = {  # size, channels, layers; -bn: with batch normalisation
     "stage-1": (80, 3, LAYERS[0:1]),
     "stage-2": (40, 16, LAYERS[1:2]),
     "stage-3": (20, 32, LAYERS[2:3]),
     "stage-4": (10, 64, LAYERS[3:4]),
     "deep": (80, 3, LAYERS),
+    "deep-bn": (80, 3, LAYERS, True),
 }
 
 
 class Net:
-    def __init__(self, size, channels, layers, batch):
+    def __init__(self, batch, size, channels, layers, normalised=False):
         c, self.encoders, self.decoders = channels, [], []
         for kernel, filters in layers:
-            self.encoders.append(torch.nn.Conv2d(c, filters, kernel, padding=kernel // 2))
+            encoder = torch.nn.Conv2d(c, filters, kernel, padding=kernel // 2)
+            self.encoders.append(torch.nn.Sequential(encoder, torch.nn.BatchNorm2d(filters)) if normalised else encoder)
             self.decoders.insert(0, torch.nn.Conv2d(filters, c, kernel, padding=kernel // 2))
             c = filters
-        net = torch.nn.ModuleList(self.encoders + self.decoders).to(memory_format=torch.channels_last)
-        self.adam = torch.optim.Adam(net.parameters(), lr=0.001)
+        self.net = torch.nn.ModuleList(self.encoders + self.decoders).to(memory_format=torch.channels_last)
+        self.adam = torch.optim.Adam(self.net.parameters(), lr=0.001)
         self.x = torch.rand(batch, channels, size, size).to(memory_format=torch.channels_last)
         self.bce = channels == 3
 
@@ -37,8 +39,10 @@ class Net:
         return y
 
     def encode(self):
+        self.net.eval()
         with torch.no_grad():
             self.code(self.x)
+        self.net.train()
 
     def prepare(self, n):
         self.rows = torch.rand(n, *self.x.shape[1:]).to(memory_format=torch.channels_last)
@@ -67,7 +71,7 @@ def main():
     for line in sys.stdin:
         name, what, *n = line.split()
         if name not in nets:
-            nets = {name: Net(*NETS[name], batch)}
+            nets = {name: Net(batch, *NETS[name])}
         if what == "rows":
             nets[name].prepare(int(n[0]))
             what = "encode_rows"

@@ -4,8 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "norm.h"
-
 enum { BAND_BYTES = 16 << 10 };
 
 /* --- memory --- */

@@ -215,7 +215,7 @@ static void read_spec(struct model *m, const struct safetensors *s)
     if ((choice = take_choice(&loss, model_losses)) < 0)
         die_file(m->path, "loss '%.40s', want one of %s", loss, model_losses);
     spec->loss = (enum net_loss)choice;
-    if ((reason = net_check(spec)))
+    if ((reason = spec_check(spec)))
         die_file(m->path, "%s", reason);
 }
 
@@ -232,7 +232,7 @@ static void format_shape(char text[128], int rank, const size_t *shape)
 static void read_weights(struct model *m, const struct safetensors *s, const unsigned char *data)
 {
     size_t n, n_others = 0;
-    struct net_parameter *parameters = net_describe(&m->spec, &n, &m->n_weights);
+    struct net_parameter *parameters = spec_describe(&m->spec, &n, &m->n_weights);
 
     for (size_t i = 0; i < s->n_entries; i++)
         n_others += strncmp(s->entries[i].name, "training.", 9) != 0;
@@ -310,7 +310,7 @@ void model_load(struct net *net, const struct model *from)
 {
     size_t n, n_from, n_weights;
     const struct net_parameter *want = net_parameters(net, &n);
-    struct net_parameter *got = net_describe(&from->spec, &n_from, &n_weights);
+    struct net_parameter *got = spec_describe(&from->spec, &n_from, &n_weights);
     float *weights = net_weights(net, &n_weights);
 
     if (n != n_from)

@@ -13,7 +13,11 @@
 #include <stdint.h>
 
 #include "kernels.h"
-#include "net.h"
+#include "spec.h"
+
+/* Of batch normalisation, see norm.h. */
+#define NORM_EPSILON 1e-3
+#define NORM_MOMENTUM 0.99
 
 /* Memory in one block, taken twice by the same calls: first from no block, to learn the size, then for good. Aligned to 64 bytes. */
 struct arena {

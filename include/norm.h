@@ -10,9 +10,6 @@
 
 #include "layer.h"
 
-#define NORM_EPSILON 1e-3
-#define NORM_MOMENTUM 0.99
-
 void norm_encode(struct layer *l, const struct work *w);       /* z, and its sums */
 void norm_statistics(struct layer *l, float *weights, float *gradients, size_t n);  /* of the batch of n images; moves the running averages */
 void norm_relu_pool(struct layer *l, const struct work *w);    /* code and argmax */

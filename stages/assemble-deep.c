@@ -36,7 +36,7 @@ static struct net_spec join(struct model *const *stages, int n, enum net_activat
         c = m->spec.layers[0].filters;
     }
     spec.n_layers = n;
-    if ((reason = net_check(&spec)))
+    if ((reason = spec_check(&spec)))
         die("%s", reason);
     return spec;
 }
@@ -50,7 +50,7 @@ static void transfer(struct net *net, struct model *const *stages, int n)
 
     for (int k = 0; k < n; k++) {
         size_t n_from;
-        struct net_parameter *from = net_describe(&stages[k]->spec, &n_from, &n_weights);
+        struct net_parameter *from = spec_describe(&stages[k]->spec, &n_from, &n_weights);
         for (size_t i = 0; i < n_from; i++) {
             char name[sizeof from->name];
             snprintf(name, sizeof name, "%.7s.%d.%.12s", from[i].name, k + 1, strrchr(from[i].name, '.') + 1);

@@ -37,7 +37,7 @@ static struct net_spec make_spec(const struct settings *s, const struct dataset 
     spec.width = (int)shape[1];
     spec.channels = (int)shape[2];
     spec.layers[0] = (struct net_layer){(int)s->kernel, (int)s->filters, (enum net_activation)s->output, s->batch_norm};
-    if ((reason = net_check(&spec)))
+    if ((reason = spec_check(&spec)))
         die_file(dataset_path(train), "shape (N,%zu,%zu,%zu): %s", shape[0], shape[1], shape[2], reason);
     if (s->loss == NET_BCE && !dataset_is_image(train))
         warn_file(dataset_path(train), "binary cross-entropy wants values from 0 to 1, such as images have");

@@ -54,7 +54,7 @@ static void update(double *w, double *m, double *v, const double *g, size_t n, s
 static bool compare(const struct model *init, const struct model *trained, const double *w, double share)
 {
     size_t n, n_weights, near = 0;
-    struct net_parameter *p = net_describe(&init->spec, &n, &n_weights);
+    struct net_parameter *p = spec_describe(&init->spec, &n, &n_weights);
     double worst = 0;
 
     for (size_t i = 0; i < n; i++) {

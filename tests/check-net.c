@@ -146,7 +146,7 @@ static void check_gradients(const struct check *c, struct net *net, const float 
 static void check_reference(const struct check *c, const double *x2, const double *t2, double *w2, struct rng *rng)
 {
     size_t n_weights, n_parameters;
-    struct net_parameter *p = net_describe(&c->spec, &n_parameters, &n_weights);
+    struct net_parameter *p = spec_describe(&c->spec, &n_parameters, &n_weights);
     double *g = xmalloc(n_weights * sizeof *g), *unused = xmalloc(n_weights * sizeof *unused);
 
     reference_loss(g, &c->spec, w2, x2, t2, c->n, &c->penalty);

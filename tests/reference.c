@@ -191,7 +191,7 @@ struct values {
 static const double *find(const struct net_spec *spec, const double *block, const char *part, int k, const char *what)
 {
     size_t n, n_weights;
-    struct net_parameter *p = net_describe(spec, &n, &n_weights);
+    struct net_parameter *p = spec_describe(spec, &n, &n_weights);
     char name[40];
     const double *found = NULL;
 
@@ -366,7 +366,7 @@ double reference_loss(double *gradient, const struct net_spec *spec, const doubl
                       size_t n, const struct net_penalty *penalty)
 {
     size_t n_parameters, n_weights, n_code;
-    struct net_parameter *parameters = net_describe(spec, &n_parameters, &n_weights);
+    struct net_parameter *parameters = spec_describe(spec, &n_parameters, &n_weights);
     struct values v = {0};
     double loss, *dz, *dcode;
 
