@@ -657,5 +657,5 @@ void cli_parse(struct cli *cli, int argc, char **argv)
     if (!cli->why)
         check_arguments(cli);
     omp_set_num_threads((int)cli->threads);
-    profile_start(cli->tool, cli->output, cli->profile, cli->why ? NULL : getenv("KASANE_PROFILE"));
+    profile_start(cli->tool, cli->output, cli->profile, cli->why || cli->audit ? NULL : getenv("KASANE_PROFILE"));
 }
