@@ -115,7 +115,7 @@ test: all checks
 	BUILD=$(abspath $(BUILD)) BIN=$(abspath $(BIN)) tests/run $(TESTS)
 	@! cat $(BUILD)/report.* 2>/dev/null   # no finding that a test took for the failure it wanted
 # The kernel and net checks for another processor, by its emulator. Needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and qemu-user.
-ARITHMETIC = kernels net rng report
+ARITHMETIC = kernels spec layer norm net rng report
 aarch64: ARM = build/aarch64
 aarch64:
 	$(MAKE) CC=aarch64-linux-gnu-gcc BUILD=$(ARM) OBJECTS='$(ARITHMETIC:%=$(ARM)/%.o) $(ARM)/kernels-base.o' LDLIBS=-lm $(ARM)/tests/check-kernels $(ARM)/tests/check-net
