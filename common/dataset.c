@@ -14,13 +14,7 @@
 #include "rng.h"
 #include "spool.h"
 #include "tensor.h"
-
-/* Compiled for each width of vectors there is: a division rounds alike in all of them. */
-#ifdef __x86_64__
-#define VECTORS __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define VECTORS
-#endif
+#include "vectors.h"
 
 enum { PIECE = 4096 };   /* numbers looked at at once */
 

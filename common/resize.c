@@ -6,13 +6,7 @@
 #include <string.h>
 
 #include "report.h"
-
-/* Compiled for each width of vectors there is: whole numbers are the same in all of them. */
-#ifdef __x86_64__
-#define VECTORS __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define VECTORS
-#endif
+#include "vectors.h"
 
 enum { RGB = 3 };
 

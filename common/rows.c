@@ -9,6 +9,7 @@
 #include "profile.h"
 #include "report.h"
 #include "spool.h"
+#include "vectors.h"
 
 enum { PIECE = 4 << 20, CHUNK = 1 << 16 };   /* bytes read at once: of the tensor, of the spool */
 
@@ -34,11 +35,8 @@ static bool is_finite(const unsigned char *row, enum npy_dtype dtype, size_t D)
     return finite;
 }
 
-/* x = row - mean. Compiled for each width of vectors there is: subtracting rounds alike in all of them. */
-#ifdef __x86_64__
-__attribute__((target_clones("avx512f", "avx2", "default")))
-#endif
-static void convert(double *restrict x, const unsigned char *row, enum npy_dtype dtype, size_t D, const double *restrict mean)
+/* x = row - mean. */
+VECTORS static void convert(double *restrict x, const unsigned char *row, enum npy_dtype dtype, size_t D, const double *restrict mean)
 {
     const float *f32 = (const float *)row;
     const double *f64 = (const double *)row;
