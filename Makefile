@@ -1,4 +1,4 @@
-# Builds every stages/X.c into bin/X. Goals: all (default), deps, demo, check, test, soak, fuzz, bench, bench-memory, install, clean.
+# Builds every stages/X.c into bin/X. Goals: all (default), deps, demo, check, test, soak, fuzz, bench, bench-memory, memcheck, tsan, aarch64, install, clean.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -114,6 +114,25 @@ test: all checks
 	@rm -f $(BUILD)/report.*
 	BUILD=$(abspath $(BUILD)) BIN=$(abspath $(BIN)) tests/run $(TESTS)
 	@! cat $(BUILD)/report.* 2>/dev/null   # no finding that a test took for the failure it wanted
+# The kernel and net checks under valgrind, which knows no AVX-512.
+memcheck: $(BUILD)/tests/check-kernels $(BUILD)/tests/check-net
+	for isa in avx2 base; do \
+		OMP_NUM_THREADS=2 valgrind -q --error-exitcode=9 $(BUILD)/tests/check-kernels $$isa; \
+		OMP_NUM_THREADS=2 valgrind -q --error-exitcode=9 $(BUILD)/tests/check-net $$isa; \
+	done
+# The net checks and the threaded reading, training and writing under ThreadSanitizer: by clang and its libomp, whose synchronisation it knows
+# (clang-14, libomp-14-dev). 66 is the status of a run with a race in it.
+TSAN = build/tsan
+tsan: export TSAN_OPTIONS = ignore_noninstrumented_modules=1:suppressions=$(CURDIR)/tests/tsan.supp
+tsan:
+	$(MAKE) CC=clang-14 CFLAGS='-O1 -g -fsanitize=thread' BUILD=$(TSAN) BIN=$(TSAN)/bin all $(TSAN)/tests/check-net
+	OMP_NUM_THREADS=4 $(TSAN)/tests/check-net avx2 10
+	rm -rf $(TSAN)/run; mkdir $(TSAN)/run
+	cd $(TSAN)/run; ../bin/draw-samples --count 8 -o samples; ../bin/import-images samples --size 16 --threads 4 -o images.npy.zst; \
+	../bin/augment images.npy.zst --margin 3 --threads 4 -o train.npy.zst; \
+	../bin/train-stage train.npy.zst images.npy.zst --threads 4 --epochs 2 --batch 16 --filters 12 -o model.safetensors.zst; \
+	../bin/encode-stage model.safetensors.zst images.npy.zst --threads 4 -o codes.npy.zst
+.PHONY: memcheck tsan
 # The kernel and net checks for another processor, by its emulator. Needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and qemu-user.
 ARITHMETIC = kernels spec layer norm net rng report
 aarch64: ARM = build/aarch64
