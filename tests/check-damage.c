@@ -4,13 +4,22 @@
  *     flip   FILE.flip-NNNNNN-B, one for every byte, one bit of it turned over, another from byte to byte
  *     cut    FILE.cut-NNNNNN-B, one for every length below the file's
  *
+ * check-damage readers FILE: every bit of FILE turned over in turn; each must be found by reading it in order, at random and through a
+ * pipe, and by asking for its history. Prints how many bits, or which is not found.
+ *
  * check-damage graft CONTENT HISTORY: on standard output the content of one file with the history of the other.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "frames.h"
+#include "history.h"
+#include "npy.h"
 #include "report.h"
+#include "safetensors.h"
 #include "zio.h"
 
 static unsigned char data[1 << 20];
@@ -52,9 +61,96 @@ static size_t damage(const char *how, const char *path, size_t len)
     return n;
 }
 
+/* --- readers --- */
+
+static unsigned char content[1 << 20];
+
+/* Whether what was read is neither a tensor nor a model, as where a bit of the first magic number is turned over: plain bytes, then. */
+static bool is_other(size_t len)
+{
+    struct safetensors s;
+    bool other = len < 12 || npy_header_length(content) == 0;
+
+    if (other && !safetensors_parse(&s, content, len)) {
+        safetensors_release(&s);
+        other = false;
+    }
+    return other;
+}
+
+/* Reads all of PATH, in order or at random; true where that fails. */
+static bool found_reading(const char *path, bool at_random)
+{
+    char error[ZIO_ERROR];
+    struct zio_reader *r;
+    size_t len = 0, got = 1;
+    bool bad = zio_try_open(&r, path, error) != NULL;
+
+    for (; !bad && !at_random && got > 0; len += got)
+        bad = zio_try_read(r, content + len, sizeof content - len, &got, error) != NULL;
+    for (; !bad && at_random && len < zio_length(r); len++)
+        bad = zio_try_read_at(r, content + len, 1, len, error) != NULL;
+    bad = bad || is_other(len);
+    zio_close(r);
+    return bad;
+}
+
+/* In a process of its own: a reader that found damage in a pipe keeps what it works on. */
+static bool found_in_pipe(size_t len)
+{
+    int ends[2], status;
+    pid_t child;
+
+    if (pipe(ends) != 0 || write(ends[1], data, len) != (ssize_t)len || dup2(ends[0], STDIN_FILENO) < 0)
+        die("no pipe for %zu bytes", len);
+    close(ends[0]);
+    close(ends[1]);
+    child = fork();
+    if (child == 0)
+        _exit(found_reading("-", false));
+    if (child < 0 || waitpid(child, &status, 0) < 0 || !WIFEXITED(status))
+        die("no process to read a pipe");
+    return WEXITSTATUS(status);
+}
+
+/* No history, or, where damage lies in a frame that it does not stand in, the right one. */
+static bool found_by_history(const char *path, const char *right, bool in_tail)
+{
+    char *text = history_read(path);
+    bool found = !text || (!in_tail && strcmp(text, right) == 0);
+
+    free(text);
+    return found;
+}
+
+static size_t check_readers(const char *path, size_t len)
+{
+    char name[4096], *history = history_read(path);
+    uint64_t tail;
+    size_t n = 0;
+
+    if (!history || found_reading(path, false) || found_reading(path, true) || found_in_pipe(len)
+        || frames_tail_length(&tail, data + len - FRAMES_END, len))
+        die_file(path, "is damaged as it is");
+    snprintf(name, sizeof name, "%s.bit", path);
+    for (size_t i = 0; i < len; i++)
+        for (int bit = 0; bit < 8; bit++, n++) {
+            data[i] ^= 1 << bit;
+            write_copy(name, len);
+            if (!found_reading(name, false) || !found_reading(name, true) || !found_in_pipe(len))
+                die_file(path, "bit %d of byte %zu is not found", bit, i);
+            if (!found_by_history(name, history, i >= len - tail))
+                die_file(path, "bit %d of byte %zu is not found by its history", bit, i);
+            data[i] ^= 1 << bit;
+        }
+    free(history);
+    return n;
+}
+
 int main(int argc, char **argv)
 {
     FILE *f;
+    size_t len;
 
     report_init("check-damage");
     if (argc == 4) {
@@ -64,6 +160,7 @@ int main(int argc, char **argv)
     f = argc == 3 ? fopen(argv[2], "rb") : NULL;
     if (!f)
         die("no file to damage");
-    printf("%zu\n", damage(argv[1], argv[2], fread(data, 1, sizeof data, f)));
+    len = fread(data, 1, sizeof data, f);
+    printf("%zu\n", strcmp(argv[1], "readers") == 0 ? check_readers(argv[2], len) : damage(argv[1], argv[2], len));
     return 0;
 }
