@@ -1,4 +1,4 @@
-/* Where a training stands, in a file of so many numbers: "key=value" lines are its metadata, as they are or as training.KEY. */
+/* Where a training stands: a line "+NAME" is a tensor of N numbers, a line "KEY=VALUE" the metadata "training.KEY". */
 #include "checkpoint.h"
 
 #include <stdio.h>
@@ -23,7 +23,7 @@ static void add_entry(struct safetensors *s, const char *name)
     s->n_floats += N;
 }
 
-/* A line "+NAME" is a tensor, any other metadata; "\n" in a value is a newline. */
+/* "\n" in a value is a newline. */
 static void add_line(struct safetensors *s, char *line)
 {
     char *value = strchr(line, '='), *to = value;

@@ -22,7 +22,7 @@ void target_init(void);
 
 /* The name of a regular file that holds these bytes, until the next call. */
 const char *fuzz_file(const unsigned char *data, size_t len);
-/* Makes standard input a pipe that holds these bytes; false where they do not fit it. */
+/* Makes standard input a pipe that holds these bytes; false where they do not fit it, 64 KiB as a rule. */
 bool fuzz_pipe(const unsigned char *data, size_t len);
 /* Runs WORK; true where it returned, false where it ended the program. Not within itself. */
 bool fuzz_survives(void (*work)(void *context), void *context);

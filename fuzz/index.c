@@ -23,7 +23,7 @@ static void read_index(void *path)
     index_free(ix);
 }
 
-/* The first line is a list of classes, the rest the index that it is chosen from. */
+/* Each path serves as a list of classes. */
 static void choose(void *path)
 {
     struct index *ix = index_read(path, 1000);
