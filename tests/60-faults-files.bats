@@ -299,7 +299,7 @@ found() {
 interrupted() {
     local status=0 tries=0
     mkfifo in
-    env --default-signal=INT tensor from-npy - -o d/y <in &   # the shell lets what runs in the background ignore SIGINT
+    env --default-signal=HUP,INT,TERM tensor from-npy - -o d/y <in &   # the shell lets what runs in the background ignore SIGINT, nohup SIGHUP
     exec 5>in
     head -c 2500000 x.npy >&5
     until ls -l /proc/$!/fd | grep -c " $PWD/d/" >/dev/null; do
