@@ -173,6 +173,11 @@ $(BUILD)/bench: bench/bench.c $(BUILD)/libkasane.a
 	$(COMPILE) -o $@ $^ $(LDLIBS)
 bench: $(BUILD)/bench
 	$(BUILD)/bench
+# What a multiplication costs in layers of other shapes.
+$(BUILD)/shapes: bench/shapes.c $(BUILD)/libkasane.a
+	$(COMPILE) -o $@ $^ $(LDLIBS)
+bench-shapes: $(BUILD)/shapes
+	$(BUILD)/shapes
 
 # The rest of what takes time, each a table: files in, files out, against PyTorch, scikit-learn and libpng, where python3 has them.
 # A run of bench-reference, with DATA=folder of PNG files, [EPOCHS=3], [N=images], takes minutes.
@@ -189,4 +194,4 @@ $(BUILD)/peak: bench/peak.c $(BUILD)/flags
 	$(COMPILE) -o $@ $<
 bench-memory: all $(BUILD)/peak
 	bench/memory
-.PHONY: bench bench-memory bench-encode bench-pca bench-scaling bench-images bench-reference
+.PHONY: bench bench-shapes bench-memory bench-encode bench-pca bench-scaling bench-images bench-reference
