@@ -82,7 +82,7 @@ OTHER='is not what it was made from: it holds #, recorded is #'
     tensor npy out/test-1.npy.zst -o x.npy
     flip x.npy 200
     cp -p out/test-1.npy.zst kept
-    "$ROOT/build/tests/check-damage" graft x.npy kept >out/test-1.npy.zst
+    "$BUILD/tests/check-damage" graft x.npy kept >out/test-1.npy.zst
     touch -r kept out/test-1.npy.zst
     pipeline -q all
     audited 'test-1.npy.zst  content #, its history says #' "stage-2.safetensors.zst  'test-1.npy.zst' $OTHER"
