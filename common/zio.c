@@ -708,6 +708,8 @@ size_t zio_peek(struct zio_reader *r, void *data, size_t len)
     if (r->seekable) {
         len = r->length < len ? r->length : len;
         bad = zio_try_read_at(r, data, len, 0, error);
+        release_piece(&r->at);   /* a frame may be 64 MiB long, and is read again in order */
+        r->at = (struct piece){.frame = SIZE_MAX};
     } else {
         if (r->n_ahead == 0)
             bad = stream_read(r->stream, r->ahead, sizeof r->ahead, &r->n_ahead, error);

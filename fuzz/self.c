@@ -29,7 +29,7 @@ static void misbehave(void *context)
         open("/dev/null", O_RDONLY);
     if (is(b, "large"))
         free(kept = xmalloc(FUZZ_MOST + 4 * b->len + 1));
-    for (int i = 0; i < 3 && is(b, "total"); i++)
+    for (int i = 0; i < 4 && is(b, "total"); i++)
         kept = xmalloc(FUZZ_MOST);
     if (is(b, "beyond"))
         p[b->len + 1 + (kept != NULL)] = 1;

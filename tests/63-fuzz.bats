@@ -43,3 +43,22 @@ fuzz() {
     printf 'exit' >corpus/self/seed
     run -0 env CORPUS="$CORPUS" "$ROOT/fuzz/run" -runs=1 self
 }
+
+@test "what decompresses to frames, rows and pixels of 64 MiB and more stays within the bounds of every target" {
+    load files
+    CORPUS=$PWD/corpus
+    mkdir -p corpus/{npy,frames,model,basis,history,index,png}
+    head -c 134000000 /dev/zero | npy '|u1' '(2, 67000000)' >x.npy
+    tensor from-npy x.npy -o bomb
+    cat x.npy | zstd -q >plain
+    for target in npy frames model basis history index; do
+        cp bomb plain "corpus/$target/"
+    done
+    "$BUILD/tests/check-image" blank 4000 4000 corpus/png/read
+    "$BUILD/tests/check-image" blank 8000 8000 corpus/png/refused
+    for target in npy frames model basis history index png; do
+        [ "$(cat "corpus/$target"/* | wc -c)" -lt 100000 ]
+        run -0 env CORPUS="$CORPUS" SEED=1 "$ROOT/fuzz/run" -runs=2 "$target"
+        [[ $output == "$target: "*" inputs, "* ]]
+    done
+}
