@@ -123,7 +123,7 @@ memcheck: $(BUILD)/tests/check-kernels $(BUILD)/tests/check-net
 # The net checks and the threaded reading, training and writing under ThreadSanitizer: by clang and its libomp, whose synchronisation it knows
 # (clang-14, libomp-14-dev). 66 is the status of a run with a race in it.
 TSAN = build/tsan
-tsan: export TSAN_OPTIONS = ignore_noninstrumented_modules=1:suppressions=$(CURDIR)/tests/tsan.supp
+tsan: export TSAN_OPTIONS = ignore_noninstrumented_modules=1
 tsan:
 	$(MAKE) CC=clang-14 CFLAGS='-O1 -g -fsanitize=thread' BUILD=$(TSAN) BIN=$(TSAN)/bin all $(TSAN)/tests/check-net
 	OMP_NUM_THREADS=4 $(TSAN)/tests/check-net avx2 10

@@ -713,6 +713,17 @@ INLINE void windows(int rows, int vecs, bool tail, float *y, size_t y_row, const
     }
 }
 
+/* Which of four positions each of LANES channels took, of which N are real: what lies behind may be another thread's. */
+INLINE ivec taken(const uint8_t *argmax, int n)
+{
+    uint8_t all[LANES];
+    if (n >= LANES)
+        return widen(argmax);
+    memset(all, KERNELS_DEAD, sizeof all);
+    memcpy(all, argmax, (size_t)n);
+    return widen(all);
+}
+
 static void sparse_list(struct entry *entries, size_t room, uint32_t *n, float *sums, const float *g, const uint8_t *argmax, const struct pooled *p)
 {
     const struct pooled local = *p;
@@ -724,7 +735,7 @@ static void sparse_list(struct entry *entries, size_t room, uint32_t *n, float *
             n[k] += argmax[k] != KERNELS_DEAD;
         }
         for (int k = 0; k < local.channels; k += LANES)
-            store(sums + k, load(sums + k) + select(widen(argmax + k) != KERNELS_DEAD, load(g + k), (vec){0}));
+            store(sums + k, load(sums + k) + select(taken(argmax + k, local.channels - k) != KERNELS_DEAD, load(g + k), (vec){0}));
     }
 }
 
@@ -821,17 +832,6 @@ static void norm_relu_pool(float *y, uint8_t *argmax, const float *z, const stru
             pool(y + k, argmax + k, load(z + k) * scale + shift, load(z + K + k) * scale + shift, load(z + n->z_row + k) * scale + shift,
                  load(z + n->z_row + K + k) * scale + shift, K - k);
         }
-}
-
-/* Which of four positions each channel took, of which N are real. */
-INLINE ivec taken(const uint8_t *argmax, int n)
-{
-    uint8_t all[LANES];
-    if (n >= LANES)
-        return widen(argmax);
-    memset(all, KERNELS_DEAD, sizeof all);
-    memcpy(all, argmax, (size_t)n);
-    return widen(all);
 }
 
 static void norm_gradient_sums(double *sum, double *product, const float *g, const uint8_t *argmax, const float *z, const struct norm *n)

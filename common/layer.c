@@ -25,12 +25,14 @@ float *plane_image(const struct plane *p, const struct work *w, size_t m)
     return p->data + ((p->passing ? w->here : w->place) + m) * p->size;
 }
 
-/* The places and, behind the last, room for what kernels read beyond an image. */
+/* The places and, behind the last, room for what kernels read beyond an image. Where pixels are no whole vectors, a gap behind each image keeps the last
+ * one's vectors out of the next image, which may be another thread's. */
 static void take_plane(struct plane *p, struct arena *arena, int H, int W, int C, int margin, size_t places, bool passing)
 {
+    const size_t gap = C % KERNELS_MAX_LANES == 0 ? 0 : KERNELS_MAX_LANES;
     *p = (struct plane){ .H = H, .W = W, .C = C, .margin = margin, .passing = passing };
     p->row = (size_t)(W + 2 * margin) * C;
-    p->size = (p->row * (H + 2 * margin) + 15) / 16 * 16;
+    p->size = (p->row * (H + 2 * margin) + gap + 15) / 16 * 16;
     p->data = arena_floats(arena, p->size * places + 8 * (size_t)C + KERNELS_MAX_LANES);
     if (p->data != NULL)
         p->data += p->row * margin + (size_t)C * margin;
