@@ -28,7 +28,8 @@ override FLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -fopenmp -ffp-contract=off -fn
 LDLIBS = -lpng -lzstd -lxxhash -ljansson -lpthread -ldl -lm
 
 PACKAGES = gcc make pkg-config libc6-dev libgomp1 libpng-dev libzstd-dev libxxhash-dev libjansson-dev libopenblas0-pthread \
-	gnuplot-nox fonts-dejavu-core zstd bats procps xxhash clang-14 libclang-rt-14-dev
+	gnuplot-nox fonts-dejavu-core zstd
+TEST_PACKAGES = bats procps xxhash clang-14 libclang-rt-14-dev
 
 # kernels-simd.c is compiled once for each of these; kernels.c chooses at start.
 ISAS := base $(if $(findstring x86_64,$(shell $(CC) -dumpmachine 2>/dev/null)),avx2 avx512)
@@ -68,7 +69,8 @@ $(BIN)/%: $(BUILD)/stages/%.o $(BUILD)/libkasane.a
 -include $(wildcard $(BUILD)/*.d $(BUILD)/stages/*.d)
 
 # Installs what is missing; asks nothing and needs root only where something is.
-deps:
+test-deps: PACKAGES += $(TEST_PACKAGES)
+deps test-deps:
 	@missing=; for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	test -z "$$missing" || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; }
 
@@ -91,7 +93,7 @@ install: all
 clean:
 	rm -rf $(BUILD) $(BIN)
 
-.PHONY: all deps demo install clean FORCE
+.PHONY: all deps test-deps demo install clean FORCE
 FORCE:
 
 # C checks: tests/check-X.c becomes build/tests/check-X; the bats files run them.
@@ -105,7 +107,7 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/reference.o $(BUILD)/libkasa
 -include $(wildcard $(BUILD)/tests/*.d)
 
 # Everything a test needs, then every test.
-check: deps
+check: test-deps
 	$(MAKE) -j$$(nproc) all checks
 	$(MAKE) test
 checks: $(CHECKS)
