@@ -130,7 +130,7 @@ tsan:
 	$(MAKE) CC=clang-14 CFLAGS='-O1 -g -fsanitize=thread' BUILD=$(TSAN) BIN=$(TSAN)/bin all $(TSAN)/tests/check-net
 	OMP_NUM_THREADS=4 $(TSAN)/tests/check-net avx2 10
 	rm -rf $(TSAN)/run; mkdir $(TSAN)/run
-	cd $(TSAN)/run; ../bin/draw-samples --count 8 -o samples; ../bin/import-images samples --size 16 --threads 4 -o images.npy.zst; \
+	cd $(TSAN)/run; ../bin/draw-samples --count 8 -o samples; ../bin/draw-samples --count 8 --seed 2 -o samples; ../bin/import-images samples --size 16 --threads 4 -o images.npy.zst; \
 	../bin/augment images.npy.zst --margin 3 --threads 4 -o train.npy.zst; \
 	../bin/train-stage train.npy.zst images.npy.zst --threads 4 --epochs 2 --batch 16 --filters 12 -o model.safetensors.zst; \
 	../bin/encode-stage model.safetensors.zst images.npy.zst --threads 4 -o codes.npy.zst

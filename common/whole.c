@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,11 +22,14 @@ struct whole {
     struct whole *next; /* in the list of those with a hidden name */
 };
 
-/* Those whose hidden name is to be removed however the process ends. Changed only while signals are blocked. */
+/* Those whose hidden name is to be removed however the process ends. Changed only while signals are blocked and the lock is held. */
 static struct whole *hidden;
+static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;   /* recursive: a thread that fails while it holds it ends the process */
 
+/* Keeps the lock: other threads make no more of them while the process ends. */
 static void remove_hidden(void)
 {
+    pthread_mutex_lock(&lock);
     for (struct whole *w = hidden; w; w = w->next)
         unlink(w->temporary);
 }
@@ -36,16 +40,18 @@ static void die_by_signal(int number)
     raise(number);   /* SA_RESETHAND: the default now, delivered when the handler returns */
 }
 
-static void block_signals(sigset_t *before)
+static void enter(sigset_t *before)
 {
     sigset_t all;
 
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, before);
+    pthread_mutex_lock(&lock);
 }
 
-static void unblock_signals(const sigset_t *before)
+static void leave(const sigset_t *before)
 {
+    pthread_mutex_unlock(&lock);
     pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
@@ -170,7 +176,7 @@ static void open_beside(struct whole *w)
     free(folder);
     if (w->fd >= 0)
         return;
-    block_signals(&before);
+    enter(&before);
     do {
         free(w->temporary);
         w->temporary = hidden_name(w->final);
@@ -178,7 +184,7 @@ static void open_beside(struct whole *w)
     } while (w->fd < 0 && errno == EEXIST);
     if (w->fd >= 0)
         remember(w);
-    unblock_signals(&before);
+    leave(&before);
     if (w->fd < 0)
         whole_fail(w, strerror(errno));
 }
@@ -278,7 +284,7 @@ static void name_file(struct whole *w)
     if (fsync(w->fd) != 0)
         whole_fail(w, strerror(errno));
     close_first(w);
-    block_signals(&before);
+    enter(&before);
     if (!w->temporary)
         link_file(w);
     if (w->temporary) {
@@ -286,7 +292,7 @@ static void name_file(struct whole *w)
             whole_fail(w, strerror(errno));
         forget(w);
     }
-    unblock_signals(&before);
+    leave(&before);
     flush_folder(w);
 }
 
