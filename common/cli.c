@@ -420,7 +420,7 @@ static void read_conf(struct parser *p)
 
 /* --- --help and --print-config ------------------------------------------------------------------------------------ */
 
-static const char *placeholder(const struct cli_option *o)
+static const char *value_name(const struct cli_option *o)
 {
     switch (o->type) {
     case CLI_FLAG: return "";
@@ -454,7 +454,7 @@ static void print_help(const struct parser *p)
     for (int i = 0; i < p->n; i++) {
         const struct cli_option *o = &p->table[i];
         format_value(value, sizeof value, o);
-        print_option(xformat("--%s%s", o->name, placeholder(o)), o->help, o->type == CLI_FLAG ? NULL : value);
+        print_option(xformat("--%s%s", o->name, value_name(o)), o->help, o->type == CLI_FLAG ? NULL : value);
     }
     print_option("-c FILE", "read settings from FILE, one a line: key = value", NULL);
     if (!c->no_output)

@@ -5,7 +5,6 @@
 
 #include "dataset.h"
 #include "history.h"
-#include "kernels.h"
 #include "model.h"
 #include "net.h"
 #include "profile.h"
@@ -53,7 +52,7 @@ void encode_run(const struct cli *cli, int revision, bool flatten)
             return;
     }
     struct net *net = model_net(m, BLOCK, false);
-    profile_head("%s, %.1f MiB of scratch", kernels_get()->name, (double)net_scratch(net) / 0x1p20);
+    net_profile(net);
     struct npy_header header = code_header(net, t->n_rows, flatten);
     struct tensor_writer *w = tensor_create(cli->output, &header, TENSOR_LEVEL);
     unsigned char *rows = xaligned(BLOCK * t->row_items);

@@ -443,9 +443,10 @@ static void conv_dw(float *dw, const float *x, const float *dy, const struct con
             }
 }
 
-/* Pooled columns of rows ROW and ROW+1 of the products. */
-INLINE void pool_rows(int points, int M, float *y, uint8_t *argmax, const float *m, const struct winograd *g, const struct winograd_sizes *z, const float *b)
+/* The pooled columns of two rows, from their products by a kernel of R columns. */
+INLINE void pool_rows(int points, int R, float *y, uint8_t *argmax, const float *m, const struct winograd *g, const struct winograd_sizes *z, const float *b)
 {
+    const int M = points + 1 - R;
     const size_t Kp = z->m_plane / z->rows / z->tiles;
     for (int t = 0; t < z->tiles; t++, m += Kp)
         for (int k = 0; k < g->K; k += LANES) {
@@ -481,12 +482,12 @@ static void winograd_relu_pool(float *y, uint8_t *argmax, const float *x, const 
                     float *to = y + (first + i) * y_image + (band + r) / 2 * g->y_row;
                     uint8_t *where = argmax == NULL ? NULL : argmax + ((first + i) * (g->H / 2) + (band + r) / 2) * (g->W / 2) * g->K;
                     switch (g->points * 10 + g->R) {
-                    case 43: pool_rows(4, 2, to, where, from, g, &z, b); break;
-                    case 63: pool_rows(6, 4, to, where, from, g, &z, b); break;
-                    case 65: pool_rows(6, 2, to, where, from, g, &z, b); break;
-                    case 83: pool_rows(8, 6, to, where, from, g, &z, b); break;
-                    case 85: pool_rows(8, 4, to, where, from, g, &z, b); break;
-                    case 87: pool_rows(8, 2, to, where, from, g, &z, b); break;
+                    case 43: pool_rows(4, 3, to, where, from, g, &z, b); break;
+                    case 63: pool_rows(6, 3, to, where, from, g, &z, b); break;
+                    case 65: pool_rows(6, 5, to, where, from, g, &z, b); break;
+                    case 83: pool_rows(8, 3, to, where, from, g, &z, b); break;
+                    case 85: pool_rows(8, 5, to, where, from, g, &z, b); break;
+                    case 87: pool_rows(8, 7, to, where, from, g, &z, b); break;
                     }
                 }
         }
@@ -520,6 +521,14 @@ INLINE void spread_row(int points, int M, float *m, const float *y, const struct
         }
 }
 
+/* A row of dsmall from its products, whose place a row of small takes, spread to the points: what conv_dw wants there. */
+INLINE void exchange_row(int points, int R, float *dsmall, float *m, const float *small, const struct winograd *g, const struct winograd_sizes *z)
+{
+    const int M = points + 1 - R;
+    store_row(points, M, dsmall, m, g, z);
+    spread_row(points, M, m, small, g, z);
+}
+
 static void winograd_backward(float *dsmall, float *du, const float *dy, const float *small, const float *u, const struct winograd *g, size_t n,
                               size_t dy_image, size_t small_row, size_t small_image, size_t dsmall_image, float *scratch)
 {
@@ -537,18 +546,18 @@ static void winograd_backward(float *dsmall, float *du, const float *dy, const f
                     float *at = m + i * z.m_image + r * m_row, *to = dsmall + (first + i) * dsmall_image + (band + r) * g->y_row;
                     const float *from = small + (first + i) * small_image + (band + r) * small_row;
                     switch (g->points * 10 + g->R) {
-                    case 43: store_row(4, 2, to, at, g, &z); spread_row(4, 2, at, from, g, &z); break;
-                    case 42: store_row(4, 3, to, at, g, &z); spread_row(4, 3, at, from, g, &z); break;
-                    case 62: store_row(6, 5, to, at, g, &z); spread_row(6, 5, at, from, g, &z); break;
-                    case 63: store_row(6, 4, to, at, g, &z); spread_row(6, 4, at, from, g, &z); break;
-                    case 65: store_row(6, 2, to, at, g, &z); spread_row(6, 2, at, from, g, &z); break;
-                    case 64: store_row(6, 3, to, at, g, &z); spread_row(6, 3, at, from, g, &z); break;
-                    case 82: store_row(8, 7, to, at, g, &z); spread_row(8, 7, at, from, g, &z); break;
-                    case 83: store_row(8, 6, to, at, g, &z); spread_row(8, 6, at, from, g, &z); break;
-                    case 84: store_row(8, 5, to, at, g, &z); spread_row(8, 5, at, from, g, &z); break;
-                    case 85: store_row(8, 4, to, at, g, &z); spread_row(8, 4, at, from, g, &z); break;
-                    case 86: store_row(8, 3, to, at, g, &z); spread_row(8, 3, at, from, g, &z); break;
-                    case 87: store_row(8, 2, to, at, g, &z); spread_row(8, 2, at, from, g, &z); break;
+                    case 42: exchange_row(4, 2, to, at, from, g, &z); break;
+                    case 43: exchange_row(4, 3, to, at, from, g, &z); break;
+                    case 62: exchange_row(6, 2, to, at, from, g, &z); break;
+                    case 63: exchange_row(6, 3, to, at, from, g, &z); break;
+                    case 64: exchange_row(6, 4, to, at, from, g, &z); break;
+                    case 65: exchange_row(6, 5, to, at, from, g, &z); break;
+                    case 82: exchange_row(8, 2, to, at, from, g, &z); break;
+                    case 83: exchange_row(8, 3, to, at, from, g, &z); break;
+                    case 84: exchange_row(8, 4, to, at, from, g, &z); break;
+                    case 85: exchange_row(8, 5, to, at, from, g, &z); break;
+                    case 86: exchange_row(8, 6, to, at, from, g, &z); break;
+                    case 87: exchange_row(8, 7, to, at, from, g, &z); break;
                     }
                 }
             const struct conv products = between_points(g, &z, rows);

@@ -10,6 +10,7 @@
 #include "kernels.h"
 #include "layer.h"
 #include "norm.h"
+#include "profile.h"
 #include "report.h"
 #include "rng.h"
 
@@ -247,7 +248,6 @@ void net_free(struct net *net)
 }
 
 const struct net_spec *net_get_spec(const struct net *net) { return &net->spec; }
-size_t net_scratch(const struct net *net) { return net->arena.size; }
 const struct net_parameter *net_parameters(const struct net *net, size_t *n) { *n = net->n_parameters; return net->parameters; }
 float *net_weights(struct net *net, size_t *n) { *n = net->n_weights; return net->weights; }
 float *net_gradients(struct net *net) { return net->gradients; }
@@ -259,6 +259,11 @@ void net_code_shape(const struct net *net, size_t shape[3])
 {
     const struct layer *last = &net->layers[net->spec.n_layers - 1];
     shape[0] = last->h, shape[1] = last->w, shape[2] = last->K;
+}
+
+void net_profile(const struct net *net)
+{
+    profile_head("%s, %.1f MiB of scratch", net->kernels->name, (double)net->arena.size / 0x1p20);
 }
 
 const char net_initialisers[] = "glorot-uniform|glorot-normal|he-normal";

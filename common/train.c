@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "checkpoint.h"
-#include "kernels.h"
 #include "model.h"
 #include "profile.h"
 #include "report.h"
@@ -441,7 +440,7 @@ void train_run(const struct train_job *job)
     struct run r = {.job = job, .settings = s};
     struct sigaction before[2];
 
-    profile_head("%s, %.1f MiB of scratch", kernels_get()->name, (double)net_scratch(job->net) / 0x1p20);
+    net_profile(job->net);
     open_run(&r);
     catch_signals(before);
     while (r.at->epoch <= (uint64_t)s->epochs) {

@@ -41,7 +41,7 @@ struct cli_option {
     enum cli_type type;
     void *value;          /* where the value goes; what stands there before is the default */
     double min, max;      /* CLI_INT, CLI_REAL, CLI_SIZE; both 0: any */
-    const char *choices;  /* CLI_CHOICE: "relu|linear"; otherwise the placeholder in --help, such as "FILE" (NULL: from the type) */
+    const char *choices;  /* CLI_CHOICE: "relu|linear"; otherwise what --help calls the value, such as "FILE" (NULL: from the type) */
     unsigned flags;
     const char *help;     /* one line; the default is appended */
 };

@@ -26,7 +26,8 @@ struct net;
 struct net *net_new(const struct net_spec *spec, int max_batch, bool train);
 void net_free(struct net *net);
 const struct net_spec *net_get_spec(const struct net *net);
-size_t net_scratch(const struct net *net);  /* bytes of the arena */
+/* Tells the profile the instruction set and the size of the arena, in which all scratch is. */
+void net_profile(const struct net *net);
 
 const struct net_parameter *net_parameters(const struct net *net, size_t *n);  /* as spec_describe; the net's own */
 float *net_weights(struct net *net, size_t *n);   /* flat; after changing them call net_changed */

@@ -160,7 +160,7 @@ static float *reconstruct(const struct model *m, const float *x, size_t n)
     for (size_t i = 0; i < n; i += BATCH)
         net_reconstruct(net, y + i * items, x + i * items, n - i < BATCH ? n - i : BATCH);
     profile_leave(before);
-    profile_head("%s, %.1f MiB of scratch", kernels_get()->name, (double)net_scratch(net) / 0x1p20);
+    net_profile(net);
     net_free(net);
     return y;
 }
