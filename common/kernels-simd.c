@@ -55,21 +55,28 @@ INLINE void store_part(float *p, vec v, int n)
             p[i] = v[i];
 }
 
-/* max(v, 0) of four positions in row-major order, and which it was: the first on ties. N lanes are real. */
+/* max(v, 0) of four positions in row-major order and, unless argmax is NULL, which it was: the first on ties. N lanes are real. */
 INLINE void pool(float *y, uint8_t *argmax, vec v0, vec v1, vec v2, vec v3, int n)
 {
     const vec zero = {0};
     vec best = v0;
     ivec where = {0}, better;
+    if (argmax == NULL) {
+        best = select(v1 > best, v1, best);
+        best = select(v2 > best, v2, best);
+        best = select(v3 > best, v3, best);
+        store_part(y, select(best > zero, best, zero), n);
+        return;
+    }
     better = v1 > best;  best = select(better, v1, best);  where = (better & 1) | (~better & where);
     better = v2 > best;  best = select(better, v2, best);  where = (better & 2) | (~better & where);
     better = v3 > best;  best = select(better, v3, best);  where = (better & 3) | (~better & where);
     const ivec live = best > zero;
     where = (live & where) | (~live & KERNELS_DEAD);
     store_part(y, select(live, best, zero), n);
-    if (argmax != NULL && n >= LANES)
+    if (n >= LANES)
         *(bvec_unaligned *)argmax = __builtin_convertvector(where, bvec_unaligned);
-    else if (argmax != NULL)
+    else
         for (int l = 0; l < n; l++)
             argmax[l] = (uint8_t)where[l];
 }
@@ -197,14 +204,18 @@ static void conv_relu_pool(float *y, uint8_t *argmax, const float *x, const floa
 
 /* --- winograd --- */
 
-/* POINTS (4, 6, 8) columns to their values at that many of the points 0, 1, -1, 2, -2, 1/2, -1/2, the last of them infinity. Written in differences:
- * equal columns give exactly 0 but for the point 1, so that the results within a flat tile are equal to the last bit. */
-INLINE void to_points(int points, vec v[8], const float *x, size_t step)
+enum { MOST_POINTS = 10, MOST_PAIRS = 4 };
+
+/* The positive point of pair I. All that follows from them is exact in float. */
+INLINE float pair_point(int points, int i)
 {
-    vec d[8];
-#pragma GCC unroll 8
-    for (int u = 0; u < points; u++)
-        d[u] = load(x + u * step);
+    return points == MOST_POINTS ? (i == 0 ? 0.5f : i == 1 ? 0.75f : i == 2 ? 1.25f : 2.5f) : i == 0 ? 1.0f : i == 1 ? 2.0f : 0.5f;
+}
+
+/* POINTS (4, 6, 8, 10) columns to their values at 0, the pairs of points, and infinity. Up to 8 points written in differences: equal columns give exactly 0
+ * but for the point 1, so that the results within a flat tile are equal to the last bit. */
+INLINE void to_points(int points, vec v[MOST_POINTS], const vec d[MOST_POINTS])
+{
     if (points == 4) {
         v[0] = d[0] - d[2];
         v[1] = d[2] + d[1];
@@ -218,7 +229,7 @@ INLINE void to_points(int points, vec v[8], const float *x, size_t step)
         v[3] = a + p * 2.0f;
         v[4] = a - p * 2.0f;
         v[5] = (d[5] - d[3]) - p * 4.0f;
-    } else {
+    } else if (points == 8) {
         const vec a = d[2] - d[4], b = d[6] - d[4], p = d[1] - d[3], q = d[5] - d[3];
         const vec even1 = (d[2] + d[6]) - d[4] * 4.25f, odd1 = (d[1] + d[5]) - d[3] * 4.25f;
         const vec even2 = b + a * 0.25f, odd2 = p * 0.5f + q * 2.0f, even3 = b + a * 4.0f, odd3 = p * 2.0f + q * 0.5f;
@@ -230,55 +241,84 @@ INLINE void to_points(int points, vec v[8], const float *x, size_t step)
         v[5] = even3 + odd3;
         v[6] = even3 - odd3;
         v[7] = (d[7] - d[1]) - q * 5.25f;
+    } else {  /* at p: x(x+p) times the product of x^2-q^2 over the other pairs; at 0 and infinity: the product over all */
+        float all[MOST_PAIRS + 1] = {1};  /* its coefficients, from x^8 down */
+#pragma GCC unroll 4
+        for (int i = 0; i < MOST_PAIRS; i++) {
+            float others[MOST_PAIRS] = {1};
+            const float point = pair_point(points, i);
+#pragma GCC unroll 4
+            for (int k = 0; k < MOST_PAIRS; k++) {
+                const float square = pair_point(points, k) * pair_point(points, k);
+                if (k == i)
+                    continue;
+#pragma GCC unroll 3
+                for (int j = MOST_PAIRS - 1; j > 0; j--)
+                    others[j] -= others[j - 1] * square;
+            }
+#pragma GCC unroll 4
+            for (int j = MOST_PAIRS; j > 0; j--)
+                all[j] -= all[j - 1] * (point * point);
+            const vec even = d[8] + d[6] * others[1] + d[4] * others[2] + d[2] * others[3];
+            const vec odd = d[7] + d[5] * others[1] + d[3] * others[2] + d[1] * others[3];
+            v[2 * i + 1] = even + odd * point;
+            v[2 * i + 2] = even - odd * point;
+        }
+        v[0] = d[8] + d[6] * all[1] + d[4] * all[2] + d[2] * all[3] + d[0] * all[4];
+        v[9] = d[9] + d[7] * all[1] + d[5] * all[2] + d[3] * all[3] + d[1] * all[4];
     }
 }
 
-/* The J-th power of the positive point of pair I: 1, 2, 1/2. */
-INLINE float pair_power(int i, int j)
+/* The J-th power of the positive point of pair I. */
+INLINE float pair_power(int points, int i, int j)
 {
-    return i == 0 ? 1.0f : i == 1 ? (float)(1 << j) : 1.0f / (1 << j);
+    float power = 1;
+#pragma GCC unroll 7
+    for (; j > 0; j--)
+        power *= pair_point(points, i);
+    return power;
 }
 
 /* From the products at the points, PLANE floats apart, M columns of the result. */
-INLINE void from_points(int points, int M, vec y[7], const float *m, size_t plane)
+INLINE void from_points(int points, int M, vec y[8], const float *m, size_t plane)
 {
-    vec p[8], sum[3], difference[3];
-#pragma GCC unroll 8
+    vec p[MOST_POINTS], sum[MOST_PAIRS], difference[MOST_PAIRS];
+#pragma GCC unroll 10
     for (int i = 0; i < points; i++)
         p[i] = *(const vec *)(m + i * plane);
-    const int pairs = points / 2 - 1;  /* 1 and -1, 2 and -2, 1/2 and -1/2 */
-#pragma GCC unroll 3
+    const int pairs = points / 2 - 1;  /* 1 and -1, 2 and -2, ... */
+#pragma GCC unroll 4
     for (int i = 0; i < pairs; i++)
         sum[i] = p[2 * i + 1] + p[2 * i + 2], difference[i] = p[2 * i + 1] - p[2 * i + 2];
     y[0] = p[0] + sum[0];
-#pragma GCC unroll 2
+#pragma GCC unroll 3
     for (int i = 1; i < pairs; i++)
         y[0] += sum[i];
-#pragma GCC unroll 6
+#pragma GCC unroll 7
     for (int j = 1; j < M; j++) {
-        y[j] = (j % 2 == 0 ? sum : difference)[0];
-#pragma GCC unroll 2
+        y[j] = (j % 2 == 0 ? sum : difference)[0] * pair_power(points, 0, j);
+#pragma GCC unroll 3
         for (int i = 1; i < pairs; i++)
-            y[j] += (j % 2 == 0 ? sum : difference)[i] * pair_power(i, j);
+            y[j] += (j % 2 == 0 ? sum : difference)[i] * pair_power(points, i, j);
     }
     y[M - 1] += p[points - 1];
 }
 
 /* Its adjoint: M columns of a gradient, spread to the points. */
-INLINE void spread(int points, int M, float *m, size_t plane, const vec y[7])
+INLINE void spread(int points, int M, float *m, size_t plane, const vec y[8])
 {
     const int pairs = points / 2 - 1;
     vec even[3], odd[3];
 #pragma GCC unroll 3
     for (int i = 0; i < pairs; i++) {
         even[i] = y[0];
-        odd[i] = y[1] * pair_power(i, 1);
+        odd[i] = y[1] * pair_power(points, i, 1);
 #pragma GCC unroll 5
         for (int j = 2; j < M; j++)
             if (j % 2 == 0)
-                even[i] += y[j] * pair_power(i, j);
+                even[i] += y[j] * pair_power(points, i, j);
             else
-                odd[i] += y[j] * pair_power(i, j);
+                odd[i] += y[j] * pair_power(points, i, j);
     }
     *(vec *)m = y[0];
 #pragma GCC unroll 3
@@ -290,36 +330,44 @@ INLINE void spread(int points, int M, float *m, size_t plane, const vec y[7])
 }
 
 /* How column s of a kernel counts at point i: a power of the point, over the product of its distances from the other points. */
-static float point_factor(int points, int i, int s, int R)
+static double point_factor(int points, int i, int s, int R)
 {
-    static const double point[] = { 0, 1, -1, 2, -2, 0.5, -0.5 };
-    static const double scales[3][7] = { { 1, 0.5, 0.5 }, { 1, -1.0 / 6, -1.0 / 6, 1.0 / 24, 1.0 / 24 },
-                                         { 1, -2.0 / 9, -2.0 / 9, 1.0 / 90, 1.0 / 90, 32.0 / 45, 32.0 / 45 } };
-    const bool infinity = i == points - 1;
-    double factor = infinity ? s == R - 1 : scales[points / 2 - 2][i];
-    for (; !infinity && s > 0; s--)
-        factor *= point[i];
-    return (float)factor;
+    if (i == points - 1)  /* infinity */
+        return s == R - 1;
+    const double point = i == 0 ? 0 : i % 2 == 1 ? pair_point(points, i / 2) : -pair_point(points, i / 2 - 1);
+    double factor = 1, distances = i == 0 ? 1 : 2 * point * point;
+    for (int k = 0; k < points / 2 - 1; k++) {
+        const double other = pair_point(points, k);
+        if (i == 0 && points == MOST_POINTS)  /* with fewer, to_points has divided by it */
+            distances *= other * other;
+        else if (i > 0 && k != (i - 1) / 2)
+            distances *= point * point - other * other;
+    }
+    for (; s > 0; s--)
+        factor *= point;
+    return factor / distances;
 }
 
-static void winograd_pack(float *u, const float *w, const float *scale, int points, int R, int C, int K)
+static void winograd_pack(float *u, const float *w, const float *scale, const struct winograd *g)
 {
+    const int R = g->R, C = g->stride * g->stride * g->C, K = g->K, down = g->both ? g->points : 1;
     const size_t column = (size_t)C * K;
-    for (int i = 0; i < points; i++)
+    for (int i = 0; i < down * g->points; i++)
         for (int k0 = 0; k0 < K; k0 += LANES) {
             const int n = K - k0 < LANES ? K - k0 : LANES;
-            for (int r = 0; r < R; r++)
+            for (int tap = 0; tap < (g->both ? 1 : R); tap++)
                 for (int c = 0; c < C; c++, u += LANES) {
-                    const float *from = w + r * R * column + (size_t)c * K + k0;
                     float sum[LANES] = {0};
-                    for (int s = 0; s < R; s++) {
-                        const float factor = point_factor(points, i, s, R);
-                        if (n == LANES)
-                            store(sum, load(sum) + load(from + s * column) * factor);
-                        else
-                            for (int l = 0; l < n; l++)
-                                sum[l] += from[s * column + l] * factor;
-                    }
+                    for (int r = g->both ? 0 : tap; r < (g->both ? R : tap + 1); r++)
+                        for (int s = 0; s < R; s++) {
+                            const float *from = w + (r * R + s) * column + (size_t)c * K + k0;
+                            const float factor = (float)(point_factor(g->points, i % g->points, s, R) * (g->both ? point_factor(g->points, i / g->points, r, R) : 1));
+                            if (n == LANES)
+                                store(sum, load(sum) + load(from) * factor);
+                            else
+                                for (int l = 0; l < n; l++)
+                                    sum[l] += from[l] * factor;
+                        }
                     for (int l = 0; l < LANES; l++)
                         u[l] = scale == NULL || l >= n ? sum[l] : sum[l] * scale[k0 + l];
                 }
@@ -333,53 +381,106 @@ static void winograd_fold(float *dw, const float *du, int points, int R, size_t 
             for (size_t i = 0; i < column; i += LANES) {
                 vec sum = {0};
                 for (int point = 0; point < points; point++)
-                    sum += load(du + ((size_t)point * R + r) * column + i) * point_factor(points, point, s, R);
+                    sum += load(du + ((size_t)point * R + r) * column + i) * (float)point_factor(points, point, s, R);
                 store(dw + i, sum);
             }
 }
 
-/* ROWS rows of tiles of the result, their x at the points. */
-INLINE void expand_rows(int points, float *v, const float *x, const struct winograd *g, const struct winograd_sizes *z, int rows)
+/* The columns of a row of x, C floats each, apart by their place in a tile of M: column u + M*t at [u % M][t + u/M], rows of PARTED. What whole vectors write
+ * too much is written again. */
+static void part_columns(int points, float *apart, const float *x, int M, int tiles, int parted, int C)
 {
-    const size_t x_tile = (size_t)(points + 1 - g->R) * g->stride * g->C;
-    for (int r = 0; r < rows + g->R - 1; r++)
+    for (int place = 0; place < M; place++)
+        for (int t = 0; t < tiles + (points - 1 - place) / M; t++)
+            for (int c = 0; c < C; c += LANES)
+                store(apart + (place * parted + t) * C + c, load(x + (t * M + place) * C + c));
+}
+
+/* LINES lines of tiles of the result, their x at the points. */
+INLINE void expand_rows(int points, float *v, const float *x, const struct winograd *g, const struct winograd_sizes *z, int lines, float *apart)
+{
+    const int M = points + 1 - g->R, pixel = g->stride * g->C, parted = z->tiles + (points - 1) / M;
+    size_t at[MOST_POINTS];  /* of a tile's columns */
+    for (int u = 0; u < points; u++)
+        at[u] = z->apart == 0 ? (size_t)u * pixel : (size_t)(u % M * parted + u / M) * pixel;
+    for (int r = 0; r < lines + g->R - 1; r++) {
+        const float *row = x + r * g->stride * g->x_row;
+        if (z->apart > 0) {
+            part_columns(points, apart, row, M, z->tiles, parted, pixel);
+            row = apart;
+        }
         for (int t = 0; t < z->steps; t++)
             for (int a = 0; a < g->stride; a++) {
-                const float *from = x + (r * g->stride + a) * g->x_row + t * x_tile;
+                const float *from = row + a * g->x_row + (size_t)t * M * pixel;
                 float *to = v + (r * z->tiles + (size_t)t) * z->v_col + a * z->span;
                 for (int q = 0; q < z->span; q += LANES) {
-                    vec p[8];
-                    to_points(points, p, from + q, (size_t)g->stride * g->C);
-#pragma GCC unroll 8
+                    vec d[MOST_POINTS], p[MOST_POINTS];
+#pragma GCC unroll 10
+                    for (int u = 0; u < points; u++)
+                        d[u] = load(from + q + at[u]);
+                    to_points(points, p, d);
+#pragma GCC unroll 10
                     for (int point = 0; point < points; point++)
                         store(to + q + point * z->v_plane, p[point]);
                 }
             }
-}
-
-static void expand(float *v, const float *x, const struct winograd *g, const struct winograd_sizes *z, int rows)
-{
-    switch (g->points) {
-    case 4: expand_rows(4, v, x, g, z, rows); break;
-    case 6: expand_rows(6, v, x, g, z, rows); break;
-    case 8: expand_rows(8, v, x, g, z, rows); break;
     }
 }
 
-/* What v and m are to one another at a point: the positions of all rows and tiles, one behind another. */
-static struct conv between_points(const struct winograd *g, const struct winograd_sizes *z, int rows)
+/* Likewise along both axes. BELOW: rows of x from here to its end; what a tile would see behind it counts as 0. */
+INLINE void expand_squares(int points, float *v, const float *x, const struct winograd *g, const struct winograd_sizes *z, int lines, int below)
 {
-    const int n = rows * z->tiles, lines = n % 2 == 0 ? 2 : 1;
-    const size_t Kp = (size_t)(g->K + LANES - 1) / LANES * LANES, cols = (size_t)n / lines;
-    return (struct conv){ .rows = lines, .cols = (int)cols, .taps = g->R, .run = g->stride * g->stride * g->C, .channels = (int)Kp,
-                          .x_row = cols * z->v_col, .x_col = z->v_col, .x_tap = z->tiles * z->v_col, .y_row = cols * Kp, .y_col = Kp };
+    const int M = points + 1 - g->R;
+    for (int line = 0; line < lines; line++)
+        for (int t = 0; t < z->tiles; t++, v += z->v_col)
+            for (int q = 0; q < z->span; q += LANES) {
+                vec rows[8][MOST_POINTS], d[MOST_POINTS], p[MOST_POINTS];
+                for (int r = 0; r < points; r++) {
+                    const float *from = x + (line * M + r) * g->x_row + (size_t)t * M * g->C + q;
+#pragma GCC unroll 8
+                    for (int u = 0; u < points; u++)
+                        d[u] = line * M + r < below ? load(from + (size_t)u * g->C) : (vec){0};
+                    to_points(points, rows[r], d);
+                }
+                for (int i = 0; i < points; i++) {
+#pragma GCC unroll 8
+                    for (int r = 0; r < points; r++)
+                        d[r] = rows[r][i];
+                    to_points(points, p, d);
+#pragma GCC unroll 8
+                    for (int r = 0; r < points; r++)
+                        store(v + q + (size_t)(r * points + i) * z->v_plane, p[r]);
+                }
+            }
 }
 
-/* Products at all points for IMAGES images: a point's kernel serves them all before the next one's. Where an image has few positions, tiles take two images. */
-static void multiply(float *m, const float *v, const float *u, const struct winograd *g, const struct winograd_sizes *z, int rows, size_t images)
+static void expand(float *v, const float *x, const struct winograd *g, const struct winograd_sizes *z, int lines, int below, float *apart)
 {
-    struct conv products = between_points(g, z, rows);
-    const size_t point_size = (size_t)products.taps * products.run * products.channels;
+    switch (g->points * 10 + g->both) {
+    case 40: expand_rows(4, v, x, g, z, lines, apart); break;
+    case 60: expand_rows(6, v, x, g, z, lines, apart); break;
+    case 80: expand_rows(8, v, x, g, z, lines, apart); break;
+    case 100: expand_rows(10, v, x, g, z, lines, apart); break;
+    case 41: expand_squares(4, v, x, g, z, lines, below); break;
+    case 61: expand_squares(6, v, x, g, z, lines, below); break;
+    case 81: expand_squares(8, v, x, g, z, lines, below); break;
+    }
+}
+
+/* What v and m are to one another in a plane: the positions of all lines and tiles, one behind another. */
+static struct conv between_points(const struct winograd *g, const struct winograd_sizes *z, int lines)
+{
+    const int n = lines * z->tiles, rows = n % 2 == 0 ? 2 : 1;
+    const size_t cols = (size_t)n / rows;
+    return (struct conv){ .rows = rows, .cols = (int)cols, .taps = z->taps, .run = g->stride * g->stride * g->C, .channels = (int)z->m_col,
+                          .x_row = cols * z->v_col, .x_col = z->v_col, .x_tap = z->tiles * z->v_col, .y_row = cols * z->m_col, .y_col = z->m_col };
+}
+
+/* Products in all planes for IMAGES images: a plane's kernel serves them all before the next one's. Where an image has few positions, tiles take two images. */
+static void multiply(float *m, const float *v, const float *u, const struct winograd *g, const struct winograd_sizes *z, int lines, size_t images)
+{
+    struct conv products = between_points(g, z, lines);
+    const size_t plane_size = (size_t)products.taps * products.run * products.channels;
     if (products.rows * products.cols <= TILE_COLS) {
         products.cols *= products.rows;
         products.rows = (int)images;
@@ -387,9 +488,9 @@ static void multiply(float *m, const float *v, const float *u, const struct wino
         products.y_row = z->m_image;
         images = 1;
     }
-    for (int point = 0; point < g->points; point++)
+    for (int plane = 0; plane < z->planes; plane++)
         for (size_t i = 0; i < images; i++)
-            conv(m + i * z->m_image + point * z->m_plane, v + i * z->v_image + point * z->v_plane, u + point * point_size, NULL, &products);
+            conv(m + i * z->m_image + plane * z->m_plane, v + i * z->v_image + plane * z->v_plane, u + plane * plane_size, NULL, &products);
 }
 
 /* --- conv_dw --- */
@@ -443,63 +544,102 @@ static void conv_dw(float *dw, const float *x, const float *dy, const struct con
             }
 }
 
-/* The pooled columns of two rows, from their products by a kernel of R columns. */
-INLINE void pool_rows(int points, int R, float *y, uint8_t *argmax, const float *m, const struct winograd *g, const struct winograd_sizes *z, const float *b)
+/* Output (i,j) of the pool and, where they are wanted, which it was: of an image or, from its first row, of a band. */
+struct pooled_at { float *y; uint8_t *argmax; size_t y_row, y_col; int W, K; };
+
+INLINE void pool_to(const struct pooled_at *to, int i, int j, int k, vec v0, vec v1, vec v2, vec v3)
+{
+    pool(to->y + i * to->y_row + j * to->y_col + k, to->argmax == NULL ? NULL : to->argmax + ((size_t)i * to->W + j) * to->K + k, v0, v1, v2, v3, to->K - k);
+}
+
+/* ROWS pooled rows from their products by a kernel of R columns. */
+INLINE void pool_rows(int points, int R, const struct pooled_at *to, const float *m, const struct winograd_sizes *z, const float *b, int rows)
 {
     const int M = points + 1 - R;
-    const size_t Kp = z->m_plane / z->rows / z->tiles;
-    for (int t = 0; t < z->tiles; t++, m += Kp)
-        for (int k = 0; k < g->K; k += LANES) {
-            vec upper[7], lower[7];
-            const vec bias = *(const vec *)(b + k);
-            from_points(points, M, upper, m + k, z->m_plane);
-            from_points(points, M, lower, m + z->tiles * Kp + k, z->m_plane);
-#pragma GCC unroll 3
-            for (int j = 0; j < M; j += 2) {
-                const size_t at = (size_t)(t * M + j) / 2;
-                if (t * M + j < g->W)
-                    pool(y + at * g->y_col + k, argmax == NULL ? NULL : argmax + at * g->K + k, upper[j] + bias, upper[j + 1] + bias, lower[j] + bias,
-                         lower[j + 1] + bias, g->K - k);
+    const size_t line = z->tiles * z->m_col;
+    for (int i = 0; i < rows; i++, m += line)
+        for (int t = 0; t < z->tiles; t++, m += z->m_col)
+            for (int k = 0; k < to->K; k += LANES) {
+                vec upper[8], lower[8];
+                const vec bias = *(const vec *)(b + k);
+                from_points(points, M, upper, m + k, z->m_plane);
+                from_points(points, M, lower, m + line + k, z->m_plane);
+#pragma GCC unroll 4
+                for (int j = 0; j < M; j += 2)
+                    if ((t * M + j) / 2 < to->W)
+                        pool_to(to, i, (t * M + j) / 2, k, upper[j] + bias, upper[j + 1] + bias, lower[j] + bias, lower[j + 1] + bias);
             }
-        }
+}
+
+/* Likewise from products along both axes. */
+INLINE void pool_squares(int points, int R, const struct pooled_at *to, const float *m, const struct winograd_sizes *z, const float *b, int rows)
+{
+    const int M = points + 1 - R;
+    for (int top = 0; top < rows; top += M / 2)
+        for (int t = 0; t < z->tiles; t++, m += z->m_col)
+            for (int k = 0; k < to->K; k += LANES) {
+                vec across[8][8], left[8], right[8];  /* by point of the rows, then column */
+                const vec bias = *(const vec *)(b + k);
+                for (int i = 0; i < points; i++)
+                    from_points(points, M, across[i], m + i * points * z->m_plane + k, z->m_plane);
+                for (int j = 0; j < M && (t * M + j) / 2 < to->W; j += 2) {
+                    from_points(points, M, left, (const float *)&across[0][j], 8 * LANES);
+                    from_points(points, M, right, (const float *)&across[0][j + 1], 8 * LANES);
+#pragma GCC unroll 4
+                    for (int i = 0; i < M; i += 2)
+                        if (top + i / 2 < rows)
+                            pool_to(to, top + i / 2, (t * M + j) / 2, k, left[i] + bias, right[i] + bias, left[i + 1] + bias, right[i + 1] + bias);
+                }
+            }
+}
+
+static void pool_products(const struct pooled_at *to, const float *m, const struct winograd *g, const struct winograd_sizes *z, const float *b, int rows)
+{
+    switch (g->points * 100 + g->R * 10 + g->both) {
+    case 430: pool_rows(4, 3, to, m, z, b, rows); break;
+    case 630: pool_rows(6, 3, to, m, z, b, rows); break;
+    case 650: pool_rows(6, 5, to, m, z, b, rows); break;
+    case 830: pool_rows(8, 3, to, m, z, b, rows); break;
+    case 850: pool_rows(8, 5, to, m, z, b, rows); break;
+    case 870: pool_rows(8, 7, to, m, z, b, rows); break;
+    case 1070: pool_rows(10, 7, to, m, z, b, rows); break;
+    case 431: pool_squares(4, 3, to, m, z, b, rows); break;
+    case 631: pool_squares(6, 3, to, m, z, b, rows); break;
+    case 651: pool_squares(6, 5, to, m, z, b, rows); break;
+    case 851: pool_squares(8, 5, to, m, z, b, rows); break;
+    }
 }
 
 static void winograd_relu_pool(float *y, uint8_t *argmax, const float *x, const float *u, const float *b, const struct winograd *g, size_t n, size_t x_image,
                                size_t y_image, float *scratch)
 {
     const struct winograd_sizes z = kernels_winograd_sizes(g, LANES);
-    float *v = scratch, *m = scratch + z.images * z.v_image;
+    float *v = scratch, *m = scratch + z.images * z.v_image, *apart = m + z.images * z.m_image;
+    const int band_rows = z.lines * z.height, group_rows = z.group * z.height;
     for (size_t first = 0; first < n; first += z.images)
-        for (int band = 0; band < g->H; band += z.rows) {
+        for (int band = 0; band < g->H; band += band_rows) {
             const size_t images = n - first < z.images ? n - first : z.images;
-            const int rows = g->H - band < z.rows ? g->H - band : z.rows;
+            const int end = g->H - band < band_rows ? g->H : band + band_rows;
             for (size_t i = 0; i < images; i++)
-                expand(v + i * z.v_image, x + (first + i) * x_image + band * g->x_row, g, &z, rows);
-            multiply(m, v, u, g, &z, rows, images);
-            for (size_t i = 0; i < images; i++)
-                for (int r = 0; r < rows; r += 2) {
-                    const float *from = m + i * z.m_image + r * (z.m_plane / z.rows);
-                    float *to = y + (first + i) * y_image + (band + r) / 2 * g->y_row;
-                    uint8_t *where = argmax == NULL ? NULL : argmax + ((first + i) * (g->H / 2) + (band + r) / 2) * (g->W / 2) * g->K;
-                    switch (g->points * 10 + g->R) {
-                    case 43: pool_rows(4, 3, to, where, from, g, &z, b); break;
-                    case 63: pool_rows(6, 3, to, where, from, g, &z, b); break;
-                    case 65: pool_rows(6, 5, to, where, from, g, &z, b); break;
-                    case 83: pool_rows(8, 3, to, where, from, g, &z, b); break;
-                    case 85: pool_rows(8, 5, to, where, from, g, &z, b); break;
-                    case 87: pool_rows(8, 7, to, where, from, g, &z, b); break;
-                    }
+                expand(v + i * z.v_image, x + (first + i) * x_image + band * g->x_row, g, &z, (end - band + z.height - 1) / z.height, g->H - band + g->R - 1, apart);
+            for (int row = band; row < end; row += group_rows) {
+                const int rows = end - row < group_rows ? end - row : group_rows;
+                multiply(m, v + (row - band) / z.height * z.tiles * z.v_col, u, g, &z, (rows + z.height - 1) / z.height, images);
+                for (size_t i = 0; i < images; i++) {
+                    const size_t at = ((first + i) * (g->H / 2) + row / 2) * (g->W / 2) * g->K;
+                    const struct pooled_at to = { y + (first + i) * y_image + row / 2 * g->y_row, argmax == NULL ? NULL : argmax + at, g->y_row, g->y_col, g->W / 2, g->K };
+                    pool_products(&to, m + i * z.m_image, g, &z, b, rows / 2);
                 }
+            }
         }
 }
 
 /* One row of the result from its products; and the products' gradients from a row of the result's. */
 INLINE void store_row(int points, int M, float *y, const float *m, const struct winograd *g, const struct winograd_sizes *z)
 {
-    const size_t Kp = z->m_plane / z->rows / z->tiles;
-    for (int t = 0; t < z->tiles; t++, m += Kp)
+    for (int t = 0; t < z->tiles; t++, m += z->m_col)
         for (int k = 0; k < g->K; k += LANES) {
-            vec columns[7];
+            vec columns[8];
             from_points(points, M, columns, m + k, z->m_plane);
 #pragma GCC unroll 7
             for (int j = 0; j < M; j++)
@@ -510,10 +650,9 @@ INLINE void store_row(int points, int M, float *y, const float *m, const struct 
 
 INLINE void spread_row(int points, int M, float *m, const float *y, const struct winograd *g, const struct winograd_sizes *z)
 {
-    const size_t Kp = z->m_plane / z->rows / z->tiles;
-    for (int t = 0; t < z->tiles; t++, m += Kp)
+    for (int t = 0; t < z->tiles; t++, m += z->m_col)
         for (int k = 0; k < g->K; k += LANES) {
-            vec columns[7];
+            vec columns[8];
 #pragma GCC unroll 7
             for (int j = 0; j < M; j++)
                 columns[j] = t * M + j < g->W ? load(y + (size_t)(t * M + j) * g->y_col + k) : (vec){0};
@@ -535,11 +674,11 @@ static void winograd_backward(float *dsmall, float *du, const float *dy, const f
     const struct winograd_sizes z = kernels_winograd_sizes(g, LANES);
     float *v = scratch, *m = scratch + z.images * z.v_image;
     for (size_t first = 0; first < n; first += z.images)
-        for (int band = 0; band < g->H; band += z.rows) {
-            const size_t images = n - first < z.images ? n - first : z.images, m_row = z.m_plane / z.rows;
-            const int rows = g->H - band < z.rows ? g->H - band : z.rows;
+        for (int band = 0; band < g->H; band += z.lines) {
+            const size_t images = n - first < z.images ? n - first : z.images, m_row = z.tiles * z.m_col;
+            const int rows = g->H - band < z.lines ? g->H - band : z.lines;
             for (size_t i = 0; i < images; i++)
-                expand(v + i * z.v_image, dy + (first + i) * dy_image + band * g->stride * g->x_row, g, &z, rows);
+                expand(v + i * z.v_image, dy + (first + i) * dy_image + band * g->stride * g->x_row, g, &z, rows, 0, NULL);
             multiply(m, v, u, g, &z, rows, images);
             for (size_t i = 0; i < images; i++)
                 for (int r = 0; r < rows; r++) {

@@ -73,41 +73,58 @@ const struct kernels *kernels_get(void)
 
 struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes)
 {
-    enum { BUDGET = (512 << 10) / sizeof(float) };  /* half of a second-level cache */
+    enum { SECOND_LEVEL = (512 << 10) / sizeof(float), FIRST_LEVEL = (32 << 10) / sizeof(float) };  /* half of that cache; that cache */
     const int M = g->points + 1 - g->R, span = g->stride * g->C, vectors = (span + lanes - 1) / lanes;
-    const size_t Kp = (size_t)(g->K + lanes - 1) / lanes * lanes;
-    struct winograd_sizes z = { .tiles = (g->W + M - 1) / M };
-    const int whole = (z.tiles * M * g->C + lanes - 1) / lanes;
-    const bool runs = g->stride == 1 && whole < z.tiles * vectors;  /* rather every column than vectors mostly empty */
-    z.steps = runs ? 1 : z.tiles;
-    z.span = runs ? z.tiles * M * g->C : span;
-    z.v_col = (size_t)(runs ? M * g->C : g->stride * span);
-    const size_t v_row = g->points * z.tiles * z.v_col, m_row = g->points * z.tiles * Kp;
-    const size_t fit = BUDGET / (v_row + m_row), bands = ((size_t)g->H + fit) / (fit + 1);
-    z.rows = (int)(((g->H + 1) / 2 + bands - 1) / bands * 2);
-    const size_t image = v_row * (z.rows + g->R - 1) + m_row * z.rows;
-    z.images = z.rows < g->H || image > BUDGET / 2 ? 1 : BUDGET / image;
-    z.v_plane = (z.tiles * z.v_col * (z.rows + g->R - 1) + 15) / 16 * 16 + 16;  /* whole vectors are written */
-    z.v_image = g->points * z.v_plane;
-    z.m_plane = z.tiles * Kp * z.rows;
-    z.m_image = g->points * z.m_plane;
-    z.scratch = z.images * (z.v_image + z.m_image);
+    struct winograd_sizes z = { .tiles = (g->W + M - 1) / M, .height = g->both ? M : 1, .planes = g->both ? g->points * g->points : g->points,
+                                .taps = g->both ? 1 : g->R, .m_col = (size_t)(g->K + lanes - 1) / lanes * lanes };
+    const bool together = g->stride == 1 && !g->both && (z.tiles * g->C + lanes - 1) / lanes < z.tiles * vectors;
+    z.steps = together ? 1 : z.tiles;
+    z.span = together ? z.tiles * g->C : span;
+    z.apart = together ? ((size_t)M * (z.tiles + (g->points - 1) / M) * g->C + 15) / 16 * 16 + KERNELS_MAX_LANES : 0;
+    z.v_col = (size_t)(together ? g->C : g->stride * span);
+    const size_t v_line = z.planes * z.tiles * z.v_col, m_line = z.planes * z.tiles * z.m_col;
+    const bool few = g->stride == 1 && z.planes * z.taps * g->C * z.m_col <= FIRST_LEVEL / 2;  /* the kernels pass through the first level with each group */
+    const int least = g->both ? 1 : 2, n_least = (g->H + least * z.height - 1) / (least * z.height);
+    const size_t fit = SECOND_LEVEL / (v_line + (few ? 0 : m_line)) / least, bands = (n_least + fit) / (fit + 1);
+    z.lines = (int)((n_least + bands - 1) / bands) * least;
+    const size_t image = v_line * (z.lines + z.taps - 1) + m_line * z.lines, group = FIRST_LEVEL / m_line / 2 * 2;
+    z.images = bands > 1 || image > SECOND_LEVEL / 2 ? 1 : SECOND_LEVEL / image;
+    z.group = z.images > 1 || !few || group >= (size_t)z.lines ? z.lines : group < 2 ? 2 : (int)group;
+    z.v_plane = (z.tiles * z.v_col * (z.lines + z.taps - 1) + 31) / 32 * 32 + 16;  /* whole vectors are written; odd numbers of cache lines, for the sets of the cache */
+    z.v_image = z.planes * z.v_plane;
+    z.m_plane = (z.tiles * z.m_col * z.group + 31) / 32 * 32 + 16;
+    z.m_image = z.planes * z.m_plane;
+    z.scratch = z.images * (z.v_image + z.m_image) + z.apart;
     return z;
 }
 
-int kernels_winograd_points(const struct winograd *g, enum winograd_use use)
+/* The work for an image in multiplications, those on the way to the points and back estimated. Both axes round more, and must pay for it by a quarter. */
+static double winograd_work(const struct winograd *g)
 {
-    if (g->R < 2 || g->R > 7 || g->R * g->C * g->stride * g->stride < 15)
-        return 0;
-    int best = 0, least = g->W * g->R * 3 / 4 + 1;  /* multiplications in a row, for each of the kernel's */
-    for (int points = 4; points <= 8; points += 2) {
-        const int M = points + 1 - g->R;
-        if (M < 2 || (use == WINOGRAD_TIES && M != 2) || (use == WINOGRAD_POOL && M % 2 != 0))
-            continue;
-        const int cost = (g->W + M - 1) / M * points;
-        if (cost < least)
-            best = points, least = cost;
-    }
+    if (g->points == 0)
+        return (double)g->H * g->W * g->R * g->R * g->C * g->K;
+    const int M = g->points + 1 - g->R, p = g->points, across = (g->W + M - 1) / M, down = g->both ? (g->H + M - 1) / M : g->H;
+    const double way = 1.5 * p * p / 4;
+    return (double)across * down * (g->both ? 1.25 * (p * p * (double)g->C * g->K + way * (2 * p * g->C + (p + M) * g->K))
+                                            : p * (double)g->R * g->C * g->K + way * (g->C + g->K));
+}
+
+struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use)
+{
+    struct winograd best = g, way = g;
+    int least = g.W * g.R * 3 / 4 + 1;  /* multiplications in a row, for each of the kernel's */
+    best.points = way.points = 0, best.both = way.both = false;
+    if (g.R < 2 || g.R > 7 || g.R * g.C * g.stride * g.stride < 15)
+        return best;
+    for (way.points = 4; way.points <= (use == WINOGRAD_INFERENCE ? 10 : 8); way.points += 2)
+        for (int both = 0; both <= (use == WINOGRAD_INFERENCE && way.points <= 8); both++) {
+            const int M = way.points + 1 - g.R, cost = (g.W + M - 1) / M * way.points;
+            way.both = both;
+            if (M < 2 || (use == WINOGRAD_TIES && M != 2) || (use != WINOGRAD_ANY && M % 2 != 0) || ((both || way.points > 8) && M > 4) || (both && g.R > 5))
+                continue;
+            if (use == WINOGRAD_INFERENCE ? winograd_work(&way) < winograd_work(&best) * (best.points == 0 ? 0.75 : 1) : cost < least)
+                best = way, least = cost;
+        }
     return best;
 }
 

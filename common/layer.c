@@ -49,18 +49,6 @@ size_t layer_padded(const struct layer *l, int channels)
     return (size_t)(channels + l->kernels->lanes - 1) / l->kernels->lanes * l->kernels->lanes;
 }
 
-static struct winograd encoder_winograd(const struct layer *l, int points)
-{
-    return (struct winograd){ .points = points, .R = l->R, .C = l->C, .K = l->K, .H = l->H, .W = l->W, .stride = 1, .x_row = l->in.row,
-                              .y_row = l->code == NULL ? 0 : l->code->row, .y_col = l->K };
-}
-
-static struct winograd decoder_winograd(const struct layer *l)
-{
-    return (struct winograd){ .points = l->points_back, .R = l->P + 1, .C = l->C, .K = l->K, .H = l->h, .W = l->w, .stride = 2, .x_row = l->dy.row,
-                              .y_row = l->dsmall == NULL ? 0 : l->dsmall->row, .y_col = l->K };
-}
-
 void layer_init(struct layer *layers, int k, const struct net_spec *spec, const struct kernels *kernels, bool train)
 {
     struct layer *l = &layers[k];
@@ -71,20 +59,36 @@ void layer_init(struct layer *layers, int k, const struct net_spec *spec, const 
         .activation = own->activation, .lower = k == 0 ? NULL : l - 1, .upper = k + 1 == spec->n_layers ? NULL : l + 1,
     };
     l->above = l->upper == NULL ? NET_LINEAR : own[1].activation;
-    l->points = kernels_winograd_points(&(struct winograd){ .R = l->R, .C = l->C, .W = l->W, .stride = 1 }, WINOGRAD_POOL);
-    l->points_ties = kernels_winograd_points(&(struct winograd){ .R = l->R, .C = l->C, .W = l->W, .stride = 1 }, WINOGRAD_TIES);
-    l->points_back = train ? kernels_winograd_points(&(struct winograd){ .R = l->P + 1, .C = l->C, .W = l->w, .stride = 2 }, WINOGRAD_ANY) : 0;
+    const struct winograd encoder = { .R = l->R, .C = l->C, .K = l->K, .H = l->H, .W = l->W, .stride = 1, .y_col = l->K };
+    l->infer = kernels_winograd_choose(encoder, WINOGRAD_INFERENCE);
+    if (train) {
+        l->alone = kernels_winograd_choose(encoder, WINOGRAD_POOL);
+        l->ties = kernels_winograd_choose(encoder, WINOGRAD_TIES);
+        l->back = kernels_winograd_choose((struct winograd){ .R = l->P + 1, .C = l->C, .K = l->K, .H = l->h, .W = l->w, .stride = 2, .y_col = l->K }, WINOGRAD_ANY);
+    }
     l->dot = l->C <= 4 && (l->P + 1) * l->K >= KERNELS_DOT && l->activation != NET_RELU;
     l->window = layer_padded(l, l->R * l->C);
 }
 
 size_t layer_scratch(const struct layer *l)
 {
-    struct winograd g[3] = { encoder_winograd(l, l->points), encoder_winograd(l, l->points_ties), decoder_winograd(l) };
+    const struct winograd *const ways[] = { &l->infer, &l->alone, &l->ties, &l->back };
     size_t most = 0;
-    for (int i = 0; i < 3; i++) {
-        const size_t size = g[i].points == 0 ? 0 : kernels_winograd_sizes(&g[i], l->kernels->lanes).scratch;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        const size_t size = ways[i]->points == 0 ? 0 : kernels_winograd_sizes(ways[i], l->kernels->lanes).scratch;
         most = size > most ? size : most;
+    }
+    return most;
+}
+
+/* Taps of the encoder's packed kernel, of the way that wants most. */
+static size_t encoder_taps(const struct layer *l)
+{
+    const struct winograd *const ways[] = { &l->infer, &l->alone, &l->ties };
+    size_t most = (size_t)l->R * l->R;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        const size_t taps = (size_t)ways[i]->points * (ways[i]->both ? ways[i]->points : l->R);
+        most = taps > most ? taps : most;
     }
     return most;
 }
@@ -105,7 +109,7 @@ static size_t in_slice(size_t *slice, size_t n)
 static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice, size_t places, size_t passing, int chunk)
 {
     const size_t K = l->K, C = l->C, taps = (size_t)l->R * l->R, box_taps = (size_t)(l->R + 1) * (l->R + 1), columns = layer_padded(l, l->K);
-    const size_t back_taps = l->points_back > 0 ? 4 * (size_t)l->points_back * (l->P + 1) : box_taps;
+    const size_t back_taps = l->back.points > 0 ? 4 * (size_t)l->back.points * (l->P + 1) : box_taps;
 
     take_plane(&l->dy, arena, l->H, l->W, l->C, l->P, passing, true);
     if (l->lower == NULL)
@@ -116,7 +120,7 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
         take_plane(&l->z, arena, l->H, l->W, l->K, l->lower == NULL ? 0 : l->P, places, false);
     l->argmax = arena_take(arena, places * l->h * l->w * K + KERNELS_MAX_LANES, 1);
     l->decode_dx_w = arena_floats(arena, back_taps * C * columns);
-    if (l->points_back > 0) {
+    if (l->back.points > 0) {
         l->blocks = arena_floats(arena, box_taps * C * K);
         l->dblocks = arena_floats(arena, box_taps * C * columns);
         l->dbox = arena_floats(arena, box_taps * C * columns);
@@ -140,11 +144,10 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
 
 void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t places, size_t passing, int chunk, bool train)
 {
-    const size_t K = l->K, taps = (size_t)l->R * l->R, box_taps = (size_t)(l->R + 1) * (l->R + 1);
-    const size_t points = (size_t)(l->points > l->points_ties ? l->points : l->points_ties) * l->R, encode_taps = points > taps ? points : taps;
+    const size_t K = l->K, box_taps = (size_t)(l->R + 1) * (l->R + 1);
     const size_t phase_run = ((size_t)(l->P + 1) * K + KERNELS_DOT - 1) / KERNELS_DOT * KERNELS_DOT;
 
-    l->encode_w = arena_floats(arena, encode_taps * l->C * layer_padded(l, l->K));
+    l->encode_w = arena_floats(arena, encoder_taps(l) * l->C * layer_padded(l, l->K));
     l->encode_b = arena_floats(arena, layer_padded(l, l->K));
     l->box = arena_floats(arena, box_taps * l->C * K);
     for (int a = 0; a < 2; a++)
@@ -170,9 +173,13 @@ void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t p
 
 /* Windows that are equal must tie in the pool, whose gradient goes to the first, or the gradient to the input comes out at another pixel. A net of one
  * layer does not need that gradient, and its kernel's is the same whichever of equal windows takes it. Batch normalisation does not pool in one pass. */
-static int encoder_points(const struct layer *l, bool inference)
+static struct winograd encoder_way(const struct layer *l, bool inference)
 {
-    return inference ? l->points : l->norm ? 0 : l->lower == NULL && l->upper == NULL ? l->points : l->points_ties;
+    struct winograd way = inference ? l->infer : l->lower == NULL && l->upper == NULL ? l->alone : l->ties;
+    if (l->norm && !inference)
+        way.points = 0;
+    way.x_row = l->in.row, way.y_row = l->code->row;
+    return way;
 }
 
 void layer_pack_encoder(struct layer *l, const float *weights, bool inference)
@@ -185,9 +192,9 @@ void layer_pack_encoder(struct layer *l, const float *weights, bool inference)
             scale[o] = (float)(weights[l->gamma->offset + o] / sqrt(weights[l->variance->offset + o] + NORM_EPSILON));
     }
     const ptrdiff_t K = l->K, CK = (ptrdiff_t)l->C * K;
-    const int points = encoder_points(l, inference);
-    if (points > 0)
-        l->kernels->winograd_pack(l->encode_w, kernel, scale, points, l->R, l->C, l->K);
+    const struct winograd way = encoder_way(l, inference);
+    if (way.points > 0)
+        l->kernels->winograd_pack(l->encode_w, kernel, scale, &way);
     else
         kernels_pack(l->encode_w, kernel, scale, &(struct packing){ l->R, l->R, l->C, l->K, 1, l->R * CK, CK, K, 1 }, l->kernels->lanes);
     for (int o = 0; o < l->K; o++)
@@ -210,7 +217,8 @@ static int phase_origin(int a, int P)
 
 bool layer_packs_alike(const struct layer *l)
 {
-    return !l->norm && encoder_points(l, false) == encoder_points(l, true);
+    const struct winograd train = encoder_way(l, false), infer = encoder_way(l, true);
+    return !l->norm && train.points == infer.points && train.both == infer.both;
 }
 
 void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
@@ -227,9 +235,9 @@ void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
     memcpy(l->decode_b, weights + l->back_bias->offset, C * sizeof *l->decode_b);
     if (inference || l->decode_dx_w == NULL)
         return;
-    if (l->points_back > 0) {
+    if (l->back.points > 0) {
         kernels_blocks(l->blocks, l->box, R, l->K, l->C);
-        l->kernels->winograd_pack(l->decode_dx_w, l->blocks, NULL, l->points_back, P + 1, 4 * l->C, l->K);
+        l->kernels->winograd_pack(l->decode_dx_w, l->blocks, NULL, &l->back);
     } else {
         kernels_pack(l->decode_dx_w, l->box, NULL, &(struct packing){ R + 1, R + 1, l->C, l->K, 1, row, KC, 1, C }, lanes);
     }
@@ -255,11 +263,10 @@ uint8_t *layer_argmax(const struct layer *l, const struct work *w, size_t m)
 
 void layer_encode(struct layer *l, const struct work *w)
 {
-    const int points = encoder_points(l, !w->train);
-    if (points > 0) {
-        const struct winograd g = encoder_winograd(l, points);
+    const struct winograd way = encoder_way(l, !w->train);
+    if (way.points > 0) {
         l->kernels->winograd_relu_pool(plane_image(l->code, w, 0), w->train ? layer_argmax(l, w, 0) : NULL, layer_encoder_input(l, w, 0), l->encode_w,
-                                       l->encode_b, &g, w->count, l->in.size, l->code->size, w->scratch);
+                                       l->encode_b, &way, w->count, l->in.size, l->code->size, w->scratch);
         return;
     }
     const struct conv g = layer_encoder_conv(l, l->code);
@@ -312,8 +319,9 @@ void layer_decode_backward(struct layer *l, const struct work *w)
     const struct plane *small = l->small, *dsmall = l->dsmall;
     const float *dy = plane_image(&l->dy, w, 0) - l->P * l->dy.row - (size_t)l->P * l->C;
     float *dw = w->gradients + l->at_decode_dw;
-    if (l->points_back > 0) {
-        const struct winograd g = decoder_winograd(l);
+    if (l->back.points > 0) {
+        struct winograd g = l->back;
+        g.x_row = l->dy.row, g.y_row = dsmall->row;
         l->kernels->winograd_backward(plane_image(dsmall, w, 0), dw, dy, plane_image(small, w, 0), l->decode_dx_w, &g, w->count, l->dy.size,
                                       small->row, small->size, dsmall->size, w->scratch);
     } else {
@@ -413,8 +421,8 @@ void layer_fold_decoder(const struct layer *l, float *gradients, const float *sl
         for (int c = 0; c < l->C; c++)
             db[c] += columns[(size_t)j * l->C + c];
     const float *dbox = slice + l->at_decode_dw;
-    if (l->points_back > 0) {
-        l->kernels->winograd_fold(l->dblocks, dbox, l->points_back, l->P + 1, 4 * l->C * layer_padded(l, l->K));
+    if (l->back.points > 0) {
+        l->kernels->winograd_fold(l->dblocks, dbox, l->back.points, l->P + 1, 4 * l->C * layer_padded(l, l->K));
         kernels_unblock(l->dbox, l->dblocks, l->R, l->C, layer_padded(l, l->K));
         dbox = l->dbox;
     }

@@ -36,13 +36,18 @@ struct conv {
 
 /* Winograd's minimal filtering along the rows: M = points+1-R columns of the result from `points` of x by as many multiplications instead of M*R
  * (Lavin and Gray 2015, "Fast algorithms for convolutional neural networks"; Toom and Cook before them): both polynomials are evaluated at the points 0, 1, -1,
- * 2, -2, 1/2, -1/2 and infinity, multiplied there, and interpolated. The sums over rows of taps and channels stay in the points, so that the products are
+ * 2, -2, 1/2, -1/2 and infinity (10 points: 0, +-1/2, +-3/4, +-5/4, +-5/2, infinity, which round least), multiplied there, and interpolated. The sums over rows of taps and channels stay in the points, so that the products are
  * a conv, 1.5 to 2.5 times shorter.
  *
  * More points save more and round more. With M = 2 a tile is just what the windows of two columns under a pool see: where these windows are equal the tile is
- * flat, and the results are equal to the last bit. So equal windows tie in the pool, as they do in conv, and equal surroundings give equal codes. */
+ * flat, and the results are equal to the last bit. So equal windows tie in the pool, as they do in conv, and equal surroundings give equal codes.
+ *
+ * Along both axes, MxM results from points x points of x: a kernel is then a number at each pair of points, its rows are no taps any more, and the products
+ * are conv with a single tap: points^2 multiplications instead of M^2*R^2, 2.25 to 6.25 times fewer. What that saves pays for the way to the points and back
+ * where there are many channels; for few, as in an image, one axis with more points is quicker. */
 struct winograd {
-    int points;              /* 4, 6 or 8 */
+    int points;              /* 4, 6, 8 or 10 */
+    bool both;               /* the columns too, by as many points: see below */
     int R, C, K, H, W;       /* kernel, R < points; channels in, out; of the result before pooling */
     int stride;              /* 1, or 2: then x is taken as an image of 2x2 pixels, half as high and wide, of 4*C channels (row, column, C) */
     size_t x_row;            /* floats from one row of x to the next; pixels are C floats */
@@ -50,16 +55,20 @@ struct winograd {
 };
 struct winograd_sizes {      /* how the work is cut; the results do not depend on it */
     int tiles;               /* of M columns in a row */
-    int steps, span;         /* transformed in a row: so many runs of `span` floats, a tile each, or the whole row where C is small */
-    int rows;                /* of the result in a band, even */
+    int steps, span;         /* transformed in a row: so many runs of `span` floats, a tile each; where vectors would be mostly empty, one of all tiles, */
+    size_t apart;            /* whose columns are first laid apart by their place in a tile, in so many floats; otherwise 0 */
+    int height;              /* rows of the result in a line of tiles: 1, or M along both axes */
+    int lines, group;        /* brought to the points at once, a band; multiplied and left at once, so that few products are written to be read again */
+    int planes, taps;        /* points, or pairs of them; rows of the kernel that are taps still */
     size_t images;           /* at once, where a band is a whole image: a point's kernels are used for all before the next point's */
-    size_t v_col, v_plane, v_image, m_plane, m_image;  /* floats from one tile, point, image to the next: x at the points, the products there */
+    size_t v_col, v_plane, v_image, m_col, m_plane, m_image;  /* floats from one tile, plane, image to the next: x at the points, the products there */
     size_t scratch;          /* floats in all */
 };
 struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes);
-/* The number of points that pays best for this R, C, W and stride, under a POOL or not; TIES: of those with M = 2. 0: none pays. */
-enum winograd_use { WINOGRAD_ANY, WINOGRAD_POOL, WINOGRAD_TIES };
-int kernels_winograd_points(const struct winograd *g, enum winograd_use use);
+/* Sets the points that pay best for these R, C, K, H, W and stride; 0: none pays. ANY: of up to 8, along the rows; POOL: with even M; TIES: with M = 2.
+ * INFERENCE: even M, 10 points and both axes too. */
+enum winograd_use { WINOGRAD_ANY, WINOGRAD_POOL, WINOGRAD_TIES, WINOGRAD_INFERENCE };
+struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use);
 
 struct entry { int32_t at; float g; };  /* a place, floats from a base, and the value there */
 struct pooled {              /* a row of pooled positions over the positions of conv */
@@ -88,7 +97,7 @@ struct kernels {
     void (*conv_relu)(float *y, const float *x, const float *w, const float *b, const struct conv *g);
     void (*conv_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *w, const float *b, const struct conv *g);
 
-    /* conv_relu_pool of N images by Winograd's way; u is the packed kernel (points,R*C*ceil(K/L)*L), see winograd_pack; x points to the first tap and is read
+    /* conv_relu_pool of N images by Winograd's way; u is the packed kernel (planes,taps*C*ceil(K/L)*L), see winograd_pack; x points to the first tap and is read
      * up to 8 pixels beyond the last row's end. R is odd. Rounding errors are up to two to three times larger. scratch as kernels_winograd_sizes says, aligned to 64. */
     void (*winograd_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *u, const float *b, const struct winograd *g, size_t n,
                                size_t x_image, size_t y_image, float *scratch);
@@ -96,8 +105,8 @@ struct kernels {
      * R = P+1, stride 2, C channels of dy, K of small; small has its own rows, columns as dsmall. */
     void (*winograd_backward)(float *dsmall, float *du, const float *dy, const float *small, const float *u, const struct winograd *g, size_t n,
                               size_t dy_image, size_t small_row, size_t small_image, size_t dsmall_image, float *scratch);
-    /* u from w (R,R,C,K), times scale (K) unless NULL. */
-    void (*winograd_pack)(float *u, const float *w, const float *scale, int points, int R, int C, int K);
+    /* u from w (R,R,stride^2*C,K), times scale (K) unless NULL. */
+    void (*winograd_pack)(float *u, const float *w, const float *scale, const struct winograd *g);
     /* dw (R,R,column) from du (points,R,column): the adjoint. column: a multiple of L. */
     void (*winograd_fold)(float *dw, const float *du, int points, int R, size_t column);
 

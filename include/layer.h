@@ -52,7 +52,8 @@ struct layer {
     float *encode_dx_w, *decode_dx_w;
     float *box, *blocks; /* (R+1,R+1,K,C); (P+1,P+1,4*C,K) */
     float *dblocks, *dbox;  /* their gradients, (...,padded K) */
-    int points, points_ties, points_back;  /* by Winograd's way with so many points, or 0: the encoder; where ties matter; the decoder's gradients */
+    struct winograd infer, alone, ties, back;  /* by Winograd's way, unless points is 0: the encoder in inference; in training of this layer alone; where ties
+                            matter; the decoder's gradients. Without the rows of y */
     bool dot;            /* decoder: so few channels that vectors run along the taps */
     size_t window;       /* floats in a row of the encoder's window for sparse sums, R*C rounded up to vectors */
 

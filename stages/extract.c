@@ -4,7 +4,7 @@
 #include "kernels.h"
 #include "tensor.h"
 
-enum { REVISION = 1 };
+enum { REVISION = 2 };
 
 int main(int argc, char **argv)
 {

@@ -13,7 +13,7 @@
 #include "report.h"
 #include "train.h"
 
-enum { REVISION = 1 };
+enum { REVISION = 2 };
 
 int main(int argc, char **argv)
 {

@@ -169,19 +169,19 @@ static void check_winograd(void)
 {
     static float by_conv[SPACE], scratch[1 << 19] __attribute__((aligned(64)));
     static uint8_t argmax[SPACE];
-    const int half = between(1, 3), M = 2 * between(1, 4 - half);
-    const struct winograd g = { .points = 2 * half + M, .R = 2 * half + 1, .C = between(1, 20), .K = between(1, 35), .H = 2 * between(1, 8), .W = 2 * between(1, 8), .stride = 1 };
+    const int half = between(1, 3), M = 2 * between(1, half == 3 ? 2 : 4 - half);
+    const struct winograd g = { .points = 2 * half + M, .both = half < 3 && M <= 4 && between(0, 1), .R = 2 * half + 1, .C = between(1, 20), .K = between(1, 35), .H = 2 * between(1, 8), .W = 2 * between(1, 8), .stride = 1 };
     struct winograd here = g;
     here.x_row = (size_t)(g.W + g.R - 1) * g.C, here.y_row = (size_t)(g.W / 2) * g.K, here.y_col = (size_t)g.K;
     const struct conv plain = { .rows = g.H, .cols = g.W, .taps = g.R, .run = g.R * g.C, .channels = g.K, .x_row = here.x_row, .x_col = (size_t)g.C, .x_tap = here.x_row,
                                 .y_row = here.y_row, .y_col = here.y_col };
     const size_t n = here.y_row * g.H / 2;
-    if (kernels_winograd_sizes(&here, kernels->lanes).scratch > sizeof scratch / sizeof *scratch || g.points * g.R * g.C * 48 > 4 * SPACE)
+    if (kernels_winograd_sizes(&here, kernels->lanes).scratch > sizeof scratch / sizeof *scratch || g.points * (g.both ? g.points : g.R) * g.C * 48 > 4 * SPACE)
         return;
     fill(x, SPACE), fill(w, SPACE), fill(bias, 64);
     pack(&plain, kernels->lanes, 1);
     kernels->conv_relu_pool(by_conv, NULL, x, packed, bias, &plain);
-    kernels->winograd_pack(packed, w, NULL, g.points, g.R, g.C, g.K);
+    kernels->winograd_pack(packed, w, NULL, &g);
     clear(y, UNTOUCHED);
     memset(argmax, 99, sizeof argmax);
     kernels->winograd_relu_pool(y, argmax, x, packed, bias, &here, 1, 0, 0, scratch);
@@ -194,7 +194,7 @@ static void check_winograd(void)
     for (size_t i = 0; i < SPACE; i++)
         x[i] = 0.1f * (float)((i / here.x_row / patch + i % here.x_row / g.C / patch + i % g.C) % 3);
     kernels->winograd_relu_pool(y, argmax, x, packed, bias, &here, 1, 0, 0, scratch);
-    for (int i = 0; M == 2 && i < g.H / 2; i++)
+    for (int i = 0; M == 2 && !g.both && i < g.H / 2; i++)
         for (int j = 0; j < g.W / 2; j++) {
             const float *corner = x + 2 * i * here.x_row + 2 * (size_t)j * g.C;
             bool flat = true, same = true;  /* each row of the windows; all of them */
@@ -232,7 +232,7 @@ static void check_winograd_backward(void)
     kernels->conv(want, x, packed, NULL, &plain);
     kernels->conv_dw(dbox, x, y, &plain, 1, 0, 0);
     kernels_blocks(blocks, box, R, K, C);
-    kernels->winograd_pack(packed, blocks, NULL, points, P + 1, 4 * C, K);
+    kernels->winograd_pack(packed, blocks, NULL, &g);
     kernels->winograd_backward(dsmall, du, x, y, packed, &g, 1, 0, g.y_row, 0, 0, scratch);
     kernels->winograd_fold(packed, du, points, P + 1, 4 * C * row);
     kernels_unblock(blocks, packed, R, C, row);
