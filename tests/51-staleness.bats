@@ -3,7 +3,10 @@
 load helper
 load pipeline
 
-setup_file() { make_ready; }
+setup_file() {
+    gcc -shared -fPIC -D_GNU_SOURCE -O1 -o "$BATS_FILE_TMPDIR/faults.so" "$BATS_TEST_DIRNAME/faults.c" -ldl
+    make_ready
+}
 setup() { cd "$BATS_TEST_TMPDIR"; ready; }
 
 # answers WHAT: a line of make why.
@@ -227,6 +230,11 @@ other_value() {
     answers samples 'would run: missing'
     reruns "samples $EVERYTHING"
     equal "$(found_same)" "$(tr ' ' '\n' <<<"$EVERYTHING" | sort | paste -sd ' ')"
+    draw-samples --count 3 --seed 1 -o other
+    cp other/ren/001.png out/samples/ren/   # as a run that was killed would leave it
+    answers samples 'would run: seed 1 -> 0'
+    reruns "samples $EVERYTHING"
+    equal "$(found_same)" "$(tr ' ' '\n' <<<"$EVERYTHING" | sort | paste -sd ' ')"
     echo hello >out/samples/ren/001.png
     answers samples 'would run: no history'
     reruns "samples $EVERYTHING"
@@ -291,6 +299,49 @@ build_with_revision() {
     pipeline why | grep '^stage-2.safetensors.zst *would run: damaged: '
     reruns 'stage-2 deep-init deep features'
     equal "$(found_same)" 'deep deep-init features'
+}
+
+# killed_naming PROGRAM N [ARGUMENT]...: the pipeline, of which PROGRAM is killed before it puts its Nth file in the place of an old one.
+killed_naming() {
+    local program=$1 n=$2
+    shift 2
+    cp -a "$BIN" killing
+    printf '#!/bin/sh\nFAULT="rename %s" FAULT_KILL=1 LD_PRELOAD=%s/faults.so exec %s/%s "$@"\n' "$n" "$BATS_FILE_TMPDIR" "$BIN" "$program" >killing/"$program"
+    touch -r "$BIN/$program" killing/"$program"
+    bin=killing run -2 pipeline "$@"
+    rm -r killing
+}
+
+@test "killed between its table and its tensor, and the setting put back: it is made again, and the table is its own" {
+    pipeline all
+    cp -a out whole
+    killed_naming pca 2 pca-2.npy.zst CLASSES='akane ren'
+    run -1 cmp -s out/pca-2.tsv whole/pca-2.tsv
+    cmp out/pca-2.npy.zst whole/pca-2.npy.zst
+    answers pca-2.npy.zst "would run: 'pca-2.tsv' may be of another run"
+    run -2 pipeline audit
+    [[ $output = *"'pca-2.tsv' may be of another run; 'pca-2.tsv' does not hold its coordinates"* ]]
+    reruns 'pca-2 scatter-2d.png scatter-2d.svg' all
+    same_results whole out
+}
+
+@test "killed between its log and its model, or its index and its images, and the setting put back: they are made again" {
+    cp -a out whole
+    echo 'seed = 1' >>conf/stage-2.conf
+    killed_naming train-stage 2 stage-2.safetensors.zst
+    run -1 cmp -s out/stage-2.tsv whole/stage-2.tsv
+    sed -i '/seed/d' conf/stage-2.conf
+    answers stage-2.safetensors.zst "would run: 'stage-2.tsv' may be of another run"
+    pipeline features
+    rm -f out/stage-2.safetensors.zst.checkpoint*   # of the other run, set aside
+    same_results whole out
+    sed -i 's/test = 0.3/test = 0.5/' conf/import.conf
+    killed_naming import-images 2 images.npy.zst
+    run -1 cmp -s out/images.tsv whole/images.tsv
+    sed -i 's/test = 0.5/test = 0.3/' conf/import.conf
+    answers images.npy.zst "would run: 'images.tsv' may be of another run"
+    pipeline features
+    same_results whole out
 }
 
 @test "an output from another run is made again" {

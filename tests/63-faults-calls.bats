@@ -1,5 +1,6 @@
 # Every call of reading, writing, naming and closing fails in turn, in every program: status 1 and a line that names the file, and what
-# stood before stands; or, where nothing was lost by it, the files are those that they should be.
+# stood before stands; or, where nothing was lost by it, the files are those that they should be. A program that writes several files is
+# also killed before each call.
 load helper
 
 setup_file() {
@@ -48,6 +49,7 @@ check_files() {
         case $only:$file in
         *.checkpoint) tensor verify "after/$file" >/dev/null && continue ;;
         *.part) continue ;;
+        *.unfinished) [ "$only" = no ] && continue ;;
         esac
         echo "'$file' is neither what stood before nor what was to come" >&2
         return 1
@@ -139,4 +141,57 @@ each_call() {
     echo old >before/sheet.png
     each_call reconstruct model.safetensors.zst images.npy.zst --count 2 -o sheet.png
     each_call draw-samples --count 1 --seed 1 -o drawn
+}
+
+# each_kill OTHER COMMAND...: in the folder before, COMMAND was run; with the settings OTHER it is killed before each of its calls that writes,
+# names or flushes a file. Whichever settings are then asked for: where --why calls their files up to date, all of them are those of these settings,
+# and so they are after a run.
+each_kill() {
+    local other=$1 call count n options status n_kills=0
+    shift
+    (cd before && "$@")
+    cp -a before first
+    rm -f calls
+    FAULT_LOG=$PWD/calls disturbed second '' "$@" $other
+    equal "$(cd first && "$@" --why; cd ../second && "$@" $other --why)" ''
+    while read -r count call; do
+        for ((n = 1; n <= count; n++)); do
+            status=0
+            FAULT_KILL=1 disturbed killed "$call $n" "$@" $other || status=$?
+            equal "$status" 137
+            n_kills=$((n_kills + 1))
+            for options in '' "$other"; do
+                rm -rf wanted after
+                cp -a "$([ -z "$options" ] && echo first || echo second)" wanted
+                cp -a killed after
+                if (cd after && "$@" $options --why >../reasons); then
+                    check_own "$call $n"
+                fi
+                (cd after && "$@" $options 2>../err)
+                check_own "$call $n, made again"
+                equal "$(find after -name '*.unfinished')" ''
+            done
+        done
+    done < <(grep -E '^(write|rename|linkat|unlink|fsync|utimensat)$' calls | sort | uniq -c)
+    [ "$n_kills" -ge 10 ]
+}
+
+# Every file of wanted is in after.
+check_own() {
+    local file
+    while read -r file; do
+        same "after/$file" "wanted/$file" || { echo "killed before $1: '$file' is of another run; $(<reasons)" >&2; return 1; }
+    done < <(cd wanted && find . -type f -printf '%P\n')
+}
+
+@test "killed before any call, import-images leaves no index beside other images that are called current" {
+    each_kill '--test 1' import-images drawn --size 8 --index images.tsv -o images.npy.zst
+}
+
+@test "killed before any call, training leaves no log beside another model that is called current" {
+    each_kill '--seed 1' train-stage train.npy.zst images.npy.zst --kernel 3 --filters 2 --epochs 1 --log log.tsv -o model.safetensors.zst
+}
+
+@test "killed before any call, pca leaves no table and no basis beside another tensor that is called current" {
+    each_kill '--sign v --components 1' pca features.npy.zst --index images.tsv --table table.tsv --basis basis -o pca.npy.zst
 }

@@ -2,6 +2,7 @@
  *
  *     FAULT="fsync 2"    the second call of fsync fails with EIO; likewise all that are defined below. What is read and written through
  *                        fopen counts as open, read, write and close
+ *     FAULT_KILL=1       instead of that, the process is killed before that call
  *     FAULT_LOG=FILE     each such call that is made becomes a line of FILE: its name
  *     NO_TMPFILE=1       the file system knows no files without a name
  */
@@ -9,6 +10,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +43,8 @@ static int fails(const char *name, int *calls)
     note_call(name);
     if (!fault || strncmp(fault, name, len) != 0 || fault[len] != ' ' || __atomic_add_fetch(calls, 1, __ATOMIC_RELAXED) != atoi(fault + len))
         return 0;
+    if (getenv("FAULT_KILL"))
+        raise(SIGKILL);
     errno = EIO;
     return 1;
 }
