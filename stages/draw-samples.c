@@ -60,36 +60,40 @@ static void remove_surplus(const char *folder, int who, int64_t count)
     }
 }
 
-/* The first drawing that is not there, or not ours; NULL: all are there. */
-static char *lost_drawing(const char *folder, int64_t count)
+/* The first drawing that is not there, or not of this run; NULL: all are. */
+static char *other_drawing(const struct history *h, const char *folder, int64_t count)
 {
     for (int64_t i = 0; i < CHARACTERS * count; i++) {
         char *path = drawing_path(folder, (int)(i % CHARACTERS), i / CHARACTERS), *text = history_read(path);
-        if (!text)
+        char *difference = text ? history_difference(h, text, "") : NULL;
+        if (!text || difference) {
+            free(text);
+            free(difference);
             return path;
+        }
         free(text);
         free(path);
     }
     return NULL;
 }
 
-/* Which drawing --why asks about: number 0 of the first, which is drawn last; where that has these settings, one that was lost. */
+/* Which drawing --why asks about: number 0 of the first, which is drawn last; where that has these settings, one that has not, or was lost. */
 static char *asked_drawing(const struct cli *cli, const char *folder, int64_t count)
 {
     struct cli run = *cli;
-    char *first = drawing_path(folder, 0, 0), *text = history_read(first), *difference, *lost = NULL;
+    char *first = drawing_path(folder, 0, 0), *text = history_read(first), *difference, *other = NULL;
     run.why = run.audit = false;
     struct history *h = history_start(&run, REVISION);
     difference = text ? history_difference(h, text, "") : NULL;
     if (text && !difference)
-        lost = lost_drawing(folder, count);
+        other = other_drawing(h, folder, count);
     history_free(h);
     free(text);
     free(difference);
-    if (!lost)
+    if (!other)
         return first;
     free(first);
-    return lost;
+    return other;
 }
 
 int main(int argc, char **argv)
