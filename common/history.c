@@ -11,6 +11,7 @@
 
 #include "json.h"
 #include "report.h"
+#include "whole.h"
 #include "zio.h"
 
 enum { MAX_RECORDS = 4096 };   /* a history of more is damage: each is held against all before it */
@@ -188,6 +189,7 @@ struct reasons {
     const json_t *old, *own;
     char *text;
     size_t n, size, n_inputs;
+    bool unfinished;   /* the output, and what was written beside it */
 };
 
 static void add_reason(struct reasons *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -314,12 +316,16 @@ static struct reasons compare_nearest(const struct history *h, const json_t *rec
     return best;
 }
 
-static void report_missing(void *context, const char *path)
+/* A file written beside the output must be there, and of the same run. */
+static void compare_beside(void *context, const char *path)
 {
+    struct reasons *r = context;
     struct stat st;
 
     if (stat(path, &st) != 0 && errno == ENOENT)
-        add_reason(context, "missing '%s'", name_of(path));
+        add_reason(r, "missing '%s'", name_of(path));
+    else if (r->unfinished)
+        add_reason(r, "'%s' may be of another run", name_of(path));
 }
 
 _Noreturn static void answer(const struct history *h)
@@ -340,7 +346,8 @@ _Noreturn static void answer(const struct history *h)
             r = h->cli->audit ? compare(h, last_of(records)) : compare_nearest(h, records);
         else
             add_reason(&r, text ? "damaged: its history" : "no history");
-        cli_each_file(h->cli, CLI_OUTPUT, report_missing, &r);
+        r.unfinished = whole_is_unfinished(path);
+        cli_each_file(h->cli, CLI_OUTPUT, compare_beside, &r);
     }
     fputs(r.n ? r.text : "", stdout);
     exit(r.n > 0);
@@ -422,7 +429,7 @@ bool history_is_current(const struct history *h, const char *path)
 {
     static const char *const keys[] = {"tool", "revision", "settings", "derived", "inputs"};
     char error[ZIO_ERROR], *text = NULL;
-    struct reasons missing = {0};
+    struct reasons beside = {0};
     json_t *records;
     bool same;
 
@@ -439,8 +446,10 @@ bool history_is_current(const struct history *h, const char *path)
         same = same && (before == now || json_equal(before, now));   /* both may be absent */
     }
     json_decref(records);
-    cli_each_file(h->cli, CLI_OUTPUT, report_missing, &missing);
-    if (!same || missing.n > 0)
+    beside.unfinished = whole_is_unfinished(path);
+    cli_each_file(h->cli, CLI_OUTPUT, compare_beside, &beside);
+    free(beside.text);
+    if (!same || beside.n > 0)
         return false;
     cli_each_file(h->cli, CLI_OUTPUT, make_current, NULL);
     make_current(NULL, path);

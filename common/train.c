@@ -420,9 +420,13 @@ static void close_run(struct run *r)
         memcpy(r->weights, r->at->best, r->n * sizeof(float));
         net_changed(job->net);
     }
-    if (r->log)
-        close_log(r);   /* first: a model without its log is not whole, whatever ends us in between */
+    if (r->log) {
+        whole_begin(job->output);
+        close_log(r);
+    }
     model_write(job->output, job->net, job->first, job->history, r->at);
+    if (r->log)
+        whole_end(job->output);
     remove_file(r->path);
     if (r->log && strcmp(r->log_path, r->settings->log) != 0)
         remove_file(r->log_path);

@@ -254,16 +254,16 @@ static void link_file(struct whole *w)
 }
 
 /* The name lasts only once the folder is on the disk too. A folder that may be written but not read cannot be flushed. */
-static void flush_folder(struct whole *w)
+static void flush_folder(const char *final, const char *path)
 {
-    char *folder = folder_of(w->final);
+    char *folder = folder_of(final);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     free(folder);
     if (fd < 0 && errno == EACCES)
         return;
     if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP))
-        whole_fail(w, strerror(errno));
+        die_file(path, "%s", strerror(errno));
     close(fd);
 }
 
@@ -293,7 +293,7 @@ static void name_file(struct whole *w)
         forget(w);
     }
     leave(&before);
-    flush_folder(w);
+    flush_folder(w->final, w->path);
 }
 
 static void release(struct whole *w)
@@ -313,6 +313,58 @@ void whole_commit(struct whole *w)
         whole_fail(w, strerror(errno));
     release(w);
     profile_leave(before);
+}
+
+/* --- files that belong together --- */
+
+/* The name of the mark beside PATH, links followed; NULL: what is written straight has none. */
+static char *mark_of(const char *path)
+{
+    struct stat st;
+    char *place, *mark;
+    const char *final, *slash, *name;
+
+    if (named_descriptor(path) >= 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+        return NULL;
+    place = realpath(path, NULL);
+    final = place ? place : path;
+    slash = strrchr(final, '/');
+    name = slash ? slash + 1 : final;
+    mark = xformat("%.*s.%.200s.unfinished", (int)(name - final), final, name);
+    free(place);
+    return mark;
+}
+
+void whole_begin(const char *path)
+{
+    char *mark = mark_of(path);
+    int fd;
+
+    if (!mark)
+        return;
+    fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0 || close(fd) != 0)
+        die_file(path, "%s", strerror(errno));
+    flush_folder(mark, path);   /* before any of the names */
+    free(mark);
+}
+
+void whole_end(const char *path)
+{
+    char *mark = mark_of(path);
+
+    if (mark && unlink(mark) != 0)
+        die_file(path, "%s", strerror(errno));
+    free(mark);
+}
+
+bool whole_is_unfinished(const char *path)
+{
+    char *mark = mark_of(path);
+    bool found = mark && access(mark, F_OK) == 0;
+
+    free(mark);
+    return found;
 }
 
 int whole_scratch(const char *path)

@@ -23,7 +23,8 @@ struct history;
 
 /* Starts the record of this run. Where cli->why is set it instead answers for the file at cli->output and exits: with no output and status 0 where it was
  * made by this tool at this revision with these settings; otherwise with status 1 and one line per reason on standard output, "missing",
- * "revision 1 -> 2", "epochs 100 -> 120", "inputs 4 -> 3", "'train-0.npy.zst' is not what it was made from", "damaged: ...". Of an input it reads no
+ * "revision 1 -> 2", "epochs 100 -> 120", "inputs 4 -> 3", "'train-0.npy.zst' is not what it was made from", "damaged: ...", or of a file written
+ * beside it "missing 'pca-2.tsv'", "'pca-2.tsv' may be of another run" (whole_begin). Of an input it reads no
  * more than the digest in its history; where the input is missing, or has no history, nothing is said of it. Asked about a file by another tool it
  * answers for the nearest record of this tool among the ancestors: what a file now missing was, the files made from it still know. */
 struct history *history_start(const struct cli *cli, int revision);
@@ -34,7 +35,7 @@ void history_setting(struct history *h, const char *key, const char *value);
 /* Adds an input: its DIGEST, and its history TEXT (NULL: none), whose records are copied. */
 void history_input(struct history *h, const char *digest, const char *text);
 /* Whether the file at PATH (NULL, "-" or no regular file: false) records exactly this run, tool, revision, settings and inputs, and the files written
- * beside it are there. Then the date of all of them becomes now, for Make to see, and a note says that nothing was to be done; the caller returns 0.
+ * beside it are there and of the same run. Then the date of all of them becomes now, for Make to see, and a note says that nothing was to be done; the caller returns 0.
  * In an audit it answers as history_start does, but by the digests of the inputs added, each in its place, and exits; nothing is written. */
 bool history_is_current(const struct history *h, const char *path);
 /* Whether the last record of TEXT is of a run as this one: NULL where tool, revision, inputs and all settings but EXCEPT are equal,

@@ -20,6 +20,12 @@ struct whole *whole_create(const char *path);   /* NULL or "-": standard output 
 bool whole_is_terminal(const struct whole *w);
 void whole_write(struct whole *w, const void *data, size_t len);
 void whole_commit(struct whole *w);             /* names it, closes, frees */
+/* Files that belong together get their names one after the other. From whole_begin to whole_end a hidden file ".NAME.unfinished" beside PATH,
+ * the main one of them, says that they may be of different runs; where the process ends in between, it stays. PATH NULL, "-" or no
+ * regular file: there is none. */
+void whole_begin(const char *path);
+void whole_end(const char *path);
+bool whole_is_unfinished(const char *path);
 _Noreturn void whole_fail(const struct whole *w, const char *reason);  /* dies: "'path': reason", or "standard output: reason" */
 /* A descriptor of an empty file without a name, in the folder of PATH where that is to be a regular file, otherwise in
  * $TMPDIR or /var/tmp. PATH NULL: the latter. */

@@ -15,6 +15,7 @@
 #include "report.h"
 #include "resize.h"
 #include "tensor.h"
+#include "whole.h"
 
 enum { REVISION = 1, RGB = 3, MAX_BATCH = 256, BATCH_BYTES = 16 << 20 };
 enum fit { STRETCH, CROP, PAD };
@@ -236,9 +237,13 @@ static void import_folder(const struct cli *cli, struct history *h, const struct
         die_file(folder->path, "changed while it was read");
     if (!before[0])
         history_input(h, digest, NULL);
-    if (import.index)
-        index_commit(import.index);  /* first: images without their index are not current, whatever ends us in between */
+    if (import.index) {
+        whole_begin(cli->output);
+        index_commit(import.index);
+    }
     tensor_commit(import.images, h);
+    if (import.index)
+        whole_end(cli->output);
     note("%zu images of %zu classes, %zu of them to test on; %zu of %zu files skipped", import.n_rows, folder_n_classes(folder),
         import.n_test, import.n_bad, folder->n);
 }

@@ -15,6 +15,7 @@
 #include "report.h"
 #include "rows.h"
 #include "selection.h"
+#include "whole.h"
 
 enum { REVISION = 1, SHOWN = 10 };   /* components whose variance is printed */
 
@@ -123,7 +124,7 @@ static void write_table_row(struct zio_writer *file, const struct selection *s, 
     }
 }
 
-/* Writes the coordinates of all rows in the first P components, everywhere they are wanted. */
+/* Writes the coordinates of all rows in the first P components, everywhere they are wanted, and the basis. */
 static void write_coordinates(const struct cli *cli, const struct options *o, const struct pca *p, size_t P, struct rows *r,
                               const struct selection *s, const struct history *h)
 {
@@ -153,10 +154,16 @@ static void write_coordinates(const struct cli *cli, const struct options *o, co
             for (size_t j = 0; j < n_tables; j++)
                 write_table_row(tables[j], s, first + i, out + i * P, P);
     }
+    if (o->table || o->basis)
+        whole_begin(cli->output);
+    if (o->basis)
+        basis_write(o->basis, p, n, h);
     for (size_t j = n_tables; j-- > 0;)
         zio_commit(tables[j], NULL);
     if (tensor)
         tensor_commit(tensor, h);
+    if (o->table || o->basis)
+        whole_end(cli->output);
     free(y);
     free(out);
 }
@@ -219,8 +226,6 @@ int main(int argc, char **argv)
         fit(&b.pca, r, &o, (size_t)cli.memory / 2);
     if (o.components > (int64_t)b.pca.P)
         die_file(o.apply, "has %zu components, got --components %lld", b.pca.P, (long long)o.components);
-    if (o.basis)
-        basis_write(o.basis, &b.pca, rows_n(r), h);
     write_coordinates(&cli, &o, &b.pca, o.components ? (size_t)o.components : b.pca.P, r, &s, h);
     return 0;
 }
