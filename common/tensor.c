@@ -174,11 +174,11 @@ void tensor_close(struct tensor_reader *t)
 struct tensor_writer {
     struct npy_header header;
     struct zio_writer *file;
-    bool unknown;            /* number of rows */
+    bool may_differ;         /* the number of rows from that of the header */
+    bool held;               /* on the way to a pipe */
     size_t row_bytes;
     size_t frame_rows;       /* rows a frame holds */
     size_t rows;             /* written so far */
-    unsigned char *first;    /* rows of the first frame, while their number is unknown */
 };
 
 static void write_header(struct tensor_writer *w, unsigned char *data, size_t *len)
@@ -199,7 +199,7 @@ static bool is_plain(const char *path)
     return len >= 4 && strcmp(path + len - 4, ".npy") == 0;
 }
 
-struct tensor_writer *tensor_create(const char *path, const struct npy_header *header, int level)
+static struct tensor_writer *create(const char *path, const struct npy_header *header, int level, bool may_differ)
 {
     struct tensor_writer *w = xcalloc(1, sizeof *w);
     unsigned char data[NPY_FIXED * 2];
@@ -207,21 +207,27 @@ struct tensor_writer *tensor_create(const char *path, const struct npy_header *h
 
     assert(header->rank >= 1);
     w->header = *header;
-    w->unknown = header->shape[0] == TENSOR_UNKNOWN;
     items = npy_count(header, 1);
     if (items > MAX_FRAME_CONTENT / npy_item_size(header->dtype))
         die("a row of %zu numbers is too long, at most 64 MiB", items);
     w->row_bytes = items * npy_item_size(header->dtype);
     w->frame_rows = rows_per_frame(w->row_bytes);
     w->file = zio_create(path, is_plain(path) ? ZIO_PLAIN : level == TENSOR_LEVEL ? (int)level_wanted : level);
-    if (w->unknown) {
-        zio_hold(w->file);
-        w->first = xmalloc(w->row_bytes ? w->frame_rows * w->row_bytes : 1);
-    } else {
-        write_header(w, data, &len);
-        zio_write(w->file, data, len);
-    }
+    w->may_differ = may_differ;
+    w->held = may_differ && zio_hold(w->file);
+    write_header(w, data, &len);
+    zio_write(w->file, data, len);
     return w;
+}
+
+struct tensor_writer *tensor_create(const char *path, const struct npy_header *header, int level)
+{
+    return create(path, header, level, false);
+}
+
+struct tensor_writer *tensor_create_expecting(const char *path, const struct npy_header *header, int level)
+{
+    return create(path, header, level, true);
 }
 
 void tensor_write(struct tensor_writer *w, const void *rows, size_t n)
@@ -232,10 +238,7 @@ void tensor_write(struct tensor_writer *w, const void *rows, size_t n)
         size_t used = w->rows % w->frame_rows;
         size_t take = n < w->frame_rows - used ? n : w->frame_rows - used;
 
-        if (w->unknown && w->rows < w->frame_rows)
-            memcpy(w->first + used * w->row_bytes, at, take * w->row_bytes);
-        else
-            zio_write(w->file, at, take * w->row_bytes);
+        zio_write(w->file, at, take * w->row_bytes);
         w->rows += take;
         if (w->rows % w->frame_rows == 0)
             zio_end_frame(w->file);
@@ -244,28 +247,30 @@ void tensor_write(struct tensor_writer *w, const void *rows, size_t n)
     }
 }
 
+/* The header of the rows that were written instead of that of those expected. */
+static void revise_header(struct tensor_writer *w)
+{
+    unsigned char data[NPY_FIXED * 2];
+    size_t len, old_len;
+
+    write_header(w, data, &old_len);
+    w->header.shape[0] = w->rows;
+    write_header(w, data, &len);
+    zio_revise(w->file, data, len, old_len);
+}
+
 void tensor_commit(struct tensor_writer *w, const struct history *h)
 {
     char digest[ZIO_DIGEST_SIZE], *text = NULL;
 
-    assert(w->unknown || w->rows == w->header.shape[0]);
-    if (w->unknown) {
-        size_t rows = w->rows < w->frame_rows ? w->rows : w->frame_rows;
-        unsigned char *data = xmalloc(NPY_FIXED * 2 + rows * w->row_bytes);
-        size_t len;
-
-        w->header.shape[0] = w->rows;
-        write_header(w, data, &len);
-        memcpy(data + len, w->first, rows * w->row_bytes);
-        zio_write_first(w->file, data, len + rows * w->row_bytes);
-        free(data);
-    }
+    assert(w->may_differ || w->rows == w->header.shape[0]);
+    if (w->held || w->rows != w->header.shape[0])
+        revise_header(w);
     if (h) {
         zio_writer_digest(w->file, digest);
         text = history_text(h, digest);
     }
     zio_commit(w->file, text);
     free(text);
-    free(w->first);
     free(w);
 }

@@ -232,6 +232,28 @@ void whole_write(struct whole *w, const void *data, size_t len)
     }
 }
 
+bool whole_may_restart(const struct whole *w)
+{
+    return w->final;
+}
+
+int whole_restart(struct whole *w)
+{
+    int written = w->fd;
+    sigset_t before;
+
+    if (lseek(written, 0, SEEK_SET) != 0)
+        whole_fail(w, strerror(errno));
+    if (w->temporary) {
+        enter(&before);
+        unlink(w->temporary);
+        forget(w);
+        leave(&before);
+    }
+    open_beside(w);
+    return written;
+}
+
 /* Gives a file without a name the final one, or a hidden one to be renamed where something stands there already. */
 static void link_file(struct whole *w)
 {

@@ -98,8 +98,8 @@ struct zio_writer {
     struct piece *piece;               /* the current frame's content; NULL: nothing yet */
     struct piece plain;                /* used where there are no jobs */
     struct frames frames;
-    XXH3_state_t *hash;                /* of all content; while frames are held, of nothing */
-    int held;                          /* the scratch file of the frames that are held, or -1 */
+    XXH3_state_t *hash;                /* of all content */
+    int held;                          /* the scratch file of a pipe's bytes that are held, or -1 */
 };
 
 static void compress(void *slot)
@@ -205,7 +205,7 @@ void zio_write(struct zio_writer *w, const void *data, size_t len)
     size_t most = is_framed(w) ? FRAMES_MAX_CONTENT : BLOCK;
     const char *at = data;
 
-    if (w->held < 0)
+    if (w->held < 0)   /* held: the digest is that of zio_revise */
         XXH3_128bits_update(w->hash, data, len);
     while (len > 0) {
         size_t left = most - (w->piece ? w->piece->used : 0), n = len < left ? len : left;
@@ -246,10 +246,12 @@ static void flush(struct zio_writer *w)
         continue;
 }
 
-void zio_hold(struct zio_writer *w)
+bool zio_hold(struct zio_writer *w)
 {
     assert(w->held < 0 && w->frames.n == 0 && !w->piece);
-    w->held = whole_scratch(w->path);
+    if (!whole_may_restart(w->file))
+        w->held = whole_scratch(w->path);
+    return w->held >= 0;
 }
 
 static void read_held(struct zio_writer *w, int held, void *data, size_t len)
@@ -268,47 +270,69 @@ static void read_held(struct zio_writer *w, int held, void *data, size_t len)
     }
 }
 
-/* The digest goes over the content in its final order, so what was held is decompressed once more. */
-static void put_held_frame(struct zio_writer *w, int held, struct piece *p, const struct frame *frame)
+/* Reads the next frame of what was held into p, as it is stored and decompressed. */
+static void read_held_frame(struct zio_writer *w, int held, struct piece *p, const struct frame *frame)
 {
     reserve(&p->content, &p->capacity, frame->content);
     reserve(&p->stored, &p->stored_capacity, frame->stored);
     read_held(w, held, p->stored, frame->stored);
     if (ZSTD_decompress(p->content, frame->content, p->stored, frame->stored) != frame->content)
         whole_fail(w->file, "its temporary file is damaged");
-    XXH3_128bits_update(w->hash, p->content, frame->content);
-    frames_append(&w->frames, *frame);
-    put(w, p->stored, frame->stored);
 }
 
-void zio_write_first(struct zio_writer *w, const void *data, size_t len)
+/* The digest goes over the content in its final order, so what was held is decompressed once more. */
+static void revise_frames(struct zio_writer *w, int held, struct piece *p, const void *head, size_t len, size_t old_len)
 {
-    struct piece p = {0};
-    struct frames later;
-    off_t left;
-    int held = w->held;
+    struct frames old = w->frames;
 
-    assert(held >= 0);
-    flush(w);
-    left = lseek(held, 0, SEEK_CUR);
-    if (left < 0 || lseek(held, 0, SEEK_SET) != 0)
-        whole_fail(w->file, strerror(errno));
-    later = w->frames;
     w->frames = (struct frames){0};
-    w->held = -1;
-    zio_write(w, data, len);
+    read_held_frame(w, held, p, &old.list[0]);
+    zio_write(w, head, len);
+    zio_write(w, p->content + old_len, old.list[0].content - old_len);
     flush(w);
-    for (size_t i = 0; i < later.n; i++)
-        put_held_frame(w, held, &p, &later.list[i]);
-    reserve(&p.content, &p.capacity, BLOCK);
-    for (size_t n; !w->jobs && left > 0; left -= n) {
-        n = left > BLOCK ? BLOCK : left;
-        read_held(w, held, p.content, n);
-        zio_write(w, p.content, n);
+    for (size_t i = 1; i < old.n; i++) {
+        read_held_frame(w, held, p, &old.list[i]);
+        XXH3_128bits_update(w->hash, p->content, old.list[i].content);
+        frames_append(&w->frames, old.list[i]);
+        put(w, p->stored, old.list[i].stored);
     }
+    frames_release(&old);
+}
+
+static void revise_plain(struct zio_writer *w, int held, struct piece *p, const void *head, size_t len, size_t old_len)
+{
+    off_t left = lseek(held, 0, SEEK_END) - old_len;
+
+    if (left < 0 || lseek(held, old_len, SEEK_SET) < 0)
+        whole_fail(w->file, strerror(errno));
+    zio_write(w, head, len);
+    reserve(&p->content, &p->capacity, BLOCK);
+    for (size_t n; left > 0; left -= n) {
+        n = left > BLOCK ? BLOCK : left;
+        read_held(w, held, p->content, n);
+        zio_write(w, p->content, n);
+    }
+}
+
+void zio_revise(struct zio_writer *w, const void *head, size_t len, size_t old_len)
+{
+    enum profile_part before = profile_enter(PROFILE_WRITING);
+    struct piece p = {0};
+    int held;
+
+    flush(w);
+    held = w->held >= 0 ? w->held : whole_restart(w->file);
+    w->held = -1;
+    if (lseek(held, 0, SEEK_SET) != 0)
+        whole_fail(w->file, strerror(errno));
+    XXH3_128bits_reset(w->hash);
+    if (is_framed(w))
+        revise_frames(w, held, &p, head, len, old_len);
+    else
+        revise_plain(w, held, &p, head, len, old_len);
     release_piece(&p);
-    frames_release(&later);
     close(held);
+    profile_leave(before);
 }
 
 void zio_writer_digest(struct zio_writer *w, char digest[ZIO_DIGEST_SIZE])

@@ -56,13 +56,15 @@ struct tensor_writer;
 enum { TENSOR_LEVEL = ZIO_TEXT + 1 };   /* instead of a level: that of --level, by default ZIO_LEVEL */
 /* The option --level of programs that write tensors. It is no setting: the content stays the same, and its digest. */
 struct cli_option tensor_option(void);
-#define TENSOR_UNKNOWN SIZE_MAX
 
 /* Creates PATH (NULL or "-": standard output; a name that ends in ".npy": plain NPY, without frames and history). LEVEL as
- * in zio_create. header.shape[0] may be TENSOR_UNKNOWN: then it is what was written at commit. */
+ * in zio_create. */
 struct tensor_writer *tensor_create(const char *path, const struct npy_header *header, int level);
+/* The same where header.shape[0] is only what to expect: the tensor has the rows that were written until commit. Where these are
+ * others, the file is written once more; what goes to a pipe is kept until then. */
+struct tensor_writer *tensor_create_expecting(const char *path, const struct npy_header *header, int level);
 void tensor_write(struct tensor_writer *w, const void *rows, size_t n);
-/* Commits; the rows written must be the shape's. H may be NULL (no history); it is not freed. */
+/* Commits; the rows written must be the shape's, unless they were only expected. H may be NULL (no history); it is not freed. */
 void tensor_commit(struct tensor_writer *w, const struct history *h);
 
 #endif

@@ -26,6 +26,10 @@ void whole_commit(struct whole *w);             /* names it, closes, frees */
 void whole_begin(const char *path);
 void whole_end(const char *path);
 bool whole_is_unfinished(const char *path);
+/* Begins again with an empty file. Returns a descriptor of what was written before, at its start, which the caller closes; only where
+ * whole_may_restart: not where it is written straight. */
+int whole_restart(struct whole *w);
+bool whole_may_restart(const struct whole *w);
 _Noreturn void whole_fail(const struct whole *w, const char *reason);  /* dies: "'path': reason", or "standard output: reason" */
 /* A descriptor of an empty file without a name, in the folder of PATH where that is to be a regular file, otherwise in
  * $TMPDIR or /var/tmp. PATH NULL: the latter. */

@@ -41,11 +41,12 @@ struct zio_writer *zio_create(const char *path, int level);
 void zio_write(struct zio_writer *w, const void *data, size_t len);
 /* Ends the current frame; nothing where it is empty. */
 void zio_end_frame(struct zio_writer *w);
-/* From now on frames are kept aside in a scratch file, until zio_write_first writes the frame that goes before them, once:
- * for a header that is known only at the end. */
-void zio_hold(struct zio_writer *w);
-void zio_write_first(struct zio_writer *w, const void *data, size_t len);
-/* Digest of everything written so far (where frames are held: call it after zio_write_first). */
+/* Before anything is written: its first bytes may change once more at the end, a header that is known only then. What cannot be read
+ * back and written anew, a pipe, is kept aside in a scratch file until zio_revise, which must be called then: returns whether it is. */
+bool zio_hold(struct zio_writer *w);
+/* Writes the file once more, with the LEN bytes at HEAD instead of its first OLD_LEN, which the first frame holds. */
+void zio_revise(struct zio_writer *w, const void *head, size_t len, size_t old_len);
+/* Digest of everything written so far (after zio_hold: call it after zio_revise). */
 void zio_writer_digest(struct zio_writer *w, char digest[ZIO_DIGEST_SIZE]);
 /* Ends the file with HISTORY (NULL: none) and the seek table, flushes, renames, frees. */
 void zio_commit(struct zio_writer *w, const char *history);

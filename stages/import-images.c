@@ -225,10 +225,10 @@ static void check_outputs(struct settings *s, const char *output)
 static void import_folder(const struct cli *cli, struct history *h, const struct folder *folder, const struct settings *s,
     const char *before)
 {
-    struct npy_header header = {NPY_U8, 4, {TENSOR_UNKNOWN, (size_t)s->size, (size_t)s->size, RGB}};
+    struct npy_header header = {NPY_U8, 4, {folder->n, (size_t)s->size, (size_t)s->size, RGB}};
     struct import import = {.settings = s, .folder = folder, .digest = folder_digest_new()};
     char digest[ZIO_DIGEST_SIZE];
-    import.images = tensor_create(cli->output, &header, TENSOR_LEVEL);
+    import.images = tensor_create_expecting(cli->output, &header, TENSOR_LEVEL);
     import.index = s->index ? index_create(s->index) : NULL;
     run(&import);
     check_bad(&import);

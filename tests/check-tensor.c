@@ -21,14 +21,14 @@ static void expect(bool truth, const char *what, const struct npy_header *h)
     die("%s: %s %s", what, npy_dtype_name(h->dtype), shape);
 }
 
-static void write_file(const char *path, struct npy_header h, const unsigned char *data, bool known)
+static void write_file(const char *path, struct npy_header h, const unsigned char *data, const size_t *expected)
 {
     size_t n = h.shape[0], row = npy_count(&h, 1) * npy_item_size(h.dtype);
     struct tensor_writer *w;
 
-    if (!known)
-        h.shape[0] = TENSOR_UNKNOWN;
-    w = tensor_create(path, &h, ZIO_LEVEL);
+    if (expected)
+        h.shape[0] = *expected;
+    w = expected ? tensor_create_expecting(path, &h, ZIO_LEVEL) : tensor_create(path, &h, ZIO_LEVEL);
     for (size_t at = 0, k; at < n; at += k) {
         k = 1 + rng_below(&rng, 200);
         k = k < n - at ? k : n - at;
@@ -73,22 +73,25 @@ static unsigned char *content(const char *path, size_t *len)
 static void check(struct npy_header h)
 {
     size_t size = npy_count(&h, 0) * npy_item_size(h.dtype), len, other_len;
+    size_t right = h.shape[0], wrong = right + 1 + rng_below(&rng, 100);
     unsigned char *data = xmalloc(size + 1), *got = xmalloc(size + 1), *file, *other;
 
     for (size_t i = 0; i < size; i++)
         data[i] = i % 5 ? i / 7 : rng_u32(&rng);
-    write_file("known", h, data, true);
-    write_file("unknown", h, data, false);
+    write_file("known", h, data, NULL);
     read_file("known", &h, data, got);
-    write_file("plain.npy", h, data, false);
+    write_file("plain.npy", h, data, &wrong);
     read_file("plain.npy", &h, data, got);
     file = content("known", &len);
-    other = content("unknown", &other_len);
-    expect(len == other_len && memcmp(file, other, len) == 0, "bytes of an unknown number of rows", &h);
+    for (int k = 0; k < 2; k++) {
+        write_file("expected", h, data, k ? &right : &wrong);
+        other = content("expected", &other_len);
+        expect(len == other_len && memcmp(file, other, len) == 0, k ? "bytes of rows as expected" : "bytes of fewer rows than expected", &h);
+        free(other);
+    }
     free(data);
     free(got);
     free(file);
-    free(other);
 }
 
 int main(void)
