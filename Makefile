@@ -25,9 +25,9 @@ endif
 # ISO C gives no contraction of a*b+c: what rounds, rounds the same in every build.
 override FLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -fopenmp -ffp-contract=off -fno-math-errno \
 	-Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes
-LDLIBS = -lpng -lzstd -lxxhash -ljansson -lpthread -ldl -lm
+LDLIBS = -lpng -ldeflate -lzstd -lxxhash -ljansson -lpthread -ldl -lm
 
-PACKAGES = gcc make pkg-config libc6-dev libgomp1 libpng-dev libzstd-dev libxxhash-dev libjansson-dev libopenblas0-pthread \
+PACKAGES = gcc make pkg-config libc6-dev libgomp1 libpng-dev libdeflate-dev libzstd-dev libxxhash-dev libjansson-dev libopenblas0-pthread \
 	gnuplot-nox fonts-dejavu-core zstd
 TEST_PACKAGES = bats procps xxhash clang-14 libclang-rt-14-dev
 
@@ -154,7 +154,7 @@ FUZZ_CC = clang-14
 FUZZ_SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_COMPILE = $(FUZZ_CC) -O1 -g $(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link -Ifuzz $(filter-out -fopenmp,$(FLAGS)) -Wno-unknown-pragmas
 FUZZ_TARGETS := $(patsubst fuzz/%.c,%,$(filter-out fuzz/fuzz.c,$(wildcard fuzz/*.c)))
-FUZZ_PARTS = basis checkpoint cli frames history image index inspect jobs json model npy report safetensors stream tensor whole zio
+FUZZ_PARTS = basis checkpoint cli frames history image index inspect jobs json model npy report safetensors stream tensor unpack whole zio
 FUZZ_OBJECTS := $(FUZZ_PARTS:%=$(BUILD)/fuzz/common/%.o)
 fuzzers: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 $(BUILD)/fuzz/common/%.o: common/%.c $(BUILD)/flags

@@ -12,6 +12,7 @@
 #include <png.h>
 
 #include "report.h"
+#include "unpack.h"
 
 enum { RGB = 3, RGBA = 4, BUFFER = 1 << 16 };
 
@@ -23,7 +24,8 @@ struct source {
     XXH3_state_t *hash;   /* NULL: no digest wanted */
     int error;            /* errno of a failed read */
     size_t at, n;         /* the part of the buffer not yet taken */
-    unsigned char buffer[BUFFER];
+    size_t capacity;      /* of the buffer: the whole of a file that may be unpacked */
+    unsigned char *buffer;
 };
 
 /* NULL, or the reason. O_NONBLOCK: so that a FIFO does not hold us. */
@@ -36,6 +38,8 @@ static const char *source_open(struct source *s, const char *path, bool digest)
     if (!S_ISREG(st.st_mode))
         return "not a regular file";
     s->file_size = st.st_size;
+    s->capacity = st.st_size > 0 && st.st_size <= UNPACK_MOST ? (size_t)st.st_size : BUFFER;
+    s->buffer = xmalloc(s->capacity);
     if (digest) {
         s->hash = XXH3_createState();
         if (!s->hash)
@@ -52,7 +56,7 @@ static bool source_fill(struct source *s)
     if (s->at < s->n)
         return true;
     do
-        got = read(s->fd, s->buffer, sizeof s->buffer);
+        got = read(s->fd, s->buffer, s->capacity);
     while (got < 0 && errno == EINTR);
     if (got < 0)
         s->error = errno;
@@ -65,7 +69,7 @@ static bool source_fill(struct source *s)
     return true;
 }
 
-/* Closes the file; with a digest, reads to its end first. NULL, or the reason. */
+/* Closes the file and frees its buffer; with a digest, reads to its end first. NULL, or the reason. */
 static const char *source_close(struct source *s, XXH128_hash_t *digest)
 {
     if (s->hash) {
@@ -76,6 +80,7 @@ static const char *source_close(struct source *s, XXH128_hash_t *digest)
     }
     if (s->fd >= 0)
         close(s->fd);
+    free(s->buffer);
     return s->error ? strerror(s->error) : NULL;
 }
 
@@ -102,6 +107,8 @@ struct decoder {
     struct image *image;
     bool opaque;              /* 8 bits without alpha: libpng's rows are the image's */
     unsigned char *rows;      /* otherwise of RGBA samples: all rows of an interlaced image, else one */
+    unsigned char *unpacked;  /* the file unpacked, or NULL */
+    size_t unpacked_len, unpacked_at;
     char error[IMAGE_ERROR];
 };
 
@@ -120,6 +127,15 @@ static void on_warning(png_structp png, png_const_charp message)
 {
     (void)png;
     (void)message;
+}
+
+static void on_read_unpacked(png_structp png, png_bytep data, size_t len)
+{
+    struct decoder *d = png_get_io_ptr(png);
+    if (len > d->unpacked_len - d->unpacked_at)
+        png_error(png, "cut short");
+    memcpy(data, d->unpacked + d->unpacked_at, len);
+    d->unpacked_at += len;
 }
 
 static void on_read(png_structp png, png_bytep data, size_t len)
@@ -294,6 +310,18 @@ static bool decode(struct decoder *d, const struct image_settings *s)
     return true;
 }
 
+/* The file comes unpacked where it can be, its checksums checked; otherwise as it is. */
+static void read_from(struct decoder *d)
+{
+    if (d->source.n == (size_t)d->source.file_size)
+        d->unpacked = unpack_png(d->source.buffer, d->source.n, &d->unpacked_len);
+    png_set_read_fn(d->png, d, d->unpacked ? on_read_unpacked : on_read);
+    if (d->unpacked) {
+        png_set_crc_action(d->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
+        png_set_option(d->png, PNG_IGNORE_ADLER32, PNG_OPTION_ON);
+    }
+}
+
 const char *image_read(struct image *im, const char *path, const struct image_settings *s, XXH128_hash_t *digest,
     char error[IMAGE_ERROR])
 {
@@ -310,7 +338,7 @@ const char *image_read(struct image *im, const char *path, const struct image_se
         d->info = d->png ? png_create_info_struct(d->png) : NULL;
         if (!d->info)
             die("out of memory");
-        png_set_read_fn(d->png, d, on_read);
+        read_from(d);
         png_set_keep_unknown_chunks(d->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
         png_set_keep_unknown_chunks(d->png, PNG_HANDLE_CHUNK_AS_DEFAULT, (png_const_bytep)"eXIf", 1);
         if (!decode(d, s))
@@ -321,6 +349,7 @@ const char *image_read(struct image *im, const char *path, const struct image_se
         image_release(im);
     }
     free(d->rows);
+    free(d->unpacked);
     if (d->png)
         png_destroy_read_struct(&d->png, &d->info, NULL);
     source_close(&d->source, digest);

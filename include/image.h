@@ -8,7 +8,7 @@
  * one rounding for blending and for the step from 16 to 8 bits. Gamma, colour profiles and all other ancillary chunks but tRNS and
  * eXIf are ignored.
  *
- * Source: https://www.w3.org/TR/png-3/, through libpng.
+ * Source: https://www.w3.org/TR/png-3/, through libpng; pictures of up to 8 MiB are unpacked before (unpack.h).
  */
 #ifndef IMAGE_H
 #define IMAGE_H
