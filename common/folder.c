@@ -76,9 +76,15 @@ static void list(struct folder *f, const char *inside, const struct level *level
     while (errno = 0, (entry = readdir(dir))) {
         if (entry->d_name[0] == '.')
             continue;
+        bool is_png = is_png_name(entry->d_name);
+        if (entry->d_type == DT_REG) {   /* most are: no need to ask again */
+            if (is_png)
+                add_file(f, xformat("%s%s%s", inside, slash, entry->d_name));
+            continue;
+        }
         char *file = xformat("%s%s%s", inside, slash, entry->d_name), *full = xformat("%s/%s", f->path, file);
         struct stat st;
-        bool exists = stat(full, &st) == 0, is_png = is_png_name(entry->d_name);
+        bool exists = stat(full, &st) == 0;
         if (!exists && !is_png && errno != ENOENT && errno != ELOOP)
             die_file(full, "%s", strerror(errno));  /* it may be a folder */
         if (exists && S_ISDIR(st.st_mode)) {
