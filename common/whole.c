@@ -14,9 +14,12 @@
 #include "profile.h"
 #include "report.h"
 
+enum { FLUSH = 4 << 20 };
+
 struct whole {
     char *path;         /* as the user wrote it, for messages; NULL: standard output */
     int fd;
+    off_t len, started; /* bytes written; of which the disk was told to begin */
     char *final;        /* where it will stand, links followed; NULL: written straight */
     char *temporary;    /* its hidden name; NULL while it has none */
     struct whole *next; /* in the list of those with a hidden name */
@@ -216,6 +219,15 @@ bool whole_is_terminal(const struct whole *w)
     return isatty(w->fd);
 }
 
+/* Has the disk begin with what is there, so that whole_commit finds little left to wait for. Where it fails, all works as well. */
+static void start_flush(struct whole *w)
+{
+    if (!w->final || w->len - w->started < FLUSH)
+        return;
+    sync_file_range(w->fd, w->started, w->len - w->started, SYNC_FILE_RANGE_WRITE);
+    w->started = w->len;
+}
+
 void whole_write(struct whole *w, const void *data, size_t len)
 {
     const char *at = data;
@@ -229,7 +241,9 @@ void whole_write(struct whole *w, const void *data, size_t len)
             whole_fail(w, strerror(errno));
         at += n;
         len -= n;
+        w->len += n;
     }
+    start_flush(w);
 }
 
 bool whole_may_restart(const struct whole *w)
@@ -250,6 +264,7 @@ int whole_restart(struct whole *w)
         forget(w);
         leave(&before);
     }
+    w->len = w->started = 0;
     open_beside(w);
     return written;
 }
