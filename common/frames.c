@@ -140,6 +140,9 @@ const char *frames_parse(struct frames *f, char **history, const unsigned char *
     if (record > len || record < FIXED + 8 * n || len - record != HEAD + ENTRY * (n + 1) + FOOTER
         || u64(tail + record - 8) != check_of(tail, record, len))
         return "damaged record or seek table";
+    text = record - FIXED - 8 * n;
+    if (memchr(tail + 16 + 8 * n, 0, text))
+        return "damaged record: a zero byte in its history";
     entry = tail + record + HEAD;
     *f = (struct frames){.list = xcalloc(n, sizeof *f->list), .capacity = n};
     for (size_t i = 0; i < n; i++, entry += ENTRY) {
@@ -152,7 +155,6 @@ const char *frames_parse(struct frames *f, char **history, const unsigned char *
         }
         frames_append(f, frame);
     }
-    text = record - FIXED - 8 * n;
     *history = text ? memcpy(xcalloc(text + 1, 1), tail + 16 + 8 * n, text) : NULL;
     return NULL;
 }

@@ -28,6 +28,16 @@ CHECK="$BUILD/tests/check-image"
     equal "${stderr_lines[0]}" "import-images: 'photos/\\x1b/\\n.png': skipped: not a PNG file"
 }
 
+@test "a history with a zero byte in it, and checksums that fit, is no history" {
+    printf '\x93NUMPY\1\0\x76\0%-117s\n\1\2' "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }" >x.npy
+    tensor from-npy x.npy -o x.npy.zst
+    "$BUILD/tests/check-damage" zero x.npy.zst >zero.npy.zst
+    run -1 --separate-stderr tensor info zero.npy.zst
+    fails 1 "tensor: 'zero.npy.zst': damaged record: a zero byte in its history"
+    run -1 --separate-stderr tensor info - <zero.npy.zst
+    fails 1 "tensor: standard input: damaged record: a zero byte in its history"
+}
+
 @test "a message about paths of 4,000 bytes is whole" {
     name=$(printf '%0200d/' {1..19})x
     run -1 --separate-stderr tensor info "$name"

@@ -7,6 +7,8 @@
  * check-damage readers FILE: every bit of FILE turned over in turn; each must be found by reading it in order, at random and through a
  * pipe, and by asking for its history. Prints how many bits, or which is not found.
  *
+ * check-damage zero FILE: on standard output FILE with a zero byte at the start of its history, and checksums that fit.
+ *
  * check-damage graft CONTENT HISTORY: on standard output the content of one file with the history of the other.
  */
 #include <stdio.h>
@@ -14,6 +16,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "frames.h"
 #include "history.h"
@@ -41,6 +44,29 @@ static void graft(const char *content, const char *history)
     while ((n = zio_read(c, data, sizeof data)) > 0)
         zio_write(w, data, n);
     zio_commit(w, zio_history(h));
+}
+
+static void zero(const char *path, size_t len)
+{
+    enum { HEAD = 8, CHECK = 8 };
+    uint64_t tail, check;
+    unsigned char *record, *table, *text;
+
+    if (len < FRAMES_END || frames_tail_length(&tail, data + len - FRAMES_END, len))
+        die_file(path, "has no history");
+    record = data + len - tail;
+    table = record + HEAD + frames_u32(record + 4);
+    text = record + 16 + 8 * (size_t)frames_u32(record + 12);
+    *text = 0;
+    XXH64_state_t *state = XXH64_createState();
+    XXH64_reset(state, 0);
+    XXH64_update(state, record + HEAD, (size_t)(table - record) - HEAD - CHECK);
+    XXH64_update(state, table, (size_t)(data + len - table));
+    check = XXH64_digest(state);
+    XXH64_freeState(state);
+    for (int i = 0; i < CHECK; i++)
+        table[i - CHECK] = (unsigned char)(check >> 8 * i);
+    fwrite(data, 1, len, stdout);
 }
 
 static size_t damage(const char *how, const char *path, size_t len)
@@ -161,6 +187,10 @@ int main(int argc, char **argv)
     if (!f)
         die("no file to damage");
     len = fread(data, 1, sizeof data, f);
+    if (strcmp(argv[1], "zero") == 0) {
+        zero(argv[2], len);
+        return 0;
+    }
     printf("%zu\n", strcmp(argv[1], "readers") == 0 ? check_readers(argv[2], len) : damage(argv[1], argv[2], len));
     return 0;
 }
