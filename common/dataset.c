@@ -39,7 +39,7 @@ struct dataset {
     bool making;
 };
 
-struct dataset *dataset_open(const char *path, size_t memory)
+struct dataset *dataset_open(const char *path)
 {
     struct dataset *d = xcalloc(1, sizeof *d);
 
@@ -49,7 +49,6 @@ struct dataset *dataset_open(const char *path, size_t memory)
     d->n = d->tensor->n_rows;
     d->items = d->tensor->row_items;
     d->row_bytes = d->tensor->row_bytes;
-    d->memory = memory;
     d->image = d->tensor->header.dtype == NPY_U8;
     d->spool = -1;
     memcpy(d->shape, d->tensor->header.shape + 1, sizeof d->shape);
@@ -58,6 +57,25 @@ struct dataset *dataset_open(const char *path, size_t memory)
     if (d->n > UINT32_MAX)
         die_file(path, "%zu rows, want at most %u", d->n, UINT32_MAX);
     return d;
+}
+
+static size_t block_rows(const struct dataset *d)
+{
+    return d->row_bytes < (1 << 20) ? (1 << 20) / d->row_bytes : 1;
+}
+
+bool dataset_is_piped(const struct dataset *d) { return !tensor_is_seekable(d->tensor); }
+
+size_t dataset_memory(const struct dataset *d, size_t batch)
+{
+    size_t rows = batch < d->n ? batch : d->n;
+
+    return 2 * rows * d->items * sizeof(float) + d->n * sizeof *d->order + block_rows(d) * d->row_bytes + d->row_bytes + tensor_memory(d->row_bytes);
+}
+
+void dataset_limit(struct dataset *d, size_t memory)
+{
+    d->memory = memory;
 }
 
 size_t dataset_n(const struct dataset *d) { return d->n; }
@@ -110,7 +128,7 @@ static void advise_large(unsigned char *data, size_t len)
 
 static void load(struct dataset *d)
 {
-    size_t bytes, block_rows = d->row_bytes < (1 << 20) ? (1 << 20) / d->row_bytes : 1;
+    size_t bytes, n = block_rows(d);
     unsigned char *block = NULL;
     enum profile_part before;
 
@@ -123,11 +141,11 @@ static void load(struct dataset *d)
     } else {
         d->spool = spool_open();
         d->raw = xmalloc(d->row_bytes);
-        block = xaligned(block_rows * d->row_bytes);
+        block = xaligned(n * d->row_bytes);
     }
     for (size_t row = 0, got; row < d->n; row += got) {
         unsigned char *to = d->rows ? d->rows + row * d->row_bytes : block;
-        got = tensor_read(d->tensor, to, block_rows);
+        got = tensor_read(d->tensor, to, n);
         if (!d->image)
             check_finite(d, (float *)to, got, row);
         if (!d->rows)

@@ -11,7 +11,7 @@
 #include "report.h"
 #include "tensor.h"
 
-enum { BLOCK = 128 };   /* rows at a time */
+enum { BLOCK = 128 };   /* rows at a time, or fewer where the memory does not hold them */
 
 static struct npy_header code_header(const struct net *net, size_t n_rows, bool flatten)
 {
@@ -22,12 +22,25 @@ static struct npy_header code_header(const struct net *net, size_t n_rows, bool 
     return header;
 }
 
-/* Reads up to BLOCK rows as network input; ROWS is where uint8 rows go first. Returns how many. */
-static size_t read_block(struct tensor_reader *t, unsigned char *rows, float *x)
+/* How many rows at a time: no more than MEMORY allows beside the net. Dies where that is none. */
+static size_t block_rows(const struct model *m, const struct tensor_reader *t, size_t memory)
+{
+    const struct net_spec *s = &m->spec;
+    size_t code = (size_t)(s->height >> s->n_layers) * (s->width >> s->n_layers) * s->layers[s->n_layers - 1].filters * sizeof(float);
+    size_t row = t->row_items * (1 + sizeof(float)) + code, n;
+    size_t fixed = PROCESS_MEMORY + net_memory(s, BLOCK, false) + model_memory(m) + tensor_memory(t->row_bytes) + tensor_memory(code);
+
+    want_memory(fixed + row, 1, memory);
+    n = (memory - fixed) / row;
+    return n < BLOCK ? n : BLOCK;
+}
+
+/* Reads up to MOST rows as network input; ROWS is where uint8 rows go first. Returns how many. */
+static size_t read_block(struct tensor_reader *t, unsigned char *rows, float *x, size_t most)
 {
     enum profile_part before = profile_enter(PROFILE_READING);
     bool image = t->header.dtype == NPY_U8;
-    size_t n = tensor_read(t, image ? (void *)rows : (void *)x, BLOCK), items = n * t->row_items, bad;
+    size_t n = tensor_read(t, image ? (void *)rows : (void *)x, most), items = n * t->row_items, bad;
 
     if (image)
         dataset_scale(x, rows, items);
@@ -51,13 +64,14 @@ void encode_run(const struct cli *cli, int revision, bool flatten)
         if (history_is_current(h, cli->output))
             return;
     }
+    const size_t block = block_rows(m, t, (size_t)cli->memory);
     struct net *net = model_net(m, BLOCK, false);
     net_profile(net);
     struct npy_header header = code_header(net, t->n_rows, flatten);
     struct tensor_writer *w = tensor_create(cli->output, &header, TENSOR_LEVEL);
-    unsigned char *rows = xaligned(BLOCK * t->row_items);
-    float *x = xaligned(BLOCK * t->row_items * sizeof *x), *code = xaligned(BLOCK * net_code_items(net) * sizeof *code);
-    for (size_t n; (n = read_block(t, rows, x)) > 0;) {
+    unsigned char *rows = xaligned(block * t->row_items);
+    float *x = xaligned(block * t->row_items * sizeof *x), *code = xaligned(block * net_code_items(net) * sizeof *code);
+    for (size_t n; (n = read_block(t, rows, x, block)) > 0;) {
         enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
         net_encode(net, code, x, n);
         profile_leave(before);

@@ -306,6 +306,11 @@ struct net *model_net(const struct model *m, int max_batch, bool train)
     return net;
 }
 
+size_t model_memory(const struct model *m)
+{
+    return m->n_weights * sizeof(float) * (!m->training ? 1 : m->training->best ? 5 : 4);
+}
+
 void model_load(struct net *net, const struct model *from)
 {
     size_t n, n_from, n_weights;

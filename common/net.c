@@ -215,7 +215,8 @@ static struct work piece(const struct net *net, const float *x, const float *t, 
                           .entries = net->entries == NULL ? NULL : net->entries + thread * net->entries_size };
 }
 
-struct net *net_new(const struct net_spec *spec, int max_batch, bool train)
+/* All but the arena's memory. */
+static struct net *prepare(const struct net_spec *spec, int max_batch, bool train)
 {
     assert(spec_check(spec) == NULL && max_batch > 0);
     struct net *net = xcalloc(1, sizeof *net);
@@ -232,6 +233,20 @@ struct net *net_new(const struct net_spec *spec, int max_batch, bool train)
     find_parameters(net);
     plan(net);
     lay_out(net);
+    return net;
+}
+
+size_t net_memory(const struct net_spec *spec, int max_batch, bool train)
+{
+    struct net *net = prepare(spec, max_batch, train);
+    size_t size = net->arena.size;
+    net_free(net);
+    return size;
+}
+
+struct net *net_new(const struct net_spec *spec, int max_batch, bool train)
+{
+    struct net *net = prepare(spec, max_batch, train);
     net->arena.data = xaligned(net->arena.size);
     memset(net->arena.data, 0, net->arena.size);
     lay_out(net);

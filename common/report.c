@@ -89,6 +89,12 @@ void die_usage(const char *format, ...)
     exit(2);
 }
 
+void want_memory(size_t bytes, size_t n, size_t memory)
+{
+    if (bytes > memory)
+        die("the net with %zu row%s at once wants %zu MiB, --memory is %zu MiB", n, n == 1 ? "" : "s", (bytes >> 20) + 1, memory >> 20);
+}
+
 void warn(const char *format, ...)
 {
     va_list arguments;

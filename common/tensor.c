@@ -68,6 +68,11 @@ struct tensor_reader *tensor_from(struct zio_reader *file)
     return t;
 }
 
+size_t tensor_memory(size_t row_bytes)
+{
+    return zio_memory(row_bytes < FRAME_CONTENT ? FRAME_CONTENT : row_bytes);
+}
+
 struct tensor_reader *tensor_open(const char *path)
 {
     return tensor_from(zio_open(path));

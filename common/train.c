@@ -43,17 +43,39 @@ const struct cli_option *train_options(struct train_settings *s)
     return table;
 }
 
-void train_open(struct dataset **train, struct dataset **test, char *const paths[2], size_t memory)
+void train_open(struct dataset **train, struct dataset **test, char *const paths[2])
 {
     size_t a[3], b[3];
 
-    /* The rest is for the net's scratch and the batches. */
-    *train = dataset_open(paths[0], memory / 8 * 5);
-    *test = dataset_open(paths[1], memory / 8);
+    *train = dataset_open(paths[0]);
+    *test = dataset_open(paths[1]);
     dataset_shape(*train, a);
     dataset_shape(*test, b);
     if (memcmp(a, b, sizeof a) != 0)
         die_file(paths[1], "shape (N,%zu,%zu,%zu), want (N,%zu,%zu,%zu) as '%s'", b[0], b[1], b[2], a[0], a[1], a[2], paths[0]);
+}
+
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+/* The net, Adam's moments, where the training stands, a checkpoint on its way from a file to there, and the batches. */
+static size_t memory_wanted(const struct dataset *train, const struct dataset *test, const struct net_spec *spec, const struct train_settings *s)
+{
+    const size_t batch = (size_t)s->batch, items = (size_t)spec->height * spec->width * spec->channels;
+    size_t n_parameters, n, blocks = s->patience > 0 ? 5 : 4;   /* of a model file with a checkpoint */
+
+    free(spec_describe(spec, &n_parameters, &n));
+    return PROCESS_MEMORY + net_memory(spec, (int)batch, true) + (2 + 3 * blocks) * n * sizeof(float)
+        + dataset_memory(train, batch) + dataset_memory(test, batch)
+        + (s->noise > 0 ? smaller(batch, dataset_n(train)) * items * sizeof(float) : 0);
+}
+
+void train_divide(struct dataset *train, struct dataset *test, const struct net_spec *spec, const struct train_settings *s, size_t memory)
+{
+    const size_t wanted = memory_wanted(train, test, spec, s);
+
+    want_memory(wanted, (size_t)s->batch, memory);
+    dataset_limit(train, smaller(memory / 8 * 5, (memory - wanted) / 6 * 5));
+    dataset_limit(test, smaller(memory / 8, (memory - wanted) / 6));
 }
 
 struct run {

@@ -46,6 +46,18 @@ struct piece {
     char error[ZIO_ERROR];
 };
 
+static size_t n_slots(int threads)
+{
+    return threads > 1 ? (size_t)threads + 2 : 1;
+}
+
+size_t zio_memory(size_t frame)
+{
+    size_t slots = n_slots(omp_get_max_threads()), most = IN_FLIGHT / frame + 1;
+
+    return 2 * (slots < most ? slots : most) * frame;   /* content, and what is stored of it */
+}
+
 static void reserve(unsigned char **data, size_t *capacity, size_t size)
 {
     if (*capacity >= size)
@@ -141,7 +153,7 @@ struct zio_writer *zio_create(const char *path, int level)
         die_usage("standard output is a terminal; use -o FILE");
     }
     if (is_framed(w))
-        w->jobs = jobs_new(threads, threads > 1 ? threads + 2 : 1, sizeof *w->piece, false, compress);
+        w->jobs = jobs_new(threads, n_slots(threads), sizeof *w->piece, false, compress);
     return w;
 }
 
@@ -541,7 +553,7 @@ static void read_ahead(struct zio_reader *r)
     struct piece *p;
 
     if (!r->jobs)
-        r->jobs = jobs_new(r->threads, r->threads > 1 ? r->threads + 2 : 1, sizeof *p, r->stream,
+        r->jobs = jobs_new(r->threads, n_slots(r->threads), sizeof *p, r->stream,
                            r->stream ? stream_job : decode_job);
     while (r->stream ? !r->last_block : r->next_frame < r->frames.n) {
         size_t content = r->stream ? BLOCK : r->frames.list[r->next_frame].content;

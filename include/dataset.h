@@ -15,9 +15,12 @@
 
 struct dataset;
 
-/* Opens the tensor at PATH, rank 4, uint8 or float32, at least one row ("-": standard input); MEMORY: bytes its rows may take.
- * Rows are read when they are first needed. */
-struct dataset *dataset_open(const char *path, size_t memory);
+/* Opens the tensor at PATH, rank 4, uint8 or float32, at least one row ("-": standard input). Rows are read when they are first needed. */
+struct dataset *dataset_open(const char *path);
+bool dataset_is_piped(const struct dataset *d);
+/* What it takes beside its rows, in batches of BATCH, bytes; and how many its rows may take, 0 unless this is called before they are read. */
+size_t dataset_memory(const struct dataset *d, size_t batch);
+void dataset_limit(struct dataset *d, size_t memory);
 /* Adds the tensor to H as an input; reads the rows first where only their end tells the digest (standard input). */
 void dataset_add_to_history(struct dataset *d, struct history *h);
 size_t dataset_n(const struct dataset *d);                         /* rows */

@@ -46,6 +46,8 @@ struct net *model_net(const struct model *m, int max_batch, bool train);
 /* Copies the weights of FROM into NET; dies, naming both, unless all shapes agree. */
 void model_load(struct net *net, const struct model *from);
 void model_add_to_history(const struct model *m, struct history *h);
+/* Bytes that it takes, with where its training stands. */
+size_t model_memory(const struct model *m);
 void model_free(struct model *m);
 
 /* Dies, with both shapes, unless rows of shape (H,W,C) are what the model takes. PATH names the rows. */

@@ -24,6 +24,8 @@ struct net;
 
 /* MAX_BATCH: the largest n passed below. TRAIN false: forward only, less scratch. SPEC is copied; it must pass spec_check. */
 struct net *net_new(const struct net_spec *spec, int max_batch, bool train);
+/* Bytes that such a net takes. */
+size_t net_memory(const struct net_spec *spec, int max_batch, bool train);
 void net_free(struct net *net);
 const struct net_spec *net_get_spec(const struct net *net);
 /* Tells the profile the instruction set and the size of the arena, in which all scratch is. */

@@ -19,6 +19,9 @@ void report_init(const char *name);
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));                        /* exit 1 */
 _Noreturn void die_file(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3))); /* exit 1; "-" reads 'standard input' */
 _Noreturn void die_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));                  /* exit 2, points at --help */
+/* Dies where BYTES, what a process with a net that takes N rows at once needs, are more than MEMORY. */
+enum { PROCESS_MEMORY = 10 << 20 };   /* of it what any process needs, for code, libraries and stacks */
+void want_memory(size_t bytes, size_t n, size_t memory);
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void warn_file(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));  /* a plain line, such as one per epoch */

@@ -49,6 +49,8 @@ const char *tensor_path(const struct tensor_reader *t);
 void tensor_add_to_history(struct tensor_reader *t, struct history *h);
 const char *tensor_history(struct tensor_reader *t);  /* text or NULL; of a pipe only after the last row was read */
 void tensor_close(struct tensor_reader *t);
+/* What reading or writing rows of so many bytes holds, beside the rows themselves (zio_memory). */
+size_t tensor_memory(size_t row_bytes);
 
 /* --- writing --- */
 

@@ -44,8 +44,11 @@ struct train_job {
 
 /* The options of these settings, defaults as in S; at most one table a process. */
 const struct cli_option *train_options(struct train_settings *s);
-/* Opens the rows to train on and to test on, PATHS[0] and PATHS[1], within MEMORY bytes. Dies unless their shapes agree. */
-void train_open(struct dataset **train, struct dataset **test, char *const paths[2], size_t memory);
+/* Opens the rows to train on and to test on, PATHS[0] and PATHS[1]. Dies unless their shapes agree. */
+void train_open(struct dataset **train, struct dataset **test, char *const paths[2]);
+/* Divides MEMORY bytes, before rows are read: what a net of SPEC and its batches take is known, the rows have the rest, but at most 5/8 and 1/8.
+ * Dies where there is no rest. */
+void train_divide(struct dataset *train, struct dataset *test, const struct net_spec *spec, const struct train_settings *s, size_t memory);
 /* Trains the net, with the loss on the test rows after every epoch, and writes the model. A line an epoch on standard error, on a
  * terminal also one that moves. Dies, with epoch and step, when the loss is not finite. */
 void train_run(const struct train_job *job);

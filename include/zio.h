@@ -31,6 +31,9 @@ void zio_format_digest(char digest[ZIO_DIGEST_SIZE], uint64_t high, uint64_t low
 struct zio_writer;
 struct zio_reader;
 
+/* What a reader or a writer may hold that works ahead on frames of FRAME bytes of content, with all threads. */
+size_t zio_memory(size_t frame);
+
 /* --- writing --- */
 
 enum { ZIO_PLAIN = 1000, ZIO_TEXT };  /* instead of a level: plain bytes with neither frames nor seek table (TSV; NPY, PNG) */

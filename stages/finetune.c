@@ -38,9 +38,12 @@ int main(int argc, char **argv)
     struct model *model = model_read(cli.arguments[0]), *from = init ? model_read(init) : NULL;
     struct dataset *train, *test;
     size_t shape[3];
-    train_open(&train, &test, cli.arguments + 1, (size_t)cli.memory);
+    train_open(&train, &test, cli.arguments + 1);
     dataset_shape(train, shape);
     model_want(model, dataset_path(train), shape);
+    bool piped = dataset_is_piped(train) || dataset_is_piped(test);
+    if (piped)   /* the end of a pipe tells its history */
+        train_divide(train, test, &model->spec, &s, (size_t)cli.memory);
     model_add_to_history(model, h);
     dataset_add_to_history(train, h);
     dataset_add_to_history(test, h);
@@ -48,6 +51,8 @@ int main(int argc, char **argv)
         model_add_to_history(from, h);
     if (history_is_current(h, cli.output))
         return 0;
+    if (!piped)
+        train_divide(train, test, &model->spec, &s, (size_t)cli.memory);
     struct net *net = model_net(model, (int)s.batch, true);
     if (from)
         model_load(net, from);

@@ -14,7 +14,7 @@
 #include "rows.h"
 #include "selection.h"
 
-enum { REVISION = 1 };
+enum { REVISION = 1, NEIGHBOUR = sizeof(size_t) + sizeof(double) };   /* bytes of a number of a row, and its distance */
 
 static size_t class_of(const struct selection *s, size_t i)
 {
@@ -117,6 +117,9 @@ int main(int argc, char **argv)
     struct selection s = selection_read(&choice, t);
     if (s.n <= (size_t)k)
         die_file(cli.arguments[0], "%zu rows, want more than the %lld neighbours of each", s.n, (long long)k);
+    if (s.n > (size_t)cli.memory / 4 / ((size_t)k * NEIGHBOUR))
+        die_file(cli.arguments[0], "%lld neighbours of each of %zu rows, --memory %lld holds %zu in all", (long long)k, s.n, (long long)cli.memory,
+                 (size_t)cli.memory / 4 / NEIGHBOUR);
     struct rows *r = rows_read(t, s.rows, s.n, (size_t)cli.memory / 2);
     size_t *neighbours = xcalloc(s.n, (size_t)k * sizeof *neighbours);
     double *distances = xcalloc(s.n, (size_t)k * sizeof *distances);

@@ -267,6 +267,9 @@ int main(int argc, char **argv)
         if (history_is_current(h, cli.output))
             return 0;
     }
+    size_t n_pixels = picks.n * t->row_items;
+    want_memory(PROCESS_MEMORY + net_memory(&m->spec, BATCH, false) + model_memory(m) + tensor_memory(t->row_bytes)
+                    + 2 * n_pixels * (sizeof(float) + 1), picks.n, (size_t)cli.memory);
     float *x = read_rows(t, &picks), *y = reconstruct(m, x, picks.n);
     if (!tensor_is_seekable(t))
         add_inputs(h, m, t, &chosen);  /* a pipe tells its history at its end */

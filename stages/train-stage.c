@@ -86,15 +86,20 @@ int main(int argc, char **argv)
     cli_parse(&cli, argc, argv);
     struct history *h = history_start(&cli, REVISION);
     struct dataset *train, *test;
-    train_open(&train, &test, cli.arguments, (size_t)cli.memory);
+    train_open(&train, &test, cli.arguments);
     struct net_spec spec = make_spec(&s, train);
     struct model *init = s.init ? model_read(s.init) : NULL;
+    bool piped = dataset_is_piped(train) || dataset_is_piped(test);
+    if (piped)   /* the end of a pipe tells its history */
+        train_divide(train, test, &spec, &s.train, (size_t)cli.memory);
     dataset_add_to_history(train, h);
     dataset_add_to_history(test, h);
     if (init)
         model_add_to_history(init, h);
     if (history_is_current(h, cli.output))
         return 0;
+    if (!piped)
+        train_divide(train, test, &spec, &s.train, (size_t)cli.memory);
     struct net *net = make_net(&s, &spec, (uint64_t)cli.seed, init);
     train_run(&(struct train_job){.net = net, .train = train, .test = test, .settings = &s.train, .seed = (uint64_t)cli.seed,
                                   .history = h, .output = cli.output, .first = (int)s.stage});

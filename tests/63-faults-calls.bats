@@ -113,7 +113,7 @@ each_call() {
 @test "of training from disk: the temporary file is named" {
     { printf '\x93NUMPY\1\0\x76\0%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (600, 160, 160, 3), }"; head -c 46080000 /dev/zero; } \
         >before/large.npy
-    train="train-stage large.npy drawn.npy --kernel 1 --filters 1 --epochs 1 --memory 64M -o model.safetensors.zst"
+    train="train-stage large.npy drawn.npy --kernel 1 --filters 1 --epochs 1 --memory 150M --threads 2 -o model.safetensors.zst"
     import-images before/drawn --size 160 -o before/drawn.npy
     mkdir scratch
     for fault in 'mkostemp 1' 'write 1' 'write 40' 'unlink 1' 'pread 200'; do

@@ -19,7 +19,7 @@ setup() {
     done
 }
 
-# As tiny, with more images than 64 MiB have room for: 1,500 rows of 27,648 bytes, and codes of 36,864.
+# As tiny, with more images than 90 MiB have room for: 1,500 rows of 27,648 bytes, and codes of 36,864.
 large_config() {
     tiny_config "$1"
     echo 'count = 72' >"$1/draw.conf"
@@ -33,10 +33,10 @@ large_config() {
     large_config large
     tiny_run large memory FLAGS="--memory 1G"
     mkdir -p elsewhere/deeper
-    tiny_run large elsewhere/deeper/out FLAGS="--memory 64M"
+    tiny_run large elsewhere/deeper/out FLAGS="--memory 90M --threads 2"
     tiny_same memory elsewhere/deeper/out
     for k in 0 1; do   # which is trained on from a file in TMPDIR
-        run -1 env TMPDIR=/nowhere train-stage memory/train-$k.npy.zst memory/test-$k.npy.zst --memory 64M --epochs 1 -o none
+        run -1 env TMPDIR=/nowhere train-stage memory/train-$k.npy.zst memory/test-$k.npy.zst --batch 100 --kernel 1 --filters 4 --memory 90M --threads 2 --epochs 1 -o none
         [[ $output == *"train-stage: '/nowhere': no temporary file: "* ]]
     done
     rm -rf memory elsewhere
