@@ -8,12 +8,15 @@
 #include "blas.h"
 #include "lanczos.h"
 #include "report.h"
+#include "vectors.h"
 
 enum {
     TILE = 256,         /* rows and columns that one call of BLAS adds to: its operands fit the second-level cache */
     SLICE = 64,         /* rows of one tile of XX' */
     SLICES = 16,        /* of the rows, each summed by one thread */
-    PIECE = 1 << 17,    /* numbers that a thread looks at at once: they stay in its second-level cache */
+    PIECE = 1 << 17,    /* numbers that a thread looks at at once: they stay in its second-level cache, */
+    PIECE_ROWS = 32,    /* of so many rows: with few vectors OpenBLAS then multiplies them as they lie, without a copy */
+    KEPT = 1 << 20,     /* coordinates kept from when their signs were chosen to when they are written */
     LARGE = 1024,       /* rows and columns from which on Lanczos may be used */
     PASSES = 100,       /* what Lanczos may cost, in passes over the rows with one vector each */
 };
@@ -23,7 +26,7 @@ static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 /* How many rows a thread looks at at once. Depends on D alone. */
 static size_t piece_rows(size_t D)
 {
-    return D >= PIECE ? 1 : smaller(PIECE / D, SLICE);
+    return D >= PIECE ? 1 : smaller(PIECE / D, PIECE_ROWS);
 }
 
 /* sums (width) = parts (SLICES,width), added in their order. */
@@ -66,11 +69,26 @@ static void pass(double *sums, size_t width, add_rows *add, struct rows *r, cons
     free(parts);
 }
 
+/* sums (D) += four rows of x, squares (D) += those of their squares. */
+VECTORS static void add_four(double *restrict sums, double *restrict squares, const double *restrict x, size_t D)
+{
+    const double *restrict y = x + D, *restrict z = y + D, *restrict w = z + D;
+
+    for (size_t j = 0; j < D; j++) {
+        sums[j] += (x[j] + y[j]) + (z[j] + w[j]);
+        squares[j] += (x[j] * x[j] + y[j] * y[j]) + (z[j] * z[j] + w[j] * w[j]);
+    }
+}
+
 /* part (2,D): sums and sums of squares */
 static void add_sums(double *part, const double *x, size_t got, size_t D, const double *q, size_t b, double *scratch)
 {
+    size_t i = 0;
+
     (void)q, (void)b, (void)scratch;
-    for (size_t i = 0; i < got; i++)
+    for (; i + 4 <= got; i += 4)
+        add_four(part, part + D, x + i * D, D);
+    for (; i < got; i++)
         for (size_t j = 0; j < D; j++) {
             part[j] += x[i * D + j];
             part[D + j] += x[i * D + j] * x[i * D + j];
@@ -193,15 +211,18 @@ static size_t largest(const double *v, size_t n, size_t stride)
     return best;
 }
 
-/* What each component's sign is decided by: its largest coordinate over all rows. One more pass over them. */
-static void find_largest_coordinates(const struct pca *p, double *found, struct rows *r)
+/* What each component's sign is decided by: its largest coordinate over all rows. One more pass over them, of which the
+ * coordinates are kept where they are few. */
+static void find_largest_coordinates(struct pca *p, double *found, struct rows *r)
 {
     size_t n = rows_n(r);
-    double *y = xmalloc(PCA_BLOCK * p->P * sizeof *y);
+    bool keeps = n <= KEPT / p->P;
+    double *all = xmalloc((keeps ? n : PCA_BLOCK) * p->P * sizeof *all);
 
     memset(found, 0, p->P * sizeof *found);
     for (size_t first = 0; first < n; first += PCA_BLOCK) {
         size_t got = smaller(PCA_BLOCK, n - first);
+        double *y = all + (keeps ? first * p->P : 0);
         pca_project(p, y, r, first, got);
         for (size_t k = 0; k < p->P; k++) {
             double candidate = y[largest(y + k, got, p->P) * p->P + k];
@@ -209,16 +230,21 @@ static void find_largest_coordinates(const struct pca *p, double *found, struct 
                 found[k] = candidate;
         }
     }
-    free(y);
+    if (keeps)
+        p->coordinates = all;
+    else
+        free(all);
 }
 
-static void negate(struct pca *p, size_t k)
+static void negate(struct pca *p, size_t k, size_t n)
 {
     for (size_t j = k * p->D; j < (k + 1) * p->D; j++) {
         p->components[j] = -p->components[j];
         p->components_rest[j] = -p->components_rest[j];
         p->axes[j] = -p->axes[j];
     }
+    for (size_t i = 0; p->coordinates && i < n; i++)
+        p->coordinates[i * p->P + k] = -p->coordinates[i * p->P + k];
 }
 
 /* x = high + low, to 48 bits. */
@@ -244,7 +270,7 @@ static double rounding(const struct rows *r, const double *mean, double largest_
 /* NEED: numbers besides the components themselves. */
 static void check_memory(const struct rows *r, size_t P, double need, size_t memory)
 {
-    need += 3 * (double)P * (double)rows_width(r) + 2 * (double)P * PCA_BLOCK;
+    need += 3 * (double)P * (double)rows_width(r) + 2 * (double)P * PCA_BLOCK + (double)KEPT;
     if (8 * need > (double)memory)
         die_file(rows_path(r), "%zu components of %zu rows of %zu numbers take %.0f MiB of memory, --memory leaves %.0f for them",
                  P, rows_n(r), rows_width(r), ceil(8 * need / 0x1p20), floor((double)memory / 0x1p20));
@@ -316,7 +342,7 @@ void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t
         find_largest_coordinates(p, found, r);
     for (size_t k = 0; k < P; k++)
         if ((sign == PCA_SIGN_U ? found[k] : p->axes[k * D + largest(p->axes + k * D, D, 1)]) < 0)
-            negate(p, k);
+            negate(p, k, n);
     free(mean);
     free(v);
     free(values);
@@ -350,6 +376,10 @@ void pca_project(const struct pca *p, double *y, struct rows *r, size_t first, s
 {
     size_t most = piece_rows(p->D);
 
+    if (p->coordinates) {
+        memcpy(y, p->coordinates + first * p->P, n * p->P * sizeof *y);
+        return;
+    }
     blas_open();
     #pragma omp parallel
     {
@@ -369,5 +399,6 @@ void pca_release(struct pca *p)
     free(p->numbers);
     free(p->centre);
     free(p->axes);
+    free(p->coordinates);
     *p = (struct pca){0};
 }

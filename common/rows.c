@@ -1,5 +1,6 @@
 #include "rows.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,17 +23,17 @@ struct rows {
     double *zeros;          /* (D) */
 };
 
-static bool is_finite(const unsigned char *row, enum npy_dtype dtype, size_t D)
+VECTORS static bool is_finite(const unsigned char *row, enum npy_dtype dtype, size_t D)
 {
     const float *f32 = (const float *)row;
     const double *f64 = (const double *)row;
-    bool finite = true;
+    int bad = 0;
 
     for (size_t i = 0; i < D && dtype == NPY_F32; i++)
-        finite &= isfinite(f32[i]) != 0;
+        bad |= !(fabsf(f32[i]) <= FLT_MAX);
     for (size_t i = 0; i < D && dtype == NPY_F64; i++)
-        finite &= isfinite(f64[i]) != 0;
-    return finite;
+        bad |= !(fabs(f64[i]) <= DBL_MAX);
+    return bad == 0;
 }
 
 /* x = row - mean. */
@@ -67,7 +68,7 @@ struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, s
     enum profile_part before = profile_enter(PROFILE_READING);
     struct rows *r = xcalloc(1, sizeof *r);
     size_t at_once = t->row_bytes < PIECE ? PIECE / (t->row_bytes + 1) : 1, bytes, kept = 0;
-    unsigned char *piece;
+    unsigned char *piece = NULL;
 
     *r = (struct rows){.path = xstrdup(tensor_path(t)), .dtype = t->header.dtype, .n = which ? n : t->n_rows, .D = t->row_items,
                        .row_bytes = t->row_bytes, .spool = -1};
@@ -78,20 +79,24 @@ struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, s
         r->kept = xaligned(bytes);
     else
         r->spool = spool_open();
-    piece = xaligned(at_once * t->row_bytes);
-    for (size_t row = 0, got; (got = tensor_read(t, piece, at_once)) > 0; row += got) {
+    if (!r->kept || which)
+        piece = xaligned(at_once * t->row_bytes);
+    for (size_t row = 0, got; (got = tensor_read(t, piece ? piece : r->kept + kept * r->row_bytes, at_once)) > 0; row += got) {
+        unsigned char *rows = piece ? piece : r->kept + kept * r->row_bytes;
         size_t wanted = 0;   /* moved to the front of the piece */
         for (size_t i = 0; i < got; i++) {
-            const unsigned char *from = piece + i * r->row_bytes;
+            const unsigned char *from = rows + i * r->row_bytes;
             if (which && (kept + wanted == n || which[kept + wanted] != row + i))
                 continue;
             if (!is_finite(from, r->dtype, r->D))
                 die_file(r->path, "row %zu holds a value that is not finite", row + i);
-            memmove(piece + wanted++ * r->row_bytes, from, r->row_bytes);
+            if (wanted < i)
+                memcpy(rows + wanted * r->row_bytes, from, r->row_bytes);
+            wanted++;
         }
-        if (r->kept)
+        if (r->kept && piece)
             memcpy(r->kept + kept * r->row_bytes, piece, wanted * r->row_bytes);
-        else
+        else if (piece)
             spool_write(r->spool, piece, wanted * r->row_bytes);
         kept += wanted;
         if (progress_wanted())

@@ -33,6 +33,7 @@ struct pca {
     float *share;           /* (P), of the total variance; 0 where that is 0 */
     double *centre;         /* (D) mean + mean_rest, and */
     double *axes;           /* (P,D) components + components_rest, for computing */
+    double *coordinates;    /* (n,P) of the rows it was fitted to, where they are few and known; or NULL */
 };
 
 /* Fits P <= min(n,D) components to n >= 2 rows. MEMORY: bytes it may take; dies where they don't suffice. */
@@ -40,8 +41,8 @@ void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t
 /* Storage for D, P, all 0; after filling in the numbers pca_widen makes centre and axes from them. */
 void pca_init(struct pca *p, size_t D, size_t P);
 void pca_widen(struct pca *p);
-/* y (n,P) = the coordinates of rows FIRST..FIRST+n-1; FIRST a multiple of PCA_BLOCK, n that or less at the end. Works on all
- * threads. */
+/* y (n,P) = the coordinates of rows FIRST..FIRST+n-1 of R; where P was fitted in this process, R must be the rows it was fitted to. FIRST a
+ * multiple of PCA_BLOCK, n that or less at the end. Works on all threads. */
 enum { PCA_BLOCK = 1024 };
 void pca_project(const struct pca *p, double *y, struct rows *r, size_t first, size_t n);
 void pca_release(struct pca *p);

@@ -17,7 +17,7 @@
 #include "selection.h"
 #include "whole.h"
 
-enum { REVISION = 1, SHOWN = 10 };   /* components whose variance is printed */
+enum { REVISION = 2, SHOWN = 10 };   /* components whose variance is printed */
 
 struct options {
     int64_t components;
