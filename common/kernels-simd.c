@@ -10,17 +10,17 @@
 #include <string.h>
 
 #if defined(__AVX512F__)
-enum { LANES = 16, TILE_COLS = 10, TILE_RUN = 24, SPARSE_TILE = 25 };  /* 32 registers */
+enum { LANES = 16, HALF = 8, TILE_COLS = 10, TILE_RUN = 24, SPARSE_TILE = 25 };  /* 32 registers */
 #define TABLE kernels_avx512
 #define NAME "avx512"
 #define LANE_NUMBERS { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 }
 #elif defined(__AVX2__) && defined(__FMA__)
-enum { LANES = 8, TILE_COLS = 6, TILE_RUN = 12, SPARSE_TILE = 12 };    /* 16 registers */
+enum { LANES = 8, HALF = 8, TILE_COLS = 6, TILE_RUN = 12, SPARSE_TILE = 12 };    /* 16 registers */
 #define TABLE kernels_avx2
 #define NAME "avx2"
 #define LANE_NUMBERS { 0, 1, 2, 3, 4, 5, 6, 7 }
 #else
-enum { LANES = 4, TILE_COLS = 6, TILE_RUN = 12, SPARSE_TILE = 12 };
+enum { LANES = 4, HALF = 4, TILE_COLS = 6, TILE_RUN = 12, SPARSE_TILE = 12 };
 #define TABLE kernels_base
 #define NAME "base"
 #define LANE_NUMBERS { 0, 1, 2, 3 }
@@ -45,14 +45,26 @@ INLINE ivec widen(const uint8_t *p)
     return (ivec)__builtin_convertvector(__builtin_convertvector(*(const bvec_unaligned *)p, half_ivec), uvec);
 }
 
+/* The first N of LANES elements of `size` bytes from FROM, N < LANES: in pieces of a half, a quarter and so on of a vector, as N in binary says. */
+INLINE void copy_part(void *to, const void *from, int n, size_t size)
+{
+    char *p = to;
+    const char *q = from;
+#pragma GCC unroll 4
+    for (int piece = LANES / 2; piece > 0; piece /= 2)
+        if (n & piece) {
+            memcpy(p, q, piece * size);
+            p += piece * size, q += piece * size;
+        }
+}
+
 /* The first N lanes only. */
 INLINE void store_part(float *p, vec v, int n)
 {
     if (n >= LANES)
         store(p, v);
     else
-        for (int i = 0; i < n; i++)
-            p[i] = v[i];
+        copy_part(p, &v, n, sizeof *p);
 }
 
 /* max(v, 0) of four positions in row-major order and, unless argmax is NULL, which it was: the first on ties. N lanes are real. */
@@ -74,26 +86,46 @@ INLINE void pool(float *y, uint8_t *argmax, vec v0, vec v1, vec v2, vec v3, int 
     const ivec live = best > zero;
     where = (live & where) | (~live & KERNELS_DEAD);
     store_part(y, select(live, best, zero), n);
+    const bvec_unaligned bytes = __builtin_convertvector(where, bvec_unaligned);
     if (n >= LANES)
-        *(bvec_unaligned *)argmax = __builtin_convertvector(where, bvec_unaligned);
+        *(bvec_unaligned *)argmax = bytes;
     else
-        for (int l = 0; l < n; l++)
-            argmax[l] = (uint8_t)where[l];
+        copy_part(argmax, &bytes, n, 1);
 }
 
 /* --- conv: the register tile --- */
 
 struct epilogue { enum { PLAIN, RELU, POOL } kind; uint8_t *argmax; };
 
-/* Output positions ROWS x COLS from (0,0) of x and y, output channels k0..k0+LANES-1 of which N are real. */
-INLINE void tile(int rows, int cols, float *y, const float *x, const float *w, vec bias, const struct conv *g, int n, struct epilogue e)
+/* Half of the widest vectors, where that is enough: half the work where the processor's units are as wide, and never more. */
+typedef float half __attribute__((vector_size(4 * HALF), may_alias));
+typedef float half_unaligned __attribute__((vector_size(4 * HALF), aligned(4), may_alias));
+
+INLINE half lower_half(vec v) { half h; memcpy(&h, &v, sizeof h); return h; }
+
+/* The upper half does not matter. By registers: a vector read from memory waits where it was written in parts. */
+INLINE vec widen_half(half h)
+{
+#if defined(__AVX512F__)
+    return __builtin_shufflevector(h, h, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#else
+    return h;
+#endif
+}
+
+/* Output positions ROWS x COLS from (0,0) of x and y, output channels k0..k0+LANES-1 of which N are real; NARROW: at most HALF are. */
+INLINE void tile(int rows, int cols, bool narrow, float *y, const float *x, const float *w, vec bias, const struct conv *g, int n, struct epilogue e)
 {
     vec acc[2][TILE_COLS];
+    half part[2][TILE_COLS];
 #pragma GCC unroll 2
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 10
         for (int j = 0; j < cols; j++)
-            acc[i][j] = bias;
+            if (narrow)
+                part[i][j] = lower_half(bias);
+            else
+                acc[i][j] = bias;
     for (int r = 0; r < g->taps; r++) {
         const float *base[2][2];  /* of every fifth column: with the others at 1, 2, 3 and 4 steps from it, all addresses fit the registers */
 #pragma GCC unroll 2
@@ -103,18 +135,31 @@ INLINE void tile(int rows, int cols, float *y, const float *x, const float *w, v
                 base[i][j / 5] = x + r * g->x_tap + i * g->x_row + j * g->x_col;
         size_t step = g->x_col, step3 = 3 * g->x_col;
         for (int q = 0; q < g->run; q++, w += LANES) {
-            const vec wq = *(const vec *)w;
+            const vec wq = narrow ? (vec){0} : *(const vec *)w;
+            const half hq = narrow ? *(const half *)w : (half){0};
             __asm__ volatile("" : "+r"(step), "+r"(step3));  /* keeps 2*step and 4*step out of registers: they are addressing modes */
 #pragma GCC unroll 2
             for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 10
-                for (int j = 0; j < cols; j++)
-                    acc[i][j] += wq * base[i][j / 5][j % 5 == 3 ? step3 : j % 5 * step];
+                for (int j = 0; j < cols; j++) {
+                    const float xj = base[i][j / 5][j % 5 == 3 ? step3 : j % 5 * step];
+                    if (narrow)
+                        part[i][j] += hq * xj;
+                    else
+                        acc[i][j] += wq * xj;
+                }
 #pragma GCC unroll 2
                 for (int j = 0; j < cols; j += 5)
                     base[i][j / 5]++;
             }
         }
+    }
+    if (narrow) {
+#pragma GCC unroll 2
+        for (int i = 0; i < rows; i++)
+#pragma GCC unroll 10
+            for (int j = 0; j < cols; j++)
+                acc[i][j] = widen_half(part[i][j]);
     }
     const vec zero = {0};
     if (e.kind == POOL) {
@@ -137,32 +182,42 @@ INLINE void tile(int rows, int cols, float *y, const float *x, const float *w, v
         }
 }
 
-static void any_tile(int rows, int cols, float *y, const float *x, const float *w, vec bias, const struct conv *g, int n, struct epilogue e)
+INLINE void any_tile(int rows, int cols, bool narrow, float *y, const float *x, const float *w, vec bias, const struct conv *g, int n, struct epilogue e)
 {
     switch (rows * 16 + cols) {
-    case 16 + 1: tile(1, 1, y, x, w, bias, g, n, e); break;
-    case 16 + 2: tile(1, 2, y, x, w, bias, g, n, e); break;
-    case 16 + 3: tile(1, 3, y, x, w, bias, g, n, e); break;
-    case 16 + 4: tile(1, 4, y, x, w, bias, g, n, e); break;
-    case 16 + 5: tile(1, 5, y, x, w, bias, g, n, e); break;
-    case 16 + 6: tile(1, 6, y, x, w, bias, g, n, e); break;
-    case 32 + 1: tile(2, 1, y, x, w, bias, g, n, e); break;
-    case 32 + 2: tile(2, 2, y, x, w, bias, g, n, e); break;
-    case 32 + 3: tile(2, 3, y, x, w, bias, g, n, e); break;
-    case 32 + 4: tile(2, 4, y, x, w, bias, g, n, e); break;
-    case 32 + 5: tile(2, 5, y, x, w, bias, g, n, e); break;
-    case 32 + 6: tile(2, 6, y, x, w, bias, g, n, e); break;
+    case 16 + 1: tile(1, 1, narrow, y, x, w, bias, g, n, e); break;
+    case 16 + 2: tile(1, 2, narrow, y, x, w, bias, g, n, e); break;
+    case 16 + 3: tile(1, 3, narrow, y, x, w, bias, g, n, e); break;
+    case 16 + 4: tile(1, 4, narrow, y, x, w, bias, g, n, e); break;
+    case 16 + 5: tile(1, 5, narrow, y, x, w, bias, g, n, e); break;
+    case 16 + 6: tile(1, 6, narrow, y, x, w, bias, g, n, e); break;
+    case 32 + 1: tile(2, 1, narrow, y, x, w, bias, g, n, e); break;
+    case 32 + 2: tile(2, 2, narrow, y, x, w, bias, g, n, e); break;
+    case 32 + 3: tile(2, 3, narrow, y, x, w, bias, g, n, e); break;
+    case 32 + 4: tile(2, 4, narrow, y, x, w, bias, g, n, e); break;
+    case 32 + 5: tile(2, 5, narrow, y, x, w, bias, g, n, e); break;
+    case 32 + 6: tile(2, 6, narrow, y, x, w, bias, g, n, e); break;
 #if defined(__AVX512F__)
-    case 16 + 7: tile(1, 7, y, x, w, bias, g, n, e); break;
-    case 16 + 8: tile(1, 8, y, x, w, bias, g, n, e); break;
-    case 16 + 9: tile(1, 9, y, x, w, bias, g, n, e); break;
-    case 16 + 10: tile(1, 10, y, x, w, bias, g, n, e); break;
-    case 32 + 7: tile(2, 7, y, x, w, bias, g, n, e); break;
-    case 32 + 8: tile(2, 8, y, x, w, bias, g, n, e); break;
-    case 32 + 9: tile(2, 9, y, x, w, bias, g, n, e); break;
-    case 32 + 10: tile(2, 10, y, x, w, bias, g, n, e); break;
+    case 16 + 7: tile(1, 7, narrow, y, x, w, bias, g, n, e); break;
+    case 16 + 8: tile(1, 8, narrow, y, x, w, bias, g, n, e); break;
+    case 16 + 9: tile(1, 9, narrow, y, x, w, bias, g, n, e); break;
+    case 16 + 10: tile(1, 10, narrow, y, x, w, bias, g, n, e); break;
+    case 32 + 7: tile(2, 7, narrow, y, x, w, bias, g, n, e); break;
+    case 32 + 8: tile(2, 8, narrow, y, x, w, bias, g, n, e); break;
+    case 32 + 9: tile(2, 9, narrow, y, x, w, bias, g, n, e); break;
+    case 32 + 10: tile(2, 10, narrow, y, x, w, bias, g, n, e); break;
 #endif
     }
+}
+
+static void wide_tile(int rows, int cols, float *y, const float *x, const float *w, vec bias, const struct conv *g, int n, struct epilogue e)
+{
+    any_tile(rows, cols, false, y, x, w, bias, g, n, e);
+}
+
+static void narrow_tile(int rows, int cols, float *y, const float *x, const float *w, vec bias, const struct conv *g, int n, struct epilogue e)
+{
+    any_tile(rows, cols, HALF < LANES, y, x, w, bias, g, n, e);
 }
 
 /* One image: for each vector of output channels (its kernel stays in cache), for each pair of rows, the columns in tiles of nearly equal width. */
@@ -173,6 +228,7 @@ static void each_tile(float *y, const float *x, const float *w, const float *b, 
     const size_t w_group = (size_t)g->taps * g->run * LANES;
     for (int k0 = 0; k0 < g->channels; k0 += LANES, w += w_group) {
         const vec bias = b == NULL ? (vec){0} : *(const vec *)(b + k0);
+        const bool narrow = HALF < LANES && g->channels - k0 <= HALF;
         for (int i = 0; i < g->rows; i += 2) {
             const int rows = g->rows - i < 2 ? 1 : 2;
             for (int t = 0; t < n_tiles; t++) {
@@ -180,8 +236,8 @@ static void each_tile(float *y, const float *x, const float *w, const float *b, 
                 struct epilogue here = e;
                 if (e.argmax != NULL)
                     here.argmax += ((size_t)(i / 2) * (g->cols / 2) + j / 2) * g->channels + k0;
-                any_tile(rows, end - j, y + i / shrink * g->y_row + j / shrink * g->y_col + k0, x + i * g->x_row + j * g->x_col, w, bias, g,
-                         g->channels - k0, here);
+                (narrow ? narrow_tile : wide_tile)(rows, end - j, y + i / shrink * g->y_row + j / shrink * g->y_col + k0,
+                                                   x + i * g->x_row + j * g->x_col, w, bias, g, g->channels - k0, here);
             }
         }
     }
@@ -823,11 +879,7 @@ static void conv_dot(float *y, const float *x, const float *w, const float *b, c
 
 /* --- sparse_sum --- */
 
-/* Where half a vector does for a run's end, as for 7x7 kernels on 3 channels, loads that cross a cache line are fewer. */
-enum { HALF = LANES == 16 ? 8 : LANES };
-typedef float half __attribute__((vector_size(4 * HALF), may_alias));
-typedef float half_unaligned __attribute__((vector_size(4 * HALF), aligned(4), may_alias));
-
+/* TAIL: half a vector does for a run's end, as for 7x7 kernels on 3 channels; loads that cross a cache line are fewer. */
 INLINE void windows(int rows, int vecs, bool tail, float *y, size_t y_row, const float *x, size_t x_row, const struct entry *e, size_t n)
 {
     vec acc[SPARSE_TILE];
@@ -1125,18 +1177,31 @@ static double bce(float *d, const float *a, const float *t, size_t n, float scal
     return fold_sums(sum);
 }
 
+/* SUMS elements. */
+INLINE void mse_part(float *d, double *sum, const float *y, const float *t, float scale)
+{
+    float errors[SUMS];
+    for (int l = 0; l < SUMS; l += LANES) {
+        const vec e = load(y + l) - load(t + l);
+        store(errors + l, e);
+        store(d + l, e * 2.0f * scale);
+    }
+    for (int l = 0; l < SUMS; l++)
+        sum[l] += (double)errors[l] * (double)errors[l];
+}
+
 static double mse(float *d, const float *y, const float *t, size_t n, float scale)
 {
     double sum[SUMS] = {0};
-    for (size_t i = 0; i < n; i += SUMS) {
-        const size_t m = n - i < SUMS ? n - i : SUMS;
-        for (size_t l = 0; l < m; l++) {
-            const float e = y[i + l] - t[i + l];
-            sum[l] += (double)e * (double)e;
-            if (d != NULL)
-                d[i + l] = 2.0f * e * scale;
-        }
-    }
+    float unused[SUMS], py[SUMS] = {0}, pt[SUMS] = {0};
+    size_t i = 0;
+    for (; i + SUMS <= n; i += SUMS)
+        mse_part(d == NULL ? unused : d + i, sum, y + i, t + i, scale);
+    memcpy(py, y + i, (n - i) * sizeof *y);
+    memcpy(pt, t + i, (n - i) * sizeof *t);
+    mse_part(unused, sum, py, pt, scale);  /* behind the end 0 - 0 adds nothing */
+    if (d != NULL)
+        memcpy(d + i, unused, (n - i) * sizeof *d);
     return fold_sums(sum);
 }
 

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "vectors.h"
+
 enum { BAND_BYTES = 16 << 10 };
 
 /* --- memory --- */
@@ -296,7 +298,7 @@ void layer_decode(struct layer *l, const struct work *w)
 
 /* --- backward --- */
 
-void layer_activation_backward(float *g, const float *y, size_t n, enum net_activation activation)
+VECTORS void layer_activation_backward(float *g, const float *y, size_t n, enum net_activation activation)
 {
     if (activation == NET_RELU)
         for (size_t i = 0; i < n; i++)
@@ -307,7 +309,7 @@ void layer_activation_backward(float *g, const float *y, size_t n, enum net_acti
 }
 
 /* Sums over the rows; those over the columns are taken once a batch, when the gradients are collected. */
-static void bias_backward(float *db, const struct plane *dy, const float *image)
+VECTORS static void bias_backward(float *db, const struct plane *dy, const float *image)
 {
     for (int i = 0; i < dy->H; i++)
         for (int q = 0; q < dy->W * dy->C; q++)

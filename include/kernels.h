@@ -92,7 +92,8 @@ struct kernels {
     /* y as above; conv_relu: max(y,0); conv_relu_pool: the largest of each 2x2 positions, then max(.,0), and argmax (rows/2,cols/2,K) dense: which of
      * the four it was, the first on ties, in row-major order, or KERNELS_DEAD where the result is 0; argmax may be NULL. b may be NULL.
      * Tile: 2 rows x up to 10 columns x one vector of channels in registers; a kernel vector is loaded once for all its positions, an x is a
-     * broadcast operand. Channels outermost: that part of the kernel stays in the second-level cache over the image. */
+     * broadcast operand. Of 16 lanes the lower half alone is computed where the last channels are 8 or fewer. Channels outermost: that part of the
+     * kernel stays in the second-level cache over the image. */
     void (*conv)(float *y, const float *x, const float *w, const float *b, const struct conv *g);
     void (*conv_relu)(float *y, const float *x, const float *w, const float *b, const struct conv *g);
     void (*conv_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *w, const float *b, const struct conv *g);
