@@ -18,6 +18,8 @@ ifdef SAN
 CFLAGS = -O1 -fexpensive-optimizations -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -static-libasan -static-libubsan
 BUILD = build/san
 BIN = build/san/bin
+# gcc's bug 110027: 64-byte vectors lie askew in the frames kept apart to see their use after the return.
+SAN_VECTORS = --param asan-use-after-return=0
 export ASAN_OPTIONS = abort_on_error=1:detect_leaks=0:detect_stack_use_after_return=1:strict_string_checks=1:allocator_may_return_null=1:log_path=$(abspath $(BUILD))/report
 export UBSAN_OPTIONS = abort_on_error=1:print_stacktrace=1:log_path=$(abspath $(BUILD))/report
 endif
@@ -53,7 +55,7 @@ $(BUILD)/%.o: common/%.c $(BUILD)/flags
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
 $(ISAS:%=$(BUILD)/kernels-%.o): $(BUILD)/kernels-%.o: common/kernels-simd.c $(BUILD)/flags
-	$(COMPILE) $(ISA_$*) -ffp-contract=fast -MMD -MP -c -o $@ $<
+	$(COMPILE) $(ISA_$*) $(SAN_VECTORS) -ffp-contract=fast -MMD -MP -c -o $@ $<
 
 $(BUILD)/stages/%.o: stages/%.c $(BUILD)/flags
 	@mkdir -p $(@D)

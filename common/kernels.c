@@ -118,7 +118,7 @@ struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use
         return best;
     for (way.points = 4; way.points <= (use == WINOGRAD_INFERENCE ? 10 : 8); way.points += 2)
         for (int both = 0; both <= (use == WINOGRAD_INFERENCE && way.points <= 8); both++) {
-            const int M = way.points + 1 - g.R, cost = (g.W + M - 1) / M * way.points;
+            const int M = way.points + 1 - g.R, cost = M < 2 ? 0 : (g.W + M - 1) / M * way.points;
             way.both = both;
             if (M < 2 || (use == WINOGRAD_TIES && M != 2) || (use != WINOGRAD_ANY && M % 2 != 0) || ((both || way.points > 8) && M > 4) || (both && g.R > 5))
                 continue;
