@@ -13,20 +13,20 @@ void rng_init(struct rng *r, uint64_t seed, enum rng_purpose purpose, uint64_t i
     r->used = 4;
 }
 
-/* One block of Philox4x32-10; the multipliers and Weyl constants are the paper's. */
+/* One block of Philox4x32-10. */
 static void next_block(struct rng *r)
 {
     uint32_t c0 = r->counter[0], c1 = r->counter[1], c2 = r->counter[2], c3 = r->counter[3];
     uint32_t k0 = r->key[0], k1 = r->key[1];
 
     for (int round = 0; round < 10; round++) {
-        uint64_t a = (uint64_t)0xD2511F53u * c0, b = (uint64_t)0xCD9E8D57u * c2;
+        uint64_t a = (uint64_t)RNG_MULTIPLIER0 * c0, b = (uint64_t)RNG_MULTIPLIER2 * c2;
         c0 = (uint32_t)(b >> 32) ^ c1 ^ k0;
         c1 = (uint32_t)b;
         c2 = (uint32_t)(a >> 32) ^ c3 ^ k1;
         c3 = (uint32_t)a;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
+        k0 += RNG_WEYL0;
+        k1 += RNG_WEYL1;
     }
     r->block[0] = c0;
     r->block[1] = c1;

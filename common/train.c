@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "checkpoint.h"
+#include "kernels.h"
 #include "model.h"
 #include "profile.h"
 #include "report.h"
@@ -291,22 +292,20 @@ static void close_log(struct run *r)
 
 /* --- an epoch ----------------------------------------------------------------------------------------------------- */
 
-/* noisy = x + noise * normal; the row at position p of an epoch has the stream (seed, RNG_NOISE, epoch * 2^32 + p). */
+/* The row at position p of an epoch has the stream (seed, RNG_NOISE, epoch * 2^32 + p). */
 static const float *add_noise(struct run *r, const float *x, size_t n)
 {
     size_t items = net_input_items(r->job->net);
     bool image = dataset_is_image(r->job->train);
+    float low = image ? 0 : -INFINITY, high = image ? 1 : INFINITY;
 
     if (!r->noisy)
         return x;
     #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < n; i++) {
-        struct rng rng;
-        rng_init(&rng, r->job->seed, RNG_NOISE, r->at->epoch << 32 | (r->at->rows + i));
-        for (size_t j = i * items; j < (i + 1) * items; j++) {
-            float v = x[j] + (float)(r->settings->noise * rng_normal(&rng));
-            r->noisy[j] = !image ? v : v < 0 ? 0 : v > 1 ? 1 : v;
-        }
+        struct rng stream;
+        rng_init(&stream, r->job->seed, RNG_NOISE, r->at->epoch << 32 | (r->at->rows + i));
+        kernels_get()->noise(r->noisy + i * items, x + i * items, items, (float)r->settings->noise, low, high, &stream);
     }
     return r->noisy;
 }

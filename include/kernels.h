@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "cli.h"
+#include "rng.h"
 
 enum { KERNELS_DEAD = 4, KERNELS_MAX_LANES = 16, KERNELS_DOT = 16 };
 #define KERNELS_CLIP 16.118095f  /* log((1-e)/e), e = 1e-7: beyond it binary cross-entropy clips and its gradient is 0 */
@@ -144,6 +145,11 @@ struct kernels {
      * bce: z = clip(a, -+KERNELS_CLIP): max(z,0) - z*t + log1p(exp(-|z|)); derivative by a: sigmoid(a) - t, 0 where clipped. mse: (y-t)^2. */
     double (*bce)(float *d, const float *a, const float *t, size_t n, float scale);
     double (*mse)(float *d, const float *y, const float *t, size_t n, float scale);
+
+    /* y = x + sigma*z, kept within low..high, n elements; y may be x. z: normal numbers (Box and Muller) of the words of STREAM from its first, 64 of each
+     * 16 blocks: of block 16*g+b, words 0 and 1 give z[64*g+b] and z[64*g+16+b], words 2 and 3 z[64*g+32+b] and z[64*g+48+b], each pair
+     * sqrt(-2 log u) * cos(2 pi v) and * sin(2 pi v), u = (w/256 + 1)/2^24, v = (w'/256)/2^24, w/256 without its fraction. Correct to 1e-6. */
+    void (*noise)(float *y, const float *x, size_t n, float sigma, float low, float high, const struct rng *stream);
 };
 
 /* The kernels in use: what --isa, else KASANE_ISA in the environment, else kernels_select names; without a name the best that this processor runs. */

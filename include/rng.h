@@ -11,6 +11,12 @@
 
 enum rng_purpose { RNG_WEIGHTS = 1, RNG_SHUFFLE = 2, RNG_NOISE = 3, RNG_PICK = 4, RNG_DRAW = 5, RNG_TEST = 99 };
 
+/* The paper's multipliers and Weyl constants. */
+#define RNG_MULTIPLIER0 0xD2511F53u
+#define RNG_MULTIPLIER2 0xCD9E8D57u
+#define RNG_WEYL0 0x9E3779B9u
+#define RNG_WEYL1 0xBB67AE85u
+
 struct rng {
     uint32_t key[2];
     uint32_t counter[4];

@@ -13,7 +13,7 @@
 #include "report.h"
 #include "train.h"
 
-enum { REVISION = 2 };
+enum { REVISION = 3 };
 
 int main(int argc, char **argv)
 {

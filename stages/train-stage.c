@@ -15,7 +15,7 @@
 #include "report.h"
 #include "train.h"
 
-enum { REVISION = 2 };
+enum { REVISION = 3 };
 
 struct settings {
     int64_t stage, kernel, filters;

@@ -36,6 +36,12 @@ once="--epochs 1 --batch 10 --shuffle no --log log.tsv -o trained.safetensors.zs
     "$CHECK" init-2.safetensors.zst trained.safetensors.zst train-1.npy.zst test-1.npy.zst log.tsv 10 0.0005 0.005 1e-8 0 0.999
 }
 
+@test "stage 1 with noise: an epoch agrees with the formulas in double precision, and not without the noise" {
+    train-stage train-0.npy.zst test-0.npy.zst -c "$ROOT/configs/seed/stage-1.conf" --init init-1.safetensors.zst $once --noise 0.1
+    "$CHECK" init-1.safetensors.zst trained.safetensors.zst train-0.npy.zst test-0.npy.zst log.tsv 10 0.001 0.005 1e-8 0 0.999 0.1
+    run -1 "$CHECK" init-1.safetensors.zst trained.safetensors.zst train-0.npy.zst test-0.npy.zst log.tsv 10 0.001 0.005 1e-8 0 0.999
+}
+
 # The gradients of the deep net's first layers are so small that Adam, which divides by their size, turns float32's rounding into visible
 # differences: with epsilon 1e-8 PyTorch's own float32 leaves 3 to 50 % of the weights further than 1e-4 from its float64. A larger epsilon
 # keeps the updates in proportion to the gradients.

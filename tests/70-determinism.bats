@@ -95,7 +95,7 @@ piped() {
 
 @test "the option --isa wins over the environment; AVX2 and AVX-512 give the same bytes; neither makes a file out of date" {
     tiny_rows 6
-    local isa train="train-stage rows.npy.zst rows.npy.zst --kernel 3 --filters 5 --epochs 2 --batch 4"
+    local isa train="train-stage rows.npy.zst rows.npy.zst --kernel 3 --filters 5 --epochs 2 --batch 4 --noise 0.1 --batch-norm yes --l1 0.01"
     for isa in $(each_isa echo); do
         KASANE_ISA=sse9 $train --isa "$isa" -o "$isa.safetensors.zst"
         KASANE_ISA=sse9 encode-stage "$isa.safetensors.zst" rows.npy.zst --isa "$isa" -o "$isa.npy.zst"

@@ -1,4 +1,4 @@
-/* check-epoch INIT TRAINED TRAIN TEST LOG BATCH LEARNING_RATE DECAY EPSILON L2 SHARE: one unshuffled epoch from the weights INIT, in double precision
+/* check-epoch INIT TRAINED TRAIN TEST LOG BATCH LEARNING_RATE DECAY EPSILON L2 SHARE [NOISE]: one unshuffled epoch from the weights INIT, in double precision
  * by the definition, held against the weights TRAINED and the losses LOG that our program made of the same start.
  *
  * That SHARE of the weights must lie within 1e-4 of their tensor's largest update, all within 1e-2 of it, the losses within 1e-5.
@@ -72,22 +72,36 @@ static bool compare(const struct model *init, const struct model *trained, const
     return (double)near >= share * (double)n_weights && worst <= 1e-2;
 }
 
+/* As the first epoch of seed 0 adds it to images. */
+static double *with_noise(const double *x, size_t n, size_t items, double sigma)
+{
+    double *y = xmalloc(n * items * sizeof *y);
+    struct rng stream;
+
+    for (size_t i = 0; i < n; i++) {
+        rng_init(&stream, 0, RNG_NOISE, (uint64_t)1 << 32 | i);
+        reference_noise(y + i * items, x + i * items, items, sigma, 0, 1, stream);
+    }
+    return y;
+}
+
 int main(int argc, char **argv)
 {
     report_init("check-epoch");
-    if (argc != 12)
-        die_usage("want INIT TRAINED TRAIN TEST LOG BATCH LEARNING_RATE DECAY EPSILON L2 SHARE");
+    if (argc != 12 && argc != 13)
+        die_usage("want INIT TRAINED TRAIN TEST LOG BATCH LEARNING_RATE DECAY EPSILON L2 SHARE [NOISE]");
     struct model *init = model_read(argv[1]), *trained = model_read(argv[2]);
     size_t n_train, n_test, items, batch = (size_t)atol(argv[6]), n_weights = init->n_weights;
     double *train = read_rows(argv[3], &n_train, &items), *test = read_rows(argv[4], &n_test, &items);
     double *w = as_double(init->weights, n_weights), *g = xcalloc(n_weights, sizeof *g);
     double *m = xcalloc(n_weights, sizeof *m), *v = xcalloc(n_weights, sizeof *v), loss = 0, val_loss = 0, got, got_val;
     struct net_penalty penalty = {.l2 = atof(argv[10])};
+    double *input = argc == 13 ? with_noise(train, n_train, items, atof(argv[12])) : train;
     FILE *log = fopen(argv[5], "r");
 
     for (size_t i = 0; i < n_train; i += batch) {
         size_t n = n_train - i < batch ? n_train - i : batch;
-        loss += reference_loss(g, &init->spec, w, train + i * items, train + i * items, n, &penalty) * (double)n / (double)n_train;
+        loss += reference_loss(g, &init->spec, w, input + i * items, train + i * items, n, &penalty) * (double)n / (double)n_train;
         update(w, m, v, g, n_weights, i / batch, atof(argv[7]), atof(argv[8]), atof(argv[9]));
     }
     for (size_t i = 0; i < n_test; i += batch) {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "kernels.h"
+#include "reference.h"
 #include "report.h"
 #include "rng.h"
 
@@ -429,6 +430,39 @@ static void check_mse(void)
     }
 }
 
+/* By the reference, within limits that cut and without; of normal numbers, of which none lies beyond what 24 bits reach. */
+static void check_noise(void)
+{
+    static double wide[SPACE], want[SPACE];
+    const size_t n = (size_t)between(1, SPACE - BEYOND);
+    const float low = between(0, 1) ? 0 : -INFINITY, high = low == 0 ? 1 : INFINITY, sigma = (float)between(1, 20) / 10;
+    double worst = 0, moment[5] = {0};
+    struct rng stream;
+    rng_init(&stream, rng_u32(&rng) | (uint64_t)rng_u32(&rng) << 32, RNG_NOISE, rng_u32(&rng) | (uint64_t)rng_u32(&rng) << 32);
+    fill(x, n), clear(y, UNTOUCHED);
+    for (size_t i = 0; i < n; i++)
+        wide[i] = x[i];
+    kernels->noise(y, x, n, sigma, low, high, &stream);
+    reference_noise(want, wide, n, sigma, low, high, stream);
+    for (size_t i = 0; i < n; i++) {
+        worst = fmax(worst, fabs(y[i] - want[i]));
+        double power = 1;
+        for (int k = 1; k < 5; k++)
+            moment[k] += (power *= (y[i] - wide[i]) / sigma) / (double)n;
+    }
+    const double spread = 6 / sqrt((double)n);  /* of the mean, in deviations; of the powers' means sqrt(2), sqrt(15), sqrt(96) times as far */
+    const bool normal = fabs(moment[1]) < spread && fabs(moment[2] - 1) < sqrt(2) * spread && fabs(moment[3]) < sqrt(15) * spread && fabs(moment[4] - 3) < sqrt(96) * spread;
+    if (!(worst <= 2e-7 + 1e-6 * sigma) || y[n] != UNTOUCHED || (low != 0 && n > 1000 && !normal)) {
+        printf("noise of %zu: off by %.1e; moments %.3f, %.3f, %.3f, %.3f, want 0, 1, 0, 3\n", n, worst, moment[1], moment[2], moment[3], moment[4]);
+        failed = true;
+    }
+    kernels->noise(x, x, n, sigma, low, high, &stream);
+    if (memcmp(x, y, n * sizeof *x) != 0) {
+        printf("noise of %zu: otherwise in place\n", n);
+        failed = true;
+    }
+}
+
 int main(int argc, char **argv)
 {
     report_init("check-kernels");
@@ -436,7 +470,8 @@ int main(int argc, char **argv)
         die("want an instruction set that this processor runs");
     kernels = kernels_get();
     rng_init(&rng, 2, RNG_TEST, 0);
-    void (*const checks[])(void) = { check_conv, check_dot, check_pool, check_winograd, check_winograd_backward, check_dw, check_sparse_sum, check_sparse_list, check_box, check_bce, check_mse };
+    void (*const checks[])(void) = { check_conv, check_dot, check_pool, check_winograd, check_winograd_backward, check_dw, check_sparse_sum, check_sparse_list, check_box, check_bce, check_mse,
+                                     check_noise };
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         for (int j = 0; j < SHAPES && !failed; j++)
             checks[i]();

@@ -397,3 +397,19 @@ double reference_loss(double *gradient, const struct net_spec *spec, const doubl
     free(parameters);
     return loss;
 }
+
+void reference_noise(double *y, const double *x, size_t n, double sigma, double low, double high, struct rng stream)
+{
+    double z[64];
+
+    for (size_t i = 0; i < n; i++) {
+        if (i % 64 == 0)
+            for (int b = 0; b < 16; b++)
+                for (int pair = 0; pair < 2; pair++) {
+                    double u = ((rng_u32(&stream) >> 8) + 1) / 16777216.0, v = (rng_u32(&stream) >> 8) / 16777216.0;
+                    z[32 * pair + b] = sqrt(-2 * log(u)) * cos(2 * M_PI * v);
+                    z[32 * pair + 16 + b] = sqrt(-2 * log(u)) * sin(2 * M_PI * v);
+                }
+        y[i] = fmin(fmax(x[i] + sigma * z[i % 64], low), high);
+    }
+}

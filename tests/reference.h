@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "net.h"
+#include "rng.h"
 
 struct reference_shape { size_t n, h, w, c; };   /* of x */
 
@@ -36,5 +37,7 @@ void reference_forward(double *code, double *y, const struct net_spec *spec, con
  * statistics, as net_evaluate). */
 double reference_loss(double *gradient, const struct net_spec *spec, const double *weights, const double *x, const double *t,
                       size_t n, const struct net_penalty *penalty);
+/* y[i] = x[i] + sigma*z[i], kept within low..high: kernels.h's noise. */
+void reference_noise(double *y, const double *x, size_t n, double sigma, double low, double high, struct rng stream);
 
 #endif
