@@ -1,7 +1,8 @@
 /* bench [RUNS]: milliseconds of a training step and of an encoding pass of each net of the reference experiment, 128 images, against PyTorch
  * and against what dense matrix products could do.
  *
- * cores: how many times faster all threads are than one. deep-bn: deep with batch normalisation, which our encoding folds into the kernels. Each figure
+ * cores: how many times faster all threads are than one. deep-bn: deep with batch normalisation, which our encoding folds into the kernels; deep-l1: with a
+ * penalty on the code; deep-n: with noise on the input. Each figure
  * is the least of RUNS runs (default 10); ours, PyTorch's and SGEMM's take turns, since machines are noisy. PyTorch's stay empty where python3 has no
  * torch. kept: PyTorch's with glibc told to keep the memory that each step frees, instead of page faults for it in the next: the better comparison of
  * arithmetic, the other is what its users meet. The dense limit is the time that the multiplications of a plain implementation would take at SGEMM's speed.
@@ -24,9 +25,10 @@
 
 enum { BATCH = 128, GEMM = 1536 };
 
-static const struct { const char *name; int size, channels, first, n; bool norm; } nets[] = {
-    { "stage-1", 80, 3, 0, 1, false }, { "stage-2", 40, 16, 1, 1, false }, { "stage-3", 20, 32, 2, 1, false }, { "stage-4", 10, 64, 3, 1, false },
-    { "deep", 80, 3, 0, 4, false }, { "deep-bn", 80, 3, 0, 4, true },
+static const struct { const char *name; int size, channels, first, n; bool norm; double l1; float noise; } nets[] = {
+    { "stage-1", 80, 3, 0, 1, false, 0, 0 }, { "stage-2", 40, 16, 1, 1, false, 0, 0 }, { "stage-3", 20, 32, 2, 1, false, 0, 0 },
+    { "stage-4", 10, 64, 3, 1, false, 0, 0 }, { "deep", 80, 3, 0, 4, false, 0, 0 },
+    { "deep-bn", 80, 3, 0, 4, true, 0, 0 }, { "deep-l1", 80, 3, 0, 4, false, 1e-4, 0 }, { "deep-n", 80, 3, 0, 4, false, 0, 0.1f },
 };
 
 /* --- PyTorch, processes that do a step for each line they are sent --- */
@@ -121,12 +123,22 @@ static double sgemm_ms(void)
 }
 
 /* Milliseconds of a training step, and of encoding, on so many threads as the net was made for. */
-static double train_ms(struct net *net, struct optim *optim, const float *x)
+static double train_ms(struct net *net, struct optim *optim, const float *x, size_t i)
 {
-    const struct net_penalty penalty = { 0, 0 };
+    static float *noisy;
+    const struct net_penalty penalty = { .l1 = nets[i].l1 };
+    const size_t items = net_input_items(net);
     size_t n;
+    if (noisy == NULL && nets[i].noise > 0)
+        noisy = xaligned(BATCH * items * sizeof *noisy);
     const double start = omp_get_wtime();
-    net_train(net, x, x, BATCH, &penalty);
+#pragma omp parallel for schedule(static)
+    for (size_t row = 0; row < (nets[i].noise > 0 ? BATCH : 0); row++) {
+        struct rng stream;
+        rng_init(&stream, 1, RNG_NOISE, row);
+        kernels_get()->noise(noisy + row * items, x + row * items, items, nets[i].noise, 0, 1, &stream);
+    }
+    net_train(net, nets[i].noise > 0 ? noisy : x, x, BATCH, &penalty);
     optim_update(optim, net_weights(net, &n), net_gradients(net));
     net_changed(net);
     return (omp_get_wtime() - start) * 1000;
@@ -165,7 +177,7 @@ static void bench(size_t i, int runs)
     optim_init(&optim, &adam, n_weights);
     for (int r = 0; r < runs; r++) {
         omp_set_num_threads(threads);
-        train = fmin(train, train_ms(net, &optim, x));
+        train = fmin(train, train_ms(net, &optim, x, i));
         for (int k = 0; k < 2; k++)
             torch_train[k] = fmin(torch_train[k], torch_ms(&torches[k], nets[i].name, "train"));
         encode = fmin(encode, encode_ms(net, code, x));
@@ -173,7 +185,7 @@ static void bench(size_t i, int runs)
             torch_encode[k] = fmin(torch_encode[k], torch_ms(&torches[k], nets[i].name, "encode"));
         gemm = fmin(gemm, sgemm_ms());
         omp_set_num_threads(1);
-        train_alone = fmin(train_alone, train_ms(alone, &optim, x));
+        train_alone = fmin(train_alone, train_ms(alone, &optim, x, i));
         encode_alone = fmin(encode_alone, encode_ms(alone, code, x));
     }
     omp_set_num_threads(threads);

@@ -9,18 +9,20 @@ import torch
 import torch.nn.functional as F
 
 LAYERS = [(7, 16), (5, 32), (3, 64), (3, 128)]
-NETS = {  # size, channels, layers; -bn: with batch normalisation
+NETS = {  # size, channels, layers; with batch normalisation, a penalty on the code, noise on the input
     "stage-1": (80, 3, LAYERS[0:1]),
     "stage-2": (40, 16, LAYERS[1:2]),
     "stage-3": (20, 32, LAYERS[2:3]),
     "stage-4": (10, 64, LAYERS[3:4]),
     "deep": (80, 3, LAYERS),
     "deep-bn": (80, 3, LAYERS, True),
+    "deep-l1": (80, 3, LAYERS, False, 1e-4),
+    "deep-n": (80, 3, LAYERS, False, 0, 0.1),
 }
 
 
 class Net:
-    def __init__(self, batch, size, channels, layers, normalised=False):
+    def __init__(self, batch, size, channels, layers, normalised=False, l1=0, noise=0):
         c, self.encoders, self.decoders = channels, [], []
         for kernel, filters in layers:
             encoder = torch.nn.Conv2d(c, filters, kernel, padding=kernel // 2)
@@ -30,7 +32,7 @@ class Net:
         self.net = torch.nn.ModuleList(self.encoders + self.decoders).to(memory_format=torch.channels_last)
         self.adam = torch.optim.Adam(self.net.parameters(), lr=0.001)
         self.x = torch.rand(batch, channels, size, size).to(memory_format=torch.channels_last)
-        self.bce = channels == 3
+        self.bce, self.l1, self.noise = channels == 3, l1, noise
 
     def code(self, x):
         y = x
@@ -53,12 +55,14 @@ class Net:
 
     def train(self):
         self.adam.zero_grad()
-        y = self.code(self.x)
+        y = code = self.code((self.x + self.noise * torch.randn_like(self.x)).clamp(0, 1) if self.noise else self.x)
         for decoder in self.decoders:
             y = decoder(F.interpolate(y, scale_factor=2))
             if decoder is not self.decoders[-1]:
                 y = F.relu(y)
         loss = F.binary_cross_entropy(torch.sigmoid(y), self.x) if self.bce else F.mse_loss(y, self.x)
+        if self.l1:
+            loss = loss + self.l1 * code.abs().sum() / len(code)
         loss.backward()
         self.adam.step()
         loss.item()
