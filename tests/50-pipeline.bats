@@ -237,6 +237,13 @@ samples                    missing'
     done
 }
 
+@test "a variable that there is not is refused, before anything is written" {
+    run -2 --separate-stderr make -f "$ROOT/Makefile.pipeline" features DTA=photos OUT=out
+    [[ $stderr == *"*** no variable DTA; 'make -f $ROOT/Makefile.pipeline help' names all.  Stop." ]]
+    [ ! -e out ]
+    [ ! -e photos ]
+}
+
 @test "a bare name is a goal, and so is a path" {
     ready
     rm out/pca-3.npy.zst out/reconstruction.png
