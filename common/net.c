@@ -311,6 +311,12 @@ static size_t slice_start(size_t n, int s)
     return n * s / NET_SLICES;
 }
 
+/* Of fewer images than slices some get none, and the first serves for the sum all the same. */
+static bool slice_serves(size_t n, int s)
+{
+    return s == 0 || slice_start(n, s) < slice_start(n, s + 1);
+}
+
 static double total_loss(struct net *net, size_t n, const struct net_penalty *penalty)
 {
     double sum = 0, code = 0, squares = 0;
@@ -333,13 +339,13 @@ static double total_loss(struct net *net, size_t n, const struct net_penalty *pe
 }
 
 /* Slices summed in order, then folded into the flat gradients, penalty included. */
-static void collect_gradients(struct net *net, const struct net_penalty *penalty)
+static void collect_gradients(struct net *net, size_t n, const struct net_penalty *penalty)
 {
     const size_t size = net->slice_size;
 #pragma omp parallel for num_threads(net->threads) schedule(static)
     for (size_t i = 0; i < size; i += 16)
         for (int s = 1; s < NET_SLICES; s++)
-            for (size_t j = i; j < i + 16; j++)
+            for (size_t j = i; j < i + 16 && slice_serves(n, s); j++)
                 net->slices[j] += net->slices[s * size + j];
 #pragma omp parallel for num_threads(net->threads) schedule(dynamic, 1)
     for (int i = 2 * net->spec.n_layers - 1; i >= 0; i--)
@@ -363,7 +369,7 @@ double net_train(struct net *net, const float *x, const float *t, size_t n, cons
 #pragma omp parallel for num_threads(net->threads) schedule(dynamic, 1)
         for (int s = 0; s < NET_SLICES; s++) {
             const size_t end = slice_start(n, s + 1);
-            if (from == 0)
+            if (from == 0 && slice_serves(n, s))
                 memset(net->slices + s * net->slice_size, 0, net->slice_size * sizeof *net->slices);
             for (size_t i = slice_start(n, s); i < end; i += net->chunk) {
                 const size_t count = end - i < (size_t)net->chunk ? end - i : (size_t)net->chunk;
@@ -383,7 +389,7 @@ double net_train(struct net *net, const float *x, const float *t, size_t n, cons
         if (end->join != NULL)
             end->join(end->layer, net->weights, net->gradients, n);
     }
-    collect_gradients(net, penalty);
+    collect_gradients(net, n, penalty);
     const double result = total_loss(net, n, penalty);
     if (net->whole)
         net_changed(net);  /* the running statistics moved */
