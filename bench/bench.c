@@ -60,11 +60,18 @@ static void start_torch(struct torch *torch, const char *script, bool keep)
     close(from[1]);
 }
 
+/* OpenMP's idle threads spin for some milliseconds, in whichever process they are, and take their core from what is timed next. */
+static void settle(void)
+{
+    usleep(30000);
+}
+
 static double torch_ms(const struct torch *torch, const char *net, const char *what)
 {
     double ms;
     if (torch->to == NULL)
         return NAN;
+    settle();
     fprintf(torch->to, "%s %s\n", net, what);
     fflush(torch->to);
     if (fscanf(torch->from, "%lf", &ms) != 1)
@@ -115,6 +122,7 @@ static double sgemm_ms(void)
         for (size_t i = 0; i < n * n; i++)
             a[i] = b[i] = (float)(i % 7);
     }
+    settle();
     const double start = omp_get_wtime();
 #pragma omp parallel for schedule(static, 1)
     for (size_t t = 0; t < threads; t++)
@@ -131,6 +139,7 @@ static double train_ms(struct net *net, struct optim *optim, const float *x, siz
     size_t n;
     if (noisy == NULL && nets[i].noise > 0)
         noisy = xaligned(BATCH * items * sizeof *noisy);
+    settle();
     const double start = omp_get_wtime();
 #pragma omp parallel for schedule(static)
     for (size_t row = 0; row < (nets[i].noise > 0 ? BATCH : 0); row++) {
@@ -146,6 +155,7 @@ static double train_ms(struct net *net, struct optim *optim, const float *x, siz
 
 static double encode_ms(struct net *net, float *code, const float *x)
 {
+    settle();
     const double start = omp_get_wtime();
     net_encode(net, code, x, BATCH);
     return (omp_get_wtime() - start) * 1000;
