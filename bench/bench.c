@@ -201,10 +201,20 @@ static void bench(size_t i, int runs)
     omp_set_num_threads(threads);
     count_work(&spec, &work_encode, &work_train);
     const double per_ms = omp_get_max_threads() * (double)GEMM * GEMM * GEMM / gemm;
-    printf("%-8s %7.1f %8.0f %8.1f %6.2f %6.2f %5.0f %% %5.2f | %7.1f %8.0f %8.1f %6.2f %6.2f %5.0f %% %5.2f | %6.0f\n", nets[i].name,
-           train, BATCH / train * 1000, torch_train[0], torch_train[0] / train, torch_train[1] / train, 100 * BATCH * work_train / per_ms / train,
-           train_alone / train, encode, BATCH / encode * 1000, torch_encode[0], torch_encode[0] / encode, torch_encode[1] / encode,
-           100 * BATCH * work_encode / per_ms / encode, encode_alone / encode, 2 * per_ms / 1e6);
+    const struct { double own, alone, work; const double *torch; } sides[] = {
+        { train, train_alone, work_train, torch_train }, { encode, encode_alone, work_encode, torch_encode },
+    };
+    printf("%-8s", nets[i].name);
+    for (int side = 0; side < 2; side++) {
+        const double own = sides[side].own, *torch = sides[side].torch;
+        printf(" %7.1f %8.0f ", own, BATCH / own * 1000);
+        if (torches[0].to != NULL)
+            printf("%8.1f %6.2f %6.2f", torch[0], torch[0] / own, torch[1] / own);
+        else
+            printf("%22s", "");
+        printf(" %5.0f %% %5.2f |", 100 * BATCH * sides[side].work / per_ms / own, sides[side].alone / own);
+    }
+    printf(" %6.0f\n", 2 * per_ms / 1e6);
     fflush(stdout);
     optim_release(&optim);
     net_free(net);

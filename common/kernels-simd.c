@@ -67,6 +67,16 @@ INLINE void store_part(float *p, vec v, int n)
         copy_part(p, &v, n, sizeof *p);
 }
 
+/* N lanes, the others 0. */
+INLINE vec load_part(const float *p, int n)
+{
+    vec v = {0};
+    if (n >= LANES)
+        return load(p);
+    copy_part(&v, p, n, sizeof *p);
+    return v;
+}
+
 /* max(v, 0) of four positions in row-major order and, unless argmax is NULL, which it was: the first on ties. N lanes are real. */
 INLINE void pool(float *y, uint8_t *argmax, vec v0, vec v1, vec v2, vec v3, int n)
 {
@@ -406,40 +416,45 @@ static double point_factor(int points, int i, int s, int R)
 
 static void winograd_pack(float *u, const float *w, const float *scale, const struct winograd *g)
 {
-    const int R = g->R, C = g->stride * g->stride * g->C, K = g->K, down = g->both ? g->points : 1;
+    const int R = g->R, C = g->stride * g->stride * g->C, K = g->K, down = g->both ? g->points : 1, taps = g->both ? 1 : R, rows = g->both ? R : 1;
     const size_t column = (size_t)C * K;
-    for (int i = 0; i < down * g->points; i++)
+    for (int i = 0; i < down * g->points; i++) {
+        float factors[MOST_POINTS][MOST_POINTS];  /* (rows,R) of this plane */
+        for (int r = 0; r < rows; r++)
+            for (int s = 0; s < R; s++)
+                factors[r][s] = (float)(point_factor(g->points, i % g->points, s, R) * (g->both ? point_factor(g->points, i / g->points, r, R) : 1));
         for (int k0 = 0; k0 < K; k0 += LANES) {
             const int n = K - k0 < LANES ? K - k0 : LANES;
-            for (int tap = 0; tap < (g->both ? 1 : R); tap++)
+            vec scales = (vec){0} + 1.0f;
+            if (scale != NULL)
+                scales = load_part(scale + k0, n);
+            for (int tap = 0; tap < taps; tap++)
                 for (int c = 0; c < C; c++, u += LANES) {
-                    float sum[LANES] = {0};
-                    for (int r = g->both ? 0 : tap; r < (g->both ? R : tap + 1); r++)
-                        for (int s = 0; s < R; s++) {
-                            const float *from = w + (r * R + s) * column + (size_t)c * K + k0;
-                            const float factor = (float)(point_factor(g->points, i % g->points, s, R) * (g->both ? point_factor(g->points, i / g->points, r, R) : 1));
-                            if (n == LANES)
-                                store(sum, load(sum) + load(from) * factor);
-                            else
-                                for (int l = 0; l < n; l++)
-                                    sum[l] += from[l] * factor;
-                        }
-                    for (int l = 0; l < LANES; l++)
-                        u[l] = scale == NULL || l >= n ? sum[l] : sum[l] * scale[k0 + l];
+                    const float *from = w + (size_t)tap * R * column + (size_t)c * K + k0;
+                    vec sum = {0};
+                    for (int r = 0; r < rows; r++)
+                        for (int s = 0; s < R; s++, from += column)
+                            sum += load_part(from, n) * factors[r][s];
+                    store(u, sum * scales);
                 }
         }
+    }
 }
 
 static void winograd_fold(float *dw, const float *du, int points, int R, size_t column)
 {
     for (int r = 0; r < R; r++)
-        for (int s = 0; s < R; s++, dw += column)
+        for (int s = 0; s < R; s++, dw += column) {
+            float factors[MOST_POINTS];
+            for (int point = 0; point < points; point++)
+                factors[point] = (float)point_factor(points, point, s, R);
             for (size_t i = 0; i < column; i += LANES) {
                 vec sum = {0};
                 for (int point = 0; point < points; point++)
-                    sum += load(du + ((size_t)point * R + r) * column + i) * (float)point_factor(points, point, s, R);
+                    sum += load(du + ((size_t)point * R + r) * column + i) * factors[point];
                 store(dw + i, sum);
             }
+        }
 }
 
 /* The columns of a row of x, C floats each, apart by their place in a tile of M: column u + M*t at [u % M][t + u/M], rows of PARTED. What whole vectors write
@@ -1127,9 +1142,7 @@ static void sigmoid(float *y, const float *a, size_t n)
     size_t i = 0;
     for (; i + LANES <= n; i += LANES)
         store(y + i, sigmoid_vec(load(a + i)));
-    float rest[LANES] = {0};
-    memcpy(rest, a + i, (n - i) * sizeof *a);
-    store_part(y + i, sigmoid_vec(load(rest)), (int)(n - i));
+    store_part(y + i, sigmoid_vec(load_part(a + i, (int)(n - i))), (int)(n - i));
 }
 
 enum { SUMS = 16 };  /* partial sums of a loss: element i goes to sum i % SUMS, whatever the width */
@@ -1281,10 +1294,7 @@ static void noise(float *y, const float *x, size_t n, float sigma, float low, fl
         normal_numbers(z, stream, (uint32_t)(i / NUMBERS * BLOCKS));
         const int some = n - i < NUMBERS ? (int)(n - i) : NUMBERS;
         for (int j = 0; j < some; j += LANES) {
-            float part[LANES] = {0};
-            if (some - j < LANES)
-                memcpy(part, x + i + j, (size_t)(some - j) * sizeof *x);
-            vec v = (some - j < LANES ? load(part) : load(x + i + j)) + load(z + j) * sigma;
+            vec v = load_part(x + i + j, some - j) + load(z + j) * sigma;
             v = select(v < least, least, v);
             store_part(y + i + j, select(v > most, most, v), some - j);
         }

@@ -196,10 +196,11 @@ void kernels_box_fold(float *dw, const float *dbox, int R, int C, int K, size_t 
             const float *a = dbox + ((size_t)(R - 1 - r) * (R + 1) + R - 1 - s) * K * row;  /* e = f = 0; always inside */
             const float *b = a + K * row, *c = a + (size_t)(R + 1) * K * row, *d = c + K * row;
             float *to = dw + ((size_t)r * R + s) * C * K;
-            for (int i = 0; i < C; i++)
-                for (int k = 0; k < K; k++) {
-                    const size_t at = k * row + i;
-                    to[(size_t)i * K + k] = (a[at] + b[at]) + (c[at] + d[at]);
-                }
+            for (int i0 = 0; i0 < C; i0 += 16)  /* transposed: what is written stays in the first-level cache */
+                for (int k = 0; k < K; k++)
+                    for (int i = i0; i < C && i < i0 + 16; i++) {
+                        const size_t at = k * row + i;
+                        to[(size_t)i * K + k] = (a[at] + b[at]) + (c[at] + d[at]);
+                    }
         }
 }
