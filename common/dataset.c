@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "net.h"
 #include "profile.h"
 #include "report.h"
 #include "rng.h"
@@ -176,12 +177,6 @@ static const unsigned char *row(struct dataset *d, size_t i)
 
 /* --- batches ------------------------------------------------------------------------------------------------------ */
 
-VECTORS void dataset_scale(float *x, const uint8_t *pixels, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        x[i] = (float)pixels[i] / 255.0f;
-}
-
 static void *make_batch(void *argument)
 {
     enum profile_part before = profile_enter(PROFILE_READING);
@@ -191,7 +186,7 @@ static void *make_batch(void *argument)
     for (size_t i = 0; i < d->n_made; i++, x += d->items) {
         const unsigned char *from = row(d, d->order[d->next + i]);
         if (d->image)
-            dataset_scale(x, from, d->items);
+            net_scale(x, from, d->items);
         else
             memcpy(x, from, d->row_bytes);
     }

@@ -27,7 +27,7 @@ static size_t block_rows(const struct model *m, const struct tensor_reader *t, s
 {
     const struct net_spec *s = &m->spec;
     size_t code = (size_t)(s->height >> s->n_layers) * (s->width >> s->n_layers) * s->layers[s->n_layers - 1].filters * sizeof(float);
-    size_t row = t->row_items * (1 + sizeof(float)) + code, n;
+    size_t row = 2 * (t->row_bytes + code), n;
     size_t fixed = PROCESS_MEMORY + net_memory(s, BLOCK, false) + model_memory(m) + tensor_memory(t->row_bytes) + tensor_memory(code);
 
     want_memory(fixed + row, 1, memory);
@@ -35,19 +35,62 @@ static size_t block_rows(const struct model *m, const struct tensor_reader *t, s
     return n < BLOCK ? n : BLOCK;
 }
 
-/* Reads up to MOST rows as network input; ROWS is where uint8 rows go first. Returns how many. */
-static size_t read_block(struct tensor_reader *t, unsigned char *rows, float *x, size_t most)
+/* Reads up to MOST rows, as they are; returns how many. */
+static size_t read_block(struct tensor_reader *t, void *rows, size_t most)
 {
     enum profile_part before = profile_enter(PROFILE_READING);
-    bool image = t->header.dtype == NPY_U8;
-    size_t n = tensor_read(t, image ? (void *)rows : (void *)x, most), items = n * t->row_items, bad;
+    size_t n = tensor_read(t, rows, most), items = n * t->row_items, bad;
 
-    if (image)
-        dataset_scale(x, rows, items);
-    else if ((bad = dataset_not_finite(x, items)) < items)
+    if (t->header.dtype == NPY_F32 && (bad = dataset_not_finite(rows, items)) < items)
         die_file(tensor_path(t), "row %zu holds a value that is not finite", t->next_row - n + bad / t->row_items);
     profile_leave(before);
     return n;
+}
+
+/* What is read and written while the net is at work on another block: of two of each the one that is not `now`. */
+struct turn {
+    struct tensor_reader *reader;
+    struct tensor_writer *writer;
+    size_t block, n[2];
+    void *rows[2];
+    float *code[2];
+    int now;
+};
+
+static void write_and_read(void *context)
+{
+    struct turn *u = context;
+    int other = 1 - u->now;
+
+    if (u->n[other] > 0)
+        tensor_write(u->writer, u->code[other], u->n[other]);
+    u->n[other] = read_block(u->reader, u->rows[other], u->block);
+    progress("%zu of %zu rows", u->reader->next_row, u->reader->n_rows);
+}
+
+/* From reader to writer. */
+static void encode_rows(struct net *net, struct tensor_reader *t, struct tensor_writer *w, size_t block)
+{
+    struct turn u = {.reader = t, .writer = w, .block = block, .now = 1};
+
+    for (int i = 0; i < 2; i++) {
+        u.rows[i] = xaligned(block * t->row_bytes);
+        u.code[i] = xaligned(block * net_code_items(net) * sizeof(float));
+    }
+    for (write_and_read(&u); u.n[u.now = 1 - u.now] > 0;) {
+        enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
+        bool bytes = t->header.dtype == NPY_U8;
+        struct net_rows x = {bytes ? NULL : u.rows[u.now], bytes ? u.rows[u.now] : NULL};
+        net_encode_while(net, u.code[u.now], x, u.n[u.now], write_and_read, &u);
+        profile_leave(before);
+    }
+    if (u.n[1 - u.now] > 0)
+        tensor_write(w, u.code[1 - u.now], u.n[1 - u.now]);
+    progress_end();
+    for (int i = 0; i < 2; i++) {
+        free(u.rows[i]);
+        free(u.code[i]);
+    }
 }
 
 void encode_run(const struct cli *cli, int revision, bool flatten)
@@ -69,22 +112,10 @@ void encode_run(const struct cli *cli, int revision, bool flatten)
     net_profile(net);
     struct npy_header header = code_header(net, t->n_rows, flatten);
     struct tensor_writer *w = tensor_create(cli->output, &header, TENSOR_LEVEL);
-    unsigned char *rows = xaligned(block * t->row_items);
-    float *x = xaligned(block * t->row_items * sizeof *x), *code = xaligned(block * net_code_items(net) * sizeof *code);
-    for (size_t n; (n = read_block(t, rows, x, block)) > 0;) {
-        enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
-        net_encode(net, code, x, n);
-        profile_leave(before);
-        tensor_write(w, code, n);
-        progress("%zu of %zu rows", t->next_row, t->n_rows);
-    }
-    progress_end();
+    encode_rows(net, t, w, block);
     if (!tensor_is_seekable(t))
         tensor_add_to_history(t, h);   /* a pipe tells its history at its end */
     tensor_commit(w, h);
-    free(rows);
-    free(x);
-    free(code);
     net_free(net);
     tensor_close(t);
     model_free(m);

@@ -13,6 +13,7 @@
 #include "profile.h"
 #include "report.h"
 #include "rng.h"
+#include "vectors.h"
 
 enum { CHUNK = 4 };  /* images in a piece: few, for the caches; more than one, so that a kernel serves several */
 
@@ -112,12 +113,23 @@ static void pack(struct net *net, enum packed want)
 
 /* --- the steps that are not a layer's --- */
 
+VECTORS void net_scale(float *x, const uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)bytes[i] / 255.0f;
+}
+
 static void load_input(struct layer *l, const struct work *w)
 {
     const struct plane *p = &l->in;
     const size_t row = (size_t)p->W * p->C;
-    for (size_t m = 0; m < w->count; m++)
-        copy_rows(plane_image(p, w, m), p->row, w->x + (w->first + m) * row * p->H, row, p->H, row);
+    for (size_t m = 0; m < w->count; m++) {
+        const size_t from = (w->first + m) * row * p->H;
+        if (w->x != NULL)
+            copy_rows(plane_image(p, w, m), p->row, w->x + from, row, p->H, row);
+        for (int i = 0; i < p->H && w->x == NULL; i++)
+            net_scale(plane_image(p, w, m) + i * p->row, w->bytes + from + i * row, row);
+    }
 }
 
 /* The L1 norm of code_K, the last layer's, one sum an image. */
@@ -207,10 +219,10 @@ static void run_steps(const struct step *steps, int n, const struct work *w)
 }
 
 /* Images FIRST to FIRST+COUNT of a batch of N, by the thread that asks. */
-static struct work piece(const struct net *net, const float *x, const float *t, size_t n, size_t first, size_t count)
+static struct work piece(const struct net *net, struct net_rows x, const float *t, size_t n, size_t first, size_t count)
 {
     const size_t thread = (size_t)omp_get_thread_num(), here = thread * net->chunk;
-    return (struct work){ .x = x, .t = t, .n = n, .first = first, .count = count, .place = here, .here = here, .loss = net->spec.loss, .losses = net->losses,
+    return (struct work){ .x = x.numbers, .bytes = x.bytes, .t = t, .n = n, .first = first, .count = count, .place = here, .here = here, .loss = net->spec.loss, .losses = net->losses,
                           .code_sums = net->code_sums, .scratch = net->scratch + thread * net->scratch_size,
                           .entries = net->entries == NULL ? NULL : net->entries + thread * net->entries_size };
 }
@@ -373,7 +385,7 @@ double net_train(struct net *net, const float *x, const float *t, size_t n, cons
                 memset(net->slices + s * net->slice_size, 0, net->slice_size * sizeof *net->slices);
             for (size_t i = slice_start(n, s); i < end; i += net->chunk) {
                 const size_t count = end - i < (size_t)net->chunk ? end - i : (size_t)net->chunk;
-                struct work w = piece(net, x, t, n, i, count);
+                struct work w = piece(net, (struct net_rows){ x, NULL }, t, n, i, count);
                 w.slice = s;
                 w.train = true;
                 w.penalty = penalty;
@@ -396,29 +408,36 @@ double net_train(struct net *net, const float *x, const float *t, size_t n, cons
     return result;
 }
 
+static void nothing(void *context) { (void)context; }
+
 /* Through the first N_STEPS of the forward steps: its loss against T, or, T NULL, what they give to OUT. */
-static void infer(struct net *net, const float *x, const float *t, size_t n, int n_steps, float *out)
+static void infer(struct net *net, struct net_rows x, const float *t, size_t n, int n_steps, float *out, void (*meanwhile)(void *context), void *context)
 {
     pack(net, FOR_INFERENCE);
     struct layer *last = &net->layers[net->spec.n_layers - 1];
     const size_t share = (n + net->threads - 1) / net->threads, each = share < (size_t)net->chunk ? share : (size_t)net->chunk;
-#pragma omp parallel for num_threads(net->threads) schedule(dynamic, 1)
-    for (size_t i = 0; i < n; i += each) {
-        const struct work w = piece(net, x, t, n, i, n - i < each ? n - i : each);
-        run_steps(net->forward, n_steps, &w);
-        if (t != NULL) {
-            loss(net->layers, &w);
-            sum_code(last, &w);
-            continue;
-        }
-        const bool whole = n_steps == net->n_forward;
-        const struct plane *p = whole ? &net->layers[0].y : last->code;
-        const size_t row = (size_t)p->W * p->C;
-        for (size_t m = 0; m < w.count; m++) {
-            float *to = out + (i + m) * row * p->H;
-            copy_rows(to, row, plane_image(p, &w, m), p->row, p->H, row);
-            if (whole && net->spec.layers[0].activation == NET_SIGMOID)
-                net->kernels->sigmoid(to, to, row * p->H);
+#pragma omp parallel num_threads(net->threads)
+    {
+#pragma omp master
+        meanwhile(context);
+#pragma omp for schedule(dynamic, 1)
+        for (size_t i = 0; i < n; i += each) {
+            const struct work w = piece(net, x, t, n, i, n - i < each ? n - i : each);
+            run_steps(net->forward, n_steps, &w);
+            if (t != NULL) {
+                loss(net->layers, &w);
+                sum_code(last, &w);
+                continue;
+            }
+            const bool whole = n_steps == net->n_forward;
+            const struct plane *p = whole ? &net->layers[0].y : last->code;
+            const size_t row = (size_t)p->W * p->C;
+            for (size_t m = 0; m < w.count; m++) {
+                float *to = out + (i + m) * row * p->H;
+                copy_rows(to, row, plane_image(p, &w, m), p->row, p->H, row);
+                if (whole && net->spec.layers[0].activation == NET_SIGMOID)
+                    net->kernels->sigmoid(to, to, row * p->H);
+            }
         }
     }
 }
@@ -426,16 +445,21 @@ static void infer(struct net *net, const float *x, const float *t, size_t n, int
 double net_evaluate(struct net *net, const float *x, const float *t, size_t n, const struct net_penalty *penalty)
 {
     assert(n <= (size_t)net->max_batch);
-    infer(net, x, t, n, net->n_forward, NULL);
+    infer(net, (struct net_rows){ x, NULL }, t, n, net->n_forward, NULL, nothing, NULL);
     return total_loss(net, n, penalty);
 }
 
 void net_encode(struct net *net, float *code, const float *x, size_t n)
 {
-    infer(net, x, NULL, n, net->spec.n_layers + 1, code);
+    net_encode_while(net, code, (struct net_rows){ x, NULL }, n, nothing, NULL);
+}
+
+void net_encode_while(struct net *net, float *code, struct net_rows x, size_t n, void (*meanwhile)(void *context), void *context)
+{
+    infer(net, x, NULL, n, net->spec.n_layers + 1, code, meanwhile, context);
 }
 
 void net_reconstruct(struct net *net, float *y, const float *x, size_t n)
 {
-    infer(net, x, NULL, n, net->n_forward, y);
+    infer(net, (struct net_rows){ x, NULL }, NULL, n, net->n_forward, y, nothing, NULL);
 }

@@ -35,8 +35,6 @@ void dataset_start(struct dataset *d, size_t batch, bool shuffle, uint64_t seed,
 size_t dataset_next(struct dataset *d, const float **x);
 void dataset_close(struct dataset *d);
 
-/* What uint8 rows become: x[i] = pixels[i]/255, n of them. */
-void dataset_scale(float *x, const uint8_t *pixels, size_t n);
 /* The position of the first NaN or infinity in x[0..n-1]; n where all are finite. */
 size_t dataset_not_finite(const float *x, size_t n);
 

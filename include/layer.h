@@ -77,6 +77,7 @@ struct layer {
 
 struct work {
     const float *x, *t;
+    const uint8_t *bytes;  /* instead of x, where x is NULL */
     size_t n;            /* images in the batch */
     size_t first, count; /* the images of this piece */
     size_t place, here;  /* where the first of them stands in the planes; in passing ones */

@@ -53,6 +53,12 @@ double net_train(struct net *net, const float *x, const float *t, size_t n, cons
 /* The loss alone, with running statistics. */
 double net_evaluate(struct net *net, const float *x, const float *t, size_t n, const struct net_penalty *penalty);
 void net_encode(struct net *net, float *code, const float *x, size_t n);        /* code (n,h,w,C_K) */
+/* The same of numbers, or of bytes, numbers being NULL; and meanwhile(context) once, on the calling thread, before it joins the others: it may not touch
+ * what net_encode_while was given. */
+struct net_rows { const float *numbers; const uint8_t *bytes; };
+void net_encode_while(struct net *net, float *code, struct net_rows x, size_t n, void (*meanwhile)(void *context), void *context);
+/* Bytes as the net takes them: x = b/255, n of them. */
+void net_scale(float *x, const uint8_t *bytes, size_t n);
 void net_reconstruct(struct net *net, float *y, const float *x, size_t n);      /* y (n,H,W,C) */
 
 #endif

@@ -123,7 +123,7 @@ static void pick_at_random(struct picks *p, const struct settings *s, const stru
 static void keep_row(float *x, const struct tensor_reader *t, const uint8_t *row, size_t number)
 {
     if (t->header.dtype == NPY_U8)
-        dataset_scale(x, row, t->row_items);
+        net_scale(x, row, t->row_items);
     else
         memcpy(x, row, t->row_bytes);
     if (dataset_not_finite(x, t->row_items) < t->row_items)
