@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <math.h>
 #include <omp.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,13 +31,6 @@ static void add(struct parser *p, struct cli_option option)
     if (p->n == MAX_OPTIONS)
         die("more than %d options", MAX_OPTIONS);
     p->table[p->n++] = option;
-}
-
-static int usable_cores(void)
-{
-    cpu_set_t set;
-
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
 static void build_table(struct parser *p)
@@ -616,10 +608,14 @@ static void check_arguments(const struct cli *c)
  * settings when it is loaded, so the program starts itself again with a spin of some microseconds. */
 static void wait_briefly(char **argv)
 {
+    static const char *const asked[] = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"};
     char path[4096];
     ssize_t length;
 
-    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT") || setenv("GOMP_SPINCOUNT", "5000", 1) != 0)
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+        if (getenv(asked[i]))
+            return;   /* the last three have bound this thread to a core, on which all would be after an exec */
+    if (setenv("GOMP_SPINCOUNT", "5000", 1) != 0)
         return;
     length = readlink("/proc/self/exe", path, sizeof path - 1);
     if (length <= 0)
@@ -634,7 +630,7 @@ void cli_parse(struct cli *cli, int argc, char **argv)
 
     wait_briefly(argv);
     report_init(cli->tool);
-    cli->threads = usable_cores();
+    cli->threads = omp_get_num_procs();   /* those it may use, even where it has bound this thread to one */
     cli->memory = (int64_t)1 << 30;
     build_table(&p);
     read_command(&p, argc, argv);

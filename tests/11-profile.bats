@@ -51,6 +51,17 @@ seconds() {
     profiled tensor info features.npy.zst
 }
 
+@test "all cores are used, also where the environment binds threads to cores" {
+    local bound
+    draw-samples --count 2 -o samples
+    threads() { rm -f one.npy.zst; env "$@" import-images samples -o one.npy.zst --profile 2>&1 | sed -n 's/.*profile: \([0-9]*\) thread.*/\1/p'; }
+    equal "$(threads)" "$(nproc)"
+    for bound in OMP_PROC_BIND=true OMP_PROC_BIND=close OMP_PLACES=cores GOMP_CPU_AFFINITY=0-99; do
+        equal "$bound: $(threads "$bound")" "$bound: $(nproc)"
+    done
+    equal "$(threads taskset -c 0)" 1
+}
+
 @test "the profile names the instruction set, the threads and the size of the net's scratch" {
     local isa
     for isa in $(each_isa echo); do
