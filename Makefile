@@ -135,7 +135,7 @@ tsan:
 	cd $(TSAN)/run; ../bin/draw-samples --count 8 -o samples; ../bin/draw-samples --count 8 --seed 2 -o samples; ../bin/import-images samples --size 16 --threads 4 -o images.npy.zst; \
 	../bin/augment images.npy.zst --margin 3 --threads 4 -o train.npy.zst; \
 	../bin/train-stage train.npy.zst images.npy.zst --threads 4 --epochs 2 --batch 16 --filters 12 -o model.safetensors.zst; \
-	../bin/encode-stage model.safetensors.zst images.npy.zst --threads 4 -o codes.npy.zst
+	../bin/encode-stage model.safetensors.zst train.npy.zst --threads 4 -o codes.npy.zst
 .PHONY: memcheck tsan
 # The kernel and net checks for another processor, by its emulator. Needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and qemu-user.
 ARITHMETIC = kernels spec layer norm net profile rng report
