@@ -35,6 +35,13 @@ typedef uint32_t uvec __attribute__((vector_size(4 * LANES)));
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* A value used more than once, which the compiler would rather load again each time: most loads here cross cache lines. */
+#if defined(__x86_64__)
+#define IN_REGISTER(v) __asm__("" : "+v"(v))
+#else
+#define IN_REGISTER(v) (void)(v)
+#endif
+
 INLINE vec load(const float *p) { return *(const vec_unaligned *)p; }
 INLINE void store(float *p, vec v) { *(vec_unaligned *)p = v; }
 INLINE vec select(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
@@ -177,7 +184,7 @@ INLINE void tile(int rows, int cols, bool narrow, float *y, const float *x, cons
             return;
 #pragma GCC unroll 5
         for (int j = 0; j < cols; j += 2)
-            pool(y + j / 2 * g->y_col, e.argmax == NULL ? NULL : e.argmax + (size_t)(j / 2) * g->channels, acc[0][j], acc[0][j + 1], acc[1][j],
+            pool(y + j / 2 * g->y_col, e.argmax == NULL ? NULL : e.argmax + j / 2 * g->y_col, acc[0][j], acc[0][j + 1], acc[1][j],
                  acc[1][j + 1], n);
         return;
     }
@@ -245,7 +252,7 @@ static void each_tile(float *y, const float *x, const float *w, const float *b, 
                 const int j = units * t / n_tiles * shrink, end = units * (t + 1) / n_tiles * shrink;
                 struct epilogue here = e;
                 if (e.argmax != NULL)
-                    here.argmax += ((size_t)(i / 2) * (g->cols / 2) + j / 2) * g->channels + k0;
+                    here.argmax += ((size_t)(i / 2) * (g->cols / 2) + j / 2) * g->y_col + k0;
                 (narrow ? narrow_tile : wide_tile)(rows, end - j, y + i / shrink * g->y_row + j / shrink * g->y_col + k0,
                                                    x + i * g->x_row + j * g->x_col, w, bias, g, g->channels - k0, here);
             }
@@ -417,7 +424,7 @@ static double point_factor(int points, int i, int s, int R)
 static void winograd_pack(float *u, const float *w, const float *scale, const struct winograd *g)
 {
     const int R = g->R, C = g->stride * g->stride * g->C, K = g->K, down = g->both ? g->points : 1, taps = g->both ? 1 : R, rows = g->both ? R : 1;
-    const size_t column = (size_t)C * K;
+    const size_t column = C * g->y_col;
     for (int i = 0; i < down * g->points; i++) {
         float factors[MOST_POINTS][MOST_POINTS];  /* (rows,R) of this plane */
         for (int r = 0; r < rows; r++)
@@ -430,7 +437,7 @@ static void winograd_pack(float *u, const float *w, const float *scale, const st
                 scales = load_part(scale + k0, n);
             for (int tap = 0; tap < taps; tap++)
                 for (int c = 0; c < C; c++, u += LANES) {
-                    const float *from = w + (size_t)tap * R * column + (size_t)c * K + k0;
+                    const float *from = w + (size_t)tap * R * column + c * g->y_col + k0;
                     vec sum = {0};
                     for (int r = 0; r < rows; r++)
                         for (int s = 0; s < R; s++, from += column)
@@ -620,7 +627,7 @@ struct pooled_at { float *y; uint8_t *argmax; size_t y_row, y_col; int W, K; };
 
 INLINE void pool_to(const struct pooled_at *to, int i, int j, int k, vec v0, vec v1, vec v2, vec v3)
 {
-    pool(to->y + i * to->y_row + j * to->y_col + k, to->argmax == NULL ? NULL : to->argmax + ((size_t)i * to->W + j) * to->K + k, v0, v1, v2, v3, to->K - k);
+    pool(to->y + i * to->y_row + j * to->y_col + k, to->argmax == NULL ? NULL : to->argmax + (i * (size_t)to->W + j) * to->y_col + k, v0, v1, v2, v3, to->K - k);
 }
 
 /* ROWS pooled rows from their products by a kernel of R columns. */
@@ -697,7 +704,7 @@ static void winograd_relu_pool(float *y, uint8_t *argmax, const float *x, const 
                 const int rows = end - row < group_rows ? end - row : group_rows;
                 multiply(m, v + (row - band) / z.height * z.tiles * z.v_col, u, g, &z, (rows + z.height - 1) / z.height, images);
                 for (size_t i = 0; i < images; i++) {
-                    const size_t at = ((first + i) * (g->H / 2) + row / 2) * (g->W / 2) * g->K;
+                    const size_t at = ((first + i) * (g->H / 2) + row / 2) * (g->W / 2) * g->y_col;
                     const struct pooled_at to = { y + (first + i) * y_image + row / 2 * g->y_row, argmax == NULL ? NULL : argmax + at, g->y_row, g->y_col, g->W / 2, g->K };
                     pool_products(&to, m + i * z.m_image, g, &z, b, rows / 2);
                 }
@@ -828,7 +835,8 @@ INLINE void dot_tile(int cols, int K, float *y, const float *x, const float *w, 
                     wk[k] = *(const vec *)(w + k * w_channel + part * LANES);
 #pragma GCC unroll 8
                 for (int j = 0; j < cols; j++) {
-                    const vec xj = load(base[j / 5] + (j % 5 == 3 ? step3 : j % 5 * step) + part * LANES);
+                    vec xj = load(base[j / 5] + (j % 5 == 3 ? step3 : j % 5 * step) + part * LANES);
+                    IN_REGISTER(xj);
 #pragma GCC unroll 3
                     for (int k = 0; k < K; k++)
                         acc[part][j * K + k] += wk[k] * xj;
@@ -870,24 +878,35 @@ INLINE void dot_tile(int cols, int K, float *y, const float *x, const float *w, 
 
 INLINE void dot_channels(int K, float *y, const float *x, const float *w, const float *b, const struct conv *g)
 {
-    int j = 0;
-    for (; j + DOT_COLS <= g->cols; j += DOT_COLS)
-        dot_tile(DOT_COLS, K, y + j * g->y_col, x + j * g->x_col, w, b, g);
-    for (; j < g->cols; j++)
-        dot_tile(1, K, y + j * g->y_col, x + j * g->x_col, w, b, g);
+    for (int j = 0, cols; j < g->cols; j += cols) {
+        float *yj = y + j * g->y_col;
+        const float *xj = x + j * g->x_col;
+        for (cols = DOT_COLS; cols > g->cols - j; cols /= 2)
+            ;
+        switch (cols) {
+        case 1: dot_tile(1, K, yj, xj, w, b, g); break;
+        case 2: dot_tile(2, K, yj, xj, w, b, g); break;
+#if defined(__AVX512F__)
+        case 4: dot_tile(4, K, yj, xj, w, b, g); break;
+        case 8: dot_tile(8, K, yj, xj, w, b, g); break;
+#endif
+        }
+    }
 }
 
 static void conv_dot(float *y, const float *x, const float *w, const float *b, const struct conv *g)
 {
     const size_t w_channel = (size_t)(g->run + DOT - 1) / DOT * DOT * g->taps;
+    const int groups = (g->channels + 2) / 3;
     for (int i = 0; i < g->rows; i++)
-        for (int k = 0; k < g->channels; k += 3) {
+        for (int group = 0; group < groups; group++) {
+            const int k = g->channels * group / groups, end = g->channels * (group + 1) / groups;
             float *yi = y + i * g->y_row + k;
             const float *xi = x + i * g->x_row, *wk = w + k * w_channel;
-            switch (g->channels - k) {
+            switch (end - k) {
             case 1: dot_channels(1, yi, xi, wk, b + k, g); break;
             case 2: dot_channels(2, yi, xi, wk, b + k, g); break;
-            default: dot_channels(3, yi, xi, wk, b + k, g); break;
+            case 3: dot_channels(3, yi, xi, wk, b + k, g); break;
             }
         }
 }
@@ -942,22 +961,31 @@ INLINE ivec taken(const uint8_t *argmax, int n)
 static void sparse_list(struct entry *entries, size_t room, uint32_t *n, float *sums, const float *g, const uint8_t *argmax, const struct pooled *p)
 {
     const struct pooled local = *p;
-    int32_t at = local.at;
-    for (int j = 0; j < local.cols; j++, at += local.step, g += local.channels, argmax += local.channels) {
-        for (int k = 0; k < local.channels; k++) {
-            const struct entry e = { at + local.offset[argmax[k]], g[k] };
-            memcpy(&entries[k * room + n[k]], &e, sizeof e);
-            n[k] += argmax[k] != KERNELS_DEAD;
+    const int K = local.channels, whole = K / LANES * LANES;
+    for (int k = 0; k < K; k++) {
+        struct entry *const first = entries + k * room, *const added = first + n[k], *e = added;
+        int32_t at = local.at;
+        for (int j = 0; j < local.cols; j++, at += local.step) {
+            const uint8_t where = argmax[j * K + k];
+            *e = (struct entry){ at + local.offset[where], g[j * K + k] };
+            e += where != KERNELS_DEAD;
         }
-        for (int k = 0; k < local.channels; k += LANES)
-            store(sums + k, load(sums + k) + select(taken(argmax + k, local.channels - k) != KERNELS_DEAD, load(g + k), (vec){0}));
+        n[k] = (uint32_t)(e - first);
+        for (const struct entry *s = added; s < e && k >= whole; s++)
+            sums[k] += s->g;
+    }
+    for (int k = 0; k < whole; k += LANES) {
+        vec sum = load(sums + k);
+        for (int j = 0; j < local.cols; j++)
+            sum += select(widen(argmax + j * K + k) != KERNELS_DEAD, load(g + j * K + k), (vec){0});
+        store(sums + k, sum);
     }
 }
 
 static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int taps, int run, const struct entry *e, size_t n)
 {
-    const int rows = taps % 7 == 0 ? 7 : taps % 5 == 0 ? 5 : taps % 3 == 0 ? 3 : 1;
-    const int all = (run + LANES - 1) / LANES, most = rows == 1 ? 8 : SPARSE_TILE / rows, blocks = (all + most - 1) / most;
+    const int rows = taps % 7 == 0 ? 7 : taps % 5 == 0 ? 5 : taps % 3 == 0 ? 3 : taps % 4 == 0 ? 4 : taps % 2 == 0 ? 2 : 1;
+    const int all = (run + LANES - 1) / LANES, most = rows <= 2 ? 8 / rows : SPARSE_TILE / rows, blocks = (all + most - 1) / most;
     for (int r = 0; r < taps; r += rows, x += rows * x_row, y += rows * y_row)
         for (int block = 0; block < blocks; block++) {
             const int v = all * block / blocks, vecs = all * (block + 1) / blocks - v;
@@ -981,6 +1009,13 @@ static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int
             case 48 + 2: windows(3, 2, false, to, y_row, from, x_row, e, n); break;
             case 48 + 3: windows(3, 3, false, to, y_row, from, x_row, e, n); break;
             case 48 + 4: windows(3, 4, false, to, y_row, from, x_row, e, n); break;
+            case 64 + 1: windows(4, 1, false, to, y_row, from, x_row, e, n); break;
+            case 64 + 2: windows(4, 2, false, to, y_row, from, x_row, e, n); break;
+            case 64 + 3: windows(4, 3, false, to, y_row, from, x_row, e, n); break;
+            case 32 + 1: windows(2, 1, false, to, y_row, from, x_row, e, n); break;
+            case 32 + 2: windows(2, 2, false, to, y_row, from, x_row, e, n); break;
+            case 32 + 3: windows(2, 3, false, to, y_row, from, x_row, e, n); break;
+            case 32 + 4: windows(2, 4, false, to, y_row, from, x_row, e, n); break;
             case 16 + 1: windows(1, 1, false, to, y_row, from, x_row, e, n); break;
             case 16 + 2: windows(1, 2, false, to, y_row, from, x_row, e, n); break;
             case 16 + 3: windows(1, 3, false, to, y_row, from, x_row, e, n); break;
@@ -995,6 +1030,9 @@ static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int
             case 80 + 3: windows(5, 3, false, to, y_row, from, x_row, e, n); break;
             case 80 + 4: windows(5, 4, false, to, y_row, from, x_row, e, n); break;
             case 80 + 5: windows(5, 5, false, to, y_row, from, x_row, e, n); break;
+            case 64 + 4: windows(4, 4, false, to, y_row, from, x_row, e, n); break;
+            case 64 + 5: windows(4, 5, false, to, y_row, from, x_row, e, n); break;
+            case 64 + 6: windows(4, 6, false, to, y_row, from, x_row, e, n); break;
             case 48 + 5: windows(3, 5, false, to, y_row, from, x_row, e, n); break;
             case 48 + 6: windows(3, 6, false, to, y_row, from, x_row, e, n); break;
             case 48 + 7: windows(3, 7, false, to, y_row, from, x_row, e, n); break;
@@ -1041,10 +1079,10 @@ static void norm_sums(double *sum, double *square, const float *z, size_t n, int
 static void norm_relu_pool(float *y, uint8_t *argmax, const float *z, const struct norm *n)
 {
     const int K = n->channels;
-    for (int j = 0; j < n->cols; j++, z += 2 * K, y += K, argmax += K)
+    for (int j = 0; j < n->cols; j++, z += 2 * K, y += n->y_col)
         for (int k = 0; k < K; k += LANES) {
             const vec scale = load(n->scale + k), shift = load(n->shift + k);
-            pool(y + k, argmax + k, load(z + k) * scale + shift, load(z + K + k) * scale + shift, load(z + n->z_row + k) * scale + shift,
+            pool(y + k, argmax == NULL ? NULL : argmax + j * n->y_col + k, load(z + k) * scale + shift, load(z + K + k) * scale + shift, load(z + n->z_row + k) * scale + shift,
                  load(z + n->z_row + K + k) * scale + shift, K - k);
         }
 }

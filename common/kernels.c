@@ -1,5 +1,6 @@
 #include "kernels.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,7 +115,7 @@ struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use
     struct winograd best = g, way = g;
     int least = g.W * g.R * 3 / 4 + 1;  /* multiplications in a row, for each of the kernel's */
     best.points = way.points = 0, best.both = way.both = false;
-    if (g.R < 2 || g.R > 7 || g.R * g.C * g.stride * g.stride < 15)
+    if (g.K == 0 || g.R < 2 || g.R > 7 || g.R * g.C * g.stride * g.stride < 15)
         return best;
     for (way.points = 4; way.points <= (use == WINOGRAD_INFERENCE ? 10 : 8); way.points += 2)
         for (int both = 0; both <= (use == WINOGRAD_INFERENCE && way.points <= 8); both++) {
@@ -126,6 +127,32 @@ struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use
                 best = way, least = cost;
         }
     return best;
+}
+
+struct split kernels_split(int K, int taps, int run, double shift, int most, int step, double vector)
+{
+    const int few = K % KERNELS_MAX_LANES, folding = 10;  /* of a sum's parts, in products of vectors */
+    if (few == 0 || few > KERNELS_FEW)
+        return (struct split){ K, 0, 0 };
+    int beside = KERNELS_MAX_LANES / few < most ? KERNELS_MAX_LANES / few / step * step : most / step * step;
+    const double dot = few * (taps * ((run + KERNELS_DOT - 1) / KERNELS_DOT) + folding);
+    const double together = beside < 2 ? INFINITY : taps * (run + (beside - 1) * shift) / beside;
+    if (dot <= together)
+        beside = 0;
+    return fmin(dot, together) < 0.8 * vector ? (struct split){ K - few, few, beside } : (struct split){ K, 0, 0 };
+}
+
+void kernels_pack_beside(float *p, size_t run, int lane, int at, const float *w, const float *scale, const struct packing *g, int lanes)
+{
+    for (int k = 0; k < g->K; k++) {
+        float *to = p + (lane + k) / lanes * g->taps * run * lanes + (lane + k) % lanes;
+        for (int r = 0; r < g->taps; r++)
+            for (int s = 0; s < g->taps_x; s++)
+                for (int c = 0; c < g->C; c++) {
+                    const float v = w[r * g->row + s * g->col + c * g->in + k * g->out];
+                    to[(r * run + at + s * g->C + c) * lanes] = scale == NULL ? v : v * scale[k];
+                }
+    }
 }
 
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes)
@@ -189,18 +216,19 @@ void kernels_unblock(float *dbox, const float *dblocks, int R, int K, size_t row
             memcpy(dbox, dblocks + (((size_t)(t / 2) * T + u / 2) * 4 + t % 2 * 2 + u % 2) * pixel, pixel * sizeof *dbox);
 }
 
-void kernels_box_fold(float *dw, const float *dbox, int R, int C, int K, size_t row)
+void kernels_box_fold(float *dw, int filters, const float *dbox, const struct packing *g)
 {
+    const int R = g->taps, C = g->C;
     for (int r = 0; r < R; r++)
         for (int s = 0; s < R; s++) {
-            const float *a = dbox + ((size_t)(R - 1 - r) * (R + 1) + R - 1 - s) * K * row;  /* e = f = 0; always inside */
-            const float *b = a + K * row, *c = a + (size_t)(R + 1) * K * row, *d = c + K * row;
-            float *to = dw + ((size_t)r * R + s) * C * K;
-            for (int i0 = 0; i0 < C; i0 += 16)  /* transposed: what is written stays in the first-level cache */
-                for (int k = 0; k < K; k++)
-                    for (int i = i0; i < C && i < i0 + 16; i++) {
-                        const size_t at = k * row + i;
-                        to[(size_t)i * K + k] = (a[at] + b[at]) + (c[at] + d[at]);
+            const float *a = dbox + (R - 1 - r) * g->row + (R - 1 - s) * g->col;  /* e = f = 0; always inside */
+            const float *b = a + g->col, *c = a + g->row, *d = c + g->col;
+            float *to = dw + ((size_t)r * R + s) * filters * C;
+            for (int k0 = 0; k0 < g->K; k0 += 16)  /* transposed: what is written stays in the first-level cache */
+                for (int i = 0; i < C; i++)
+                    for (int k = k0; k < g->K && k < k0 + 16; k++) {
+                        const ptrdiff_t at = i * g->in + k * g->out;
+                        to[(size_t)k * C + i] = (a[at] + b[at]) + (c[at] + d[at]);
                     }
         }
 }

@@ -51,6 +51,19 @@ size_t layer_padded(const struct layer *l, int channels)
     return (size_t)(channels + l->kernels->lanes - 1) / l->kernels->lanes * l->kernels->lanes;
 }
 
+/* A vector costs half where minimal filtering serves (kernels_winograd_choose); few channels of the code are pooled by themselves, for about 5 products. Batch
+ * normalisation wants all channels of a pixel together. */
+static void choose_splits(struct layer *l)
+{
+    const int R = l->R, P = l->P, C = l->C, K = l->K, phase = (P + 1) * K;
+    const double encode = (double)R * R * C, back = (R + 1.0) * (R + 1) * C;
+    l->code_split = kernels_split(K, R, R * C, C, KERNELS_FEW, 1, (R >= 3 && R <= 7 && R * C >= 15 ? encode / 2 : encode) - 5);
+    if (l->norm)
+        l->code_split = (struct split){ K, 0, 0 };
+    l->y_split = kernels_split(C, P + 1, phase, K / 2.0, C <= KERNELS_FEW ? 2 * l->w : 0, 2, (P + 1.0) * phase);
+    l->small_split = kernels_split(K, R + 1, (R + 1) * C, 2.0 * C, K <= KERNELS_FEW ? l->w : 0, 1, R >= 3 && R <= 13 ? back / 2 : back);
+}
+
 void layer_init(struct layer *layers, int k, const struct net_spec *spec, const struct kernels *kernels, bool train)
 {
     struct layer *l = &layers[k];
@@ -61,21 +74,28 @@ void layer_init(struct layer *layers, int k, const struct net_spec *spec, const 
         .activation = own->activation, .lower = k == 0 ? NULL : l - 1, .upper = k + 1 == spec->n_layers ? NULL : l + 1,
     };
     l->above = l->upper == NULL ? NET_LINEAR : own[1].activation;
-    const struct winograd encoder = { .R = l->R, .C = l->C, .K = l->K, .H = l->H, .W = l->W, .stride = 1, .y_col = l->K };
+    choose_splits(l);
+    const struct winograd encoder = { .R = l->R, .C = l->C, .K = l->code_split.whole, .H = l->H, .W = l->W, .stride = 1, .y_col = l->K };
     l->infer = kernels_winograd_choose(encoder, WINOGRAD_INFERENCE);
     if (train) {
         l->alone = kernels_winograd_choose(encoder, WINOGRAD_POOL);
         l->ties = kernels_winograd_choose(encoder, WINOGRAD_TIES);
-        l->back = kernels_winograd_choose((struct winograd){ .R = l->P + 1, .C = l->C, .K = l->K, .H = l->h, .W = l->w, .stride = 2, .y_col = l->K }, WINOGRAD_ANY);
+        l->back = kernels_winograd_choose((struct winograd){ .R = l->P + 1, .C = l->C, .K = l->small_split.whole, .H = l->h, .W = l->w, .stride = 2, .y_col = l->K }, WINOGRAD_ANY);
     }
-    l->dot = l->C <= 4 && (l->P + 1) * l->K >= KERNELS_DOT && l->activation != NET_RELU;
     l->window = layer_padded(l, l->R * l->C);
+    l->back_window = layer_padded(l, (l->R + 1) * l->C);
+}
+
+/* Two rows of the encoder's few channels before the pool. */
+static size_t few_scratch(const struct layer *l)
+{
+    return l->code_split.few == 0 ? 0 : 2 * (size_t)(l->W + KERNELS_FEW) * l->code_split.few + KERNELS_MAX_LANES;
 }
 
 size_t layer_scratch(const struct layer *l)
 {
     const struct winograd *const ways[] = { &l->infer, &l->alone, &l->ties, &l->back };
-    size_t most = 0;
+    size_t most = few_scratch(l);
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         const size_t size = ways[i]->points == 0 ? 0 : kernels_winograd_sizes(ways[i], l->kernels->lanes).scratch;
         most = size > most ? size : most;
@@ -101,6 +121,19 @@ size_t layer_entries(const struct layer *l)
     return lists > at_once ? lists : at_once;
 }
 
+/* Floats of packed few channels, from RUN floats a row, or WIDE ones for all positions beside one another. */
+static size_t few_size(const struct layer *l, struct split s, size_t taps, size_t run, size_t wide)
+{
+    if (s.beside > 0)
+        return taps * wide * layer_padded(l, s.few * s.beside);
+    return taps * s.few * ((run + KERNELS_DOT - 1) / KERNELS_DOT * KERNELS_DOT);
+}
+
+/* Floats in a row of taps for all that lie beside one another: of the encoder, of a phase of the decoder, of its adjoint. */
+static size_t code_run(const struct layer *l) { return (size_t)(l->R + l->code_split.beside - 1) * l->C; }
+static size_t y_run(const struct layer *l) { return (size_t)(l->P + 1 + l->P % 2 + l->y_split.beside / 2 - 1) * l->K; }
+static size_t small_run(const struct layer *l) { return (size_t)(l->R + 1 + 2 * (l->small_split.beside - 1)) * l->C; }
+
 static size_t in_slice(size_t *slice, size_t n)
 {
     const size_t at = *slice;
@@ -110,7 +143,8 @@ static size_t in_slice(size_t *slice, size_t n)
 
 static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice, size_t places, size_t passing, int chunk)
 {
-    const size_t K = l->K, C = l->C, taps = (size_t)l->R * l->R, box_taps = (size_t)(l->R + 1) * (l->R + 1), columns = layer_padded(l, l->K);
+    const size_t K = l->K, C = l->C, taps = (size_t)l->R * l->R, box_taps = (size_t)(l->R + 1) * (l->R + 1);
+    const size_t columns = layer_padded(l, l->K), whole = layer_padded(l, l->small_split.whole);
     const size_t back_taps = l->back.points > 0 ? 4 * (size_t)l->back.points * (l->P + 1) : box_taps;
 
     take_plane(&l->dy, arena, l->H, l->W, l->C, l->P, passing, true);
@@ -121,17 +155,19 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
     if (l->norm)
         take_plane(&l->z, arena, l->H, l->W, l->K, l->lower == NULL ? 0 : l->P, places, false);
     l->argmax = arena_take(arena, places * l->h * l->w * K + KERNELS_MAX_LANES, 1);
-    l->decode_dx_w = arena_floats(arena, back_taps * C * columns);
+    l->decode_dx_w = arena_floats(arena, back_taps * C * whole);
+    l->decode_dx_few = arena_floats(arena, few_size(l, l->small_split, l->R + 1, (l->R + 1) * C, small_run(l)));
     if (l->back.points > 0) {
         l->blocks = arena_floats(arena, box_taps * C * K);
-        l->dblocks = arena_floats(arena, box_taps * C * columns);
-        l->dbox = arena_floats(arena, box_taps * C * columns);
+        l->dblocks = arena_floats(arena, box_taps * C * whole);
+        l->dbox = arena_floats(arena, box_taps * C * whole);
     }
     if (l->lower != NULL)
         l->encode_dx_w = arena_floats(arena, l->norm ? taps * K * layer_padded(l, l->C) : l->R * l->window * K);
     l->at_encode_dw = in_slice(slice, l->norm ? taps * C * columns : l->R * l->window * K);
     l->at_encode_db = in_slice(slice, K);
-    l->at_decode_dw = in_slice(slice, back_taps * C * columns);
+    l->at_decode_dw = in_slice(slice, back_taps * C * whole);
+    l->at_decode_few = in_slice(slice, l->small_split.few * (l->R + 1) * l->back_window);
     l->at_decode_db = in_slice(slice, (size_t)l->W * C);
     const size_t band = BAND_BYTES / sizeof(float) / (2 * l->in.row);
     l->band = band < 2 ? 2 : band < (size_t)l->h ? (int)band : l->h;
@@ -146,16 +182,20 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
 
 void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t places, size_t passing, int chunk, bool train)
 {
-    const size_t K = l->K, box_taps = (size_t)(l->R + 1) * (l->R + 1);
-    const size_t phase_run = ((size_t)(l->P + 1) * K + KERNELS_DOT - 1) / KERNELS_DOT * KERNELS_DOT;
+    const size_t K = l->K, box_taps = (size_t)(l->R + 1) * (l->R + 1), phase_run = (l->P + 1) * K;
 
-    l->encode_w = arena_floats(arena, encoder_taps(l) * l->C * layer_padded(l, l->K));
+    l->encode_w = arena_floats(arena, encoder_taps(l) * l->C * layer_padded(l, l->code_split.whole));
+    l->encode_few = arena_floats(arena, few_size(l, l->code_split, l->R, (size_t)l->R * l->C, code_run(l)));
+    l->encode_few_b = arena_floats(arena, KERNELS_MAX_LANES);
     l->encode_b = arena_floats(arena, layer_padded(l, l->K));
     l->box = arena_floats(arena, box_taps * l->C * K);
     for (int a = 0; a < 2; a++)
-        for (int b = 0; b < 2; b++)
-            l->decode_w[a][b] = arena_floats(arena, (l->P + 1) * phase_run * (l->dot ? (size_t)l->C : layer_padded(l, l->C)));
+        for (int b = 0; b < 2; b++) {
+            l->decode_w[a][b] = arena_floats(arena, (l->P + 1) * phase_run * layer_padded(l, l->y_split.whole));
+            l->decode_few[a][b] = arena_floats(arena, few_size(l, l->y_split, l->P + 1, phase_run, y_run(l)));
+        }
     l->decode_b = arena_floats(arena, layer_padded(l, l->C));
+    l->decode_few_b = arena_floats(arena, KERNELS_MAX_LANES);
 
     take_plane(&l->in, arena, l->H, l->W, l->C, l->P, places, false);
     if (l->upper == NULL)
@@ -184,6 +224,22 @@ static struct winograd encoder_way(const struct layer *l, bool inference)
     return way;
 }
 
+/* For conv_dot, or BESIDE positions, APART floats one from the next, in rows of RUN. */
+static void pack_few(const struct layer *l, float *p, const float *w, const float *scale, const struct packing *g, int beside, size_t run, int apart)
+{
+    if (beside == 0)
+        kernels_pack(p, w, scale, g, 1);
+    for (int i = 0; i < beside; i++)
+        kernels_pack_beside(p, run, i * g->K, i * apart, w, scale, g, l->kernels->lanes);
+}
+
+/* Their biases, for all positions beside one another. */
+static void repeat(float *to, const float *b, int few)
+{
+    for (int i = 0; i < KERNELS_MAX_LANES && few > 0; i++)
+        to[i] = b[i % few];
+}
+
 void layer_pack_encoder(struct layer *l, const float *weights, bool inference)
 {
     const float *kernel = weights + l->kernel->offset, *bias = weights + l->bias->offset;
@@ -198,10 +254,14 @@ void layer_pack_encoder(struct layer *l, const float *weights, bool inference)
     if (way.points > 0)
         l->kernels->winograd_pack(l->encode_w, kernel, scale, &way);
     else
-        kernels_pack(l->encode_w, kernel, scale, &(struct packing){ l->R, l->R, l->C, l->K, 1, l->R * CK, CK, K, 1 }, l->kernels->lanes);
+        kernels_pack(l->encode_w, kernel, scale, &(struct packing){ l->R, l->R, l->C, l->code_split.whole, 1, l->R * CK, CK, K, 1 }, l->kernels->lanes);
+    const struct split *s = &l->code_split;
+    const struct packing few = { l->R, l->R, l->C, s->few, KERNELS_DOT, l->R * CK, CK, K, 1 };
+    pack_few(l, l->encode_few, kernel + s->whole, scale, &few, s->beside, code_run(l), l->C);
     for (int o = 0; o < l->K; o++)
         l->encode_b[o] = scale == NULL ? bias[o]
             : (bias[o] - weights[l->mean->offset + o]) * scale[o] + weights[l->beta->offset + o];
+    repeat(l->encode_few_b, l->encode_b + s->whole, s->few);
     if (inference || l->encode_dx_w == NULL)
         return;
     if (l->norm)
@@ -227,22 +287,30 @@ void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
 {
     const int lanes = l->kernels->lanes, R = l->R, P = l->P;
     const ptrdiff_t C = l->C, KC = (ptrdiff_t)l->K * C, row = (R + 1) * KC;
+    const struct split *s = &l->y_split, *back = &l->small_split;
     kernels_box(l->box, weights + l->back_kernel->offset, R, l->K, l->C);
     for (int a = 0; a < 2; a++)
         for (int b = 0; b < 2; b++) {
             const float *first = l->box + (a + P - 2 * phase_origin(a, P)) * row + (b + P - 2 * phase_origin(b, P)) * KC;
-            kernels_pack(l->decode_w[a][b], first, NULL, &(struct packing){ P + 1, P + 1, l->K, l->C, l->dot ? KERNELS_DOT : 1, -2 * row, -2 * KC, C, 1 },
-                         l->dot ? 1 : lanes);
+            kernels_pack(l->decode_w[a][b], first, NULL, &(struct packing){ P + 1, P + 1, l->K, s->whole, 1, -2 * row, -2 * KC, C, 1 }, lanes);
+            const struct packing few = { P + 1, P + 1, l->K, s->few, KERNELS_DOT, -2 * row, -2 * KC, C, 1 };
+            if (s->beside == 0)
+                kernels_pack(l->decode_few[a][b], first + s->whole, NULL, &few, 1);
+            for (int i = 0; i < s->beside / 2; i++)  /* columns 2(j+i)+b */
+                kernels_pack_beside(l->decode_few[a][0], y_run(l), (2 * i + b) * s->few, (i + phase_origin(b, P) - phase_origin(0, P)) * l->K, first, NULL, &few, lanes);
         }
     memcpy(l->decode_b, weights + l->back_bias->offset, C * sizeof *l->decode_b);
+    repeat(l->decode_few_b, l->decode_b + s->whole, s->few);
     if (inference || l->decode_dx_w == NULL)
         return;
     if (l->back.points > 0) {
         kernels_blocks(l->blocks, l->box, R, l->K, l->C);
         l->kernels->winograd_pack(l->decode_dx_w, l->blocks, NULL, &l->back);
     } else {
-        kernels_pack(l->decode_dx_w, l->box, NULL, &(struct packing){ R + 1, R + 1, l->C, l->K, 1, row, KC, 1, C }, lanes);
+        kernels_pack(l->decode_dx_w, l->box, NULL, &(struct packing){ R + 1, R + 1, l->C, back->whole, 1, row, KC, 1, C }, lanes);
     }
+    pack_few(l, l->decode_dx_few, l->box + back->whole * C, NULL, &(struct packing){ R + 1, R + 1, l->C, back->few, KERNELS_DOT, row, KC, 1, C }, back->beside,
+             small_run(l), 2 * l->C);
 }
 
 /* --- forward --- */
@@ -263,34 +331,86 @@ uint8_t *layer_argmax(const struct layer *l, const struct work *w, size_t m)
     return l->argmax + (w->place + m) * l->h * l->w * l->K;
 }
 
+/* Few channels of a result by conv_dot or, where N is not 0, N positions beside one another at once; what these leave of the rows by each row's last N.
+ * g: as for single positions. */
+static void conv_few(const struct kernels *kernels, float *y, const float *x, const float *w, const float *b, const struct conv *g, int n)
+{
+    if (n == 0) {
+        kernels->conv_dot(y, x, w, b, g);
+        return;
+    }
+    struct conv groups = *g;
+    groups.cols /= n, groups.run += (n - 1) * (int)g->x_col, groups.channels *= n, groups.x_col *= n, groups.y_col *= n;
+    kernels->conv(y, x, w, b, &groups);
+    groups.rows = 1, groups.cols = g->rows, groups.x_col = g->x_row, groups.y_col = g->y_row;  /* down the columns */
+    if (g->cols % n != 0)
+        kernels->conv(y + (g->cols - n) * g->y_col, x + (g->cols - n) * g->x_col, w, b, &groups);
+}
+
+/* Two rows at a time, then pooled; windows that are equal give equal sums here as in conv. */
+static void encode_few(const struct layer *l, const struct work *w)
+{
+    static const float ones[KERNELS_MAX_LANES] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }, zeros[KERNELS_MAX_LANES];
+    const int few = l->code_split.few, whole = l->code_split.whole;
+    struct conv g = layer_encoder_conv(l, l->code);
+    const int n = l->code_split.beside == 0 ? 1 : l->code_split.beside;
+    g.rows = 2, g.cols = (l->W + n - 1) / n * n, g.channels = few, g.y_row = (size_t)g.cols * few, g.y_col = few;  /* beyond the row both x and scratch have room */
+    const struct norm pool = { .cols = l->w, .channels = few, .y_col = l->K, .z_row = g.y_row, .scale = ones, .shift = zeros };
+    for (size_t m = 0; m < w->count; m++)
+        for (int i = 0; i < l->h; i++) {
+            conv_few(l->kernels, w->scratch, layer_encoder_input(l, w, m) + 2 * i * g.x_row, l->encode_few, l->encode_few_b, &g, l->code_split.beside);
+            l->kernels->norm_relu_pool(plane_image(l->code, w, m) + i * l->code->row + whole,
+                                       w->train ? layer_argmax(l, w, m) + (size_t)i * l->w * l->K + whole : NULL, w->scratch, &pool);
+        }
+}
+
 void layer_encode(struct layer *l, const struct work *w)
 {
+    if (l->code_split.few > 0)
+        encode_few(l, w);
+    if (l->code_split.whole == 0)
+        return;
     const struct winograd way = encoder_way(l, !w->train);
     if (way.points > 0) {
         l->kernels->winograd_relu_pool(plane_image(l->code, w, 0), w->train ? layer_argmax(l, w, 0) : NULL, layer_encoder_input(l, w, 0), l->encode_w,
                                        l->encode_b, &way, w->count, l->in.size, l->code->size, w->scratch);
         return;
     }
-    const struct conv g = layer_encoder_conv(l, l->code);
+    struct conv g = layer_encoder_conv(l, l->code);
+    g.channels = l->code_split.whole;
     for (size_t m = 0; m < w->count; m++)
         l->kernels->conv_relu_pool(plane_image(l->code, w, m), w->train ? layer_argmax(l, w, m) : NULL, layer_encoder_input(l, w, m), l->encode_w,
                                    l->encode_b, &g);
 }
 
+VECTORS static void relu(float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = y[i] > 0 ? y[i] : 0;
+}
+
 void layer_decode(struct layer *l, const struct work *w)
 {
     const struct plane *small = l->small;
-    const struct conv g = { .rows = l->h, .cols = l->w, .taps = l->P + 1, .run = (l->P + 1) * l->K, .channels = l->C,
+    const struct split *s = &l->y_split;
+    const struct conv g = { .rows = l->h, .cols = l->w, .taps = l->P + 1, .run = (l->P + 1) * l->K, .channels = s->whole,
                             .x_row = small->row, .x_col = l->K, .x_tap = small->row, .y_row = 2 * l->y.row, .y_col = 2 * (size_t)l->C };
-    void (*const conv)(float *y, const float *x, const float *w, const float *b, const struct conv *g) =
-        l->dot ? l->kernels->conv_dot : l->activation == NET_RELU ? l->kernels->conv_relu : l->kernels->conv;
+    void (*const conv)(float *y, const float *x, const float *w, const float *b, const struct conv *g) = l->activation == NET_RELU ? l->kernels->conv_relu : l->kernels->conv;
+    struct conv few = g, pairs = g;
+    few.channels = s->few;
+    pairs.channels = 2 * s->few, pairs.run += l->P % 2 * l->K;
     for (size_t m = 0; m < w->count; m++) {
         float *y = plane_image(&l->y, w, m);
         for (int a = 0; a < 2; a++)
-            for (int b = 0; b < 2; b++)
-                conv(y + a * l->y.row + (size_t)b * l->C,
-                     plane_image(small, w, m) + phase_origin(a, l->P) * (ptrdiff_t)small->row + phase_origin(b, l->P) * (ptrdiff_t)l->K,
-                     l->decode_w[a][b], l->decode_b, &g);
+            for (int b = 0; b < 2; b++) {
+                float *to = y + a * l->y.row + (size_t)b * l->C;
+                const float *from = plane_image(small, w, m) + phase_origin(a, l->P) * (ptrdiff_t)small->row + phase_origin(b, l->P) * (ptrdiff_t)l->K;
+                conv(to, from, l->decode_w[a][b], l->decode_b, &g);
+                if (s->few > 0 && (b == 0 || s->beside == 0))
+                    conv_few(l->kernels, to + s->whole, from, l->decode_few[a][b], l->decode_few_b, s->beside == 0 ? &few : &pairs, s->beside / 2);
+            }
+        for (int i = 0; i < l->H && s->few > 0 && l->activation == NET_RELU; i++)
+            relu(y + i * l->y.row, (size_t)l->W * l->C);
         for (int i = 0; i < l->H && l->activation == NET_SIGMOID && l->lower != NULL; i++)
             l->kernels->sigmoid(y + i * l->y.row, y + i * l->y.row, (size_t)l->W * l->C);
     }
@@ -316,19 +436,55 @@ VECTORS static void bias_backward(float *db, const struct plane *dy, const float
             db[q] += image[i * dy->row + q];
 }
 
+/* From dy to dsmall. */
+static struct conv decoder_back_conv(const struct layer *l, int channels)
+{
+    return (struct conv){ .rows = l->h, .cols = l->w, .taps = l->R + 1, .run = (l->R + 1) * l->C, .channels = channels,
+                          .x_row = 2 * l->dy.row, .x_col = 2 * (size_t)l->C, .x_tap = l->dy.row, .y_row = l->dsmall->row, .y_col = l->K };
+}
+
+/* The few channels of small: their gradient, and their kernels' as sums of the windows of dy over all positions where they are not 0,
+ * band by band as in sparse_dw. */
+static void decode_backward_few(const struct layer *l, const struct work *w)
+{
+    static const float zeros[KERNELS_MAX_LANES] __attribute__((aligned(64)));
+    const struct split *s = &l->small_split;
+    const struct conv g = decoder_back_conv(l, s->few);
+    for (size_t m = 0; m < w->count; m++) {
+        const float *dy = plane_image(&l->dy, w, m) - l->P * l->dy.row - (size_t)l->P * l->C;
+        conv_few(l->kernels, plane_image(l->dsmall, w, m) + s->whole, dy, l->decode_dx_few, zeros, &g, s->beside);
+        for (int band = 0; band < l->h; band += l->band)
+            for (int k = 0; k < s->few; k++) {
+                size_t n = 0;
+                for (int i = band; i < l->h && i < band + l->band; i++) {
+                    const float *from = plane_image(l->small, w, m) + i * l->small->row + s->whole + k;
+                    for (int j = 0; j < l->w; j++) {
+                        const float v = from[(size_t)j * l->K];
+                        w->entries[n] = (struct entry){ (int32_t)(i * g.x_row + j * g.x_col), v };
+                        n += v != 0;
+                    }
+                }
+                l->kernels->sparse_sum(w->gradients + l->at_decode_few + k * (l->R + 1) * l->back_window, l->back_window, dy, l->dy.row, l->R + 1, g.run,
+                                       w->entries, n);
+            }
+    }
+}
+
 void layer_decode_backward(struct layer *l, const struct work *w)
 {
     const struct plane *small = l->small, *dsmall = l->dsmall;
     const float *dy = plane_image(&l->dy, w, 0) - l->P * l->dy.row - (size_t)l->P * l->C;
     float *dw = w->gradients + l->at_decode_dw;
+    if (l->small_split.few > 0)
+        decode_backward_few(l, w);
     if (l->back.points > 0) {
         struct winograd g = l->back;
         g.x_row = l->dy.row, g.y_row = dsmall->row;
         l->kernels->winograd_backward(plane_image(dsmall, w, 0), dw, dy, plane_image(small, w, 0), l->decode_dx_w, &g, w->count, l->dy.size,
                                       small->row, small->size, dsmall->size, w->scratch);
-    } else {
-        struct conv g = { .rows = l->h, .cols = l->w, .taps = l->R + 1, .run = (l->R + 1) * l->C, .channels = l->K,
-                          .x_row = 2 * l->dy.row, .x_col = 2 * (size_t)l->C, .x_tap = l->dy.row, .y_row = small->row, .y_col = l->K };
+    } else if (l->small_split.whole > 0) {
+        struct conv g = decoder_back_conv(l, l->small_split.whole);
+        g.y_row = small->row;
         l->kernels->conv_dw(dw, dy, plane_image(small, w, 0), &g, w->count, l->dy.size, small->size);
         g.y_row = dsmall->row;
         for (size_t m = 0; m < w->count; m++)
@@ -423,10 +579,14 @@ void layer_fold_decoder(const struct layer *l, float *gradients, const float *sl
         for (int c = 0; c < l->C; c++)
             db[c] += columns[(size_t)j * l->C + c];
     const float *dbox = slice + l->at_decode_dw;
+    const size_t whole = layer_padded(l, l->small_split.whole), pixel = l->C * whole, taps = (size_t)l->R + 1;
     if (l->back.points > 0) {
-        l->kernels->winograd_fold(l->dblocks, dbox, l->back.points, l->P + 1, 4 * l->C * layer_padded(l, l->K));
-        kernels_unblock(l->dbox, l->dblocks, l->R, l->C, layer_padded(l, l->K));
+        l->kernels->winograd_fold(l->dblocks, dbox, l->back.points, l->P + 1, 4 * pixel);
+        kernels_unblock(l->dbox, l->dblocks, l->R, l->C, whole);
         dbox = l->dbox;
     }
-    kernels_box_fold(gradients + l->back_kernel->offset, dbox, l->R, l->K, l->C, layer_padded(l, l->K));
+    float *dw = gradients + l->back_kernel->offset;
+    kernels_box_fold(dw, l->K, dbox, &(struct packing){ .taps = l->R, .C = l->C, .K = l->small_split.whole, .row = taps * pixel, .col = pixel, .in = whole, .out = 1 });
+    kernels_box_fold(dw + (size_t)l->small_split.whole * l->C, l->K, slice + l->at_decode_few,
+                     &(struct packing){ .taps = l->R, .C = l->C, .K = l->small_split.few, .row = l->back_window, .col = l->C, .in = 1, .out = taps * l->back_window });
 }

@@ -47,7 +47,7 @@ void norm_statistics(struct layer *l, float *weights, float *gradients, size_t n
 
 static struct norm rows(const struct layer *l)
 {
-    return (struct norm){ .cols = l->w, .channels = l->K, .z_row = l->z.row, .scale = l->scale, .shift = l->shift, .centre = l->centre, .spread = l->spread,
+    return (struct norm){ .cols = l->w, .channels = l->K, .y_col = l->K, .z_row = l->z.row, .scale = l->scale, .shift = l->shift, .centre = l->centre, .spread = l->spread,
                           .dz_a = l->dz_a, .dz_b = l->dz_b };
 }
 

@@ -23,7 +23,7 @@
 #include "cli.h"
 #include "rng.h"
 
-enum { KERNELS_DEAD = 4, KERNELS_MAX_LANES = 16, KERNELS_DOT = 16 };
+enum { KERNELS_DEAD = 4, KERNELS_MAX_LANES = 16, KERNELS_DOT = 16, KERNELS_FEW = 8 };
 #define KERNELS_CLIP 16.118095f  /* log((1-e)/e), e = 1e-7: beyond it binary cross-entropy clips and its gradient is 0 */
 
 struct conv {
@@ -52,7 +52,7 @@ struct winograd {
     int R, C, K, H, W;       /* kernel, R < points; channels in, out; of the result before pooling */
     int stride;              /* 1, or 2: then x is taken as an image of 2x2 pixels, half as high and wide, of 4*C channels (row, column, C) */
     size_t x_row;            /* floats from one row of x to the next; pixels are C floats */
-    size_t y_row, y_col;     /* floats in y from one position, pooled or not, to the next */
+    size_t y_row, y_col;     /* floats in y from one position, pooled or not, to the next; y_col: the channels that y has, K or more */
 };
 struct winograd_sizes {      /* how the work is cut; the results do not depend on it */
     int tiles;               /* of M columns in a row */
@@ -80,7 +80,7 @@ struct pooled {              /* a row of pooled positions over the positions of 
 
 struct norm {                /* a row of pooled positions over two rows of z, under batch normalisation; see norm.h. The vectors: ceil(channels/L)*L */
     int cols, channels;
-    size_t z_row;
+    size_t y_col, z_row;     /* of a pooled pixel: channels or more; of a row of z, whose pixels are `channels` */
     const float *scale, *shift;                 /* v = scale*z + shift */
     const float *centre, *spread;               /* zn = (z-centre)*spread */
     const float *dz_a, *dz_b;
@@ -90,7 +90,7 @@ struct kernels {
     const char *name;        /* "avx512", "avx2", "base" */
     int lanes;               /* floats in a vector, L; a packed kernel is (ceil(K/L),taps,run,L), see kernels_pack; a bias has ceil(K/L)*L */
 
-    /* y as above; conv_relu: max(y,0); conv_relu_pool: the largest of each 2x2 positions, then max(.,0), and argmax (rows/2,cols/2,K) dense: which of
+    /* y as above; conv_relu: max(y,0); conv_relu_pool: the largest of each 2x2 positions, then max(.,0), and argmax (rows/2,cols/2,y_col): which of
      * the four it was, the first on ties, in row-major order, or KERNELS_DEAD where the result is 0; argmax may be NULL. b may be NULL.
      * Tile: 2 rows x up to 10 columns x one vector of channels in registers; a kernel vector is loaded once for all its positions, an x is a
      * broadcast operand. Of 16 lanes the lower half alone is computed where the last channels are 8 or fewer. Channels outermost: that part of the
@@ -107,7 +107,7 @@ struct kernels {
      * R = P+1, stride 2, C channels of dy, K of small; small has its own rows, columns as dsmall. */
     void (*winograd_backward)(float *dsmall, float *du, const float *dy, const float *small, const float *u, const struct winograd *g, size_t n,
                               size_t dy_image, size_t small_row, size_t small_image, size_t dsmall_image, float *scratch);
-    /* u from w (R,R,stride^2*C,K), times scale (K) unless NULL. */
+    /* u from w (R,R,stride^2*C,y_col), times scale (K) unless NULL. */
     void (*winograd_pack)(float *u, const float *w, const float *scale, const struct winograd *g);
     /* dw (R,R,column) from du (points,R,column): the adjoint. column: a multiple of L. */
     void (*winograd_fold)(float *dw, const float *du, int points, int R, size_t column);
@@ -132,7 +132,7 @@ struct kernels {
     void (*sparse_sum)(float *y, size_t y_row, const float *x, size_t x_row, int taps, int run, const struct entry *e, size_t n);
 
     /* Batch normalisation. z is read up to L-1 floats beyond its end; argmax as conv_relu_pool leaves it; sums in double, a channel's in the order of positions.
-     * sums: sum[k] += z, square[k] += z^2, over n pixels (n,channels). relu_pool: from z to y (cols,channels) and argmax. gradient_sums: sum[k] += g,
+     * sums: sum[k] += z, square[k] += z^2, over n pixels (n,channels). relu_pool: from z to y (cols,y_col) and argmax, or NULL. gradient_sums: sum[k] += g,
      * product[k] += g*zn at the positions that took g (cols,channels). gradient: dz = scale*g there, 0 elsewhere, - dz_a - dz_b*zn everywhere, in z's place. */
     void (*norm_sums)(double *sum, double *square, const float *z, size_t n, int channels);
     void (*norm_relu_pool)(float *y, uint8_t *argmax, const float *z, const struct norm *n);
@@ -167,16 +167,28 @@ const struct kernels *const *kernels_all(void);
 struct packing { int taps, taps_x, C, K, pad; ptrdiff_t row, col, in, out; };
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes);
 
+/* How the K channels of a result are computed: WHOLE vectors of KERNELS_MAX_LANES by conv. FEW that are left, up to KERNELS_FEW, would leave one more vector
+ * mostly empty; where that costs less they are summed one by one, by conv_dot, or those of BESIDE positions side by side in a vector of conv, whose taps are
+ * all that these positions see. The same for any instruction set. SHIFT: how far apart positions that are neighbours in y are in x, floats. MOST: of BESIDE,
+ * a multiple of STEP; VECTOR: what a vector of conv costs, in products of vectors at a position. */
+struct split { int whole, few, beside; };
+struct split kernels_split(int K, int taps, int run, double shift, int most, int step, double vector);
+
+/* What kernels_pack would put at p(taps,run,lanes), with no padding: a kernel among others, from lane LANE and element AT of each row on, rows `run` long.
+ * What no kernel is given must be 0. */
+void kernels_pack_beside(float *p, size_t run, int lane, int at, const float *w, const float *scale, const struct packing *g, int lanes);
+
 /* The kernel of the transposed convolution with stride 2 that equals nearest upsampling and then w (R,R,C,K):
  *     box[t,u,c,k] = sum_{e,f in {0,1}} w[R-1-t+e, R-1-u+f, c, k],  0 outside;  box (R+1,R+1,C,K)
  * Pixel (i,j) of the small image reaches pixels (2i+t-P, 2j+u-P) of y, P = (R-1)/2. Phase a of y, rows 2i+a, reads the small rows i+o..i+o+P with
  * o = floor((a-P)/2) through t = a+P-2o, a+P-2o-2, ... */
 void kernels_box(float *box, const float *w, int R, int C, int K);
-/* The same as a kernel (P+1,P+1,4*K,C) over 2x2 pixels: blocks[u,v,(a,b,k),c] = box[2u+a, 2v+b, c, k]; and back: dbox as kernels_box_fold wants it, from
+/* The same as a kernel (P+1,P+1,4*K,C) over 2x2 pixels: blocks[u,v,(a,b,k),c] = box[2u+a, 2v+b, c, k]; and back: dbox (R+1,R+1,K,row) from
  * dblocks (P+1,P+1,4*K,row). */
 void kernels_blocks(float *blocks, const float *box, int R, int C, int K);
 void kernels_unblock(float *dbox, const float *dblocks, int R, int K, size_t row);
-/* Its adjoint, from the layout that conv_dw leaves: dw[r,s,c,k] = sum_{e,f} dbox[R-1-r+e, R-1-s+f, k, c]; dbox (R+1,R+1,K,row), row >= C. */
-void kernels_box_fold(float *dw, const float *dbox, int R, int C, int K, size_t row);
+/* Its adjoint, for the first K filters of dw (R,R,filters,C): dw[r,s,k,c] = sum_{e,f} dbox(R-1-r+e, R-1-s+f, c, k), where dbox(t,u,c,k) stands at
+ * t*row + u*col + c*in + k*out; R = taps. */
+void kernels_box_fold(float *dw, int filters, const float *dbox, const struct packing *g);
 
 #endif

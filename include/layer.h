@@ -50,15 +50,16 @@ struct layer {
     /* kernels as the convolutions want them, renewed after net_changed */
     float *encode_w, *encode_b, *decode_w[2][2], *decode_b;
     float *encode_dx_w, *decode_dx_w;
+    float *encode_few, *encode_few_b, *decode_few[2][2], *decode_few_b, *decode_dx_few;  /* of the few channels that fill no vector */
     float *box, *blocks; /* (R+1,R+1,K,C); (P+1,P+1,4*C,K) */
     float *dblocks, *dbox;  /* their gradients, (...,padded K) */
     struct winograd infer, alone, ties, back;  /* by Winograd's way, unless points is 0: the encoder in inference; in training of this layer alone; where ties
                             matter; the decoder's gradients. Without the rows of y */
-    bool dot;            /* decoder: so few channels that vectors run along the taps */
-    size_t window;       /* floats in a row of the encoder's window for sparse sums, R*C rounded up to vectors */
+    struct split code_split, y_split, small_split;  /* how the K, C, K channels of code, y and dsmall are computed. Of y: beside are its columns 2j and 2j+1, and so on */
+    size_t window, back_window;  /* floats in a row of the encoder's window for sparse sums, R*C rounded up to vectors; of the decoder's, (R+1)*C */
 
     /* where the gradients of one slice stand in its block, floats */
-    size_t at_encode_dw, at_encode_db, at_decode_dw, at_decode_db;
+    size_t at_encode_dw, at_encode_db, at_decode_dw, at_decode_few, at_decode_db;
 
     struct plane in;     /* code_{k-1} */
     struct plane y, dy;  /* y_{k-1}; its gradient. In training y_0 shares dy_0's place: before the activation, then the gradient */

@@ -4,7 +4,7 @@
 #include "kernels.h"
 #include "tensor.h"
 
-enum { REVISION = 2 };
+enum { REVISION = 3 };
 
 int main(int argc, char **argv)
 {

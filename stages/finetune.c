@@ -13,7 +13,7 @@
 #include "report.h"
 #include "train.h"
 
-enum { REVISION = 3 };
+enum { REVISION = 4 };
 
 int main(int argc, char **argv)
 {

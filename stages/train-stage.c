@@ -15,7 +15,7 @@
 #include "report.h"
 #include "train.h"
 
-enum { REVISION = 3 };
+enum { REVISION = 4 };
 
 struct settings {
     int64_t stage, kernel, filters;

@@ -48,7 +48,7 @@ static void fail(const char *what, const struct conv *g)
     failed = true;
 }
 
-/* A conv of random shape within SPACE; even rows and columns where EVEN. y is dense but for a gap behind each row. */
+/* A conv of random shape within SPACE; even rows and columns where EVEN. y is dense but for gaps behind each pixel and each row. */
 static struct conv random_conv(bool even, int most_channels)
 {
     struct conv g = { .rows = between(1, 12), .cols = between(1, 27), .taps = between(1, 9), .run = between(1, 50), .channels = between(1, most_channels) };
@@ -57,7 +57,7 @@ static struct conv random_conv(bool even, int most_channels)
     g.x_col = (size_t)between(1, 20);
     g.x_tap = g.x_col * g.cols + g.run + (size_t)between(0, 5);
     g.x_row = g.x_tap * (size_t)between(1, 2);
-    g.y_col = (size_t)g.channels;
+    g.y_col = (size_t)(g.channels + between(0, 2));
     g.y_row = g.y_col * (size_t)g.cols + (size_t)between(0, 3);
     return g;
 }
@@ -124,6 +124,27 @@ static void check_dot(void)
         fail("conv_dot", &g);
 }
 
+/* Several positions of few channels beside one another in a vector of conv are each what it is by itself. */
+static void check_beside(void)
+{
+    struct conv g = random_conv(false, KERNELS_FEW);
+    const int n = between(2, KERNELS_MAX_LANES / g.channels);
+    const ptrdiff_t K = g.channels;
+    g.cols = n * between(1, 5), g.x_col = (size_t)between(1, 5), g.y_col = (size_t)g.channels, g.y_row = g.y_col * g.cols;
+    struct conv groups = g;
+    groups.cols /= n, groups.run += (n - 1) * (int)g.x_col, groups.channels *= n, groups.x_col *= n, groups.y_col *= n;
+    fill(x, SPACE), fill(w, SPACE);
+    for (int i = 0; i < 64; i++)
+        bias[i] = 0.1f * (float)(i % K);
+    memset(packed, 0, sizeof packed);
+    for (int i = 0; i < n; i++)
+        kernels_pack_beside(packed, (size_t)groups.run, i * g.channels, i * (int)g.x_col, w, NULL, &(struct packing){ g.taps, 1, g.run, g.channels, 1, g.run * K, 0, K, 1 }, kernels->lanes);
+    clear(y, UNTOUCHED);
+    kernels->conv(y, x, packed, bias, &groups);
+    if (!holds(y, &g, false))
+        fail("conv beside", &g);
+}
+
 /* Equal to the last bit to pooling what conv gives; few values, so that ties are common. */
 static void check_pool(void)
 {
@@ -147,7 +168,7 @@ static void check_pool(void)
                 for (int q = 1; q < 4; q++)
                     best = v[q] > v[best] ? q : best;
                 want[i * g.y_row + j * g.y_col + k] = v[best] > 0 ? v[best] : 0;
-                where[(i * (g.cols / 2) + j) * g.channels + k] = v[best] > 0 ? (uint8_t)best : KERNELS_DEAD;
+                where[(i * (g.cols / 2) + j) * g.y_col + k] = v[best] > 0 ? (uint8_t)best : KERNELS_DEAD;
             }
     kernels->conv_relu_pool(pooled, argmax, x, packed, bias, &g);
     if (memcmp(pooled, want, sizeof want) != 0 || memcmp(argmax, where, sizeof where) != 0)
@@ -171,22 +192,25 @@ static void check_winograd(void)
     static float by_conv[SPACE], scratch[1 << 19] __attribute__((aligned(64)));
     static uint8_t argmax[SPACE];
     const int half = between(1, 3), M = 2 * between(1, half == 3 ? 2 : 4 - half);
-    const struct winograd g = { .points = 2 * half + M, .both = half < 3 && M <= 4 && between(0, 1), .R = 2 * half + 1, .C = between(1, 20), .K = between(1, 35), .H = 2 * between(1, 8), .W = 2 * between(1, 8), .stride = 1 };
+    struct winograd g = { .points = 2 * half + M, .both = half < 3 && M <= 4 && between(0, 1), .R = 2 * half + 1, .C = between(1, 20), .K = between(1, 35), .H = 2 * between(1, 8), .W = 2 * between(1, 8), .stride = 1 };
+    g.y_col = (size_t)(g.K + between(0, 2));
     struct winograd here = g;
-    here.x_row = (size_t)(g.W + g.R - 1) * g.C, here.y_row = (size_t)(g.W / 2) * g.K, here.y_col = (size_t)g.K;
+    here.x_row = (size_t)(g.W + g.R - 1) * g.C, here.y_row = (size_t)(g.W / 2) * g.y_col;
     const struct conv plain = { .rows = g.H, .cols = g.W, .taps = g.R, .run = g.R * g.C, .channels = g.K, .x_row = here.x_row, .x_col = (size_t)g.C, .x_tap = here.x_row,
                                 .y_row = here.y_row, .y_col = here.y_col };
     const size_t n = here.y_row * g.H / 2;
     if (kernels_winograd_sizes(&here, kernels->lanes).scratch > sizeof scratch / sizeof *scratch || g.points * (g.both ? g.points : g.R) * g.C * 48 > 4 * SPACE)
         return;
+    const ptrdiff_t column = (ptrdiff_t)g.y_col;
+    const float gap = 0.25f;
     fill(x, SPACE), fill(w, SPACE), fill(bias, 64);
-    pack(&plain, kernels->lanes, 1);
+    clear(by_conv, gap), clear(y, gap);
+    kernels_pack(packed, w, NULL, &(struct packing){ g.R, 1, plain.run, g.K, 1, plain.run * column, 0, column, 1 }, kernels->lanes);
     kernels->conv_relu_pool(by_conv, NULL, x, packed, bias, &plain);
     kernels->winograd_pack(packed, w, NULL, &g);
-    clear(y, UNTOUCHED);
     memset(argmax, 99, sizeof argmax);
     kernels->winograd_relu_pool(y, argmax, x, packed, bias, &here, 1, 0, 0, scratch);
-    if (!near(y, by_conv, n) || y[n] != UNTOUCHED || argmax[n] != 99)
+    if (!near(y, by_conv, n) || y[n] != gap || argmax[n] != 99 || (g.y_col > (size_t)g.K && (y[g.K] != gap || argmax[g.K] != 99)))
         fail("winograd_relu_pool", &plain);
     /* patches: with tiles of two columns equal windows tie exactly, and the first wins */
     const int patch = between(4, 12);
@@ -205,7 +229,7 @@ static void check_winograd(void)
                     same &= corner[r * here.x_row + q] == corner[q];
                 }
             for (int k = 0; flat && k < g.K; k++) {
-                const uint8_t where = argmax[(i * (size_t)(g.W / 2) + j) * g.K + k];
+                const uint8_t where = argmax[(i * (size_t)(g.W / 2) + j) * g.y_col + k];
                 if (where % 2 != 0 || (same && where != 0)) {
                     fail("winograd_relu_pool: ties between equal windows", &plain);
                     return;
@@ -218,21 +242,22 @@ static void check_winograd(void)
 static void check_winograd_backward(void)
 {
     static float scratch[1 << 19] __attribute__((aligned(64))), du[SPACE * 4] __attribute__((aligned(64))), blocks[SPACE], dbox[SPACE * 4], box[SPACE];
-    const int R = 2 * between(1, 6) + 1, P = (R - 1) / 2, points = 2 * between((P + 3) / 2, 4), C = between(1, 6), K = between(1, 20), h = between(1, 7), wide = between(1, 9);
-    const struct winograd g = { .points = points, .R = P + 1, .C = C, .K = K, .H = h, .W = wide, .stride = 2, .x_row = (size_t)(2 * wide + 2 * P) * C, .y_row = (size_t)wide * K, .y_col = (size_t)K };
+    const int R = 2 * between(1, 6) + 1, P = (R - 1) / 2, points = 2 * between((P + 3) / 2, 4), C = between(1, 6), K = between(1, 20), all = K + between(0, 2), h = between(1, 7), wide = between(1, 9);
+    const struct winograd g = { .points = points, .R = P + 1, .C = C, .K = K, .H = h, .W = wide, .stride = 2, .x_row = (size_t)(2 * wide + 2 * P) * C, .y_row = (size_t)wide * all, .y_col = (size_t)all };
     const struct conv plain = { .rows = h, .cols = wide, .taps = R + 1, .run = (R + 1) * C, .channels = K, .x_row = 2 * g.x_row, .x_col = 2 * (size_t)C, .x_tap = g.x_row,
                                 .y_row = g.y_row, .y_col = g.y_col };
     const size_t n = g.y_row * h, row = (size_t)(K + kernels->lanes - 1) / kernels->lanes * kernels->lanes, n_box = (size_t)(R + 1) * (R + 1) * C * row;
     if (kernels_winograd_sizes(&g, kernels->lanes).scratch > sizeof scratch / sizeof *scratch)
         return;
     fill(x, SPACE), fill(w, SPACE), fill(y, SPACE);
-    kernels_box(box, w, R, K, C);
-    kernels_pack(packed, box, NULL, &(struct packing){ R + 1, R + 1, C, K, 1, (ptrdiff_t)(R + 1) * C * K, (ptrdiff_t)C * K, 1, C }, kernels->lanes);
+    kernels_box(box, w, R, all, C);
+    kernels_pack(packed, box, NULL, &(struct packing){ R + 1, R + 1, C, K, 1, (ptrdiff_t)(R + 1) * C * all, (ptrdiff_t)C * all, 1, C }, kernels->lanes);
     static float dsmall[SPACE], want[SPACE];
+    clear(dsmall, 0.25f), clear(want, 0.25f);
     memset(dbox, 0, sizeof dbox), memset(du, 0, sizeof du);
     kernels->conv(want, x, packed, NULL, &plain);
     kernels->conv_dw(dbox, x, y, &plain, 1, 0, 0);
-    kernels_blocks(blocks, box, R, K, C);
+    kernels_blocks(blocks, box, R, all, C);
     kernels->winograd_pack(packed, blocks, NULL, &g);
     kernels->winograd_backward(dsmall, du, x, y, packed, &g, 1, 0, g.y_row, 0, 0, scratch);
     kernels->winograd_fold(packed, du, points, P + 1, 4 * C * row);
@@ -364,7 +389,7 @@ static void check_box(void)
     const size_t row = (size_t)between(C, C + 3);
     double left = 0, right = 0;
     fill(other, SPACE);
-    kernels_box_fold(y, other, R, C, K, row);  /* <box(w), g> = <w, fold(g)> */
+    kernels_box_fold(y, C, other, &(struct packing){ .taps = R, .C = K, .K = C, .row = (R + 1) * K * row, .col = K * row, .in = row, .out = 1 });  /* <box(w), g> = <w, fold(g)> */
     for (int t = 0; t < (R + 1) * (R + 1); t++)
         for (int c = 0; c < C; c++)
             for (int k = 0; k < K; k++)
@@ -470,7 +495,7 @@ int main(int argc, char **argv)
         die("want an instruction set that this processor runs");
     kernels = kernels_get();
     rng_init(&rng, 2, RNG_TEST, 0);
-    void (*const checks[])(void) = { check_conv, check_dot, check_pool, check_winograd, check_winograd_backward, check_dw, check_sparse_sum, check_sparse_list, check_box, check_bce, check_mse,
+    void (*const checks[])(void) = { check_conv, check_dot, check_beside, check_pool, check_winograd, check_winograd_backward, check_dw, check_sparse_sum, check_sparse_list, check_box, check_bce, check_mse,
                                      check_noise };
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         for (int j = 0; j < SHAPES && !failed; j++)
