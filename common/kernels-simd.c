@@ -947,6 +947,59 @@ INLINE void windows(int rows, int vecs, bool tail, float *y, size_t y_row, const
     }
 }
 
+/* Windows so small that their sums would wait for one another: two sums, of every second entry each. */
+INLINE void windows_apart(int rows, int vecs, float *y, size_t y_row, const float *x, size_t x_row, const struct entry *e, size_t n)
+{
+    vec acc[2][SPARSE_TILE / 2];
+#pragma GCC unroll 3
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 6
+        for (int v = 0; v < vecs; v++) {
+            acc[0][r * vecs + v] = load(y + r * y_row + v * LANES);
+            acc[1][r * vecs + v] = (vec){0};
+        }
+    for (size_t i = 0; i + 1 < n; i += 2)
+#pragma GCC unroll 2
+        for (int k = 0; k < 2; k++)
+#pragma GCC unroll 3
+            for (int r = 0; r < rows; r++)
+#pragma GCC unroll 6
+                for (int v = 0; v < vecs; v++)
+                    acc[k][r * vecs + v] += load(x + e[i + k].at + r * x_row + v * LANES) * e[i + k].g;
+#pragma GCC unroll 3
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 6
+        for (int v = 0; v < vecs; v++) {
+            if (n % 2 == 1)
+                acc[0][r * vecs + v] += load(x + e[n - 1].at + r * x_row + v * LANES) * e[n - 1].g;
+            store(y + r * y_row + v * LANES, acc[0][r * vecs + v] + acc[1][r * vecs + v]);
+        }
+}
+
+/* ROWS by ALL vectors. */
+static void sparse_sum_apart(int rows, int all, float *y, size_t y_row, const float *x, size_t x_row, const struct entry *e, size_t n)
+{
+    const int most = SPARSE_TILE / 2 / rows < 6 ? SPARSE_TILE / 2 / rows : 6;
+    for (int v = 0; v < all; v += most) {
+        const int vecs = all - v < most ? all - v : most;
+        float *to = y + v * LANES;
+        const float *from = x + v * LANES;
+        switch (rows * 16 + vecs) {
+        case 16 + 1: windows_apart(1, 1, to, y_row, from, x_row, e, n); break;
+        case 16 + 2: windows_apart(1, 2, to, y_row, from, x_row, e, n); break;
+        case 16 + 3: windows_apart(1, 3, to, y_row, from, x_row, e, n); break;
+        case 16 + 4: windows_apart(1, 4, to, y_row, from, x_row, e, n); break;
+        case 16 + 5: windows_apart(1, 5, to, y_row, from, x_row, e, n); break;
+        case 16 + 6: windows_apart(1, 6, to, y_row, from, x_row, e, n); break;
+        case 32 + 1: windows_apart(2, 1, to, y_row, from, x_row, e, n); break;
+        case 32 + 2: windows_apart(2, 2, to, y_row, from, x_row, e, n); break;
+        case 32 + 3: windows_apart(2, 3, to, y_row, from, x_row, e, n); break;
+        case 48 + 1: windows_apart(3, 1, to, y_row, from, x_row, e, n); break;
+        case 48 + 2: windows_apart(3, 2, to, y_row, from, x_row, e, n); break;
+        }
+    }
+}
+
 /* Which of four positions each of LANES channels took, of which N are real: what lies behind may be another thread's. */
 INLINE ivec taken(const uint8_t *argmax, int n)
 {
@@ -986,6 +1039,10 @@ static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int
 {
     const int rows = taps % 7 == 0 ? 7 : taps % 5 == 0 ? 5 : taps % 3 == 0 ? 3 : taps % 4 == 0 ? 4 : taps % 2 == 0 ? 2 : 1;
     const int all = (run + LANES - 1) / LANES, most = rows <= 2 ? 8 / rows : SPARSE_TILE / rows, blocks = (all + most - 1) / most;
+    if (taps * ((run + KERNELS_MAX_LANES - 1) / KERNELS_MAX_LANES) <= 3) {
+        sparse_sum_apart(taps, all, y, y_row, x, x_row, e, n);
+        return;
+    }
     for (int r = 0; r < taps; r += rows, x += rows * x_row, y += rows * y_row)
         for (int block = 0; block < blocks; block++) {
             const int v = all * block / blocks, vecs = all * (block + 1) / blocks - v;
@@ -1044,16 +1101,24 @@ static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int
 
 /* --- batch normalisation --- */
 
-typedef double dvec __attribute__((vector_size(4 * LANES)));
-typedef float part_unaligned __attribute__((vector_size(2 * LANES), aligned(4), may_alias));
+typedef double dvec __attribute__((vector_size(4 * LANES), may_alias));
+typedef float part __attribute__((vector_size(2 * LANES)));
+
+INLINE void to_double(dvec wide[2], vec v)
+{
+    part parts[2];
+    memcpy(parts, &v, sizeof parts);
+    wide[0] = __builtin_convertvector(parts[0], dvec);
+    wide[1] = __builtin_convertvector(parts[1], dvec);
+}
 
 /* sum[i] += v[i] in double, LANES of them. */
 INLINE void add_double(dvec sum[2], vec v)
 {
-    float all[LANES];
-    store(all, v);
-    sum[0] += __builtin_convertvector(*(const part_unaligned *)all, dvec);
-    sum[1] += __builtin_convertvector(*(const part_unaligned *)(all + LANES / 2), dvec);
+    dvec wide[2];
+    to_double(wide, v);
+    sum[0] += wide[0];
+    sum[1] += wide[1];
 }
 
 INLINE void add_part(double *total, const dvec sum[2], int n)
@@ -1183,36 +1248,34 @@ static void sigmoid(float *y, const float *a, size_t n)
     store_part(y + i, sigmoid_vec(load_part(a + i, (int)(n - i))), (int)(n - i));
 }
 
-enum { SUMS = 16 };  /* partial sums of a loss: element i goes to sum i % SUMS, whatever the width */
+enum { SUMS = 16, SUM_VECTORS = 2 * SUMS / LANES };  /* partial sums of a loss: element i goes to sum i % SUMS, whatever the width */
 
-static double fold_sums(const double *sum)
+/* The first N of them. */
+static double fold_sums(double total, const dvec *sum, int n)
 {
-    double total = 0;
-    for (int i = 0; i < SUMS; i++)
-        total += sum[i];
+    for (int i = 0; i < n; i++)
+        total += ((const double *)sum)[i];
     return total;
 }
 
 /* SUMS elements; d as a store is optional to the caller. */
-INLINE void bce_part(float *d, double *sum, const float *a, const float *t, float scale)
+INLINE void bce_part(float *d, dvec *sum, const float *a, const float *t, float scale)
 {
-    float terms[SUMS];
+#pragma GCC unroll 4
     for (int l = 0; l < SUMS; l += LANES) {
         const vec va = load(a + l), vt = load(t + l), zero = {0}, limit = zero + KERNELS_CLIP, size = absolute(va);
         const ivec clipped = size > limit;
         const vec e = exp_negative(size), u = select(clipped, zero + 1.0000001e-7f, e);
         const vec both = 1.0f / ((e + 1.0f) * (u + 2.0f)), up = both * (u + 2.0f);  /* one division for 1/(1+e) and 1/(2+u) */
         const vec y = select(va >= zero, up, e * up), z = select(clipped, select(va >= zero, limit, -limit), va);
-        store(terms + l, select(z > zero, z, zero) - z * vt + log1p_series(u * (both * (e + 1.0f))));
+        add_double(sum + 2 * l / LANES, select(z > zero, z, zero) - z * vt + log1p_series(u * (both * (e + 1.0f))));
         store(d + l, select(clipped, zero, (y - vt) * scale));
     }
-    for (int l = 0; l < SUMS; l++)
-        sum[l] += (double)terms[l];
 }
 
 static double bce(float *d, const float *a, const float *t, size_t n, float scale)
 {
-    double sum[SUMS] = {0}, rest[SUMS] = {0};
+    dvec sum[SUM_VECTORS] = {0}, rest[SUM_VECTORS] = {0};
     float unused[SUMS], pa[SUMS] = {0}, pt[SUMS] = {0};
     size_t i = 0;
     for (; i + SUMS <= n; i += SUMS)
@@ -1220,30 +1283,28 @@ static double bce(float *d, const float *a, const float *t, size_t n, float scal
     memcpy(pa, a + i, (n - i) * sizeof *a);
     memcpy(pt, t + i, (n - i) * sizeof *t);
     bce_part(unused, rest, pa, pt, scale);
-    for (size_t l = 0; l < n - i; l++) {
-        sum[l] += rest[l];
-        if (d != NULL)
-            d[i + l] = unused[l];
-    }
-    return fold_sums(sum);
+    if (d != NULL)
+        memcpy(d + i, unused, (n - i) * sizeof *d);
+    return fold_sums(fold_sums(0, sum, SUMS), rest, (int)(n - i));
 }
 
 /* SUMS elements. */
-INLINE void mse_part(float *d, double *sum, const float *y, const float *t, float scale)
+INLINE void mse_part(float *d, dvec *sum, const float *y, const float *t, float scale)
 {
-    float errors[SUMS];
+#pragma GCC unroll 4
     for (int l = 0; l < SUMS; l += LANES) {
         const vec e = load(y + l) - load(t + l);
-        store(errors + l, e);
+        dvec wide[2];
+        to_double(wide, e);
+        sum[2 * l / LANES] += wide[0] * wide[0];
+        sum[2 * l / LANES + 1] += wide[1] * wide[1];
         store(d + l, e * 2.0f * scale);
     }
-    for (int l = 0; l < SUMS; l++)
-        sum[l] += (double)errors[l] * (double)errors[l];
 }
 
 static double mse(float *d, const float *y, const float *t, size_t n, float scale)
 {
-    double sum[SUMS] = {0};
+    dvec sum[SUM_VECTORS] = {0};
     float unused[SUMS], py[SUMS] = {0}, pt[SUMS] = {0};
     size_t i = 0;
     for (; i + SUMS <= n; i += SUMS)
@@ -1253,7 +1314,7 @@ static double mse(float *d, const float *y, const float *t, size_t n, float scal
     mse_part(unused, sum, py, pt, scale);  /* behind the end 0 - 0 adds nothing */
     if (d != NULL)
         memcpy(d + i, unused, (n - i) * sizeof *d);
-    return fold_sums(sum);
+    return fold_sums(0, sum, SUMS);
 }
 
 /* --- noise --- */

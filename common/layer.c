@@ -51,17 +51,23 @@ size_t layer_padded(const struct layer *l, int channels)
     return (size_t)(channels + l->kernels->lanes - 1) / l->kernels->lanes * l->kernels->lanes;
 }
 
+/* Columns of dy from one position of the decoder's adjoint to the next; rows likewise. */
+static int back_step(const struct layer *l)
+{
+    return l->R == 1 ? 1 : 2;
+}
+
 /* A vector costs half where minimal filtering serves (kernels_winograd_choose); few channels of the code are pooled by themselves, for about 5 products. Batch
  * normalisation wants all channels of a pixel together. */
 static void choose_splits(struct layer *l)
 {
     const int R = l->R, P = l->P, C = l->C, K = l->K, phase = (P + 1) * K;
-    const double encode = (double)R * R * C, back = (R + 1.0) * (R + 1) * C;
+    const double encode = (double)R * R * C, back = (double)l->back_taps * l->back_taps * C;
     l->code_split = kernels_split(K, R, R * C, C, KERNELS_FEW, 1, (R >= 3 && R <= 7 && R * C >= 15 ? encode / 2 : encode) - 5);
     if (l->norm)
         l->code_split = (struct split){ K, 0, 0 };
-    l->y_split = kernels_split(C, P + 1, phase, K / 2.0, C <= KERNELS_FEW ? 2 * l->w : 0, 2, (P + 1.0) * phase);
-    l->small_split = kernels_split(K, R + 1, (R + 1) * C, 2.0 * C, K <= KERNELS_FEW ? l->w : 0, 1, R >= 3 && R <= 13 ? back / 2 : back);
+    l->y_split = kernels_split(C, P + 1, phase, K / 2.0, C <= KERNELS_FEW && R > 1 ? 2 * l->w : 0, 2, (P + 1.0) * phase);
+    l->small_split = kernels_split(K, l->back_taps, l->back_taps * C, back_step(l) * C, K <= KERNELS_FEW ? l->w : 0, 1, R >= 3 && R <= 13 ? back / 2 : back);
 }
 
 void layer_init(struct layer *layers, int k, const struct net_spec *spec, const struct kernels *kernels, bool train)
@@ -69,7 +75,7 @@ void layer_init(struct layer *layers, int k, const struct net_spec *spec, const 
     struct layer *l = &layers[k];
     const struct net_layer *own = &spec->layers[k];
     *l = (struct layer){
-        .kernels = kernels, .R = own->kernel, .P = (own->kernel - 1) / 2, .C = k == 0 ? spec->channels : own[-1].filters, .K = own->filters,
+        .kernels = kernels, .R = own->kernel, .P = (own->kernel - 1) / 2, .back_taps = own->kernel == 1 ? 1 : own->kernel + 1, .C = k == 0 ? spec->channels : own[-1].filters, .K = own->filters,
         .H = spec->height >> k, .W = spec->width >> k, .h = spec->height >> (k + 1), .w = spec->width >> (k + 1), .norm = own->batch_norm,
         .activation = own->activation, .lower = k == 0 ? NULL : l - 1, .upper = k + 1 == spec->n_layers ? NULL : l + 1,
     };
@@ -83,7 +89,7 @@ void layer_init(struct layer *layers, int k, const struct net_spec *spec, const 
         l->back = kernels_winograd_choose((struct winograd){ .R = l->P + 1, .C = l->C, .K = l->small_split.whole, .H = l->h, .W = l->w, .stride = 2, .y_col = l->K }, WINOGRAD_ANY);
     }
     l->window = layer_padded(l, l->R * l->C);
-    l->back_window = layer_padded(l, (l->R + 1) * l->C);
+    l->back_window = layer_padded(l, l->back_taps * l->C);
 }
 
 /* Two rows of the encoder's few channels before the pool. */
@@ -92,10 +98,11 @@ static size_t few_scratch(const struct layer *l)
     return l->code_split.few == 0 ? 0 : 2 * (size_t)(l->W + KERNELS_FEW) * l->code_split.few + KERNELS_MAX_LANES;
 }
 
-size_t layer_scratch(const struct layer *l)
+size_t layer_scratch(const struct layer *l, int chunk)
 {
     const struct winograd *const ways[] = { &l->infer, &l->alone, &l->ties, &l->back };
-    size_t most = few_scratch(l);
+    const size_t few = few_scratch(l), sums = l->R == 1 ? (size_t)chunk * l->h * l->w * l->C + KERNELS_MAX_LANES : 0;
+    size_t most = few > sums ? few : sums;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         const size_t size = ways[i]->points == 0 ? 0 : kernels_winograd_sizes(ways[i], l->kernels->lanes).scratch;
         most = size > most ? size : most;
@@ -132,7 +139,7 @@ static size_t few_size(const struct layer *l, struct split s, size_t taps, size_
 /* Floats in a row of taps for all that lie beside one another: of the encoder, of a phase of the decoder, of its adjoint. */
 static size_t code_run(const struct layer *l) { return (size_t)(l->R + l->code_split.beside - 1) * l->C; }
 static size_t y_run(const struct layer *l) { return (size_t)(l->P + 1 + l->P % 2 + l->y_split.beside / 2 - 1) * l->K; }
-static size_t small_run(const struct layer *l) { return (size_t)(l->R + 1 + 2 * (l->small_split.beside - 1)) * l->C; }
+static size_t small_run(const struct layer *l) { return (size_t)(l->back_taps + back_step(l) * (l->small_split.beside - 1)) * l->C; }
 
 static size_t in_slice(size_t *slice, size_t n)
 {
@@ -145,7 +152,7 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
 {
     const size_t K = l->K, C = l->C, taps = (size_t)l->R * l->R, box_taps = (size_t)(l->R + 1) * (l->R + 1);
     const size_t columns = layer_padded(l, l->K), whole = layer_padded(l, l->small_split.whole);
-    const size_t back_taps = l->back.points > 0 ? 4 * (size_t)l->back.points * (l->P + 1) : box_taps;
+    const size_t back_taps = l->back.points > 0 ? 4 * (size_t)l->back.points * (l->P + 1) : (size_t)l->back_taps * l->back_taps;
 
     take_plane(&l->dy, arena, l->H, l->W, l->C, l->P, passing, true);
     if (l->lower == NULL)
@@ -156,7 +163,7 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
         take_plane(&l->z, arena, l->H, l->W, l->K, l->lower == NULL ? 0 : l->P, places, false);
     l->argmax = arena_take(arena, places * l->h * l->w * K + KERNELS_MAX_LANES, 1);
     l->decode_dx_w = arena_floats(arena, back_taps * C * whole);
-    l->decode_dx_few = arena_floats(arena, few_size(l, l->small_split, l->R + 1, (l->R + 1) * C, small_run(l)));
+    l->decode_dx_few = arena_floats(arena, few_size(l, l->small_split, l->back_taps, l->back_taps * C, small_run(l)));
     if (l->back.points > 0) {
         l->blocks = arena_floats(arena, box_taps * C * K);
         l->dblocks = arena_floats(arena, box_taps * C * whole);
@@ -167,7 +174,7 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
     l->at_encode_dw = in_slice(slice, l->norm ? taps * C * columns : l->R * l->window * K);
     l->at_encode_db = in_slice(slice, K);
     l->at_decode_dw = in_slice(slice, back_taps * C * whole);
-    l->at_decode_few = in_slice(slice, l->small_split.few * (l->R + 1) * l->back_window);
+    l->at_decode_few = in_slice(slice, l->small_split.few * l->back_taps * l->back_window);
     l->at_decode_db = in_slice(slice, (size_t)l->W * C);
     const size_t band = BAND_BYTES / sizeof(float) / (2 * l->in.row);
     l->band = band < 2 ? 2 : band < (size_t)l->h ? (int)band : l->h;
@@ -285,7 +292,7 @@ bool layer_packs_alike(const struct layer *l)
 
 void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
 {
-    const int lanes = l->kernels->lanes, R = l->R, P = l->P;
+    const int lanes = l->kernels->lanes, R = l->R, P = l->P, taps = l->back_taps;
     const ptrdiff_t C = l->C, KC = (ptrdiff_t)l->K * C, row = (R + 1) * KC;
     const struct split *s = &l->y_split, *back = &l->small_split;
     kernels_box(l->box, weights + l->back_kernel->offset, R, l->K, l->C);
@@ -307,10 +314,10 @@ void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
         kernels_blocks(l->blocks, l->box, R, l->K, l->C);
         l->kernels->winograd_pack(l->decode_dx_w, l->blocks, NULL, &l->back);
     } else {
-        kernels_pack(l->decode_dx_w, l->box, NULL, &(struct packing){ R + 1, R + 1, l->C, back->whole, 1, row, KC, 1, C }, lanes);
+        kernels_pack(l->decode_dx_w, l->box, NULL, &(struct packing){ taps, taps, l->C, back->whole, 1, row, KC, 1, C }, lanes);
     }
-    pack_few(l, l->decode_dx_few, l->box + back->whole * C, NULL, &(struct packing){ R + 1, R + 1, l->C, back->few, KERNELS_DOT, row, KC, 1, C }, back->beside,
-             small_run(l), 2 * l->C);
+    pack_few(l, l->decode_dx_few, l->box + back->whole * C, NULL, &(struct packing){ taps, taps, l->C, back->few, KERNELS_DOT, row, KC, 1, C }, back->beside,
+             small_run(l), back_step(l) * l->C);
 }
 
 /* --- forward --- */
@@ -383,6 +390,18 @@ void layer_encode(struct layer *l, const struct work *w)
                                    l->encode_b, &g);
 }
 
+/* Each pixel of even row and column to the three beside and below it. */
+static void spread(float *y, const struct plane *p)
+{
+    const size_t C = p->C;
+    for (int i = 0; i < p->H; i += 2, y += 2 * p->row) {
+        for (size_t j = 0; j < p->W * C; j += 2 * C)
+            for (size_t c = 0; c < C; c++)
+                y[j + C + c] = y[j + c];
+        memcpy(y + p->row, y, p->W * C * sizeof *y);
+    }
+}
+
 VECTORS static void relu(float *y, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -396,19 +415,22 @@ void layer_decode(struct layer *l, const struct work *w)
     const struct conv g = { .rows = l->h, .cols = l->w, .taps = l->P + 1, .run = (l->P + 1) * l->K, .channels = s->whole,
                             .x_row = small->row, .x_col = l->K, .x_tap = small->row, .y_row = 2 * l->y.row, .y_col = 2 * (size_t)l->C };
     void (*const conv)(float *y, const float *x, const float *w, const float *b, const struct conv *g) = l->activation == NET_RELU ? l->kernels->conv_relu : l->kernels->conv;
+    const int phases = l->R == 1 ? 1 : 2;  /* that differ */
     struct conv few = g, pairs = g;
     few.channels = s->few;
     pairs.channels = 2 * s->few, pairs.run += l->P % 2 * l->K;
     for (size_t m = 0; m < w->count; m++) {
         float *y = plane_image(&l->y, w, m);
-        for (int a = 0; a < 2; a++)
-            for (int b = 0; b < 2; b++) {
+        for (int a = 0; a < phases; a++)
+            for (int b = 0; b < phases; b++) {
                 float *to = y + a * l->y.row + (size_t)b * l->C;
                 const float *from = plane_image(small, w, m) + phase_origin(a, l->P) * (ptrdiff_t)small->row + phase_origin(b, l->P) * (ptrdiff_t)l->K;
                 conv(to, from, l->decode_w[a][b], l->decode_b, &g);
                 if (s->few > 0 && (b == 0 || s->beside == 0))
                     conv_few(l->kernels, to + s->whole, from, l->decode_few[a][b], l->decode_few_b, s->beside == 0 ? &few : &pairs, s->beside / 2);
             }
+        if (phases == 1)
+            spread(y, &l->y);
         for (int i = 0; i < l->H && s->few > 0 && l->activation == NET_RELU; i++)
             relu(y + i * l->y.row, (size_t)l->W * l->C);
         for (int i = 0; i < l->H && l->activation == NET_SIGMOID && l->lower != NULL; i++)
@@ -439,19 +461,31 @@ VECTORS static void bias_backward(float *db, const struct plane *dy, const float
 /* From dy to dsmall. */
 static struct conv decoder_back_conv(const struct layer *l, int channels)
 {
-    return (struct conv){ .rows = l->h, .cols = l->w, .taps = l->R + 1, .run = (l->R + 1) * l->C, .channels = channels,
-                          .x_row = 2 * l->dy.row, .x_col = 2 * (size_t)l->C, .x_tap = l->dy.row, .y_row = l->dsmall->row, .y_col = l->K };
+    const size_t row = l->R == 1 ? (size_t)l->w * l->C : l->dy.row, step = back_step(l);
+    return (struct conv){ .rows = l->h, .cols = l->w, .taps = l->back_taps, .run = l->back_taps * l->C, .channels = channels,
+                          .x_row = step * row, .x_col = step * l->C, .x_tap = row, .y_row = l->dsmall->row, .y_col = l->K };
+}
+
+/* to (h,w,C): the sums of each 2x2 pixels. */
+static void sum_squares(float *to, const struct plane *p, const float *image)
+{
+    const size_t C = p->C;
+    for (int i = 0; i < p->H; i += 2)
+        for (size_t j = 0; j < p->W * C; j += 2 * C, to += C) {
+            const float *upper = image + i * p->row + j, *lower = upper + p->row;
+            for (size_t c = 0; c < C; c++)
+                to[c] = (upper[c] + upper[C + c]) + (lower[c] + lower[C + c]);
+        }
 }
 
 /* The few channels of small: their gradient, and their kernels' as sums of the windows of dy over all positions where they are not 0,
  * band by band as in sparse_dw. */
-static void decode_backward_few(const struct layer *l, const struct work *w)
+static void decode_backward_few(const struct layer *l, const struct work *w, const float *dy, size_t dy_image)
 {
     static const float zeros[KERNELS_MAX_LANES] __attribute__((aligned(64)));
     const struct split *s = &l->small_split;
     const struct conv g = decoder_back_conv(l, s->few);
-    for (size_t m = 0; m < w->count; m++) {
-        const float *dy = plane_image(&l->dy, w, m) - l->P * l->dy.row - (size_t)l->P * l->C;
+    for (size_t m = 0; m < w->count; m++, dy += dy_image) {
         conv_few(l->kernels, plane_image(l->dsmall, w, m) + s->whole, dy, l->decode_dx_few, zeros, &g, s->beside);
         for (int band = 0; band < l->h; band += l->band)
             for (int k = 0; k < s->few; k++) {
@@ -464,8 +498,7 @@ static void decode_backward_few(const struct layer *l, const struct work *w)
                         n += v != 0;
                     }
                 }
-                l->kernels->sparse_sum(w->gradients + l->at_decode_few + k * (l->R + 1) * l->back_window, l->back_window, dy, l->dy.row, l->R + 1, g.run,
-                                       w->entries, n);
+                l->kernels->sparse_sum(w->gradients + l->at_decode_few + k * l->back_taps * l->back_window, l->back_window, dy, g.x_tap, g.taps, g.run, w->entries, n);
             }
     }
 }
@@ -474,9 +507,16 @@ void layer_decode_backward(struct layer *l, const struct work *w)
 {
     const struct plane *small = l->small, *dsmall = l->dsmall;
     const float *dy = plane_image(&l->dy, w, 0) - l->P * l->dy.row - (size_t)l->P * l->C;
+    size_t dy_image = l->dy.size;
     float *dw = w->gradients + l->at_decode_dw;
+    if (l->R == 1) {
+        dy = w->scratch;
+        dy_image = (size_t)l->h * l->w * l->C;
+        for (size_t m = 0; m < w->count; m++)
+            sum_squares(w->scratch + m * dy_image, &l->dy, plane_image(&l->dy, w, m));
+    }
     if (l->small_split.few > 0)
-        decode_backward_few(l, w);
+        decode_backward_few(l, w, dy, dy_image);
     if (l->back.points > 0) {
         struct winograd g = l->back;
         g.x_row = l->dy.row, g.y_row = dsmall->row;
@@ -485,10 +525,10 @@ void layer_decode_backward(struct layer *l, const struct work *w)
     } else if (l->small_split.whole > 0) {
         struct conv g = decoder_back_conv(l, l->small_split.whole);
         g.y_row = small->row;
-        l->kernels->conv_dw(dw, dy, plane_image(small, w, 0), &g, w->count, l->dy.size, small->size);
+        l->kernels->conv_dw(dw, dy, plane_image(small, w, 0), &g, w->count, dy_image, small->size);
         g.y_row = dsmall->row;
         for (size_t m = 0; m < w->count; m++)
-            l->kernels->conv(plane_image(dsmall, w, m), dy + m * l->dy.size, l->decode_dx_w, NULL, &g);
+            l->kernels->conv(plane_image(dsmall, w, m), dy + m * dy_image, l->decode_dx_w, NULL, &g);
     }
     const float l1 = l->upper == NULL ? (float)(w->penalty->l1 / (double)w->n) : 0;
     for (size_t m = 0; m < w->count; m++) {
@@ -579,14 +619,21 @@ void layer_fold_decoder(const struct layer *l, float *gradients, const float *sl
         for (int c = 0; c < l->C; c++)
             db[c] += columns[(size_t)j * l->C + c];
     const float *dbox = slice + l->at_decode_dw;
-    const size_t whole = layer_padded(l, l->small_split.whole), pixel = l->C * whole, taps = (size_t)l->R + 1;
+    const struct split *s = &l->small_split;
+    const size_t whole = layer_padded(l, s->whole), pixel = l->C * whole;
+    float *dw = gradients + l->back_kernel->offset, *dw_few = dw + (size_t)s->whole * l->C;
+    const float *few = slice + l->at_decode_few;
+    if (l->R == 1) {
+        kernels_pack(dw, dbox, NULL, &(struct packing){ 1, 1, l->C, s->whole, 1, 0, 0, whole, 1 }, 1);
+        kernels_pack(dw_few, few, NULL, &(struct packing){ 1, 1, l->C, s->few, 1, 0, 0, 1, l->back_window }, 1);
+        return;
+    }
     if (l->back.points > 0) {
         l->kernels->winograd_fold(l->dblocks, dbox, l->back.points, l->P + 1, 4 * pixel);
         kernels_unblock(l->dbox, l->dblocks, l->R, l->C, whole);
         dbox = l->dbox;
     }
-    float *dw = gradients + l->back_kernel->offset;
-    kernels_box_fold(dw, l->K, dbox, &(struct packing){ .taps = l->R, .C = l->C, .K = l->small_split.whole, .row = taps * pixel, .col = pixel, .in = whole, .out = 1 });
-    kernels_box_fold(dw + (size_t)l->small_split.whole * l->C, l->K, slice + l->at_decode_few,
-                     &(struct packing){ .taps = l->R, .C = l->C, .K = l->small_split.few, .row = l->back_window, .col = l->C, .in = 1, .out = taps * l->back_window });
+    const ptrdiff_t taps = l->back_taps;
+    kernels_box_fold(dw, l->K, dbox, &(struct packing){ l->R, l->R, l->C, s->whole, 1, taps * pixel, pixel, whole, 1 });
+    kernels_box_fold(dw_few, l->K, few, &(struct packing){ l->R, l->R, l->C, s->few, 1, l->back_window, l->C, 1, taps * l->back_window });
 }

@@ -82,7 +82,7 @@ static void lay_out(struct net *net)
     arena->size = net->slice_size = 0;
     for (int k = 0; k < net->spec.n_layers; k++) {
         layer_lay_out(&net->layers[k], arena, &net->slice_size, places, passing, net->chunk, net->train);
-        net->scratch_size = larger(net->scratch_size, layer_scratch(&net->layers[k]));
+        net->scratch_size = larger(net->scratch_size, layer_scratch(&net->layers[k], net->chunk));
         net->entries_size = larger(net->entries_size, layer_entries(&net->layers[k]));
     }
     net->weights = arena_floats(arena, net->n_weights);

@@ -125,7 +125,8 @@ struct kernels {
      * which n[k] are used; sums[k] gains the values. Writes one entry beyond the last: n[k] < room must hold before each position. */
     void (*sparse_list)(struct entry *entries, size_t room, uint32_t *n, float *sums, const float *g, const uint8_t *argmax, const struct pooled *p);
 
-    /* y[r*y_row + q] += sum_e e.g * x[e.at + r*x_row + q], r < taps, q < run, entries in order: what is left of a correlation where max-pool leaves
+    /* y[r*y_row + q] += sum_e e.g * x[e.at + r*x_row + q], r < taps, q < run, entries in order, but those of even and of odd places
+     * apart where taps * ceil(run/16) is 3 or less, so that few sums need not wait for one another: what is left of a correlation where max-pool leaves
      * one gradient in four and relu fewer. With x the input and e the gradients of one channel: that channel's kernel gradient. With x the
      * kernel, a row per channel, and e the channels alive at a position: the gradient to the input around it. y and x are touched in whole vectors:
      * up to L-1 floats beyond each run, of which those of y gain what stands in x. Tile: up to 25 vectors of the window in registers over all entries. */

@@ -42,6 +42,7 @@ struct layer {
     const struct kernels *kernels;
     int R, P, C, K;      /* kernel, pad, channels in, filters */
     int H, W, h, w;      /* of the input, of the code */
+    int back_taps;       /* of the decoder's adjoint: R+1, two by two; but a kernel of 1 only sees the sums of each 2x2 of dy: 1 */
     bool norm;
     enum net_activation activation, above;  /* of y_{k-1}; of y_k, unless it is the code */
     const struct net_parameter *kernel, *bias, *gamma, *beta, *mean, *variance, *back_kernel, *back_bias;
@@ -56,7 +57,7 @@ struct layer {
     struct winograd infer, alone, ties, back;  /* by Winograd's way, unless points is 0: the encoder in inference; in training of this layer alone; where ties
                             matter; the decoder's gradients. Without the rows of y */
     struct split code_split, y_split, small_split;  /* how the K, C, K channels of code, y and dsmall are computed. Of y: beside are its columns 2j and 2j+1, and so on */
-    size_t window, back_window;  /* floats in a row of the encoder's window for sparse sums, R*C rounded up to vectors; of the decoder's, (R+1)*C */
+    size_t window, back_window;  /* floats in a row of the encoder's window for sparse sums, R*C rounded up to vectors; of the decoder's adjoint */
 
     /* where the gradients of one slice stand in its block, floats */
     size_t at_encode_dw, at_encode_db, at_decode_dw, at_decode_few, at_decode_db;
@@ -99,7 +100,7 @@ void layer_init(struct layer *layers, int k, const struct net_spec *spec, const 
 /* Takes its memory from ARENA, for PLACES images, PASSING of them at work, in pieces of at most CHUNK; and its part of a slice of gradients behind *SLICE floats.
  * In order of the layers. */
 void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t places, size_t passing, int chunk, bool train);
-size_t layer_scratch(const struct layer *l);  /* floats that a thread needs; after layer_init */
+size_t layer_scratch(const struct layer *l, int chunk);  /* floats that a thread needs for pieces of at most CHUNK images; after layer_init */
 size_t layer_entries(const struct layer *l);  /* entries that a thread needs; after layer_lay_out */
 size_t layer_padded(const struct layer *l, int channels);  /* rounded up to whole vectors */
 
