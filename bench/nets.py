@@ -1,6 +1,6 @@
-"""The nets of bench.c in PyTorch. Reads "NET train", "NET encode" or "NET rows N" a line, does it once, answers the milliseconds.
+"""The nets of bench.c in PyTorch. Reads "NET train N", "NET encode N" or "NET rows N" a line, does it, answers the milliseconds.
 
-train, encode: one batch. rows: N rows in memory, float32, to their codes in memory, batch by batch.
+train, encode: one batch after another, N of them behind one that is not counted; the mean. rows: N rows in memory, float32, to their codes in memory, batch by batch.
 """
 import sys
 import time
@@ -73,15 +73,21 @@ def main():
     torch.set_num_threads(threads)
     nets = {}
     for line in sys.stdin:
-        name, what, *n = line.split()
+        name, what, n = line.split()
+        n = int(n)
         if name not in nets:
             nets = {name: Net(batch, *NETS[name])}
+        net = nets[name]
         if what == "rows":
-            nets[name].prepare(int(n[0]))
-            what = "encode_rows"
+            net.prepare(n)
+            step, n = net.encode_rows, 1
+        else:
+            step = net.train if what == "train" else net.encode
+            step()
         start = time.perf_counter()
-        getattr(nets[name], what)()
-        print((time.perf_counter() - start) * 1000, flush=True)
+        for _ in range(n):
+            step()
+        print((time.perf_counter() - start) * 1000 / n, flush=True)
 
 
 main()
