@@ -139,7 +139,7 @@ struct split kernels_split(int K, int taps, int run, double shift, int most, int
     const double together = beside < 2 ? INFINITY : taps * (run + (beside - 1) * shift) / beside;
     if (dot <= together)
         beside = 0;
-    return fmin(dot, together) < 0.8 * vector ? (struct split){ K - few, few, beside } : (struct split){ K, 0, 0 };
+    return fmin(dot, together) < 0.95 * vector ? (struct split){ K - few, few, beside } : (struct split){ K, 0, 0 };
 }
 
 void kernels_pack_beside(float *p, size_t run, int lane, int at, const float *w, const float *scale, const struct packing *g, int lanes)

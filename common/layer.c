@@ -57,17 +57,35 @@ static int back_step(const struct layer *l)
     return l->R == 1 ? 1 : 2;
 }
 
-/* A vector costs half where minimal filtering serves (kernels_winograd_choose); few channels of the code are pooled by themselves, for about 5 products. Batch
- * normalisation wants all channels of a pixel together. */
+/* For the first K channels: the encoder; the decoder's adjoint. */
+static struct winograd encoder_shape(const struct layer *l, int K)
+{
+    return (struct winograd){ .R = l->R, .C = l->C, .K = K, .H = l->H, .W = l->W, .stride = 1, .y_col = l->K };
+}
+
+static struct winograd back_shape(const struct layer *l, int K)
+{
+    return (struct winograd){ .R = l->P + 1, .C = l->C, .K = K, .H = l->h, .W = l->w, .stride = 2, .y_col = l->K };
+}
+
+/* What a vector of channels costs at a position, in products, where minimal filtering may serve; the way to the points and back estimated. */
+static double vector_cost(struct winograd g, enum winograd_use use)
+{
+    const double plain = (double)g.R * g.R * g.C * g.stride * g.stride;
+    g = kernels_winograd_choose(g, use);
+    return g.points == 0 ? plain : (plain / g.R + 3) * g.points / (g.points + 1 - g.R);
+}
+
+/* Few channels of the code are pooled by themselves, those of small listed, for about 5 products. Batch normalisation wants all channels of a pixel together. */
 static void choose_splits(struct layer *l)
 {
     const int R = l->R, P = l->P, C = l->C, K = l->K, phase = (P + 1) * K;
-    const double encode = (double)R * R * C, back = (double)l->back_taps * l->back_taps * C;
-    l->code_split = kernels_split(K, R, R * C, C, KERNELS_FEW, 1, (R >= 3 && R <= 7 && R * C >= 15 ? encode / 2 : encode) - 5);
+    const double encode = vector_cost(encoder_shape(l, K), WINOGRAD_POOL), back = R == 1 ? C : vector_cost(back_shape(l, K), WINOGRAD_ANY);
+    l->code_split = kernels_split(K, R, R * C, C, KERNELS_FEW, 1, encode - 5);
     if (l->norm)
         l->code_split = (struct split){ K, 0, 0 };
     l->y_split = kernels_split(C, P + 1, phase, K / 2.0, C <= KERNELS_FEW && R > 1 ? 2 * l->w : 0, 2, (P + 1.0) * phase);
-    l->small_split = kernels_split(K, l->back_taps, l->back_taps * C, back_step(l) * C, K <= KERNELS_FEW ? l->w : 0, 1, R >= 3 && R <= 13 ? back / 2 : back);
+    l->small_split = kernels_split(K, l->back_taps, l->back_taps * C, back_step(l) * C, K <= KERNELS_FEW ? l->w : 0, 1, back - 5);
 }
 
 void layer_init(struct layer *layers, int k, const struct net_spec *spec, const struct kernels *kernels, bool train)
@@ -81,12 +99,12 @@ void layer_init(struct layer *layers, int k, const struct net_spec *spec, const 
     };
     l->above = l->upper == NULL ? NET_LINEAR : own[1].activation;
     choose_splits(l);
-    const struct winograd encoder = { .R = l->R, .C = l->C, .K = l->code_split.whole, .H = l->H, .W = l->W, .stride = 1, .y_col = l->K };
+    const struct winograd encoder = encoder_shape(l, l->code_split.whole);
     l->infer = kernels_winograd_choose(encoder, WINOGRAD_INFERENCE);
     if (train) {
         l->alone = kernels_winograd_choose(encoder, WINOGRAD_POOL);
         l->ties = kernels_winograd_choose(encoder, WINOGRAD_TIES);
-        l->back = kernels_winograd_choose((struct winograd){ .R = l->P + 1, .C = l->C, .K = l->small_split.whole, .H = l->h, .W = l->w, .stride = 2, .y_col = l->K }, WINOGRAD_ANY);
+        l->back = kernels_winograd_choose(back_shape(l, l->small_split.whole), WINOGRAD_ANY);
     }
     l->window = layer_padded(l, l->R * l->C);
     l->back_window = layer_padded(l, l->back_taps * l->C);
