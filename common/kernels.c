@@ -99,15 +99,15 @@ struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes
     return z;
 }
 
-/* The work for an image in multiplications, those on the way to the points and back estimated. Both axes round more, and must pay for it by a quarter. */
-static double winograd_work(const struct winograd *g)
+/* Both axes round more, and must pay for it by a quarter. */
+double kernels_winograd_work(const struct winograd *g)
 {
+    const double C = (double)g->stride * g->stride * g->C, K = g->K;
     if (g->points == 0)
-        return (double)g->H * g->W * g->R * g->R * g->C * g->K;
+        return (double)g->H * g->W * g->R * g->R * C * K;
     const int M = g->points + 1 - g->R, p = g->points, across = (g->W + M - 1) / M, down = g->both ? (g->H + M - 1) / M : g->H;
     const double way = 1.5 * p * p / 4;
-    return (double)across * down * (g->both ? 1.25 * (p * p * (double)g->C * g->K + way * (2 * p * g->C + (p + M) * g->K))
-                                            : p * (double)g->R * g->C * g->K + way * (g->C + g->K));
+    return (double)across * down * (g->both ? 1.25 * (p * p * C * K + way * (2 * p * C + (p + M) * K)) : p * g->R * C * K + way * (C + K));
 }
 
 struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use)
@@ -123,23 +123,40 @@ struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use
             way.both = both;
             if (M < 2 || (use == WINOGRAD_TIES && M != 2) || (use != WINOGRAD_ANY && M % 2 != 0) || ((both || way.points > 8) && M > 4) || (both && g.R > 5))
                 continue;
-            if (use == WINOGRAD_INFERENCE ? winograd_work(&way) < winograd_work(&best) * (best.points == 0 ? 0.75 : 1) : cost < least)
+            if (use == WINOGRAD_INFERENCE ? kernels_winograd_work(&way) < kernels_winograd_work(&best) * (best.points == 0 ? 0.75 : 1) : cost < least)
                 best = way, least = cost;
         }
     return best;
 }
 
-struct split kernels_split(int K, int taps, int run, double shift, int most, int step, double vector)
+/* At a position, for BESIDE at once. */
+static double beside_cost(int few, int taps, int run, double shift, int beside, int lanes)
 {
-    const int few = K % KERNELS_MAX_LANES, folding = 10;  /* of a sum's parts, in products of vectors */
+    const int vectors = (beside * few + lanes - 1) / lanes;
+    return vectors * taps * (run + (beside - 1) * shift) / beside;
+}
+
+struct split kernels_split(int K, int taps, int run, double shift, int most, int step, double vector, double extra, int lanes)
+{
+    const int few = K % KERNELS_MAX_LANES, parts = taps * ((run + KERNELS_DOT - 1) / KERNELS_DOT);
     if (few == 0 || few > KERNELS_FEW)
         return (struct split){ K, 0, 0 };
-    int beside = KERNELS_MAX_LANES / few < most ? KERNELS_MAX_LANES / few / step * step : most / step * step;
-    const double dot = few * (taps * ((run + KERNELS_DOT - 1) / KERNELS_DOT) + folding);
-    const double together = beside < 2 ? INFINITY : taps * (run + (beside - 1) * shift) / beside;
-    if (dot <= together)
-        beside = 0;
-    return fmin(dot, together) < 0.95 * vector ? (struct split){ K - few, few, beside } : (struct split){ K, 0, 0 };
+    int beside[3] = { 1, 1, 1 };  /* that costs least for 8 and 16 lanes, and for LANES */
+    double cost[3];
+    for (int i = 0; i < 3; i++) {
+        const int width = i < 2 ? 8 << i : lanes;
+        cost[i] = beside_cost(few, taps, run, shift, 1, width);
+        for (int n = step; n <= most && n * few <= KERNELS_MAX_LANES; n += step) {
+            const double here = beside_cost(few, taps, run, shift, n, width);
+            if (here < cost[i])
+                cost[i] = here, beside[i] = n;
+        }
+    }
+    const double together = (cost[0] + extra) * (cost[1] + extra);
+    const double dot = (few * (2.5 * parts + 14) + extra) * (few * (parts + 10.0) + extra);  /* measured; 14 and 10: folding the parts of a sum */
+    if (fmin(dot, together) >= 0.7 * vector * vector)
+        return (struct split){ K, 0, 0 };
+    return (struct split){ K - few, few, dot <= together ? 0 : beside[2] };
 }
 
 void kernels_pack_beside(float *p, size_t run, int lane, int at, const float *w, const float *scale, const struct packing *g, int lanes)

@@ -57,35 +57,38 @@ static int back_step(const struct layer *l)
     return l->R == 1 ? 1 : 2;
 }
 
-/* For the first K channels: the encoder; the decoder's adjoint. */
-static struct winograd encoder_shape(const struct layer *l, int K)
+/* Of a result of g->K channels, by kernels of RxR of strides 1 or 2. EXTRA: see kernels_split. */
+static struct layer_way choose_way(const struct layer *l, struct winograd g, enum winograd_use use, int most, int extra)
 {
-    return (struct winograd){ .R = l->R, .C = l->C, .K = K, .H = l->H, .W = l->W, .stride = 1, .y_col = l->K };
+    const int taps = g.stride == 1 ? g.R : l->back_taps, run = taps * g.C, shift = (g.stride == 1 ? 1 : back_step(l)) * g.C;
+    struct winograd vector = g;
+    vector.K = KERNELS_MAX_LANES;
+    vector = kernels_winograd_choose(vector, use);
+    const double cost = vector.points == 0 ? taps * run : 1.25 * kernels_winograd_work(&vector) / ((double)g.H * g.W * KERNELS_MAX_LANES);  /* 1.25: measured */
+    struct layer_way way = { kernels_split(g.K, taps, run, shift, most, 1, cost, extra, l->kernels->lanes), g };
+    way.winograd.K = way.split.whole;
+    way.winograd = kernels_winograd_choose(way.winograd, use);
+    return way;
 }
 
-static struct winograd back_shape(const struct layer *l, int K)
+/* Windows that are equal must tie in the pool, whose gradient goes to the first, or the gradient to the input comes out at another pixel. A net of one layer does
+ * not need that gradient, and its kernel's is the same whichever of equal windows takes it. Batch normalisation does not pool in one pass, and wants all channels
+ * together. Few channels of the code are pooled by themselves, those of small are listed, for about 5 products. */
+static void choose_ways(struct layer *l, bool train)
 {
-    return (struct winograd){ .R = l->P + 1, .C = l->C, .K = K, .H = l->h, .W = l->w, .stride = 2, .y_col = l->K };
-}
-
-/* What a vector of channels costs at a position, in products, where minimal filtering may serve; the way to the points and back estimated. */
-static double vector_cost(struct winograd g, enum winograd_use use)
-{
-    const double plain = (double)g.R * g.R * g.C * g.stride * g.stride;
-    g = kernels_winograd_choose(g, use);
-    return g.points == 0 ? plain : (plain / g.R + 3) * g.points / (g.points + 1 - g.R);
-}
-
-/* Few channels of the code are pooled by themselves, those of small listed, for about 5 products. Batch normalisation wants all channels of a pixel together. */
-static void choose_splits(struct layer *l)
-{
-    const int R = l->R, P = l->P, C = l->C, K = l->K, phase = (P + 1) * K;
-    const double encode = vector_cost(encoder_shape(l, K), WINOGRAD_POOL), back = R == 1 ? C : vector_cost(back_shape(l, K), WINOGRAD_ANY);
-    l->code_split = kernels_split(K, R, R * C, C, KERNELS_FEW, 1, encode - 5);
+    const int R = l->R, P = l->P, C = l->C, K = l->K;
+    const struct winograd encoder = { .R = R, .C = C, .K = K, .H = l->H, .W = l->W, .stride = 1, .y_col = K };
+    const struct winograd back = { .R = P + 1, .C = C, .K = K, .H = l->h, .W = l->w, .stride = 2, .y_col = K };
+    l->infer = choose_way(l, encoder, WINOGRAD_INFERENCE, KERNELS_FEW, 5);
+    l->y_split = kernels_split(C, P + 1, (P + 1) * K, K / 2.0, C <= KERNELS_FEW && R > 1 ? 2 * l->w : 0, 2, (P + 1.0) * (P + 1) * K, 0, l->kernels->lanes);
+    if (l->y_split.beside == 1)  /* as it is in whole vectors */
+        l->y_split = (struct split){ C, 0, 0 };
+    if (!train)
+        return;
+    l->learn = choose_way(l, encoder, l->lower == NULL && l->upper == NULL ? WINOGRAD_POOL : WINOGRAD_TIES, KERNELS_FEW, 5);
     if (l->norm)
-        l->code_split = (struct split){ K, 0, 0 };
-    l->y_split = kernels_split(C, P + 1, phase, K / 2.0, C <= KERNELS_FEW && R > 1 ? 2 * l->w : 0, 2, (P + 1.0) * phase);
-    l->small_split = kernels_split(K, l->back_taps, l->back_taps * C, back_step(l) * C, K <= KERNELS_FEW ? l->w : 0, 1, back - 5);
+        l->learn = (struct layer_way){ .split.whole = K };
+    l->back = choose_way(l, back, WINOGRAD_ANY, K <= KERNELS_FEW ? l->w : 0, 5);
 }
 
 void layer_init(struct layer *layers, int k, const struct net_spec *spec, const struct kernels *kernels, bool train)
@@ -98,44 +101,24 @@ void layer_init(struct layer *layers, int k, const struct net_spec *spec, const 
         .activation = own->activation, .lower = k == 0 ? NULL : l - 1, .upper = k + 1 == spec->n_layers ? NULL : l + 1,
     };
     l->above = l->upper == NULL ? NET_LINEAR : own[1].activation;
-    choose_splits(l);
-    const struct winograd encoder = encoder_shape(l, l->code_split.whole);
-    l->infer = kernels_winograd_choose(encoder, WINOGRAD_INFERENCE);
-    if (train) {
-        l->alone = kernels_winograd_choose(encoder, WINOGRAD_POOL);
-        l->ties = kernels_winograd_choose(encoder, WINOGRAD_TIES);
-        l->back = kernels_winograd_choose(back_shape(l, l->small_split.whole), WINOGRAD_ANY);
-    }
+    choose_ways(l, train);
     l->window = layer_padded(l, l->R * l->C);
     l->back_window = layer_padded(l, l->back_taps * l->C);
 }
 
-/* Two rows of the encoder's few channels before the pool. */
-static size_t few_scratch(const struct layer *l)
+static size_t larger(size_t a, size_t b)
 {
-    return l->code_split.few == 0 ? 0 : 2 * (size_t)(l->W + KERNELS_FEW) * l->code_split.few + KERNELS_MAX_LANES;
+    return a > b ? a : b;
 }
 
 size_t layer_scratch(const struct layer *l, int chunk)
 {
-    const struct winograd *const ways[] = { &l->infer, &l->alone, &l->ties, &l->back };
-    const size_t few = few_scratch(l), sums = l->R == 1 ? (size_t)chunk * l->h * l->w * l->C + KERNELS_MAX_LANES : 0;
-    size_t most = few > sums ? few : sums;
+    const struct layer_way *const ways[] = { &l->infer, &l->learn, &l->back };
+    size_t most = l->R == 1 ? (size_t)chunk * l->h * l->w * l->C + KERNELS_MAX_LANES : 0;  /* see sum_squares */
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        const size_t size = ways[i]->points == 0 ? 0 : kernels_winograd_sizes(ways[i], l->kernels->lanes).scratch;
-        most = size > most ? size : most;
-    }
-    return most;
-}
-
-/* Taps of the encoder's packed kernel, of the way that wants most. */
-static size_t encoder_taps(const struct layer *l)
-{
-    const struct winograd *const ways[] = { &l->infer, &l->alone, &l->ties };
-    size_t most = (size_t)l->R * l->R;
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        const size_t taps = (size_t)ways[i]->points * (ways[i]->both ? ways[i]->points : l->R);
-        most = taps > most ? taps : most;
+        const struct winograd *winograd = &ways[i]->winograd;
+        most = larger(most, winograd->points == 0 ? 0 : kernels_winograd_sizes(winograd, l->kernels->lanes).scratch);
+        most = larger(most, 2 * (size_t)(l->W + KERNELS_FEW) * ways[i]->split.few + KERNELS_MAX_LANES);  /* see encode_few */
     }
     return most;
 }
@@ -146,18 +129,31 @@ size_t layer_entries(const struct layer *l)
     return lists > at_once ? lists : at_once;
 }
 
+/* Floats in a row of taps for all that lie beside one another: of the encoder, of a phase of the decoder, of its adjoint. */
+static size_t code_run(const struct layer *l, const struct split *s) { return (size_t)(l->R + s->beside - 1) * l->C; }
+static size_t y_run(const struct layer *l) { return (size_t)(l->P + 1 + l->P % 2 + l->y_split.beside / 2 - 1) * l->K; }
+static size_t small_run(const struct layer *l) { return (size_t)(l->back_taps + back_step(l) * (l->back.split.beside - 1)) * l->C; }
+
 /* Floats of packed few channels, from RUN floats a row, or WIDE ones for all positions beside one another. */
-static size_t few_size(const struct layer *l, struct split s, size_t taps, size_t run, size_t wide)
+static size_t few_size(const struct layer *l, const struct split *s, size_t taps, size_t run, size_t wide)
 {
-    if (s.beside > 0)
-        return taps * wide * layer_padded(l, s.few * s.beside);
-    return taps * s.few * ((run + KERNELS_DOT - 1) / KERNELS_DOT * KERNELS_DOT);
+    if (s->beside > 0)
+        return taps * wide * layer_padded(l, s->few * s->beside);
+    return taps * s->few * ((run + KERNELS_DOT - 1) / KERNELS_DOT * KERNELS_DOT);
 }
 
-/* Floats in a row of taps for all that lie beside one another: of the encoder, of a phase of the decoder, of its adjoint. */
-static size_t code_run(const struct layer *l) { return (size_t)(l->R + l->code_split.beside - 1) * l->C; }
-static size_t y_run(const struct layer *l) { return (size_t)(l->P + 1 + l->P % 2 + l->y_split.beside / 2 - 1) * l->K; }
-static size_t small_run(const struct layer *l) { return (size_t)(l->back_taps + back_step(l) * (l->small_split.beside - 1)) * l->C; }
+/* Floats of the encoder's packed kernel, of whole vectors and of few. */
+static size_t whole_code_size(const struct layer *l, const struct layer_way *way)
+{
+    const struct winograd *g = &way->winograd;
+    const size_t taps = g->points == 0 ? (size_t)l->R * l->R : (size_t)g->points * (g->both ? g->points : l->R);
+    return taps * l->C * layer_padded(l, way->split.whole);
+}
+
+static size_t few_code_size(const struct layer *l, const struct layer_way *way)
+{
+    return few_size(l, &way->split, l->R, (size_t)l->R * l->C, code_run(l, &way->split));
+}
 
 static size_t in_slice(size_t *slice, size_t n)
 {
@@ -169,8 +165,8 @@ static size_t in_slice(size_t *slice, size_t n)
 static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice, size_t places, size_t passing, int chunk)
 {
     const size_t K = l->K, C = l->C, taps = (size_t)l->R * l->R, box_taps = (size_t)(l->R + 1) * (l->R + 1);
-    const size_t columns = layer_padded(l, l->K), whole = layer_padded(l, l->small_split.whole);
-    const size_t back_taps = l->back.points > 0 ? 4 * (size_t)l->back.points * (l->P + 1) : (size_t)l->back_taps * l->back_taps;
+    const size_t columns = layer_padded(l, l->K), whole = layer_padded(l, l->back.split.whole);
+    const size_t back_taps = l->back.winograd.points > 0 ? 4 * (size_t)l->back.winograd.points * (l->P + 1) : (size_t)l->back_taps * l->back_taps;
 
     take_plane(&l->dy, arena, l->H, l->W, l->C, l->P, passing, true);
     if (l->lower == NULL)
@@ -181,8 +177,8 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
         take_plane(&l->z, arena, l->H, l->W, l->K, l->lower == NULL ? 0 : l->P, places, false);
     l->argmax = arena_take(arena, places * l->h * l->w * K + KERNELS_MAX_LANES, 1);
     l->decode_dx_w = arena_floats(arena, back_taps * C * whole);
-    l->decode_dx_few = arena_floats(arena, few_size(l, l->small_split, l->back_taps, l->back_taps * C, small_run(l)));
-    if (l->back.points > 0) {
+    l->decode_dx_few = arena_floats(arena, few_size(l, &l->back.split, l->back_taps, l->back_taps * C, small_run(l)));
+    if (l->back.winograd.points > 0) {
         l->blocks = arena_floats(arena, box_taps * C * K);
         l->dblocks = arena_floats(arena, box_taps * C * whole);
         l->dbox = arena_floats(arena, box_taps * C * whole);
@@ -192,7 +188,7 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
     l->at_encode_dw = in_slice(slice, l->norm ? taps * C * columns : l->R * l->window * K);
     l->at_encode_db = in_slice(slice, K);
     l->at_decode_dw = in_slice(slice, back_taps * C * whole);
-    l->at_decode_few = in_slice(slice, l->small_split.few * l->back_taps * l->back_window);
+    l->at_decode_few = in_slice(slice, l->back.split.few * l->back_taps * l->back_window);
     l->at_decode_db = in_slice(slice, (size_t)l->W * C);
     const size_t band = BAND_BYTES / sizeof(float) / (2 * l->in.row);
     l->band = band < 2 ? 2 : band < (size_t)l->h ? (int)band : l->h;
@@ -209,15 +205,15 @@ void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t p
 {
     const size_t K = l->K, box_taps = (size_t)(l->R + 1) * (l->R + 1), phase_run = (l->P + 1) * K;
 
-    l->encode_w = arena_floats(arena, encoder_taps(l) * l->C * layer_padded(l, l->code_split.whole));
-    l->encode_few = arena_floats(arena, few_size(l, l->code_split, l->R, (size_t)l->R * l->C, code_run(l)));
+    l->encode_w = arena_floats(arena, larger(whole_code_size(l, &l->infer), whole_code_size(l, &l->learn)));
+    l->encode_few = arena_floats(arena, larger(few_code_size(l, &l->infer), few_code_size(l, &l->learn)));
     l->encode_few_b = arena_floats(arena, KERNELS_MAX_LANES);
     l->encode_b = arena_floats(arena, layer_padded(l, l->K));
     l->box = arena_floats(arena, box_taps * l->C * K);
     for (int a = 0; a < 2; a++)
         for (int b = 0; b < 2; b++) {
             l->decode_w[a][b] = arena_floats(arena, (l->P + 1) * phase_run * layer_padded(l, l->y_split.whole));
-            l->decode_few[a][b] = arena_floats(arena, few_size(l, l->y_split, l->P + 1, phase_run, y_run(l)));
+            l->decode_few[a][b] = arena_floats(arena, few_size(l, &l->y_split, l->P + 1, phase_run, y_run(l)));
         }
     l->decode_b = arena_floats(arena, layer_padded(l, l->C));
     l->decode_few_b = arena_floats(arena, KERNELS_MAX_LANES);
@@ -238,22 +234,13 @@ void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t p
 
 /* --- packed kernels --- */
 
-/* Windows that are equal must tie in the pool, whose gradient goes to the first, or the gradient to the input comes out at another pixel. A net of one
- * layer does not need that gradient, and its kernel's is the same whichever of equal windows takes it. Batch normalisation does not pool in one pass. */
-static struct winograd encoder_way(const struct layer *l, bool inference)
-{
-    struct winograd way = inference ? l->infer : l->lower == NULL && l->upper == NULL ? l->alone : l->ties;
-    if (l->norm && !inference)
-        way.points = 0;
-    way.x_row = l->in.row, way.y_row = l->code->row;
-    return way;
-}
-
 /* For conv_dot, or BESIDE positions, APART floats one from the next, in rows of RUN. */
 static void pack_few(const struct layer *l, float *p, const float *w, const float *scale, const struct packing *g, int beside, size_t run, int apart)
 {
     if (beside == 0)
         kernels_pack(p, w, scale, g, 1);
+    else
+        memset(p, 0, g->taps * run * layer_padded(l, beside * g->K) * sizeof *p);  /* in inference and in training others lie beside one another */
     for (int i = 0; i < beside; i++)
         kernels_pack_beside(p, run, i * g->K, i * apart, w, scale, g, l->kernels->lanes);
 }
@@ -275,14 +262,14 @@ void layer_pack_encoder(struct layer *l, const float *weights, bool inference)
             scale[o] = (float)(weights[l->gamma->offset + o] / sqrt(weights[l->variance->offset + o] + NORM_EPSILON));
     }
     const ptrdiff_t K = l->K, CK = (ptrdiff_t)l->C * K;
-    const struct winograd way = encoder_way(l, inference);
-    if (way.points > 0)
-        l->kernels->winograd_pack(l->encode_w, kernel, scale, &way);
+    const struct layer_way *way = inference ? &l->infer : &l->learn;
+    const struct split *s = &way->split;
+    if (way->winograd.points > 0)
+        l->kernels->winograd_pack(l->encode_w, kernel, scale, &way->winograd);
     else
-        kernels_pack(l->encode_w, kernel, scale, &(struct packing){ l->R, l->R, l->C, l->code_split.whole, 1, l->R * CK, CK, K, 1 }, l->kernels->lanes);
-    const struct split *s = &l->code_split;
+        kernels_pack(l->encode_w, kernel, scale, &(struct packing){ l->R, l->R, l->C, s->whole, 1, l->R * CK, CK, K, 1 }, l->kernels->lanes);
     const struct packing few = { l->R, l->R, l->C, s->few, KERNELS_DOT, l->R * CK, CK, K, 1 };
-    pack_few(l, l->encode_few, kernel + s->whole, scale, &few, s->beside, code_run(l), l->C);
+    pack_few(l, l->encode_few, kernel + s->whole, scale == NULL ? NULL : scale + s->whole, &few, s->beside, code_run(l, s), l->C);
     for (int o = 0; o < l->K; o++)
         l->encode_b[o] = scale == NULL ? bias[o]
             : (bias[o] - weights[l->mean->offset + o]) * scale[o] + weights[l->beta->offset + o];
@@ -304,15 +291,15 @@ static int phase_origin(int a, int P)
 
 bool layer_packs_alike(const struct layer *l)
 {
-    const struct winograd train = encoder_way(l, false), infer = encoder_way(l, true);
-    return !l->norm && train.points == infer.points && train.both == infer.both;
+    const struct layer_way *a = &l->learn, *b = &l->infer;
+    return !l->norm && a->winograd.points == b->winograd.points && a->winograd.both == b->winograd.both && memcmp(&a->split, &b->split, sizeof a->split) == 0;
 }
 
 void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
 {
     const int lanes = l->kernels->lanes, R = l->R, P = l->P, taps = l->back_taps;
     const ptrdiff_t C = l->C, KC = (ptrdiff_t)l->K * C, row = (R + 1) * KC;
-    const struct split *s = &l->y_split, *back = &l->small_split;
+    const struct split *s = &l->y_split, *back = &l->back.split;
     kernels_box(l->box, weights + l->back_kernel->offset, R, l->K, l->C);
     for (int a = 0; a < 2; a++)
         for (int b = 0; b < 2; b++) {
@@ -328,9 +315,9 @@ void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
     repeat(l->decode_few_b, l->decode_b + s->whole, s->few);
     if (inference || l->decode_dx_w == NULL)
         return;
-    if (l->back.points > 0) {
+    if (l->back.winograd.points > 0) {
         kernels_blocks(l->blocks, l->box, R, l->K, l->C);
-        l->kernels->winograd_pack(l->decode_dx_w, l->blocks, NULL, &l->back);
+        l->kernels->winograd_pack(l->decode_dx_w, l->blocks, NULL, &l->back.winograd);
     } else {
         kernels_pack(l->decode_dx_w, l->box, NULL, &(struct packing){ taps, taps, l->C, back->whole, 1, row, KC, 1, C }, lanes);
     }
@@ -373,17 +360,16 @@ static void conv_few(const struct kernels *kernels, float *y, const float *x, co
 }
 
 /* Two rows at a time, then pooled; windows that are equal give equal sums here as in conv. */
-static void encode_few(const struct layer *l, const struct work *w)
+static void encode_few(const struct layer *l, const struct work *w, const struct split *s)
 {
     static const float ones[KERNELS_MAX_LANES] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }, zeros[KERNELS_MAX_LANES];
-    const int few = l->code_split.few, whole = l->code_split.whole;
+    const int few = s->few, whole = s->whole, n = s->beside == 0 ? 1 : s->beside;
     struct conv g = layer_encoder_conv(l, l->code);
-    const int n = l->code_split.beside == 0 ? 1 : l->code_split.beside;
     g.rows = 2, g.cols = (l->W + n - 1) / n * n, g.channels = few, g.y_row = (size_t)g.cols * few, g.y_col = few;  /* beyond the row both x and scratch have room */
     const struct norm pool = { .cols = l->w, .channels = few, .y_col = l->K, .z_row = g.y_row, .scale = ones, .shift = zeros };
     for (size_t m = 0; m < w->count; m++)
         for (int i = 0; i < l->h; i++) {
-            conv_few(l->kernels, w->scratch, layer_encoder_input(l, w, m) + 2 * i * g.x_row, l->encode_few, l->encode_few_b, &g, l->code_split.beside);
+            conv_few(l->kernels, w->scratch, layer_encoder_input(l, w, m) + 2 * i * g.x_row, l->encode_few, l->encode_few_b, &g, s->beside);
             l->kernels->norm_relu_pool(plane_image(l->code, w, m) + i * l->code->row + whole,
                                        w->train ? layer_argmax(l, w, m) + (size_t)i * l->w * l->K + whole : NULL, w->scratch, &pool);
         }
@@ -391,18 +377,20 @@ static void encode_few(const struct layer *l, const struct work *w)
 
 void layer_encode(struct layer *l, const struct work *w)
 {
-    if (l->code_split.few > 0)
-        encode_few(l, w);
-    if (l->code_split.whole == 0)
+    const struct layer_way *way = w->train ? &l->learn : &l->infer;
+    if (way->split.few > 0)
+        encode_few(l, w, &way->split);
+    if (way->split.whole == 0)
         return;
-    const struct winograd way = encoder_way(l, !w->train);
-    if (way.points > 0) {
+    if (way->winograd.points > 0) {
+        struct winograd winograd = way->winograd;
+        winograd.x_row = l->in.row, winograd.y_row = l->code->row;
         l->kernels->winograd_relu_pool(plane_image(l->code, w, 0), w->train ? layer_argmax(l, w, 0) : NULL, layer_encoder_input(l, w, 0), l->encode_w,
-                                       l->encode_b, &way, w->count, l->in.size, l->code->size, w->scratch);
+                                       l->encode_b, &winograd, w->count, l->in.size, l->code->size, w->scratch);
         return;
     }
     struct conv g = layer_encoder_conv(l, l->code);
-    g.channels = l->code_split.whole;
+    g.channels = way->split.whole;
     for (size_t m = 0; m < w->count; m++)
         l->kernels->conv_relu_pool(plane_image(l->code, w, m), w->train ? layer_argmax(l, w, m) : NULL, layer_encoder_input(l, w, m), l->encode_w,
                                    l->encode_b, &g);
@@ -501,7 +489,7 @@ static void sum_squares(float *to, const struct plane *p, const float *image)
 static void decode_backward_few(const struct layer *l, const struct work *w, const float *dy, size_t dy_image)
 {
     static const float zeros[KERNELS_MAX_LANES] __attribute__((aligned(64)));
-    const struct split *s = &l->small_split;
+    const struct split *s = &l->back.split;
     const struct conv g = decoder_back_conv(l, s->few);
     for (size_t m = 0; m < w->count; m++, dy += dy_image) {
         conv_few(l->kernels, plane_image(l->dsmall, w, m) + s->whole, dy, l->decode_dx_few, zeros, &g, s->beside);
@@ -533,15 +521,15 @@ void layer_decode_backward(struct layer *l, const struct work *w)
         for (size_t m = 0; m < w->count; m++)
             sum_squares(w->scratch + m * dy_image, &l->dy, plane_image(&l->dy, w, m));
     }
-    if (l->small_split.few > 0)
+    if (l->back.split.few > 0)
         decode_backward_few(l, w, dy, dy_image);
-    if (l->back.points > 0) {
-        struct winograd g = l->back;
+    if (l->back.winograd.points > 0) {
+        struct winograd g = l->back.winograd;
         g.x_row = l->dy.row, g.y_row = dsmall->row;
         l->kernels->winograd_backward(plane_image(dsmall, w, 0), dw, dy, plane_image(small, w, 0), l->decode_dx_w, &g, w->count, l->dy.size,
                                       small->row, small->size, dsmall->size, w->scratch);
-    } else if (l->small_split.whole > 0) {
-        struct conv g = decoder_back_conv(l, l->small_split.whole);
+    } else if (l->back.split.whole > 0) {
+        struct conv g = decoder_back_conv(l, l->back.split.whole);
         g.y_row = small->row;
         l->kernels->conv_dw(dw, dy, plane_image(small, w, 0), &g, w->count, dy_image, small->size);
         g.y_row = dsmall->row;
@@ -637,7 +625,7 @@ void layer_fold_decoder(const struct layer *l, float *gradients, const float *sl
         for (int c = 0; c < l->C; c++)
             db[c] += columns[(size_t)j * l->C + c];
     const float *dbox = slice + l->at_decode_dw;
-    const struct split *s = &l->small_split;
+    const struct split *s = &l->back.split;
     const size_t whole = layer_padded(l, s->whole), pixel = l->C * whole;
     float *dw = gradients + l->back_kernel->offset, *dw_few = dw + (size_t)s->whole * l->C;
     const float *few = slice + l->at_decode_few;
@@ -646,8 +634,8 @@ void layer_fold_decoder(const struct layer *l, float *gradients, const float *sl
         kernels_pack(dw_few, few, NULL, &(struct packing){ 1, 1, l->C, s->few, 1, 0, 0, 1, l->back_window }, 1);
         return;
     }
-    if (l->back.points > 0) {
-        l->kernels->winograd_fold(l->dblocks, dbox, l->back.points, l->P + 1, 4 * pixel);
+    if (l->back.winograd.points > 0) {
+        l->kernels->winograd_fold(l->dblocks, dbox, l->back.winograd.points, l->P + 1, 4 * pixel);
         kernels_unblock(l->dbox, l->dblocks, l->R, l->C, whole);
         dbox = l->dbox;
     }

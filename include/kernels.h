@@ -70,6 +70,8 @@ struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes
  * INFERENCE: even M, 10 points and both axes too. */
 enum winograd_use { WINOGRAD_ANY, WINOGRAD_POOL, WINOGRAD_TIES, WINOGRAD_INFERENCE };
 struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use);
+/* An image's work in multiplications, those of the way to the points and back estimated; of the plain way where points is 0. */
+double kernels_winograd_work(const struct winograd *g);
 
 struct entry { int32_t at; float g; };  /* a place, floats from a base, and the value there */
 struct pooled {              /* a row of pooled positions over the positions of conv */
@@ -168,12 +170,13 @@ const struct kernels *const *kernels_all(void);
 struct packing { int taps, taps_x, C, K, pad; ptrdiff_t row, col, in, out; };
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes);
 
-/* How the K channels of a result are computed: WHOLE vectors of KERNELS_MAX_LANES by conv. FEW that are left, up to KERNELS_FEW, would leave one more vector
- * mostly empty; where that costs less they are summed one by one, by conv_dot, or those of BESIDE positions side by side in a vector of conv, whose taps are
- * all that these positions see. The same for any instruction set. SHIFT: how far apart positions that are neighbours in y are in x, floats. MOST: of BESIDE,
- * a multiple of STEP; VECTOR: what a vector of conv costs, in products of vectors at a position. */
+/* How the K channels of a result are computed: WHOLE vectors of KERNELS_MAX_LANES by conv or by Winograd's way. FEW that are left, up to KERNELS_FEW, would leave
+ * one more vector mostly empty; where that costs less, they are summed one by one by conv_dot, BESIDE being 0, or by conv those of BESIDE positions side by side,
+ * whose taps are all that these positions see. TAPS, RUN: as in conv; SHIFT: floats in x between positions that are neighbours in y; BESIDE is 1, or a multiple
+ * of STEP up to MOST. VECTOR: what a vector of 16 or of 8 channels costs by other means, in products of vectors at a position; EXTRA: what few cost besides.
+ * One by one or not is decided for vectors of 8 and 16 lanes together, so that both round alike; BESIDE, which does not matter to the bits, for LANES. */
 struct split { int whole, few, beside; };
-struct split kernels_split(int K, int taps, int run, double shift, int most, int step, double vector);
+struct split kernels_split(int K, int taps, int run, double shift, int most, int step, double vector, double extra, int lanes);
 
 /* What kernels_pack would put at p(taps,run,lanes), with no padding: a kernel among others, from lane LANE and element AT of each row on, rows `run` long.
  * What no kernel is given must be 0. */

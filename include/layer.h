@@ -54,9 +54,11 @@ struct layer {
     float *encode_few, *encode_few_b, *decode_few[2][2], *decode_few_b, *decode_dx_few;  /* of the few channels that fill no vector */
     float *box, *blocks; /* (R+1,R+1,K,C); (P+1,P+1,4*C,K) */
     float *dblocks, *dbox;  /* their gradients, (...,padded K) */
-    struct winograd infer, alone, ties, back;  /* by Winograd's way, unless points is 0: the encoder in inference; in training of this layer alone; where ties
-                            matter; the decoder's gradients. Without the rows of y */
-    struct split code_split, y_split, small_split;  /* how the K, C, K channels of code, y and dsmall are computed. Of y: beside are its columns 2j and 2j+1, and so on */
+    struct layer_way {   /* how channels are computed: how many together; by Winograd's way, unless points is 0. Without the rows of y */
+        struct split split;
+        struct winograd winograd;
+    } infer, learn, back;  /* code, in inference and in training; dsmall */
+    struct split y_split;  /* of y; beside are its columns 2j and 2j+1, and so on */
     size_t window, back_window;  /* floats in a row of the encoder's window for sparse sums, R*C rounded up to vectors; of the decoder's adjoint */
 
     /* where the gradients of one slice stand in its block, floats */

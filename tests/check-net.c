@@ -1,6 +1,6 @@
 /* check-net ISA [N]: the net's forward pass, losses and gradients against the double-precision reference, for the nets below and N random ones.
  * check-net reference: the reference's gradients against finite differences of its loss.
- * check-net bits: results are the same bytes for 1, 2, 3 and 8 threads, and for AVX2 and AVX-512.
+ * check-net bits [N]: results are the same bytes for 1, 2, 3 and 8 threads, and for AVX2 and AVX-512, of the nets below and N random ones.
  *
  * A maximum of the pool that is nearly a tie falls one way in float32 and another in double, and the only bias of a net may nearly cancel: a random net
  * is wrong if it is for three draws of its data, and one in 50 may be for the first.
@@ -293,6 +293,10 @@ int main(int argc, char **argv)
     int redrawn = 0;
     for (int i = 0; i < n_random; i++) {
         const struct check c = random_check((uint64_t)i);
+        if (bits) {
+            check_bits(&c);
+            continue;
+        }
         const bool before = failed;
         for (uint64_t draw = 0; draw < 3; draw++) {
             failed = before;
