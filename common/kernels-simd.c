@@ -712,8 +712,8 @@ static void winograd_relu_pool(float *y, uint8_t *argmax, const float *x, const 
         }
 }
 
-/* One row of the result from its products; and the products' gradients from a row of the result's. */
-INLINE void store_row(int points, int M, float *y, const float *m, const struct winograd *g, const struct winograd_sizes *z)
+/* One row of the result from its products, with bias B unless NULL. */
+INLINE void store_row(int points, int M, float *y, const float *m, const float *b, const struct winograd *g, const struct winograd_sizes *z)
 {
     for (int t = 0; t < z->tiles; t++, m += z->m_col)
         for (int k = 0; k < g->K; k += LANES) {
@@ -722,65 +722,101 @@ INLINE void store_row(int points, int M, float *y, const float *m, const struct 
 #pragma GCC unroll 7
             for (int j = 0; j < M; j++)
                 if (t * M + j < g->W)
-                    store_part(y + (size_t)(t * M + j) * g->y_col + k, columns[j], g->K - k);
+                    store_part(y + (size_t)(t * M + j) * g->y_col + k, columns[j] + *(const vec *)(b + k), g->K - k);
         }
 }
 
-INLINE void spread_row(int points, int M, float *m, const float *y, const struct winograd *g, const struct winograd_sizes *z)
+static void winograd_conv(float *y, const float *x, const float *u, const float *b, const struct winograd *g, size_t n, size_t x_image, size_t y_image, float *scratch)
 {
-    for (int t = 0; t < z->tiles; t++, m += z->m_col)
-        for (int k = 0; k < g->K; k += LANES) {
-            vec columns[8];
-#pragma GCC unroll 7
-            for (int j = 0; j < M; j++)
-                columns[j] = t * M + j < g->W ? load(y + (size_t)(t * M + j) * g->y_col + k) : (vec){0};
-            spread(points, M, m + k, z->m_plane, columns);
+    const struct winograd_sizes z = kernels_winograd_sizes(g, LANES);
+    float *v = scratch, *m = scratch + z.images * z.v_image, *apart = m + z.images * z.m_image;
+    for (size_t first = 0; first < n; first += z.images)
+        for (int band = 0; band < g->H; band += z.lines) {
+            const size_t images = n - first < z.images ? n - first : z.images;
+            const int end = g->H - band < z.lines ? g->H : band + z.lines;
+            for (size_t i = 0; i < images; i++)
+                expand(v + i * z.v_image, x + (first + i) * x_image + band * g->x_row, g, &z, end - band, 0, apart);
+            for (int row = band; row < end; row += z.group) {
+                const int rows = end - row < z.group ? end - row : z.group;
+                multiply(m, v + (row - band) * z.tiles * z.v_col, u, g, &z, rows, images);
+                for (size_t i = 0; i < images * rows; i++) {
+                    const float *from = m + i / rows * z.m_image + i % rows * z.tiles * z.m_col;
+                    float *to = y + (first + i / rows) * y_image + (row + i % rows) * g->y_row;
+                    switch (g->points * 10 + g->R) {
+                    case 43: store_row(4, 2, to, from, b, g, &z); break;
+                    case 63: store_row(6, 4, to, from, b, g, &z); break;
+                    case 65: store_row(6, 2, to, from, b, g, &z); break;
+                    case 83: store_row(8, 6, to, from, b, g, &z); break;
+                    case 85: store_row(8, 4, to, from, b, g, &z); break;
+                    case 87: store_row(8, 2, to, from, b, g, &z); break;
+                    }
+                }
+            }
         }
 }
 
-/* A row of dsmall from its products, whose place a row of small takes, spread to the points: what conv_dw wants there. */
+/* A row of dsmall from its products, whose place a row of small takes, spread to the points: what conv_dw wants there. Of each tile small is read before dsmall
+ * is written. */
 INLINE void exchange_row(int points, int R, float *dsmall, float *m, const float *small, const struct winograd *g, const struct winograd_sizes *z)
 {
     const int M = points + 1 - R;
-    store_row(points, M, dsmall, m, g, z);
-    spread_row(points, M, m, small, g, z);
+    for (int t = 0; t < z->tiles; t++, m += z->m_col)
+        for (int k = 0; k < g->K; k += LANES) {
+            vec columns[8], own[8];
+#pragma GCC unroll 7
+            for (int j = 0; j < M; j++)
+                own[j] = t * M + j < g->W ? load(small + (size_t)(t * M + j) * g->y_col + k) : (vec){0};
+            from_points(points, M, columns, m + k, z->m_plane);
+#pragma GCC unroll 7
+            for (int j = 0; j < M; j++)
+                if (t * M + j < g->W)
+                    store_part(dsmall + (size_t)(t * M + j) * g->y_col + k, columns[j], g->K - k);
+            spread(points, M, m + k, z->m_plane, own);
+        }
+}
+
+static void exchange(float *to, float *m, const float *from, const struct winograd *g, const struct winograd_sizes *z)
+{
+    switch (g->points * 10 + g->R) {
+    case 42: exchange_row(4, 2, to, m, from, g, z); break;
+    case 43: exchange_row(4, 3, to, m, from, g, z); break;
+    case 62: exchange_row(6, 2, to, m, from, g, z); break;
+    case 63: exchange_row(6, 3, to, m, from, g, z); break;
+    case 64: exchange_row(6, 4, to, m, from, g, z); break;
+    case 65: exchange_row(6, 5, to, m, from, g, z); break;
+    case 82: exchange_row(8, 2, to, m, from, g, z); break;
+    case 83: exchange_row(8, 3, to, m, from, g, z); break;
+    case 84: exchange_row(8, 4, to, m, from, g, z); break;
+    case 85: exchange_row(8, 5, to, m, from, g, z); break;
+    case 86: exchange_row(8, 6, to, m, from, g, z); break;
+    case 87: exchange_row(8, 7, to, m, from, g, z); break;
+    }
 }
 
 static void winograd_backward(float *dsmall, float *du, const float *dy, const float *small, const float *u, const struct winograd *g, size_t n,
                               size_t dy_image, size_t small_row, size_t small_image, size_t dsmall_image, float *scratch)
 {
     const struct winograd_sizes z = kernels_winograd_sizes(g, LANES);
-    float *v = scratch, *m = scratch + z.images * z.v_image;
+    float *v = scratch, *m = scratch + z.images * z.v_image, *apart = m + z.images * z.m_image;
     for (size_t first = 0; first < n; first += z.images)
         for (int band = 0; band < g->H; band += z.lines) {
-            const size_t images = n - first < z.images ? n - first : z.images, m_row = z.tiles * z.m_col;
-            const int rows = g->H - band < z.lines ? g->H - band : z.lines;
+            const size_t images = n - first < z.images ? n - first : z.images;
+            const int end = g->H - band < z.lines ? g->H : band + z.lines;
             for (size_t i = 0; i < images; i++)
-                expand(v + i * z.v_image, dy + (first + i) * dy_image + band * g->stride * g->x_row, g, &z, rows, 0, NULL);
-            multiply(m, v, u, g, &z, rows, images);
-            for (size_t i = 0; i < images; i++)
-                for (int r = 0; r < rows; r++) {
-                    float *at = m + i * z.m_image + r * m_row, *to = dsmall + (first + i) * dsmall_image + (band + r) * g->y_row;
-                    const float *from = small + (first + i) * small_image + (band + r) * small_row;
-                    switch (g->points * 10 + g->R) {
-                    case 42: exchange_row(4, 2, to, at, from, g, &z); break;
-                    case 43: exchange_row(4, 3, to, at, from, g, &z); break;
-                    case 62: exchange_row(6, 2, to, at, from, g, &z); break;
-                    case 63: exchange_row(6, 3, to, at, from, g, &z); break;
-                    case 64: exchange_row(6, 4, to, at, from, g, &z); break;
-                    case 65: exchange_row(6, 5, to, at, from, g, &z); break;
-                    case 82: exchange_row(8, 2, to, at, from, g, &z); break;
-                    case 83: exchange_row(8, 3, to, at, from, g, &z); break;
-                    case 84: exchange_row(8, 4, to, at, from, g, &z); break;
-                    case 85: exchange_row(8, 5, to, at, from, g, &z); break;
-                    case 86: exchange_row(8, 6, to, at, from, g, &z); break;
-                    case 87: exchange_row(8, 7, to, at, from, g, &z); break;
-                    }
-                }
-            const struct conv products = between_points(g, &z, rows);
-            for (int point = 0; point < g->points; point++)
-                conv_dw(du + (size_t)point * products.taps * products.run * products.channels, v + point * z.v_plane, m + point * z.m_plane, &products,
-                        images, z.v_image, z.m_image);
+                expand(v + i * z.v_image, dy + (first + i) * dy_image + band * g->stride * g->x_row, g, &z, end - band, 0, apart);
+            for (int row = band; row < end; row += z.group) {
+                const int rows = end - row < z.group ? end - row : z.group;
+                const float *here = v + (row - band) * z.tiles * z.v_col;
+                multiply(m, here, u, g, &z, rows, images);
+                for (size_t i = 0; i < images; i++)
+                    for (int r = 0; r < rows; r++)
+                        exchange(dsmall + (first + i) * dsmall_image + (row + r) * g->y_row, m + i * z.m_image + r * z.tiles * z.m_col,
+                                 small + (first + i) * small_image + (row + r) * small_row, g, &z);
+                const struct conv products = between_points(g, &z, rows);
+                for (int point = 0; point < g->points; point++)
+                    conv_dw(du + (size_t)point * products.taps * products.run * products.channels, here + point * z.v_plane, m + point * z.m_plane, &products,
+                            images, z.v_image, z.m_image);
+            }
         }
 }
 
@@ -1403,7 +1439,7 @@ static void noise(float *y, const float *x, size_t n, float sigma, float low, fl
 const struct kernels TABLE = {
     .name = NAME, .lanes = LANES,
     .conv = conv, .conv_relu = conv_relu, .conv_relu_pool = conv_relu_pool, .conv_dw = conv_dw,
-    .winograd_pack = winograd_pack, .winograd_fold = winograd_fold, .winograd_relu_pool = winograd_relu_pool, .winograd_backward = winograd_backward,
+    .winograd_pack = winograd_pack, .winograd_fold = winograd_fold, .winograd_relu_pool = winograd_relu_pool, .winograd_conv = winograd_conv, .winograd_backward = winograd_backward,
     .conv_dot = conv_dot, .sparse_list = sparse_list, .sparse_sum = sparse_sum,
     .norm_sums = norm_sums, .norm_relu_pool = norm_relu_pool, .norm_gradient_sums = norm_gradient_sums, .norm_gradient = norm_gradient,
     .sigmoid = sigmoid, .bce = bce, .mse = mse, .noise = noise,

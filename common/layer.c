@@ -72,8 +72,7 @@ static struct layer_way choose_way(const struct layer *l, struct winograd g, enu
 }
 
 /* Windows that are equal must tie in the pool, whose gradient goes to the first, or the gradient to the input comes out at another pixel. A net of one layer does
- * not need that gradient, and its kernel's is the same whichever of equal windows takes it. Batch normalisation does not pool in one pass, and wants all channels
- * together. Few channels of the code are pooled by themselves, those of small are listed, for about 5 products. */
+ * not need that gradient, and its kernel's is the same whichever of equal windows takes it. Batch normalisation wants all channels together. Few channels of the code are pooled by themselves, those of small are listed, for about 5 products. */
 static void choose_ways(struct layer *l, bool train)
 {
     const int R = l->R, P = l->P, C = l->C, K = l->K;
@@ -86,8 +85,11 @@ static void choose_ways(struct layer *l, bool train)
     if (!train)
         return;
     l->learn = choose_way(l, encoder, l->lower == NULL && l->upper == NULL ? WINOGRAD_POOL : WINOGRAD_TIES, KERNELS_FEW, 5);
-    if (l->norm)
-        l->learn = (struct layer_way){ .split.whole = K };
+    if (l->norm) {
+        l->learn = (struct layer_way){ .split.whole = K, .winograd = kernels_winograd_choose(encoder, l->lower == NULL && l->upper == NULL ? WINOGRAD_POOL : WINOGRAD_TIES) };
+        if (l->lower != NULL)
+            l->dense = kernels_winograd_choose((struct winograd){ .R = R, .C = K, .K = C, .H = l->H, .W = l->W, .stride = 1, .y_col = C }, WINOGRAD_ANY);
+    }
     l->back = choose_way(l, back, WINOGRAD_ANY, K <= KERNELS_FEW ? l->w : 0, 5);
 }
 
@@ -96,10 +98,11 @@ void layer_init(struct layer *layers, int k, const struct net_spec *spec, const 
     struct layer *l = &layers[k];
     const struct net_layer *own = &spec->layers[k];
     *l = (struct layer){
-        .kernels = kernels, .R = own->kernel, .P = (own->kernel - 1) / 2, .back_taps = own->kernel == 1 ? 1 : own->kernel + 1, .C = k == 0 ? spec->channels : own[-1].filters, .K = own->filters,
+        .kernels = kernels, .R = own->kernel, .P = (own->kernel - 1) / 2, .C = k == 0 ? spec->channels : own[-1].filters, .K = own->filters,
         .H = spec->height >> k, .W = spec->width >> k, .h = spec->height >> (k + 1), .w = spec->width >> (k + 1), .norm = own->batch_norm,
         .activation = own->activation, .lower = k == 0 ? NULL : l - 1, .upper = k + 1 == spec->n_layers ? NULL : l + 1,
     };
+    l->back_taps = l->R == 1 ? 1 : l->R + 1;
     l->above = l->upper == NULL ? NET_LINEAR : own[1].activation;
     choose_ways(l, train);
     l->window = layer_padded(l, l->R * l->C);
@@ -120,7 +123,7 @@ size_t layer_scratch(const struct layer *l, int chunk)
         most = larger(most, winograd->points == 0 ? 0 : kernels_winograd_sizes(winograd, l->kernels->lanes).scratch);
         most = larger(most, 2 * (size_t)(l->W + KERNELS_FEW) * ways[i]->split.few + KERNELS_MAX_LANES);  /* see encode_few */
     }
-    return most;
+    return larger(most, l->dense.points == 0 ? 0 : kernels_winograd_sizes(&l->dense, l->kernels->lanes).scratch);
 }
 
 size_t layer_entries(const struct layer *l)
@@ -183,9 +186,14 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
         l->dblocks = arena_floats(arena, box_taps * C * whole);
         l->dbox = arena_floats(arena, box_taps * C * whole);
     }
+    const size_t turned = K * layer_padded(l, l->C) * (l->dense.points > 0 ? (size_t)l->dense.points * l->R : taps);
     if (l->lower != NULL)
-        l->encode_dx_w = arena_floats(arena, l->norm ? taps * K * layer_padded(l, l->C) : l->R * l->window * K);
-    l->at_encode_dw = in_slice(slice, l->norm ? taps * C * columns : l->R * l->window * K);
+        l->encode_dx_w = arena_floats(arena, l->norm ? turned : l->R * l->window * K);
+    l->at_encode_dw = in_slice(slice, l->dense.points > 0 ? turned : l->norm ? taps * C * columns : l->R * l->window * K);
+    if (l->dense.points > 0) {
+        l->turned = arena_floats(arena, taps * K * C);
+        l->dturned = arena_floats(arena, taps * K * layer_padded(l, l->C));
+    }
     l->at_encode_db = in_slice(slice, K);
     l->at_decode_dw = in_slice(slice, back_taps * C * whole);
     l->at_decode_few = in_slice(slice, l->back.split.few * l->back_taps * l->back_window);
@@ -276,9 +284,13 @@ void layer_pack_encoder(struct layer *l, const float *weights, bool inference)
     repeat(l->encode_few_b, l->encode_b + s->whole, s->few);
     if (inference || l->encode_dx_w == NULL)
         return;
-    if (l->norm)
-        kernels_pack(l->encode_dx_w, kernel + (l->R * l->R - 1) * CK, NULL, &(struct packing){ l->R, l->R, l->K, l->C, 1, -l->R * CK, -CK, 1, K },
-                     l->kernels->lanes);
+    const struct packing turned = { l->R, l->R, l->K, l->C, 1, -l->R * CK, -CK, 1, K };
+    const float *last = kernel + (l->R * l->R - 1) * CK;
+    if (l->dense.points > 0) {
+        kernels_pack(l->turned, last, NULL, &turned, l->C);
+        l->kernels->winograd_pack(l->encode_dx_w, l->turned, NULL, &l->dense);
+    } else if (l->norm)
+        kernels_pack(l->encode_dx_w, last, NULL, &turned, l->kernels->lanes);
     else
         kernels_pack(l->encode_dx_w, kernel, NULL, &(struct packing){ l->R, l->R, l->C, l->K, l->kernels->lanes, l->R * CK, CK, K, 1 }, 1);
 }
@@ -606,7 +618,14 @@ void layer_fold_encoder(const struct layer *l, float *gradients, const float *sl
     const float *dw = slice + l->at_encode_dw;
     float *to = gradients + l->kernel->offset;
     const size_t K = l->K, run = (size_t)l->R * l->C;
-    if (l->norm)
+    if (l->dense.points > 0) {
+        const size_t row = layer_padded(l, l->C), taps = (size_t)l->R * l->R, C = l->C;
+        l->kernels->winograd_fold(l->dturned, dw, l->dense.points, l->R, K * row);
+        for (size_t t = 0; t < taps; t++)
+            for (size_t c = 0; c < C; c++)
+                for (size_t o = 0; o < K; o++)
+                    to[((taps - 1 - t) * C + c) * K + o] = l->dturned[(t * K + o) * row + c];
+    } else if (l->norm)
         copy_rows(to, K, dw, layer_padded(l, l->K), l->R * (int)run, K);
     else
         for (size_t r = 0; r < (size_t)l->R; r++)

@@ -6,10 +6,15 @@
 void norm_encode(struct layer *l, const struct work *w)
 {
     const struct conv g = layer_encoder_conv(l, &l->z);
+    struct winograd winograd = l->learn.winograd;
+    winograd.x_row = l->in.row, winograd.y_row = l->z.row;
+    if (winograd.points > 0)
+        l->kernels->winograd_conv(plane_image(&l->z, w, 0), layer_encoder_input(l, w, 0), l->encode_w, l->encode_b, &winograd, w->count, l->in.size, l->z.size, w->scratch);
     double *sums = l->sums + (size_t)w->slice * 2 * l->K;
     for (size_t m = 0; m < w->count; m++) {
         float *z = plane_image(&l->z, w, m);
-        l->kernels->conv(z, layer_encoder_input(l, w, m), l->encode_w, l->encode_b, &g);
+        if (winograd.points == 0)
+            l->kernels->conv(z, layer_encoder_input(l, w, m), l->encode_w, l->encode_b, &g);
         for (int i = 0; i < l->H; i++)
             l->kernels->norm_sums(sums, sums + l->K, z + i * l->z.row, (size_t)l->W, l->K);
     }
@@ -93,6 +98,14 @@ void norm_encode_backward(struct layer *l, const struct work *w)
         for (int i = 0; i < l->h; i++)
             l->kernels->norm_gradient(plane_image(&l->z, w, m) + 2 * i * l->z.row, plane_image(&l->dcode, w, m) + i * l->dcode.row,
                                       layer_argmax(l, w, m) + (size_t)i * l->w * l->K, &n);
+    if (l->dense.points > 0) {
+        struct winograd winograd = l->dense;
+        const struct plane *dx = &l->lower->dcode;
+        winograd.x_row = l->z.row, winograd.y_row = dx->row;
+        l->kernels->winograd_backward(plane_image(dx, w, 0), w->gradients + l->at_encode_dw, plane_image(&l->z, w, 0) - l->P * l->z.row - (size_t)l->P * l->K,
+                                      plane_image(&l->in, w, 0), l->encode_dx_w, &winograd, w->count, l->z.size, l->in.row, l->in.size, dx->size, w->scratch);
+        return;
+    }
     l->kernels->conv_dw(w->gradients + l->at_encode_dw, layer_encoder_input(l, w, 0), plane_image(&l->z, w, 0), &g, w->count, l->in.size, l->z.size);
     if (l->lower == NULL)
         return;

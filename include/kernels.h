@@ -105,13 +105,16 @@ struct kernels {
      * up to 8 pixels beyond the last row's end. R is odd. Rounding errors are up to two to three times larger. scratch as kernels_winograd_sizes says, aligned to 64. */
     void (*winograd_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *u, const float *b, const struct winograd *g, size_t n,
                                size_t x_image, size_t y_image, float *scratch);
-    /* A decoder's gradients, both from dy at the points: dsmall = conv of dy with u, and du (points,R,4*C,ceil(K/L)*L) += the kernel's gradient at the points.
-     * R = P+1, stride 2, C channels of dy, K of small; small has its own rows, columns as dsmall. */
+    /* conv of N images likewise, along the rows alone, with up to 8 points: y without pool and relu. b is not NULL. */
+    void (*winograd_conv)(float *y, const float *x, const float *u, const float *b, const struct winograd *g, size_t n, size_t x_image, size_t y_image, float *scratch);
+    /* The gradients of a convolution, both from dy at the points: dsmall = conv of dy with u, and du (points,R,stride^2*C,ceil(K/L)*L) += the kernel's gradient at
+     * the points; C channels of dy, K of small. Of a decoder: R = P+1, stride 2. Of an encoder, whose input is small: R odd, stride 1. small has its own rows, columns
+     * as dsmall, and may be dsmall. */
     void (*winograd_backward)(float *dsmall, float *du, const float *dy, const float *small, const float *u, const struct winograd *g, size_t n,
                               size_t dy_image, size_t small_row, size_t small_image, size_t dsmall_image, float *scratch);
     /* u from w (R,R,stride^2*C,y_col), times scale (K) unless NULL. */
     void (*winograd_pack)(float *u, const float *w, const float *scale, const struct winograd *g);
-    /* dw (R,R,column) from du (points,R,column): the adjoint. column: a multiple of L. */
+    /* dw (R,R,column) from du (points,R,column): the adjoint. column: a multiple of L; R up to 7. */
     void (*winograd_fold)(float *dw, const float *du, int points, int R, size_t column);
 
     /* dw (taps,run,ceil(K/L)*L) += over N images, x_image and dy_image floats apart. dy is read in whole vectors: up to L-1 floats beyond its last

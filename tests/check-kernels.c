@@ -212,6 +212,20 @@ static void check_winograd(void)
     kernels->winograd_relu_pool(y, argmax, x, packed, bias, &here, 1, 0, 0, scratch);
     if (!near(y, by_conv, n) || y[n] != gap || argmax[n] != 99 || (g.y_col > (size_t)g.K && (y[g.K] != gap || argmax[g.K] != 99)))
         fail("winograd_relu_pool", &plain);
+    if (!g.both && g.points <= 8) {
+        static float z[SPACE];
+        here.y_row *= 2;
+        clear(z, gap), clear(by_conv, gap);
+        kernels->winograd_conv(z, x, packed, bias, &here, 1, 0, 0, scratch);
+        kernels_pack(packed, w, NULL, &(struct packing){ g.R, 1, plain.run, g.K, 1, plain.run * column, 0, column, 1 }, kernels->lanes);
+        struct conv whole = plain;
+        whole.y_row = here.y_row;
+        kernels->conv(by_conv, x, packed, bias, &whole);
+        if (!near(z, by_conv, here.y_row * g.H + 1))
+            fail("winograd_conv", &plain);
+        kernels->winograd_pack(packed, w, NULL, &g);
+        here.y_row /= 2;
+    }
     /* patches: with tiles of two columns equal windows tie exactly, and the first wins */
     const int patch = between(4, 12);
     for (int k = 0; k < g.K; k++)
@@ -267,6 +281,34 @@ static void check_winograd_backward(void)
             blocks[i] = dbox[i] = 0;  /* lanes that are no channels */
     if (!near(dsmall, want, n) || !near(blocks, dbox, n_box))
         fail("winograd_backward", &plain);
+}
+
+/* Both gradients of an encoder likewise, dsmall in the place of small. */
+static void check_winograd_dense(void)
+{
+    static float scratch[1 << 19] __attribute__((aligned(64))), du[SPACE * 4] __attribute__((aligned(64))), dw[SPACE * 4], want[SPACE];
+    const int R = 2 * between(1, 3) + 1, points = 2 * between((R + 1) / 2, 4), C = between(1, 20), K = between(1, 20), h = between(1, 8), wide = between(1, 9);
+    const size_t row = (size_t)(K + kernels->lanes - 1) / kernels->lanes * kernels->lanes, n_dw = (size_t)(R * R * C) * row;
+    const struct winograd g = { .points = points, .R = R, .C = C, .K = K, .H = h, .W = wide, .stride = 1, .x_row = (size_t)(wide + R - 1) * C, .y_row = (size_t)wide * K, .y_col = (size_t)K };
+    const struct conv plain = { .rows = h, .cols = wide, .taps = R, .run = R * C, .channels = K, .x_row = g.x_row, .x_col = (size_t)C, .x_tap = g.x_row, .y_row = g.y_row, .y_col = g.y_col };
+    const size_t n = g.y_row * h;
+    if (kernels_winograd_sizes(&g, kernels->lanes).scratch > sizeof scratch / sizeof *scratch || (size_t)points * R * C * row > 4 * SPACE)
+        return;
+    fill(x, SPACE), fill(w, SPACE), fill(y, SPACE);
+    pack(&plain, kernels->lanes, 1);
+    clear(want, 0.25f);
+    memset(dw, 0, sizeof dw), memset(du, 0, sizeof du);
+    kernels->conv(want, x, packed, NULL, &plain);
+    kernels->conv_dw(dw, x, y, &plain, 1, 0, 0);
+    y[n] = 0.25f;
+    kernels->winograd_pack(packed, w, NULL, &g);
+    kernels->winograd_backward(y, du, x, y, packed, &g, 1, 0, g.y_row, 0, 0, scratch);
+    kernels->winograd_fold(packed, du, points, R, C * row);
+    for (size_t i = 0; i < n_dw; i++)
+        if (i % row >= (size_t)K)
+            packed[i] = dw[i] = 0;  /* lanes that are no channels */
+    if (!near(y, want, n + 1) || !near(packed, dw, n_dw))
+        fail("winograd_backward of an encoder", &plain);
 }
 
 static void check_dw(void)
@@ -495,7 +537,7 @@ int main(int argc, char **argv)
         die("want an instruction set that this processor runs");
     kernels = kernels_get();
     rng_init(&rng, 2, RNG_TEST, 0);
-    void (*const checks[])(void) = { check_conv, check_dot, check_beside, check_pool, check_winograd, check_winograd_backward, check_dw, check_sparse_sum, check_sparse_list, check_box, check_bce, check_mse,
+    void (*const checks[])(void) = { check_conv, check_dot, check_beside, check_pool, check_winograd, check_winograd_backward, check_winograd_dense, check_dw, check_sparse_sum, check_sparse_list, check_box, check_bce, check_mse,
                                      check_noise };
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         for (int j = 0; j < SHAPES && !failed; j++)
