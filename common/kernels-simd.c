@@ -681,6 +681,7 @@ static void pool_products(const struct pooled_at *to, const float *m, const stru
     case 850: pool_rows(8, 5, to, m, z, b, rows); break;
     case 870: pool_rows(8, 7, to, m, z, b, rows); break;
     case 1070: pool_rows(10, 7, to, m, z, b, rows); break;
+    case 1090: pool_rows(10, 9, to, m, z, b, rows); break;
     case 431: pool_squares(4, 3, to, m, z, b, rows); break;
     case 631: pool_squares(6, 3, to, m, z, b, rows); break;
     case 651: pool_squares(6, 5, to, m, z, b, rows); break;

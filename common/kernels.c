@@ -115,7 +115,7 @@ struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use
     struct winograd best = g, way = g;
     int least = g.W * g.R * 3 / 4 + 1;  /* multiplications in a row, for each of the kernel's */
     best.points = way.points = 0, best.both = way.both = false;
-    if (g.K == 0 || g.R < 2 || g.R > 7 || g.R * g.C * g.stride * g.stride < 15)
+    if (g.K == 0 || g.R < 2 || g.R > 9 || g.R * g.C * g.stride * g.stride < 15)
         return best;
     for (way.points = 4; way.points <= (use == WINOGRAD_INFERENCE ? 10 : 8); way.points += 2)
         for (int both = 0; both <= (use == WINOGRAD_INFERENCE && way.points <= 8); both++) {

@@ -37,11 +37,12 @@ struct conv {
 
 /* Winograd's minimal filtering along the rows: M = points+1-R columns of the result from `points` of x by as many multiplications instead of M*R
  * (Lavin and Gray 2015, "Fast algorithms for convolutional neural networks"; Toom and Cook before them): both polynomials are evaluated at the points 0, 1, -1,
- * 2, -2, 1/2, -1/2 and infinity (10 points: 0, +-1/2, +-3/4, +-5/4, +-5/2, infinity, which round least), multiplied there, and interpolated. The sums over rows of taps and channels stay in the points, so that the products are
- * a conv, 1.5 to 2.5 times shorter.
+ * 2, -2, 1/2, -1/2 and infinity (10 points: 0, +-1/2, +-3/4, +-5/4, +-5/2, infinity, which round least), multiplied there, and interpolated. The sums over
+ * rows of taps and channels stay in the points, so that the products are a conv, 1.5 to 2.5 times shorter.
  *
- * More points save more and round more. With M = 2 a tile is just what the windows of two columns under a pool see: where these windows are equal the tile is
- * flat, and the results are equal to the last bit. So equal windows tie in the pool, as they do in conv, and equal surroundings give equal codes.
+ * More points save more and round more. With M = 2, by up to 8 points, a tile is just what the windows of two columns under a pool see: where these windows
+ * are equal the tile is flat, and the results are equal to the last bit. So equal windows tie in the pool, as they do in conv, and equal surroundings give
+ * equal codes.
  *
  * Along both axes, MxM results from points x points of x: a kernel is then a number at each pair of points, its rows are no taps any more, and the products
  * are conv with a single tap: points^2 multiplications instead of M^2*R^2, 2.25 to 6.25 times fewer. What that saves pays for the way to the points and back
