@@ -727,7 +727,8 @@ INLINE void store_row(int points, int M, float *y, const float *m, const float *
         }
 }
 
-static void winograd_conv(float *y, const float *x, const float *u, const float *b, const struct winograd *g, size_t n, size_t x_image, size_t y_image, float *scratch)
+static void winograd_conv(float *y, const float *x, const float *u, const float *b, const struct winograd *g, size_t n, size_t x_image, size_t y_image,
+                          float *scratch)
 {
     const struct winograd_sizes z = kernels_winograd_sizes(g, LANES);
     float *v = scratch, *m = scratch + z.images * z.v_image, *apart = m + z.images * z.m_image;
@@ -1184,7 +1185,8 @@ static void norm_relu_pool(float *y, uint8_t *argmax, const float *z, const stru
     for (int j = 0; j < n->cols; j++, z += 2 * K, y += n->y_col)
         for (int k = 0; k < K; k += LANES) {
             const vec scale = load(n->scale + k), shift = load(n->shift + k);
-            pool(y + k, argmax == NULL ? NULL : argmax + j * n->y_col + k, load(z + k) * scale + shift, load(z + K + k) * scale + shift, load(z + n->z_row + k) * scale + shift,
+            pool(y + k, argmax == NULL ? NULL : argmax + j * n->y_col + k, load(z + k) * scale + shift, load(z + K + k) * scale + shift,
+                 load(z + n->z_row + k) * scale + shift,
                  load(z + n->z_row + K + k) * scale + shift, K - k);
         }
 }
@@ -1440,7 +1442,8 @@ static void noise(float *y, const float *x, size_t n, float sigma, float low, fl
 const struct kernels TABLE = {
     .name = NAME, .lanes = LANES,
     .conv = conv, .conv_relu = conv_relu, .conv_relu_pool = conv_relu_pool, .conv_dw = conv_dw,
-    .winograd_pack = winograd_pack, .winograd_fold = winograd_fold, .winograd_relu_pool = winograd_relu_pool, .winograd_conv = winograd_conv, .winograd_backward = winograd_backward,
+    .winograd_pack = winograd_pack, .winograd_fold = winograd_fold, .winograd_relu_pool = winograd_relu_pool, .winograd_conv = winograd_conv,
+    .winograd_backward = winograd_backward,
     .conv_dot = conv_dot, .sparse_list = sparse_list, .sparse_sum = sparse_sum,
     .norm_sums = norm_sums, .norm_relu_pool = norm_relu_pool, .norm_gradient_sums = norm_gradient_sums, .norm_gradient = norm_gradient,
     .sigmoid = sigmoid, .bce = bce, .mse = mse, .noise = noise,

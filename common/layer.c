@@ -72,7 +72,8 @@ static struct layer_way choose_way(const struct layer *l, struct winograd g, enu
 }
 
 /* Windows that are equal must tie in the pool, whose gradient goes to the first, or the gradient to the input comes out at another pixel. A net of one layer does
- * not need that gradient, and its kernel's is the same whichever of equal windows takes it. Batch normalisation wants all channels together. Few channels of the code are pooled by themselves, those of small are listed, for about 5 products. */
+ * not need that gradient, and its kernel's is the same whichever of equal windows takes it. Few channels of the code are pooled by themselves, those of small
+ * are listed, for about 5 products. Batch normalisation wants all channels of a pixel together. */
 static void choose_ways(struct layer *l, bool train)
 {
     const int R = l->R, P = l->P, C = l->C, K = l->K;
@@ -84,9 +85,10 @@ static void choose_ways(struct layer *l, bool train)
         l->y_split = (struct split){ C, 0, 0 };
     if (!train)
         return;
-    l->learn = choose_way(l, encoder, l->lower == NULL && l->upper == NULL ? WINOGRAD_POOL : WINOGRAD_TIES, KERNELS_FEW, 5);
+    const enum winograd_use use = l->lower == NULL && l->upper == NULL ? WINOGRAD_POOL : WINOGRAD_TIES;
+    l->learn = choose_way(l, encoder, use, KERNELS_FEW, 5);
     if (l->norm) {
-        l->learn = (struct layer_way){ .split.whole = K, .winograd = kernels_winograd_choose(encoder, l->lower == NULL && l->upper == NULL ? WINOGRAD_POOL : WINOGRAD_TIES) };
+        l->learn = (struct layer_way){ .split.whole = K, .winograd = kernels_winograd_choose(encoder, use) };
         if (l->lower != NULL)
             l->dense = kernels_winograd_choose((struct winograd){ .R = R, .C = K, .K = C, .H = l->H, .W = l->W, .stride = 1, .y_col = C }, WINOGRAD_ANY);
     }
@@ -320,8 +322,9 @@ void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
             const struct packing few = { P + 1, P + 1, l->K, s->few, KERNELS_DOT, -2 * row, -2 * KC, C, 1 };
             if (s->beside == 0)
                 kernels_pack(l->decode_few[a][b], first + s->whole, NULL, &few, 1);
+            const int shift = phase_origin(b, P) - phase_origin(0, P);
             for (int i = 0; i < s->beside / 2; i++)  /* columns 2(j+i)+b */
-                kernels_pack_beside(l->decode_few[a][0], y_run(l), (2 * i + b) * s->few, (i + phase_origin(b, P) - phase_origin(0, P)) * l->K, first, NULL, &few, lanes);
+                kernels_pack_beside(l->decode_few[a][0], y_run(l), (2 * i + b) * s->few, (i + shift) * l->K, first, NULL, &few, lanes);
         }
     memcpy(l->decode_b, weights + l->back_bias->offset, C * sizeof *l->decode_b);
     repeat(l->decode_few_b, l->decode_b + s->whole, s->few);
@@ -432,7 +435,8 @@ void layer_decode(struct layer *l, const struct work *w)
     const struct split *s = &l->y_split;
     const struct conv g = { .rows = l->h, .cols = l->w, .taps = l->P + 1, .run = (l->P + 1) * l->K, .channels = s->whole,
                             .x_row = small->row, .x_col = l->K, .x_tap = small->row, .y_row = 2 * l->y.row, .y_col = 2 * (size_t)l->C };
-    void (*const conv)(float *y, const float *x, const float *w, const float *b, const struct conv *g) = l->activation == NET_RELU ? l->kernels->conv_relu : l->kernels->conv;
+    void (*const conv)(float *y, const float *x, const float *w, const float *b, const struct conv *g) =
+        l->activation == NET_RELU ? l->kernels->conv_relu : l->kernels->conv;
     const int phases = l->R == 1 ? 1 : 2;  /* that differ */
     struct conv few = g, pairs = g;
     few.channels = s->few;
@@ -503,6 +507,7 @@ static void decode_backward_few(const struct layer *l, const struct work *w, con
     static const float zeros[KERNELS_MAX_LANES] __attribute__((aligned(64)));
     const struct split *s = &l->back.split;
     const struct conv g = decoder_back_conv(l, s->few);
+    float *dw = w->gradients + l->at_decode_few;
     for (size_t m = 0; m < w->count; m++, dy += dy_image) {
         conv_few(l->kernels, plane_image(l->dsmall, w, m) + s->whole, dy, l->decode_dx_few, zeros, &g, s->beside);
         for (int band = 0; band < l->h; band += l->band)
@@ -516,7 +521,7 @@ static void decode_backward_few(const struct layer *l, const struct work *w, con
                         n += v != 0;
                     }
                 }
-                l->kernels->sparse_sum(w->gradients + l->at_decode_few + k * l->back_taps * l->back_window, l->back_window, dy, g.x_tap, g.taps, g.run, w->entries, n);
+                l->kernels->sparse_sum(dw + k * g.taps * l->back_window, l->back_window, dy, g.x_tap, g.taps, g.run, w->entries, n);
             }
     }
 }

@@ -9,7 +9,8 @@ void norm_encode(struct layer *l, const struct work *w)
     struct winograd winograd = l->learn.winograd;
     winograd.x_row = l->in.row, winograd.y_row = l->z.row;
     if (winograd.points > 0)
-        l->kernels->winograd_conv(plane_image(&l->z, w, 0), layer_encoder_input(l, w, 0), l->encode_w, l->encode_b, &winograd, w->count, l->in.size, l->z.size, w->scratch);
+        l->kernels->winograd_conv(plane_image(&l->z, w, 0), layer_encoder_input(l, w, 0), l->encode_w, l->encode_b, &winograd, w->count, l->in.size, l->z.size,
+                                  w->scratch);
     double *sums = l->sums + (size_t)w->slice * 2 * l->K;
     for (size_t m = 0; m < w->count; m++) {
         float *z = plane_image(&l->z, w, m);
@@ -52,8 +53,8 @@ void norm_statistics(struct layer *l, float *weights, float *gradients, size_t n
 
 static struct norm rows(const struct layer *l)
 {
-    return (struct norm){ .cols = l->w, .channels = l->K, .y_col = l->K, .z_row = l->z.row, .scale = l->scale, .shift = l->shift, .centre = l->centre, .spread = l->spread,
-                          .dz_a = l->dz_a, .dz_b = l->dz_b };
+    return (struct norm){ .cols = l->w, .channels = l->K, .y_col = l->K, .z_row = l->z.row, .scale = l->scale, .shift = l->shift, .centre = l->centre,
+                          .spread = l->spread, .dz_a = l->dz_a, .dz_b = l->dz_b };
 }
 
 void norm_relu_pool(struct layer *l, const struct work *w)
