@@ -689,8 +689,35 @@ static void pool_products(const struct pooled_at *to, const float *m, const stru
     }
 }
 
-static void winograd_relu_pool(float *y, uint8_t *argmax, const float *x, const float *u, const float *b, const struct winograd *g, size_t n, size_t x_image,
-                               size_t y_image, float *scratch)
+/* One row of the result from its products. */
+INLINE void store_row(int points, int M, float *y, const float *m, const float *b, const struct winograd *g, const struct winograd_sizes *z)
+{
+    for (int t = 0; t < z->tiles; t++, m += z->m_col)
+        for (int k = 0; k < g->K; k += LANES) {
+            vec columns[8];
+            from_points(points, M, columns, m + k, z->m_plane);
+#pragma GCC unroll 7
+            for (int j = 0; j < M; j++)
+                if (t * M + j < g->W)
+                    store_part(y + (size_t)(t * M + j) * g->y_col + k, columns[j] + *(const vec *)(b + k), g->K - k);
+        }
+}
+
+static void store_products(float *y, const float *m, const struct winograd *g, const struct winograd_sizes *z, const float *b, int rows)
+{
+    for (int i = 0; i < rows; i++, y += g->y_row, m += z->tiles * z->m_col)
+        switch (g->points * 10 + g->R) {
+        case 43: store_row(4, 2, y, m, b, g, z); break;
+        case 63: store_row(6, 4, y, m, b, g, z); break;
+        case 65: store_row(6, 2, y, m, b, g, z); break;
+        case 83: store_row(8, 6, y, m, b, g, z); break;
+        case 85: store_row(8, 4, y, m, b, g, z); break;
+        case 87: store_row(8, 2, y, m, b, g, z); break;
+        }
+}
+
+static void forward(bool pooled, float *y, uint8_t *argmax, const float *x, const float *u, const float *b, const struct winograd *g, size_t n, size_t x_image,
+                    size_t y_image, float *scratch)
 {
     const struct winograd_sizes z = kernels_winograd_sizes(g, LANES);
     float *v = scratch, *m = scratch + z.images * z.v_image, *apart = m + z.images * z.m_image;
@@ -705,56 +732,29 @@ static void winograd_relu_pool(float *y, uint8_t *argmax, const float *x, const 
                 const int rows = end - row < group_rows ? end - row : group_rows;
                 multiply(m, v + (row - band) / z.height * z.tiles * z.v_col, u, g, &z, (rows + z.height - 1) / z.height, images);
                 for (size_t i = 0; i < images; i++) {
+                    float *image = y + (first + i) * y_image;
+                    if (!pooled) {
+                        store_products(image + row * g->y_row, m + i * z.m_image, g, &z, b, rows);
+                        continue;
+                    }
                     const size_t at = ((first + i) * (g->H / 2) + row / 2) * (g->W / 2) * g->y_col;
-                    const struct pooled_at to = { y + (first + i) * y_image + row / 2 * g->y_row, argmax == NULL ? NULL : argmax + at, g->y_row, g->y_col, g->W / 2, g->K };
+                    const struct pooled_at to = { image + row / 2 * g->y_row, argmax == NULL ? NULL : argmax + at, g->y_row, g->y_col, g->W / 2, g->K };
                     pool_products(&to, m + i * z.m_image, g, &z, b, rows / 2);
                 }
             }
         }
 }
 
-/* One row of the result from its products, with bias B unless NULL. */
-INLINE void store_row(int points, int M, float *y, const float *m, const float *b, const struct winograd *g, const struct winograd_sizes *z)
+static void winograd_relu_pool(float *y, uint8_t *argmax, const float *x, const float *u, const float *b, const struct winograd *g, size_t n, size_t x_image,
+                               size_t y_image, float *scratch)
 {
-    for (int t = 0; t < z->tiles; t++, m += z->m_col)
-        for (int k = 0; k < g->K; k += LANES) {
-            vec columns[8];
-            from_points(points, M, columns, m + k, z->m_plane);
-#pragma GCC unroll 7
-            for (int j = 0; j < M; j++)
-                if (t * M + j < g->W)
-                    store_part(y + (size_t)(t * M + j) * g->y_col + k, columns[j] + *(const vec *)(b + k), g->K - k);
-        }
+    forward(true, y, argmax, x, u, b, g, n, x_image, y_image, scratch);
 }
 
 static void winograd_conv(float *y, const float *x, const float *u, const float *b, const struct winograd *g, size_t n, size_t x_image, size_t y_image,
                           float *scratch)
 {
-    const struct winograd_sizes z = kernels_winograd_sizes(g, LANES);
-    float *v = scratch, *m = scratch + z.images * z.v_image, *apart = m + z.images * z.m_image;
-    for (size_t first = 0; first < n; first += z.images)
-        for (int band = 0; band < g->H; band += z.lines) {
-            const size_t images = n - first < z.images ? n - first : z.images;
-            const int end = g->H - band < z.lines ? g->H : band + z.lines;
-            for (size_t i = 0; i < images; i++)
-                expand(v + i * z.v_image, x + (first + i) * x_image + band * g->x_row, g, &z, end - band, 0, apart);
-            for (int row = band; row < end; row += z.group) {
-                const int rows = end - row < z.group ? end - row : z.group;
-                multiply(m, v + (row - band) * z.tiles * z.v_col, u, g, &z, rows, images);
-                for (size_t i = 0; i < images * rows; i++) {
-                    const float *from = m + i / rows * z.m_image + i % rows * z.tiles * z.m_col;
-                    float *to = y + (first + i / rows) * y_image + (row + i % rows) * g->y_row;
-                    switch (g->points * 10 + g->R) {
-                    case 43: store_row(4, 2, to, from, b, g, &z); break;
-                    case 63: store_row(6, 4, to, from, b, g, &z); break;
-                    case 65: store_row(6, 2, to, from, b, g, &z); break;
-                    case 83: store_row(8, 6, to, from, b, g, &z); break;
-                    case 85: store_row(8, 4, to, from, b, g, &z); break;
-                    case 87: store_row(8, 2, to, from, b, g, &z); break;
-                    }
-                }
-            }
-        }
+    forward(false, y, NULL, x, u, b, g, n, x_image, y_image, scratch);
 }
 
 /* A row of dsmall from its products, whose place a row of small takes, spread to the points: what conv_dw wants there. Of each tile small is read before dsmall

@@ -3,7 +3,8 @@
  *     z = conv(in, E) + b;   v = gamma * (z - mean(z)) / sqrt(var(z) + eps) + beta;   code = maxpool2(relu(v))      mean and var over (N,H,W) of the batch
  *     dz = scale*g - scale*mean(g) - scale*mean(g*zn)*zn,  scale = gamma/sqrt(var+eps), zn the normalised z, g the gradient of v
  *
- * The sums over the batch are taken in double, slice by slice. In inference the running averages are part of kernel and bias (layer_pack_encoder).
+ * The sums over the batch are taken in double, slice by slice. dz is dense, unlike g behind its pool: the gradients to kernel and input are those of any
+ * convolution, together from dz at the points where minimal filtering pays. In inference the running averages are part of kernel and bias (layer_pack_encoder).
  */
 #ifndef NORM_H
 #define NORM_H
