@@ -713,6 +713,7 @@ static void store_products(float *y, const float *m, const struct winograd *g, c
         case 83: store_row(8, 6, y, m, b, g, z); break;
         case 85: store_row(8, 4, y, m, b, g, z); break;
         case 87: store_row(8, 2, y, m, b, g, z); break;
+        case 109: store_row(10, 2, y, m, b, g, z); break;
         }
 }
 

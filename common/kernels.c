@@ -117,7 +117,7 @@ struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use
     best.points = way.points = 0, best.both = way.both = false;
     if (g.K == 0 || g.R < 2 || g.R > 9 || g.R * g.C * g.stride * g.stride < 15)
         return best;
-    for (way.points = 4; way.points <= (use == WINOGRAD_INFERENCE ? 10 : 8); way.points += 2)
+    for (way.points = 4; way.points <= (use == WINOGRAD_INFERENCE || (use == WINOGRAD_POOL && g.R == 9) ? 10 : 8); way.points += 2)
         for (int both = 0; both <= (use == WINOGRAD_INFERENCE && way.points <= 8); both++) {
             const int M = way.points + 1 - g.R, cost = M < 2 ? 0 : (g.W + M - 1) / M * way.points;
             way.both = both;

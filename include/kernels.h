@@ -67,8 +67,8 @@ struct winograd_sizes {      /* how the work is cut; the results do not depend o
     size_t scratch;          /* floats in all */
 };
 struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes);
-/* Sets the points that pay best for these R, C, K, H, W and stride; 0: none pays. ANY: of up to 8, along the rows; POOL: with even M; TIES: with M = 2.
- * INFERENCE: even M, 10 points and both axes too. */
+/* Sets the points that pay best for these R, C, K, H, W and stride; 0: none pays. ANY: of up to 8, along the rows; POOL: with even M, and 10 points for R = 9;
+ * TIES: with M = 2. INFERENCE: even M, 10 points and both axes too. */
 enum winograd_use { WINOGRAD_ANY, WINOGRAD_POOL, WINOGRAD_TIES, WINOGRAD_INFERENCE };
 struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use);
 /* An image's work in multiplications, those of the way to the points and back estimated; of the plain way where points is 0. */
@@ -106,7 +106,7 @@ struct kernels {
      * up to 8 pixels beyond the last row's end. R is odd. Rounding errors are up to two to three times larger. scratch as kernels_winograd_sizes says, aligned to 64. */
     void (*winograd_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *u, const float *b, const struct winograd *g, size_t n,
                                size_t x_image, size_t y_image, float *scratch);
-    /* conv of N images likewise, along the rows alone, with up to 8 points: y without pool and relu. b is not NULL. */
+    /* conv of N images likewise, along the rows alone, as POOL and TIES choose: y without pool and relu. b is not NULL. */
     void (*winograd_conv)(float *y, const float *x, const float *u, const float *b, const struct winograd *g, size_t n, size_t x_image, size_t y_image, float *scratch);
     /* The gradients of a convolution, both from dy at the points: dsmall = conv of dy with u, and du (points,R,stride^2*C,ceil(K/L)*L) += the kernel's gradient at
      * the points; C channels of dy, K of small. Of a decoder: R = P+1, stride 2. Of an encoder, whose input is small: R odd, stride 1. small has its own rows, columns
