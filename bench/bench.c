@@ -130,7 +130,6 @@ static double sgemm_ms(void)
     return (omp_get_wtime() - start) * 1000;
 }
 
-/* Milliseconds of a training step, and of encoding, on so many threads as the net was made for. */
 static void train_step(struct net *net, struct optim *optim, const float *x, size_t i)
 {
     static float *noisy;
@@ -150,6 +149,7 @@ static void train_step(struct net *net, struct optim *optim, const float *x, siz
     net_changed(net);
 }
 
+/* Milliseconds of a training step, and of encoding, on so many threads as the net was made for. */
 static double train_ms(struct net *net, struct optim *optim, const float *x, size_t i)
 {
     settle();

@@ -689,6 +689,15 @@ static void pool_products(const struct pooled_at *to, const float *m, const stru
     }
 }
 
+/* Columns of tile T, as far as the row goes. */
+INLINE void store_columns(int M, float *y, const vec columns[8], int t, int k, const struct winograd *g)
+{
+#pragma GCC unroll 7
+    for (int j = 0; j < M; j++)
+        if (t * M + j < g->W)
+            store_part(y + (size_t)(t * M + j) * g->y_col + k, columns[j], g->K - k);
+}
+
 /* One row of the result from its products. */
 INLINE void store_row(int points, int M, float *y, const float *m, const float *b, const struct winograd *g, const struct winograd_sizes *z)
 {
@@ -698,8 +707,8 @@ INLINE void store_row(int points, int M, float *y, const float *m, const float *
             from_points(points, M, columns, m + k, z->m_plane);
 #pragma GCC unroll 7
             for (int j = 0; j < M; j++)
-                if (t * M + j < g->W)
-                    store_part(y + (size_t)(t * M + j) * g->y_col + k, columns[j] + *(const vec *)(b + k), g->K - k);
+                columns[j] += *(const vec *)(b + k);
+            store_columns(M, y, columns, t, k, g);
         }
 }
 
@@ -770,10 +779,7 @@ INLINE void exchange_row(int points, int R, float *dsmall, float *m, const float
             for (int j = 0; j < M; j++)
                 own[j] = t * M + j < g->W ? load(small + (size_t)(t * M + j) * g->y_col + k) : (vec){0};
             from_points(points, M, columns, m + k, z->m_plane);
-#pragma GCC unroll 7
-            for (int j = 0; j < M; j++)
-                if (t * M + j < g->W)
-                    store_part(dsmall + (size_t)(t * M + j) * g->y_col + k, columns[j], g->K - k);
+            store_columns(M, dsmall, columns, t, k, g);
             spread(points, M, m + k, z->m_plane, own);
         }
 }
@@ -1076,8 +1082,8 @@ static void sparse_list(struct entry *entries, size_t room, uint32_t *n, float *
 
 static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int taps, int run, const struct entry *e, size_t n)
 {
-    const int rows = taps % 7 == 0 ? 7 : taps % 5 == 0 ? 5 : taps % 3 == 0 ? 3 : taps % 4 == 0 ? 4 : taps % 2 == 0 ? 2 : 1;
-    const int all = (run + LANES - 1) / LANES, most = rows <= 2 ? 8 / rows : SPARSE_TILE / rows, blocks = (all + most - 1) / most;
+    const int rows = taps % 7 == 0 ? 7 : taps % 5 == 0 ? 5 : taps % 3 == 0 ? 3 : taps % 4 == 0 ? 4 : 1;
+    const int all = (run + LANES - 1) / LANES, most = rows == 1 ? 8 : SPARSE_TILE / rows, blocks = (all + most - 1) / most;
     if (taps * ((run + KERNELS_MAX_LANES - 1) / KERNELS_MAX_LANES) <= 3) {
         sparse_sum_apart(taps, all, y, y_row, x, x_row, e, n);
         return;
@@ -1108,10 +1114,6 @@ static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int
             case 64 + 1: windows(4, 1, false, to, y_row, from, x_row, e, n); break;
             case 64 + 2: windows(4, 2, false, to, y_row, from, x_row, e, n); break;
             case 64 + 3: windows(4, 3, false, to, y_row, from, x_row, e, n); break;
-            case 32 + 1: windows(2, 1, false, to, y_row, from, x_row, e, n); break;
-            case 32 + 2: windows(2, 2, false, to, y_row, from, x_row, e, n); break;
-            case 32 + 3: windows(2, 3, false, to, y_row, from, x_row, e, n); break;
-            case 32 + 4: windows(2, 4, false, to, y_row, from, x_row, e, n); break;
             case 16 + 1: windows(1, 1, false, to, y_row, from, x_row, e, n); break;
             case 16 + 2: windows(1, 2, false, to, y_row, from, x_row, e, n); break;
             case 16 + 3: windows(1, 3, false, to, y_row, from, x_row, e, n); break;
@@ -1187,8 +1189,7 @@ static void norm_relu_pool(float *y, uint8_t *argmax, const float *z, const stru
         for (int k = 0; k < K; k += LANES) {
             const vec scale = load(n->scale + k), shift = load(n->shift + k);
             pool(y + k, argmax == NULL ? NULL : argmax + j * n->y_col + k, load(z + k) * scale + shift, load(z + K + k) * scale + shift,
-                 load(z + n->z_row + k) * scale + shift,
-                 load(z + n->z_row + K + k) * scale + shift, K - k);
+                 load(z + n->z_row + k) * scale + shift, load(z + n->z_row + K + k) * scale + shift, K - k);
         }
 }
 

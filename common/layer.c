@@ -86,12 +86,10 @@ static void choose_ways(struct layer *l, bool train)
     if (!train)
         return;
     const enum winograd_use use = l->lower == NULL && l->upper == NULL ? WINOGRAD_POOL : WINOGRAD_TIES;
-    l->learn = choose_way(l, encoder, use, KERNELS_FEW, 5);
-    if (l->norm) {
-        l->learn = (struct layer_way){ .split.whole = K, .winograd = kernels_winograd_choose(encoder, use) };
-        if (l->lower != NULL)
-            l->dense = kernels_winograd_choose((struct winograd){ .R = R, .C = K, .K = C, .H = l->H, .W = l->W, .stride = 1, .y_col = C }, WINOGRAD_ANY);
-    }
+    l->learn = l->norm ? (struct layer_way){ .split.whole = K, .winograd = kernels_winograd_choose(encoder, use) }
+                       : choose_way(l, encoder, use, KERNELS_FEW, 5);
+    if (l->norm && l->lower != NULL)
+        l->dense = kernels_winograd_choose((struct winograd){ .R = R, .C = K, .K = C, .H = l->H, .W = l->W, .stride = 1, .y_col = C }, WINOGRAD_ANY);
     l->back = choose_way(l, back, WINOGRAD_ANY, K <= KERNELS_FEW ? l->w : 0, 5);
 }
 
@@ -111,11 +109,6 @@ void layer_init(struct layer *layers, int k, const struct net_spec *spec, const 
     l->back_window = layer_padded(l, l->back_taps * l->C);
 }
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 size_t layer_scratch(const struct layer *l, int chunk)
 {
     const struct layer_way *const ways[] = { &l->infer, &l->learn, &l->back };
@@ -130,8 +123,7 @@ size_t layer_scratch(const struct layer *l, int chunk)
 
 size_t layer_entries(const struct layer *l)
 {
-    const size_t lists = l->list * l->K, at_once = 5 * (size_t)l->K;
-    return lists > at_once ? lists : at_once;
+    return larger(l->list, 5) * l->K;  /* of a band; of a pixel, see sparse_dx */
 }
 
 /* Floats in a row of taps for all that lie beside one another: of the encoder, of a phase of the decoder, of its adjoint. */
@@ -291,10 +283,11 @@ void layer_pack_encoder(struct layer *l, const float *weights, bool inference)
     if (l->dense.points > 0) {
         kernels_pack(l->turned, last, NULL, &turned, l->C);
         l->kernels->winograd_pack(l->encode_dx_w, l->turned, NULL, &l->dense);
-    } else if (l->norm)
+    } else if (l->norm) {
         kernels_pack(l->encode_dx_w, last, NULL, &turned, l->kernels->lanes);
-    else
+    } else {
         kernels_pack(l->encode_dx_w, kernel, NULL, &(struct packing){ l->R, l->R, l->C, l->K, l->kernels->lanes, l->R * CK, CK, K, 1 }, 1);
+    }
 }
 
 /* floor((a-P)/2): the first row of the small image that rows 2i+a of y see, less i. */
@@ -630,13 +623,14 @@ void layer_fold_encoder(const struct layer *l, float *gradients, const float *sl
             for (size_t c = 0; c < C; c++)
                 for (size_t o = 0; o < K; o++)
                     to[((taps - 1 - t) * C + c) * K + o] = l->dturned[(t * K + o) * row + c];
-    } else if (l->norm)
+    } else if (l->norm) {
         copy_rows(to, K, dw, layer_padded(l, l->K), l->R * (int)run, K);
-    else
+    } else {
         for (size_t r = 0; r < (size_t)l->R; r++)
             for (size_t q = 0; q < run; q++)
                 for (size_t o = 0; o < K; o++)
                     to[(r * run + q) * K + o] = dw[(o * l->R + r) * l->window + q];
+    }
     memcpy(gradients + l->bias->offset, slice + l->at_encode_db, K * sizeof *to);
 }
 

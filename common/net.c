@@ -70,11 +70,6 @@ static void find_parameters(struct net *net)
 
 /* --- the arena: laid out twice, first to learn its size, then for good --- */
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 static void lay_out(struct net *net)
 {
     struct arena *arena = &net->arena;
