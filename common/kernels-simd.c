@@ -112,7 +112,7 @@ INLINE void pool(float *y, uint8_t *argmax, vec v0, vec v1, vec v2, vec v3, int 
 
 /* --- conv: the register tile --- */
 
-struct epilogue { enum { PLAIN, RELU, POOL } kind; uint8_t *argmax; };
+struct epilogue { bool pool; uint8_t *argmax; };
 
 /* Half of the widest vectors, where that is enough: half the work where the processor's units are as wide, and never more. */
 typedef float half __attribute__((vector_size(4 * HALF), may_alias));
@@ -178,8 +178,7 @@ INLINE void tile(int rows, int cols, bool narrow, float *y, const float *x, cons
             for (int j = 0; j < cols; j++)
                 acc[i][j] = widen_half(part[i][j]);
     }
-    const vec zero = {0};
-    if (e.kind == POOL) {
+    if (e.pool) {
         if (rows != 2 || cols % 2 != 0)
             return;
 #pragma GCC unroll 5
@@ -191,12 +190,8 @@ INLINE void tile(int rows, int cols, bool narrow, float *y, const float *x, cons
 #pragma GCC unroll 2
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 10
-        for (int j = 0; j < cols; j++) {
-            vec v = acc[i][j];
-            if (e.kind == RELU)
-                v = select(v > zero, v, zero);
-            store_part(y + i * g->y_row + j * g->y_col, v, n);
-        }
+        for (int j = 0; j < cols; j++)
+            store_part(y + i * g->y_row + j * g->y_col, acc[i][j], n);
 }
 
 INLINE void any_tile(int rows, int cols, bool narrow, float *y, const float *x, const float *w, vec bias, const struct conv *g, int n, struct epilogue e)
@@ -240,7 +235,7 @@ static void narrow_tile(int rows, int cols, float *y, const float *x, const floa
 /* One image: for each vector of output channels (its kernel stays in cache), for each pair of rows, the columns in tiles of nearly equal width. */
 static void each_tile(float *y, const float *x, const float *w, const float *b, const struct conv *g, struct epilogue e)
 {
-    const int shrink = e.kind == POOL ? 2 : 1;  /* conv positions per output position, per axis; tiles are multiples of it */
+    const int shrink = e.pool ? 2 : 1;  /* conv positions per output position, per axis; tiles are multiples of it */
     const int units = g->cols / shrink, n_tiles = (units + TILE_COLS / shrink - 1) / (TILE_COLS / shrink);
     const size_t w_group = (size_t)g->taps * g->run * LANES;
     for (int k0 = 0; k0 < g->channels; k0 += LANES, w += w_group) {
@@ -262,17 +257,12 @@ static void each_tile(float *y, const float *x, const float *w, const float *b, 
 
 static void conv(float *y, const float *x, const float *w, const float *b, const struct conv *g)
 {
-    each_tile(y, x, w, b, g, (struct epilogue){ PLAIN, NULL });
-}
-
-static void conv_relu(float *y, const float *x, const float *w, const float *b, const struct conv *g)
-{
-    each_tile(y, x, w, b, g, (struct epilogue){ RELU, NULL });
+    each_tile(y, x, w, b, g, (struct epilogue){ false, NULL });
 }
 
 static void conv_relu_pool(float *y, uint8_t *argmax, const float *x, const float *w, const float *b, const struct conv *g)
 {
-    each_tile(y, x, w, b, g, (struct epilogue){ POOL, argmax });
+    each_tile(y, x, w, b, g, (struct epilogue){ true, argmax });
 }
 
 /* --- winograd --- */
@@ -715,14 +705,20 @@ INLINE void store_row(int points, int M, float *y, const float *m, const float *
 static void store_products(float *y, const float *m, const struct winograd *g, const struct winograd_sizes *z, const float *b, int rows)
 {
     for (int i = 0; i < rows; i++, y += g->y_row, m += z->tiles * z->m_col)
-        switch (g->points * 10 + g->R) {
-        case 43: store_row(4, 2, y, m, b, g, z); break;
-        case 63: store_row(6, 4, y, m, b, g, z); break;
-        case 65: store_row(6, 2, y, m, b, g, z); break;
-        case 83: store_row(8, 6, y, m, b, g, z); break;
-        case 85: store_row(8, 4, y, m, b, g, z); break;
-        case 87: store_row(8, 2, y, m, b, g, z); break;
-        case 109: store_row(10, 2, y, m, b, g, z); break;
+        switch (g->points * 10 + g->points + 1 - g->R) {  /* and columns of a tile */
+        case 42: store_row(4, 2, y, m, b, g, z); break;
+        case 43: store_row(4, 3, y, m, b, g, z); break;
+        case 62: store_row(6, 2, y, m, b, g, z); break;
+        case 63: store_row(6, 3, y, m, b, g, z); break;
+        case 64: store_row(6, 4, y, m, b, g, z); break;
+        case 65: store_row(6, 5, y, m, b, g, z); break;
+        case 82: store_row(8, 2, y, m, b, g, z); break;
+        case 84: store_row(8, 4, y, m, b, g, z); break;
+        case 85: store_row(8, 5, y, m, b, g, z); break;
+        case 86: store_row(8, 6, y, m, b, g, z); break;
+        case 87: store_row(8, 7, y, m, b, g, z); break;
+        case 102: store_row(10, 2, y, m, b, g, z); break;
+        case 104: store_row(10, 4, y, m, b, g, z); break;
         }
 }
 
@@ -1443,7 +1439,7 @@ static void noise(float *y, const float *x, size_t n, float sigma, float low, fl
 
 const struct kernels TABLE = {
     .name = NAME, .lanes = LANES,
-    .conv = conv, .conv_relu = conv_relu, .conv_relu_pool = conv_relu_pool, .conv_dw = conv_dw,
+    .conv = conv, .conv_relu_pool = conv_relu_pool, .conv_dw = conv_dw,
     .winograd_pack = winograd_pack, .winograd_fold = winograd_fold, .winograd_relu_pool = winograd_relu_pool, .winograd_conv = winograd_conv,
     .winograd_backward = winograd_backward,
     .conv_dot = conv_dot, .sparse_list = sparse_list, .sparse_sum = sparse_sum,

@@ -71,6 +71,17 @@ static struct layer_way choose_way(const struct layer *l, struct winograd g, enu
     return way;
 }
 
+/* Of a phase of y. Few channels lie beside those of the next columns, in both phases of a row. */
+static struct layer_way choose_phase(const struct layer *l)
+{
+    const int taps = l->P + 1, most = l->C <= KERNELS_FEW && l->R > 1 ? 2 * l->w : 0;
+    const struct split split = kernels_split(l->C, taps, taps * l->K, l->K / 2.0, most, 2, (double)taps * taps * l->K, 0, l->kernels->lanes);
+    const struct winograd g = { .R = taps, .C = l->K, .K = split.whole, .H = l->h, .W = l->w, .stride = 1, .y_col = l->C };
+    if (split.beside == 1)  /* by conv, as on a processor where more lie beside one another */
+        return (struct layer_way){ { l->C, 0, 0 }, { .points = 0 } };
+    return (struct layer_way){ split, kernels_winograd_choose(g, WINOGRAD_ANY) };
+}
+
 /* Windows that are equal must tie in the pool, whose gradient goes to the first, or the gradient to the input comes out at another pixel. A net of one layer does
  * not need that gradient, and its kernel's is the same whichever of equal windows takes it. Few channels of the code are pooled by themselves, those of small
  * are listed, for about 5 products. Batch normalisation wants all channels of a pixel together. */
@@ -80,9 +91,7 @@ static void choose_ways(struct layer *l, bool train)
     const struct winograd encoder = { .R = R, .C = C, .K = K, .H = l->H, .W = l->W, .stride = 1, .y_col = K };
     const struct winograd back = { .R = P + 1, .C = C, .K = K, .H = l->h, .W = l->w, .stride = 2, .y_col = K };
     l->infer = choose_way(l, encoder, WINOGRAD_INFERENCE, KERNELS_FEW, 5);
-    l->y_split = kernels_split(C, P + 1, (P + 1) * K, K / 2.0, C <= KERNELS_FEW && R > 1 ? 2 * l->w : 0, 2, (P + 1.0) * (P + 1) * K, 0, l->kernels->lanes);
-    if (l->y_split.beside == 1)  /* as it is in whole vectors */
-        l->y_split = (struct split){ C, 0, 0 };
+    l->phase = choose_phase(l);
     if (!train)
         return;
     const enum winograd_use use = l->lower == NULL && l->upper == NULL ? WINOGRAD_POOL : WINOGRAD_TIES;
@@ -111,7 +120,7 @@ void layer_init(struct layer *layers, int k, const struct net_spec *spec, const 
 
 size_t layer_scratch(const struct layer *l, int chunk)
 {
-    const struct layer_way *const ways[] = { &l->infer, &l->learn, &l->back };
+    const struct layer_way *const ways[] = { &l->infer, &l->learn, &l->phase, &l->back };
     size_t most = l->R == 1 ? (size_t)chunk * l->h * l->w * l->C + KERNELS_MAX_LANES : 0;  /* see sum_squares */
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         const struct winograd *winograd = &ways[i]->winograd;
@@ -128,7 +137,7 @@ size_t layer_entries(const struct layer *l)
 
 /* Floats in a row of taps for all that lie beside one another: of the encoder, of a phase of the decoder, of its adjoint. */
 static size_t code_run(const struct layer *l, const struct split *s) { return (size_t)(l->R + s->beside - 1) * l->C; }
-static size_t y_run(const struct layer *l) { return (size_t)(l->P + 1 + l->P % 2 + l->y_split.beside / 2 - 1) * l->K; }
+static size_t y_run(const struct layer *l) { return (size_t)(l->P + 1 + l->P % 2 + l->phase.split.beside / 2 - 1) * l->K; }
 static size_t small_run(const struct layer *l) { return (size_t)(l->back_taps + back_step(l) * (l->back.split.beside - 1)) * l->C; }
 
 /* Floats of packed few channels, from RUN floats a row, or WIDE ones for all positions beside one another. */
@@ -212,10 +221,13 @@ void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t p
     l->encode_few_b = arena_floats(arena, KERNELS_MAX_LANES);
     l->encode_b = arena_floats(arena, layer_padded(l, l->K));
     l->box = arena_floats(arena, box_taps * l->C * K);
+    if (l->phase.winograd.points > 0)
+        l->phase_w = arena_floats(arena, (l->P + 1) * phase_run * l->C);
+    const size_t phase_taps = l->phase.winograd.points == 0 ? l->P + 1 : l->phase.winograd.points;
     for (int a = 0; a < 2; a++)
         for (int b = 0; b < 2; b++) {
-            l->decode_w[a][b] = arena_floats(arena, (l->P + 1) * phase_run * layer_padded(l, l->y_split.whole));
-            l->decode_few[a][b] = arena_floats(arena, few_size(l, &l->y_split, l->P + 1, phase_run, y_run(l)));
+            l->decode_w[a][b] = arena_floats(arena, phase_taps * phase_run * layer_padded(l, l->phase.split.whole));
+            l->decode_few[a][b] = arena_floats(arena, few_size(l, &l->phase.split, l->P + 1, phase_run, y_run(l)));
         }
     l->decode_b = arena_floats(arena, layer_padded(l, l->C));
     l->decode_few_b = arena_floats(arena, KERNELS_MAX_LANES);
@@ -306,12 +318,16 @@ void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
 {
     const int lanes = l->kernels->lanes, R = l->R, P = l->P, taps = l->back_taps;
     const ptrdiff_t C = l->C, KC = (ptrdiff_t)l->K * C, row = (R + 1) * KC;
-    const struct split *s = &l->y_split, *back = &l->back.split;
+    const struct split *s = &l->phase.split, *back = &l->back.split;
     kernels_box(l->box, weights + l->back_kernel->offset, R, l->K, l->C);
     for (int a = 0; a < 2; a++)
         for (int b = 0; b < 2; b++) {
             const float *first = l->box + (a + P - 2 * phase_origin(a, P)) * row + (b + P - 2 * phase_origin(b, P)) * KC;
-            kernels_pack(l->decode_w[a][b], first, NULL, &(struct packing){ P + 1, P + 1, l->K, s->whole, 1, -2 * row, -2 * KC, C, 1 }, lanes);
+            const bool winograd = l->phase.winograd.points > 0;
+            const struct packing phase = { P + 1, P + 1, l->K, winograd ? l->C : s->whole, 1, -2 * row, -2 * KC, C, 1 };
+            kernels_pack(winograd ? l->phase_w : l->decode_w[a][b], first, NULL, &phase, winograd ? l->C : lanes);
+            if (winograd)
+                l->kernels->winograd_pack(l->decode_w[a][b], l->phase_w, NULL, &l->phase.winograd);
             const struct packing few = { P + 1, P + 1, l->K, s->few, KERNELS_DOT, -2 * row, -2 * KC, C, 1 };
             if (s->beside == 0)
                 kernels_pack(l->decode_few[a][b], first + s->whole, NULL, &few, 1);
@@ -425,31 +441,39 @@ VECTORS static void relu(float *y, size_t n)
 void layer_decode(struct layer *l, const struct work *w)
 {
     const struct plane *small = l->small;
-    const struct split *s = &l->y_split;
+    const struct split *s = &l->phase.split;
     const struct conv g = { .rows = l->h, .cols = l->w, .taps = l->P + 1, .run = (l->P + 1) * l->K, .channels = s->whole,
                             .x_row = small->row, .x_col = l->K, .x_tap = small->row, .y_row = 2 * l->y.row, .y_col = 2 * (size_t)l->C };
-    void (*const conv)(float *y, const float *x, const float *w, const float *b, const struct conv *g) =
-        l->activation == NET_RELU ? l->kernels->conv_relu : l->kernels->conv;
     const int phases = l->R == 1 ? 1 : 2;  /* that differ */
     struct conv few = g, pairs = g;
     few.channels = s->few;
     pairs.channels = 2 * s->few, pairs.run += l->P % 2 * l->K;
+    struct winograd winograd = l->phase.winograd;
+    winograd.x_row = small->row, winograd.y_row = g.y_row, winograd.y_col = g.y_col;
+    for (int a = 0; a < phases; a++)
+        for (int b = 0; b < phases; b++) {
+            float *y = plane_image(&l->y, w, 0) + a * l->y.row + (size_t)b * l->C;
+            const float *x = plane_image(small, w, 0) + phase_origin(a, l->P) * (ptrdiff_t)small->row + phase_origin(b, l->P) * (ptrdiff_t)l->K;
+            if (l->phase.winograd.points > 0)
+                l->kernels->winograd_conv(y, x, l->decode_w[a][b], l->decode_b, &winograd, w->count, small->size, l->y.size, w->scratch);
+            for (size_t m = 0; m < w->count; m++, x += small->size, y += l->y.size) {
+                if (l->phase.winograd.points == 0)
+                    l->kernels->conv(y, x, l->decode_w[a][b], l->decode_b, &g);
+                if (s->few > 0 && (b == 0 || s->beside == 0))
+                    conv_few(l->kernels, y + s->whole, x, l->decode_few[a][b], l->decode_few_b, s->beside == 0 ? &few : &pairs, s->beside / 2);
+            }
+        }
     for (size_t m = 0; m < w->count; m++) {
         float *y = plane_image(&l->y, w, m);
-        for (int a = 0; a < phases; a++)
-            for (int b = 0; b < phases; b++) {
-                float *to = y + a * l->y.row + (size_t)b * l->C;
-                const float *from = plane_image(small, w, m) + phase_origin(a, l->P) * (ptrdiff_t)small->row + phase_origin(b, l->P) * (ptrdiff_t)l->K;
-                conv(to, from, l->decode_w[a][b], l->decode_b, &g);
-                if (s->few > 0 && (b == 0 || s->beside == 0))
-                    conv_few(l->kernels, to + s->whole, from, l->decode_few[a][b], l->decode_few_b, s->beside == 0 ? &few : &pairs, s->beside / 2);
-            }
         if (phases == 1)
             spread(y, &l->y);
-        for (int i = 0; i < l->H && s->few > 0 && l->activation == NET_RELU; i++)
-            relu(y + i * l->y.row, (size_t)l->W * l->C);
-        for (int i = 0; i < l->H && l->activation == NET_SIGMOID && l->lower != NULL; i++)
-            l->kernels->sigmoid(y + i * l->y.row, y + i * l->y.row, (size_t)l->W * l->C);
+        for (int i = 0; i < l->H; i++) {
+            float *row = y + i * l->y.row;
+            if (l->activation == NET_RELU)
+                relu(row, (size_t)l->W * l->C);
+            else if (l->activation == NET_SIGMOID && l->lower != NULL)
+                l->kernels->sigmoid(row, row, (size_t)l->W * l->C);
+        }
     }
 }
 

@@ -93,20 +93,19 @@ struct kernels {
     const char *name;        /* "avx512", "avx2", "base" */
     int lanes;               /* floats in a vector, L; a packed kernel is (ceil(K/L),taps,run,L), see kernels_pack; a bias has ceil(K/L)*L */
 
-    /* y as above; conv_relu: max(y,0); conv_relu_pool: the largest of each 2x2 positions, then max(.,0), and argmax (rows/2,cols/2,y_col): which of
+    /* y as above; conv_relu_pool: the largest of each 2x2 positions, then max(.,0), and argmax (rows/2,cols/2,y_col): which of
      * the four it was, the first on ties, in row-major order, or KERNELS_DEAD where the result is 0; argmax may be NULL. b may be NULL.
      * Tile: 2 rows x up to 10 columns x one vector of channels in registers; a kernel vector is loaded once for all its positions, an x is a
      * broadcast operand. Of 16 lanes the lower half alone is computed where the last channels are 8 or fewer. Channels outermost: that part of the
      * kernel stays in the second-level cache over the image. */
     void (*conv)(float *y, const float *x, const float *w, const float *b, const struct conv *g);
-    void (*conv_relu)(float *y, const float *x, const float *w, const float *b, const struct conv *g);
     void (*conv_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *w, const float *b, const struct conv *g);
 
     /* conv_relu_pool of N images by Winograd's way; u is the packed kernel (planes,taps*C*ceil(K/L)*L), see winograd_pack; x points to the first tap and is read
      * up to 8 pixels beyond the last row's end. R is odd. Rounding errors are up to two to three times larger. scratch as kernels_winograd_sizes says, aligned to 64. */
     void (*winograd_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *u, const float *b, const struct winograd *g, size_t n,
                                size_t x_image, size_t y_image, float *scratch);
-    /* conv of N images likewise, along the rows alone, as POOL and TIES choose: y without pool and relu. b is not NULL. */
+    /* conv of N images likewise, along the rows alone, R odd or even: y without pool and relu. b is not NULL. */
     void (*winograd_conv)(float *y, const float *x, const float *u, const float *b, const struct winograd *g, size_t n, size_t x_image, size_t y_image, float *scratch);
     /* The gradients of a convolution, both from dy at the points: dsmall = conv of dy with u, and du (points,R,stride^2*C,ceil(K/L)*L) += the kernel's gradient at
      * the points; C channels of dy, K of small. Of a decoder: R = P+1, stride 2. Of an encoder, whose input is small: R odd, stride 1. small has its own rows, columns

@@ -53,15 +53,15 @@ struct layer {
     float *encode_w, *encode_b, *decode_w[2][2], *decode_b;
     float *encode_dx_w, *decode_dx_w;
     float *encode_few, *encode_few_b, *decode_few[2][2], *decode_few_b, *decode_dx_few;  /* of the few channels that fill no vector */
+    float *phase_w;      /* (P+1,P+1,K,C) */
     float *box, *blocks; /* (R+1,R+1,K,C); (P+1,P+1,4*C,K) */
     float *dblocks, *dbox;  /* their gradients, (...,padded K) */
     float *turned, *dturned;  /* batch normalisation: the encoder's kernel turned about, (R,R,K,C), and its gradient, (R,R,K,padded C) */
     struct layer_way {   /* how channels are computed: how many together; by Winograd's way, unless points is 0. Without the rows of y */
         struct split split;
         struct winograd winograd;
-    } infer, learn, back;  /* code, in inference and in training; dsmall */
+    } infer, learn, phase, back;  /* code, in inference and in training; a phase of y, beside being columns 2j and 2j+1 and so on; dsmall */
     struct winograd dense;  /* the encoder's gradients under batch normalisation, to its input as well */
-    struct split y_split;  /* of y; beside are its columns 2j and 2j+1, and so on */
     size_t window, back_window;  /* floats in a row of the encoder's window for sparse sums, R*C rounded up to vectors; of the decoder's adjoint */
 
     /* where the gradients of one slice stand in its block, floats */

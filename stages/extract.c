@@ -4,7 +4,7 @@
 #include "kernels.h"
 #include "tensor.h"
 
-enum { REVISION = 3 };
+enum { REVISION = 4 };
 
 int main(int argc, char **argv)
 {

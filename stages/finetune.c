@@ -13,7 +13,7 @@
 #include "report.h"
 #include "train.h"
 
-enum { REVISION = 4 };
+enum { REVISION = 5 };
 
 int main(int argc, char **argv)
 {
