@@ -113,17 +113,19 @@ double kernels_winograd_work(const struct winograd *g)
 struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use)
 {
     struct winograd best = g, way = g;
+    const bool by_work = use == WINOGRAD_INFERENCE || use == WINOGRAD_TIES, ten = use == WINOGRAD_INFERENCE || (use == WINOGRAD_POOL && g.R >= 7);
     int least = g.W * g.R * 3 / 4 + 1;  /* multiplications in a row, for each of the kernel's */
     best.points = way.points = 0, best.both = way.both = false;
     if (g.K == 0 || g.R < 2 || g.R > 9 || g.R * g.C * g.stride * g.stride < 12)
         return best;
-    for (way.points = 4; way.points <= (use == WINOGRAD_INFERENCE || (use == WINOGRAD_POOL && g.R >= 7) ? 10 : 8); way.points += 2)
-        for (int both = 0; both <= (use == WINOGRAD_INFERENCE && way.points <= 8); both++) {
+    for (way.points = 4; way.points <= (ten ? 10 : 8); way.points += 2)
+        for (int both = 0; both <= (g.both && by_work && way.points <= 8); both++) {
             const int M = way.points + 1 - g.R, cost = M < 2 ? 0 : (g.W + M - 1) / M * way.points;
             way.both = both;
-            if (M < 2 || (use == WINOGRAD_TIES && M != 2) || (use != WINOGRAD_ANY && M % 2 != 0) || ((both || way.points > 8) && (M > 4 || g.W < g.R)) || (both && g.R > 5))
+            if (M < 2 || (use == WINOGRAD_TIES && M != 2) || (use != WINOGRAD_ANY && M % 2 != 0) || (both && (M > 4 || g.R > 5))
+                || (way.points > 8 && (M > 4 || g.W < g.R)))
                 continue;
-            if (use == WINOGRAD_INFERENCE ? kernels_winograd_work(&way) < kernels_winograd_work(&best) * (best.points == 0 ? 0.75 : 1) : cost < least)
+            if (by_work ? kernels_winograd_work(&way) < kernels_winograd_work(&best) * (best.points == 0 ? 0.75 : 1) : cost < least)
                 best = way, least = cost;
         }
     return best;

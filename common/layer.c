@@ -88,14 +88,16 @@ static struct layer_way choose_phase(const struct layer *l)
 static void choose_ways(struct layer *l, bool train)
 {
     const int R = l->R, P = l->P, C = l->C, K = l->K;
-    const struct winograd encoder = { .R = R, .C = C, .K = K, .H = l->H, .W = l->W, .stride = 1, .y_col = K };
+    const struct winograd encoder = { .both = true, .R = R, .C = C, .K = K, .H = l->H, .W = l->W, .stride = 1, .y_col = K };
+    struct winograd dense = encoder;
     const struct winograd back = { .R = P + 1, .C = C, .K = K, .H = l->h, .W = l->w, .stride = 2, .y_col = K };
     l->infer = choose_way(l, encoder, WINOGRAD_INFERENCE, KERNELS_FEW, 5);
     l->phase = choose_phase(l);
     if (!train)
         return;
     const enum winograd_use use = l->lower == NULL && l->upper == NULL ? WINOGRAD_POOL : WINOGRAD_TIES;
-    l->learn = l->norm ? (struct layer_way){ .split.whole = K, .winograd = kernels_winograd_choose(encoder, use) }
+    dense.both = false;  /* see winograd_conv */
+    l->learn = l->norm ? (struct layer_way){ .split.whole = K, .winograd = kernels_winograd_choose(dense, use) }
                        : choose_way(l, encoder, use, KERNELS_FEW, 5);
     if (l->norm && l->lower != NULL)
         l->dense = kernels_winograd_choose((struct winograd){ .R = R, .C = K, .K = C, .H = l->H, .W = l->W, .stride = 1, .y_col = C }, WINOGRAD_ANY);

@@ -67,8 +67,8 @@ struct winograd_sizes {      /* how the work is cut; the results do not depend o
     size_t scratch;          /* floats in all */
 };
 struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes);
-/* Sets the points that pay best for these R, C, K, H, W and stride; 0: none pays. ANY: of up to 8, along the rows; POOL: with even M, and 10 points for R = 9;
- * TIES: with M = 2. INFERENCE: even M, 10 points and both axes too. */
+/* Sets the points that pay best for these R, C, K, H, W and stride; 0: none pays. ANY: of up to 8; POOL: with even M, and 10 points for R = 7 and 9, whose
+ * results need not tie; TIES: with M = 2; INFERENCE: even M, 10 points. The last two along both axes too, where G->both allows it. */
 enum winograd_use { WINOGRAD_ANY, WINOGRAD_POOL, WINOGRAD_TIES, WINOGRAD_INFERENCE };
 struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use);
 /* An image's work in multiplications, those of the way to the points and back estimated; of the plain way where points is 0. */

@@ -215,18 +215,18 @@ static void check_winograd(void)
     for (size_t i = 0; i < SPACE; i++)
         x[i] = 0.1f * (float)((i / here.x_row / patch + i % here.x_row / g.C / patch + i % g.C) % 3);
     kernels->winograd_relu_pool(y, argmax, x, packed, bias, &here, 1, 0, 0, scratch);
-    for (int i = 0; M == 2 && g.points <= 8 && !g.both && i < g.H / 2; i++)
+    for (int i = 0; M == 2 && g.points <= 8 && i < g.H / 2; i++)
         for (int j = 0; j < g.W / 2; j++) {
             const float *corner = x + 2 * i * here.x_row + 2 * (size_t)j * g.C;
-            bool flat = true, same = true;  /* each row of the windows; all of them */
+            bool flat = true, upright = true;  /* each row of the windows; each column */
             for (int r = 0; r <= g.R; r++)
                 for (int q = 0; q < (g.R + 1) * g.C; q++) {
                     flat &= corner[r * here.x_row + q] == corner[r * here.x_row + q % g.C];
-                    same &= corner[r * here.x_row + q] == corner[q];
+                    upright &= corner[r * here.x_row + q] == corner[q];
                 }
-            for (int k = 0; flat && k < g.K; k++) {
+            for (int k = 0; (flat || upright) && k < g.K; k++) {
                 const uint8_t where = argmax[(i * (size_t)(g.W / 2) + j) * g.y_col + k];
-                if (where % 2 != 0 || (same && where != 0)) {
+                if ((flat && where % 2 != 0) || (upright && where > 1)) {
                     fail("winograd_relu_pool: ties between equal windows", &plain);
                     return;
                 }
