@@ -988,59 +988,6 @@ INLINE void windows(int rows, int vecs, bool tail, float *y, size_t y_row, const
     }
 }
 
-/* Windows so small that their sums would wait for one another: two sums, of every second entry each. */
-INLINE void windows_apart(int rows, int vecs, float *y, size_t y_row, const float *x, size_t x_row, const struct entry *e, size_t n)
-{
-    vec acc[2][SPARSE_TILE / 2];
-#pragma GCC unroll 3
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 6
-        for (int v = 0; v < vecs; v++) {
-            acc[0][r * vecs + v] = load(y + r * y_row + v * LANES);
-            acc[1][r * vecs + v] = (vec){0};
-        }
-    for (size_t i = 0; i + 1 < n; i += 2)
-#pragma GCC unroll 2
-        for (int k = 0; k < 2; k++)
-#pragma GCC unroll 3
-            for (int r = 0; r < rows; r++)
-#pragma GCC unroll 6
-                for (int v = 0; v < vecs; v++)
-                    acc[k][r * vecs + v] += load(x + e[i + k].at + r * x_row + v * LANES) * e[i + k].g;
-#pragma GCC unroll 3
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 6
-        for (int v = 0; v < vecs; v++) {
-            if (n % 2 == 1)
-                acc[0][r * vecs + v] += load(x + e[n - 1].at + r * x_row + v * LANES) * e[n - 1].g;
-            store(y + r * y_row + v * LANES, acc[0][r * vecs + v] + acc[1][r * vecs + v]);
-        }
-}
-
-/* ROWS by ALL vectors. */
-static void sparse_sum_apart(int rows, int all, float *y, size_t y_row, const float *x, size_t x_row, const struct entry *e, size_t n)
-{
-    const int most = SPARSE_TILE / 2 / rows < 6 ? SPARSE_TILE / 2 / rows : 6;
-    for (int v = 0; v < all; v += most) {
-        const int vecs = all - v < most ? all - v : most;
-        float *to = y + v * LANES;
-        const float *from = x + v * LANES;
-        switch (rows * 16 + vecs) {
-        case 16 + 1: windows_apart(1, 1, to, y_row, from, x_row, e, n); break;
-        case 16 + 2: windows_apart(1, 2, to, y_row, from, x_row, e, n); break;
-        case 16 + 3: windows_apart(1, 3, to, y_row, from, x_row, e, n); break;
-        case 16 + 4: windows_apart(1, 4, to, y_row, from, x_row, e, n); break;
-        case 16 + 5: windows_apart(1, 5, to, y_row, from, x_row, e, n); break;
-        case 16 + 6: windows_apart(1, 6, to, y_row, from, x_row, e, n); break;
-        case 32 + 1: windows_apart(2, 1, to, y_row, from, x_row, e, n); break;
-        case 32 + 2: windows_apart(2, 2, to, y_row, from, x_row, e, n); break;
-        case 32 + 3: windows_apart(2, 3, to, y_row, from, x_row, e, n); break;
-        case 48 + 1: windows_apart(3, 1, to, y_row, from, x_row, e, n); break;
-        case 48 + 2: windows_apart(3, 2, to, y_row, from, x_row, e, n); break;
-        }
-    }
-}
-
 /* Which of four positions each of LANES channels took, of which N are real: what lies behind may be another thread's. */
 INLINE ivec taken(const uint8_t *argmax, int n)
 {
@@ -1080,10 +1027,6 @@ static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int
 {
     const int rows = taps % 7 == 0 ? 7 : taps % 5 == 0 ? 5 : taps % 3 == 0 ? 3 : taps % 4 == 0 ? 4 : 1;
     const int all = (run + LANES - 1) / LANES, most = rows == 1 ? 8 : SPARSE_TILE / rows, blocks = (all + most - 1) / most;
-    if (taps * ((run + KERNELS_MAX_LANES - 1) / KERNELS_MAX_LANES) <= 3) {
-        sparse_sum_apart(taps, all, y, y_row, x, x_row, e, n);
-        return;
-    }
     for (int r = 0; r < taps; r += rows, x += rows * x_row, y += rows * y_row)
         for (int block = 0; block < blocks; block++) {
             const int v = all * block / blocks, vecs = all * (block + 1) / blocks - v;
@@ -1134,6 +1077,84 @@ static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int
 #endif
             }
         }
+}
+
+/* --- pooled_dw --- */
+
+enum { PACKED_COLS = 16, PLACES = KERNELS_DEAD + 1, PIECE = 8 };  /* pooled positions packed at once; windows of each, one of zeros; floats copied at once */
+
+typedef float piece __attribute__((vector_size(4 * PIECE), aligned(4), may_alias));
+
+/* The windows of COLS pooled positions, each one behind another, and a 1 behind each. What a piece has too much, the next one overwrites. */
+INLINE void pack_windows(int size, float *windows, const float *x, const struct pooled *p, int cols, int taps, int run, size_t x_row)
+{
+    for (int j = 0; j < cols; j++, windows += PLACES * size, x += p->step) {
+#pragma GCC unroll 4
+        for (int q = 0; q < KERNELS_DEAD; q++) {
+            const float *from = x + p->offset[q];
+            float *to = windows + q * size;
+            for (int r = 0; r < taps; r++, from += x_row, to += run)
+                for (int i = 0; i < run; i += PIECE) {
+                    *(piece *)(to + i) = *(const piece *)(from + i);
+                    __asm__ volatile("" : : : "memory");  /* or the compiler would call memmove for a few floats */
+                }
+            *to = 1;
+        }
+        memset(windows + KERNELS_DEAD * size, 0, size * sizeof *windows);
+    }
+}
+
+/* N channels. */
+INLINE void sum_windows(int n, int size, float *dw, const float *windows, const float *g, const uint8_t *argmax, int cols, size_t channels)
+{
+    vec acc[16];
+    const int vecs = size / LANES;
+#pragma GCC unroll 16
+    for (int i = 0; i < n * vecs; i++)
+        acc[i] = load(dw + i * LANES);
+    for (int j = 0; j < cols; j++, g += channels, argmax += channels, windows += PLACES * size)
+#pragma GCC unroll 8
+        for (int k = 0; k < n; k++) {
+            const float *from = windows + argmax[k] * size;
+#pragma GCC unroll 16
+            for (int v = 0; v < vecs; v++)
+                acc[k * vecs + v] += *(const vec *)(from + v * LANES) * g[k];
+        }
+#pragma GCC unroll 16
+    for (int i = 0; i < n * vecs; i++)
+        store(dw + i * LANES, acc[i]);
+}
+
+INLINE void pooled_rows(int size, float *dw, const float *x, const float *g, const uint8_t *argmax, const struct pooled *p, int taps, int run, size_t x_row)
+{
+    enum { ACCUMULATORS = LANES == 4 ? 16 : 8 };  /* of few lanes, a channel's */
+    const int K = p->channels, most = ACCUMULATORS * LANES / size;
+    float windows[PACKED_COLS * PLACES * 64 + PIECE] __attribute__((aligned(64)));
+    for (int j = 0; j < p->cols; j += PACKED_COLS) {
+        const int cols = p->cols - j < PACKED_COLS ? p->cols - j : PACKED_COLS;
+        pack_windows(size, windows, x + j * p->step, p, cols, taps, run, x_row);
+        for (int k = 0, n = most; k < K; k += n) {
+            const float *gk = g + j * K + k;
+            const uint8_t *where = argmax + j * K + k;
+            while (n > K - k)
+                n /= 2;
+            switch (n) {
+            case 8: if (most >= 8) sum_windows(8, size, dw + k * size, windows, gk, where, cols, K); break;
+            case 4: if (most >= 4) sum_windows(4, size, dw + k * size, windows, gk, where, cols, K); break;
+            case 2: if (most >= 2) sum_windows(2, size, dw + k * size, windows, gk, where, cols, K); break;
+            case 1: sum_windows(1, size, dw + k * size, windows, gk, where, cols, K); break;
+            }
+        }
+    }
+}
+
+static void pooled_dw(float *dw, const float *x, const float *g, const uint8_t *argmax, const struct pooled *p, int taps, int run, size_t x_row)
+{
+    switch (kernels_packed(taps * run)) {
+    case 16: pooled_rows(16, dw, x, g, argmax, p, taps, run, x_row); break;
+    case 32: pooled_rows(32, dw, x, g, argmax, p, taps, run, x_row); break;
+    case 64: pooled_rows(64, dw, x, g, argmax, p, taps, run, x_row); break;
+    }
 }
 
 /* --- batch normalisation --- */
@@ -1442,7 +1463,7 @@ const struct kernels TABLE = {
     .conv = conv, .conv_relu_pool = conv_relu_pool, .conv_dw = conv_dw,
     .winograd_pack = winograd_pack, .winograd_fold = winograd_fold, .winograd_relu_pool = winograd_relu_pool, .winograd_conv = winograd_conv,
     .winograd_backward = winograd_backward,
-    .conv_dot = conv_dot, .sparse_list = sparse_list, .sparse_sum = sparse_sum,
+    .conv_dot = conv_dot, .sparse_list = sparse_list, .sparse_sum = sparse_sum, .pooled_dw = pooled_dw,
     .norm_sums = norm_sums, .norm_relu_pool = norm_relu_pool, .norm_gradient_sums = norm_gradient_sums, .norm_gradient = norm_gradient,
     .sigmoid = sigmoid, .bce = bce, .mse = mse, .noise = noise,
 };

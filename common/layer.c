@@ -6,7 +6,7 @@
 
 #include "vectors.h"
 
-enum { BAND_BYTES = 16 << 10 };
+enum { BAND_BYTES = 16 << 10, PACKED_FILTERS = 8 };  /* for so many, packed windows pay; of 16 lanes, not of fewer */
 
 /* --- memory --- */
 
@@ -117,6 +117,8 @@ void layer_init(struct layer *layers, int k, const struct net_spec *spec, const 
     l->above = l->upper == NULL ? NET_LINEAR : own[1].activation;
     choose_ways(l, train);
     l->window = layer_padded(l, l->R * l->C);
+    if (!l->norm && l->K >= PACKED_FILTERS && kernels->lanes == KERNELS_MAX_LANES)
+        l->packed = kernels_packed(l->R * l->R * l->C);
     l->back_window = layer_padded(l, l->back_taps * l->C);
 }
 
@@ -194,7 +196,7 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
     const size_t turned = K * layer_padded(l, l->C) * (l->dense.points > 0 ? (size_t)l->dense.points * l->R : taps);
     if (l->lower != NULL)
         l->encode_dx_w = arena_floats(arena, l->norm ? turned : l->R * l->window * K);
-    l->at_encode_dw = in_slice(slice, l->dense.points > 0 ? turned : l->norm ? taps * C * columns : l->R * l->window * K);
+    l->at_encode_dw = in_slice(slice, l->dense.points > 0 ? turned : l->norm ? taps * C * columns : (l->packed > 0 ? l->packed : l->R * l->window) * K);
     if (l->dense.points > 0) {
         l->turned = arena_floats(arena, taps * K * C);
         l->dturned = arena_floats(arena, taps * K * layer_padded(l, l->C));
@@ -628,9 +630,19 @@ static void sparse_dx(const struct layer *l, const struct work *w, size_t m)
         }
 }
 
+/* Likewise of small windows, which are packed. */
+static void packed_dw(const struct layer *l, const struct work *w)
+{
+    const struct pooled row = { .cols = l->w, .channels = l->K, .step = 2 * l->C, .offset = { 0, l->C, (int32_t)l->in.row, (int32_t)l->in.row + l->C } };
+    for (size_t m = 0; m < w->count; m++)
+        for (int i = 0; i < l->h; i++)
+            l->kernels->pooled_dw(w->gradients + l->at_encode_dw, layer_encoder_input(l, w, m) + 2 * i * l->in.row,
+                                  plane_image(&l->dcode, w, m) + i * l->dcode.row, layer_argmax(l, w, m) + (size_t)i * l->w * l->K, &row, l->R, l->R * l->C, l->in.row);
+}
+
 void layer_encode_backward(struct layer *l, const struct work *w)
 {
-    sparse_dw(l, w);
+    (l->packed > 0 ? packed_dw : sparse_dw)(l, w);
     for (size_t m = 0; l->lower != NULL && m < w->count; m++)
         sparse_dx(l, w, m);
 }
@@ -640,7 +652,7 @@ void layer_encode_backward(struct layer *l, const struct work *w)
 void layer_fold_encoder(const struct layer *l, float *gradients, const float *slice)
 {
     const float *dw = slice + l->at_encode_dw;
-    float *to = gradients + l->kernel->offset;
+    float *to = gradients + l->kernel->offset, *db = gradients + l->bias->offset;
     const size_t K = l->K, run = (size_t)l->R * l->C;
     if (l->dense.points > 0) {
         const size_t row = layer_padded(l, l->C), taps = (size_t)l->R * l->R, C = l->C;
@@ -652,12 +664,15 @@ void layer_fold_encoder(const struct layer *l, float *gradients, const float *sl
     } else if (l->norm) {
         copy_rows(to, K, dw, layer_padded(l, l->K), l->R * (int)run, K);
     } else {
+        const size_t row = l->packed > 0 ? run : l->window, channel = l->packed > 0 ? l->packed : l->R * row;
         for (size_t r = 0; r < (size_t)l->R; r++)
             for (size_t q = 0; q < run; q++)
                 for (size_t o = 0; o < K; o++)
-                    to[(r * run + q) * K + o] = dw[(o * l->R + r) * l->window + q];
+                    to[(r * run + q) * K + o] = dw[o * channel + r * row + q];
     }
-    memcpy(gradients + l->bias->offset, slice + l->at_encode_db, K * sizeof *to);
+    memcpy(db, slice + l->at_encode_db, K * sizeof *db);
+    for (size_t o = 0; o < K && l->packed > 0; o++)
+        db[o] = dw[o * l->packed + l->R * run];
 }
 
 void layer_fold_decoder(const struct layer *l, float *gradients, const float *slice)

@@ -130,12 +130,16 @@ struct kernels {
      * which n[k] are used; sums[k] gains the values. Writes one entry beyond the last: n[k] < room must hold before each position. */
     void (*sparse_list)(struct entry *entries, size_t room, uint32_t *n, float *sums, const float *g, const uint8_t *argmax, const struct pooled *p);
 
-    /* y[r*y_row + q] += sum_e e.g * x[e.at + r*x_row + q], r < taps, q < run, entries in order, but those of even and of odd places
-     * apart where taps * ceil(run/16) is 3 or less, so that few sums need not wait for one another: what is left of a correlation where max-pool leaves
+    /* y[r*y_row + q] += sum_e e.g * x[e.at + r*x_row + q], r < taps, q < run, entries in order: what is left of a correlation where max-pool leaves
      * one gradient in four and relu fewer. With x the input and e the gradients of one channel: that channel's kernel gradient. With x the
      * kernel, a row per channel, and e the channels alive at a position: the gradient to the input around it. y and x are touched in whole vectors:
      * up to L-1 floats beyond each run, of which those of y gain what stands in x. Tile: up to 25 vectors of the window in registers over all entries. */
     void (*sparse_sum)(float *y, size_t y_row, const float *x, size_t x_row, int taps, int run, const struct entry *e, size_t n);
+
+    /* dw[k,r*run + q] += sum_j g[j,k] * x[j*step + offset[argmax[j,k]] + r*x_row + q], over a row of pooled positions that are alive; dw[k,taps*run] += the sums of
+     * g: a kernel's gradient and a bias's, where the windows are so small that lists of entries would take longer than the sums. dw (K,kernels_packed(taps*run)). x is read up to 7 floats beyond a run. p->at does not matter.
+     * All windows of a few positions are packed first, aligned, for all channels; then a tile of up to eight channels in registers over the positions. */
+    void (*pooled_dw)(float *dw, const float *x, const float *g, const uint8_t *argmax, const struct pooled *p, int taps, int run, size_t x_row);
 
     /* Batch normalisation. z is read up to L-1 floats beyond its end; argmax as conv_relu_pool leaves it; sums in double, a channel's in the order of positions.
      * sums: sum[k] += z, square[k] += z^2, over n pixels (n,channels). relu_pool: from z to y (cols,y_col) and argmax, or NULL. gradient_sums: sum[k] += g,
@@ -157,6 +161,12 @@ struct kernels {
      * sqrt(-2 log u) * cos(2 pi v) and * sin(2 pi v), u = (w/256 + 1)/2^24, v = (w'/256)/2^24, w/256 without its fraction. Correct to 1e-6. */
     void (*noise)(float *y, const float *x, size_t n, float sigma, float low, float high, const struct rng *stream);
 };
+
+/* Floats of a packed window of N and the 1 behind it, in whole vectors; 0: too many for pooled_dw. */
+static inline int kernels_packed(int n)
+{
+    return n < 16 ? 16 : n < 32 ? 32 : n < 64 ? 64 : 0;
+}
 
 /* The kernels in use: what --isa, else KASANE_ISA in the environment, else kernels_select names; without a name the best that this processor runs. */
 const struct kernels *kernels_get(void);

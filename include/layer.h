@@ -62,6 +62,7 @@ struct layer {
         struct winograd winograd;
     } infer, learn, phase, back;  /* code, in inference and in training; a phase of y, beside being columns 2j and 2j+1 and so on; dsmall */
     struct winograd dense;  /* the encoder's gradients under batch normalisation, to its input as well */
+    size_t packed;       /* floats of a channel's gradient by pooled_dw; 0: by sparse_sum */
     size_t window, back_window;  /* floats in a row of the encoder's window for sparse sums, R*C rounded up to vectors; of the decoder's adjoint */
 
     /* where the gradients of one slice stand in its block, floats */

@@ -407,6 +407,39 @@ static void check_sparse_list(void)
     }
 }
 
+/* The same bytes as by lists and sparse_sum. */
+static void check_pooled_dw(void)
+{
+    enum { COLS = 40, CHANNELS = 20 };
+    static struct entry entries[CHANNELS * (COLS + 1)];
+    static float by_lists[SPACE];
+    const int taps = 1 + 2 * between(0, 3), C = between(1, taps == 1 ? 63 : taps == 3 ? 7 : taps == 5 ? 2 : 1), run = taps * C, size = kernels_packed(taps * run), K = between(1, CHANNELS);
+    const int x_row = (2 * COLS + taps) * C;
+    const struct pooled p = { .cols = between(1, COLS), .channels = K, .step = 2 * C, .offset = { 0, C, x_row, x_row + C } };
+    uint8_t argmax[CHANNELS * COLS + 64];
+    uint32_t n[CHANNELS] = {0};
+    float sums[64] = {0};
+    fill(x, SPACE), fill(w, SPACE);
+    memset(y, 0, sizeof y), memset(by_lists, 0, sizeof by_lists);
+    for (size_t i = 0; i < sizeof argmax; i++)
+        argmax[i] = (uint8_t)between(0, KERNELS_DEAD);
+    kernels->pooled_dw(y, x, w, argmax, &p, taps, run, (size_t)x_row);
+    kernels->sparse_list(entries, COLS + 1, n, sums, w, argmax, &p);
+    const size_t row = (size_t)(run + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
+    bool equal = y[K * size] == 0;
+    for (int k = 0; k < K; k++) {
+        kernels->sparse_sum(by_lists, row, x, (size_t)x_row, taps, run, entries + k * (COLS + 1), n[k]);
+        for (int r = 0; r < taps; r++)
+            equal &= memcmp(y + k * size + r * run, by_lists + r * row, run * sizeof *y) == 0;
+        equal &= y[k * size + taps * run] == sums[k];
+        memset(by_lists, 0, taps * row * sizeof *by_lists);
+    }
+    if (!equal) {
+        printf("pooled_dw: wrong for %d positions of %d channels, windows of %d rows of %d\n", p.cols, K, taps, run);
+        failed = true;
+    }
+}
+
 /* The box kernel scattered with stride 2 is what w gives on the upsampled image, and its fold is its adjoint. */
 static void check_box(void)
 {
@@ -544,7 +577,7 @@ int main(int argc, char **argv)
         die("want an instruction set that this processor runs");
     kernels = kernels_get();
     rng_init(&rng, 2, RNG_TEST, 0);
-    void (*const checks[])(void) = { check_conv, check_dot, check_beside, check_pool, check_winograd, check_winograd_conv, check_winograd_backward, check_winograd_dense, check_dw, check_sparse_sum, check_sparse_list, check_box, check_bce, check_mse,
+    void (*const checks[])(void) = { check_conv, check_dot, check_beside, check_pool, check_winograd, check_winograd_conv, check_winograd_backward, check_winograd_dense, check_dw, check_sparse_sum, check_sparse_list, check_pooled_dw, check_box, check_bce, check_mse,
                                      check_noise };
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         for (int j = 0; j < SHAPES && !failed; j++)
