@@ -1107,29 +1107,28 @@ INLINE void pack_windows(int size, float *windows, const float *x, const struct 
 /* N channels. */
 INLINE void sum_windows(int n, int size, float *dw, const float *windows, const float *g, const uint8_t *argmax, int cols, size_t channels)
 {
-    vec acc[16];
+    vec acc[80 / LANES > 8 ? 80 / LANES : 10];
     const int vecs = size / LANES;
-#pragma GCC unroll 16
+#pragma GCC unroll 20
     for (int i = 0; i < n * vecs; i++)
         acc[i] = load(dw + i * LANES);
     for (int j = 0; j < cols; j++, g += channels, argmax += channels, windows += PLACES * size)
 #pragma GCC unroll 8
         for (int k = 0; k < n; k++) {
             const float *from = windows + argmax[k] * size;
-#pragma GCC unroll 16
+#pragma GCC unroll 20
             for (int v = 0; v < vecs; v++)
                 acc[k * vecs + v] += *(const vec *)(from + v * LANES) * g[k];
         }
-#pragma GCC unroll 16
+#pragma GCC unroll 20
     for (int i = 0; i < n * vecs; i++)
         store(dw + i * LANES, acc[i]);
 }
 
 INLINE void pooled_rows(int size, float *dw, const float *x, const float *g, const uint8_t *argmax, const struct pooled *p, int taps, int run, size_t x_row)
 {
-    enum { ACCUMULATORS = LANES == 4 ? 16 : 8 };  /* of few lanes, a channel's */
-    const int K = p->channels, most = ACCUMULATORS * LANES / size;
-    float windows[PACKED_COLS * PLACES * 64 + PIECE] __attribute__((aligned(64)));
+    const int K = p->channels, vecs = size / LANES, most = vecs == 1 ? 8 : vecs == 2 ? 4 : vecs <= 5 ? 2 : 1;  /* channels: up to ten sums, so that none waits */
+    float windows[PACKED_COLS * PLACES * 80 + PIECE] __attribute__((aligned(64)));
     for (int j = 0; j < p->cols; j += PACKED_COLS) {
         const int cols = p->cols - j < PACKED_COLS ? p->cols - j : PACKED_COLS;
         pack_windows(size, windows, x + j * p->step, p, cols, taps, run, x_row);
@@ -1154,6 +1153,7 @@ static void pooled_dw(float *dw, const float *x, const float *g, const uint8_t *
     case 16: pooled_rows(16, dw, x, g, argmax, p, taps, run, x_row); break;
     case 32: pooled_rows(32, dw, x, g, argmax, p, taps, run, x_row); break;
     case 64: pooled_rows(64, dw, x, g, argmax, p, taps, run, x_row); break;
+    case 80: pooled_rows(80, dw, x, g, argmax, p, taps, run, x_row); break;
     }
 }
 

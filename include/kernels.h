@@ -165,7 +165,7 @@ struct kernels {
 /* Floats of a packed window of N and the 1 behind it, in whole vectors; 0: too many for pooled_dw. */
 static inline int kernels_packed(int n)
 {
-    return n < 16 ? 16 : n < 32 ? 32 : n < 64 ? 64 : 0;
+    return n < 16 ? 16 : n < 32 ? 32 : n < 64 ? 64 : n < 80 ? 80 : 0;
 }
 
 /* The kernels in use: what --isa, else KASANE_ISA in the environment, else kernels_select names; without a name the best that this processor runs. */

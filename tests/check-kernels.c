@@ -413,7 +413,7 @@ static void check_pooled_dw(void)
     enum { COLS = 40, CHANNELS = 20 };
     static struct entry entries[CHANNELS * (COLS + 1)];
     static float by_lists[SPACE];
-    const int taps = 1 + 2 * between(0, 3), C = between(1, taps == 1 ? 63 : taps == 3 ? 7 : taps == 5 ? 2 : 1), run = taps * C, size = kernels_packed(taps * run), K = between(1, CHANNELS);
+    const int taps = 1 + 2 * between(0, 3), C = between(1, taps == 1 ? 79 : taps == 3 ? 8 : taps == 5 ? 3 : 1), run = taps * C, size = kernels_packed(taps * run), K = between(1, CHANNELS);
     const int x_row = (2 * COLS + taps) * C;
     const struct pooled p = { .cols = between(1, COLS), .channels = K, .step = 2 * C, .offset = { 0, C, x_row, x_row + C } };
     uint8_t argmax[CHANNELS * COLS + 64];
