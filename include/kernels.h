@@ -46,7 +46,8 @@ struct conv {
  *
  * Along both axes, MxM results from points x points of x: a kernel is then a number at each pair of points, its rows are no taps any more, and the products
  * are conv with a single tap: points^2 multiplications instead of M^2*R^2, 2.25 to 6.25 times fewer. What that saves pays for the way to the points and back
- * where there are many channels; for few, as in an image, one axis with more points is quicker. */
+ * where there are many channels; for few, as in an image, one axis with more points is quicker. With M = 2 a tile
+ * is what a pool's four windows see, and ties stay exact by rows and by columns. */
 struct winograd {
     int points;              /* 4, 6, 8 or 10 */
     bool both;               /* the columns too, by as many points: see below */
@@ -136,8 +137,9 @@ struct kernels {
      * up to L-1 floats beyond each run, of which those of y gain what stands in x. Tile: up to 25 vectors of the window in registers over all entries. */
     void (*sparse_sum)(float *y, size_t y_row, const float *x, size_t x_row, int taps, int run, const struct entry *e, size_t n);
 
-    /* dw[k,r*run + q] += sum_j g[j,k] * x[j*step + offset[argmax[j,k]] + r*x_row + q], over a row of pooled positions that are alive; dw[k,taps*run] += the sums of
-     * g: a kernel's gradient and a bias's, where the windows are so small that lists of entries would take longer than the sums. dw (K,kernels_packed(taps*run)). x is read up to 7 floats beyond a run. p->at does not matter.
+    /* dw[k,r*run + q] += sum_j g[j,k] * x[j*step + offset[argmax[j,k]] + r*x_row + q], over a row of pooled positions that are alive; dw[k,taps*run] += the
+     * sums of g: a kernel's gradient and a bias's, where windows are so small that listing entries takes as long as summing them. dw
+     * (K,kernels_packed(taps*run)). x is read up to 7 floats beyond a run. p->at does not matter. The same bytes as by sparse_list and sparse_sum.
      * All windows of a few positions are packed first, aligned, for all channels; then a tile of up to eight channels in registers over the positions. */
     void (*pooled_dw)(float *dw, const float *x, const float *g, const uint8_t *argmax, const struct pooled *p, int taps, int run, size_t x_row);
 
