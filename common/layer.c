@@ -586,13 +586,18 @@ void layer_decode_backward(struct layer *l, const struct work *w)
     }
 }
 
+static struct pooled pooled_row(const struct layer *l)
+{
+    return (struct pooled){ .cols = l->w, .channels = l->K, .step = 2 * l->C, .offset = { 0, l->C, (int32_t)l->in.row, (int32_t)l->in.row + l->C } };
+}
+
 /* Kernel and bias: the gradients that passed pool and relu, listed by channel for a band of pooled rows at a time, so that the input's rows stay in
  * the first-level cache over all channels. Where a band is an image, all images of the piece are listed at once. */
 static void sparse_dw(const struct layer *l, const struct work *w)
 {
     float *dw = w->gradients + l->at_encode_dw, *db = w->gradients + l->at_encode_db;
     const size_t images = l->band == l->h ? w->count : 1;
-    struct pooled row = { .cols = l->w, .channels = l->K, .step = 2 * l->C, .offset = { 0, l->C, (int32_t)l->in.row, (int32_t)l->in.row + l->C } };
+    struct pooled row = pooled_row(l);
     uint32_t n[4096];
     for (size_t first = 0; first < w->count; first += images)
         for (int band = 0; band < l->h; band += l->band) {
@@ -633,7 +638,7 @@ static void sparse_dx(const struct layer *l, const struct work *w, size_t m)
 /* Likewise of small windows, which are packed. */
 static void packed_dw(const struct layer *l, const struct work *w)
 {
-    const struct pooled row = { .cols = l->w, .channels = l->K, .step = 2 * l->C, .offset = { 0, l->C, (int32_t)l->in.row, (int32_t)l->in.row + l->C } };
+    const struct pooled row = pooled_row(l);
     for (size_t m = 0; m < w->count; m++)
         for (int i = 0; i < l->h; i++)
             l->kernels->pooled_dw(w->gradients + l->at_encode_dw, layer_encoder_input(l, w, m) + 2 * i * l->in.row,
