@@ -52,6 +52,15 @@ INLINE ivec widen(const uint8_t *p)
     return (ivec)__builtin_convertvector(__builtin_convertvector(*(const bvec_unaligned *)p, half_ivec), uvec);
 }
 
+INLINE bvec_unaligned to_bytes(ivec v)
+{
+#if defined(__AVX512F__)  /* which has one */
+    return __builtin_convertvector(v, bvec_unaligned);
+#else
+    return __builtin_convertvector(__builtin_convertvector(v, half_ivec), bvec_unaligned);
+#endif
+}
+
 /* The first N of LANES elements of `size` bytes from FROM, N < LANES: in pieces of a half, a quarter and so on of a vector, as N in binary says. */
 INLINE void copy_part(void *to, const void *from, int n, size_t size)
 {
@@ -103,7 +112,7 @@ INLINE void pool(float *y, uint8_t *argmax, vec v0, vec v1, vec v2, vec v3, int 
     const ivec live = best > zero;
     where = (live & where) | (~live & KERNELS_DEAD);
     store_part(y, select(live, best, zero), n);
-    const bvec_unaligned bytes = __builtin_convertvector(where, bvec_unaligned);
+    const bvec_unaligned bytes = to_bytes(where);
     if (n >= LANES)
         *(bvec_unaligned *)argmax = bytes;
     else
@@ -827,7 +836,7 @@ static void winograd_backward(float *dsmall, float *du, const float *dy, const f
 
 /* --- conv_dot: vectors along the taps and channels of x --- */
 
-enum { DOT = KERNELS_DOT, PARTS = DOT / LANES, DOT_COLS = PARTS == 1 ? 8 : PARTS == 2 ? 2 : 1 };
+enum { DOT = KERNELS_DOT, PARTS = DOT / LANES, DOT_COLS = PARTS == 1 ? 8 : PARTS == 2 ? 4 : 2 };
 
 /* Lanes FROM of a, then b. */
 INLINE vec shuffle(vec a, vec b, ivec from)
@@ -919,18 +928,17 @@ INLINE void dot_tile(int cols, int K, float *y, const float *x, const float *w, 
 
 INLINE void dot_channels(int K, float *y, const float *x, const float *w, const float *b, const struct conv *g)
 {
+    const int most = K == 1 || PARTS == 1 ? DOT_COLS : DOT_COLS / 2;  /* sums fit the registers, and one channel's are enough that none waits */
     for (int j = 0, cols; j < g->cols; j += cols) {
         float *yj = y + j * g->y_col;
         const float *xj = x + j * g->x_col;
-        for (cols = DOT_COLS; cols > g->cols - j; cols /= 2)
+        for (cols = most; cols > g->cols - j; cols /= 2)
             ;
         switch (cols) {
         case 1: dot_tile(1, K, yj, xj, w, b, g); break;
-        case 2: dot_tile(2, K, yj, xj, w, b, g); break;
-#if defined(__AVX512F__)
-        case 4: dot_tile(4, K, yj, xj, w, b, g); break;
-        case 8: dot_tile(8, K, yj, xj, w, b, g); break;
-#endif
+        case 2: if (most >= 2) dot_tile(2, K, yj, xj, w, b, g); break;
+        case 4: if (most >= 4) dot_tile(4, K, yj, xj, w, b, g); break;
+        case 8: if (most >= 8) dot_tile(8, K, yj, xj, w, b, g); break;
         }
     }
 }
