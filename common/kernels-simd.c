@@ -960,6 +960,81 @@ static void conv_dot(float *y, const float *x, const float *w, const float *b, c
         }
 }
 
+/* --- conv_planes: vectors along the positions --- */
+
+enum { PLANE_VECTORS = 12 };  /* of positions in a tile, at most */
+
+/* VECTORS from the first position of x and y by channels 0..K-1. */
+INLINE void planes_tile(int vectors, int K, float *y, const float *x, const float *w, const float *b, const struct planes_conv *g)
+{
+    vec acc[3][PLANE_VECTORS];
+#pragma GCC unroll 3
+    for (int k = 0; k < K; k++)
+#pragma GCC unroll 12
+        for (int v = 0; v < vectors; v++)
+            acc[k][v] = (vec){0} + b[k];
+    for (const int32_t *at = g->at, *end = at + g->taps; at < end; at++, w += g->channels) {
+        const float *from = x + *at;
+        vec wk[3];
+#pragma GCC unroll 3
+        for (int k = 0; k < K; k++)
+            wk[k] = (vec){0} + w[k];
+#pragma GCC unroll 12
+        for (int v = 0; v < vectors; v++) {
+            vec xv = load(from + v * LANES);
+            IN_REGISTER(xv);
+#pragma GCC unroll 3
+            for (int k = 0; k < K; k++)
+                acc[k][v] += wk[k] * xv;
+        }
+    }
+#pragma GCC unroll 3
+    for (int k = 0; k < K; k++)
+#pragma GCC unroll 12
+        for (int v = 0; v < vectors; v++)
+            store(y + k * g->y_plane + v * LANES, acc[k][v]);
+}
+
+INLINE void planes_channels(int K, float *y, const float *x, const float *w, const float *b, const struct planes_conv *g)
+{
+    const int most = LANES == 16 ? (K == 3 ? 8 : 12) : K == 3 ? 3 : K == 2 ? 6 : 12;  /* with K kernels and an x in registers */
+    const int all = (g->n + LANES - 1) / LANES;
+    for (int v = 0, n; v < all; v += n) {
+        float *yv = y + v * LANES;
+        const float *xv = x + v * LANES;
+        for (n = most; n > all - v; n /= 2)
+            ;
+        switch (n) {
+        case 1: planes_tile(1, K, yv, xv, w, b, g); break;
+        case 2: if (most >= 2) planes_tile(2, K, yv, xv, w, b, g); break;
+        case 3: if (most >= 3) planes_tile(3, K, yv, xv, w, b, g); break;
+        case 4: if (most >= 4) planes_tile(4, K, yv, xv, w, b, g); break;
+        case 6: if (most >= 6) planes_tile(6, K, yv, xv, w, b, g); break;
+        case 8: if (most >= 8) planes_tile(8, K, yv, xv, w, b, g); break;
+        case 12: if (most >= 12) planes_tile(12, K, yv, xv, w, b, g); break;
+        }
+    }
+}
+
+static void conv_planes(float *y, const float *x, const float *w, const float *b, const struct planes_conv *g)
+{
+    const int groups = (g->channels + 2) / 3;
+    for (int group = 0; group < groups; group++) {
+        const int k = g->channels * group / groups, end = g->channels * (group + 1) / groups;
+        switch (end - k) {
+        case 1: planes_channels(1, y + k * g->y_plane, x, w + k, b + k, g); break;
+        case 2: planes_channels(2, y + k * g->y_plane, x, w + k, b + k, g); break;
+        case 3: planes_channels(3, y + k * g->y_plane, x, w + k, b + k, g); break;
+        }
+    }
+}
+
+static void pool_planes(float *y, uint8_t *argmax, const float *z, size_t plane, size_t n)
+{
+    for (size_t p = 0; p < n; p += LANES)
+        pool(y + p, argmax == NULL ? NULL : argmax + p, load(z + p), load(z + plane + p), load(z + 2 * plane + p), load(z + 3 * plane + p), LANES);
+}
+
 /* --- sparse_sum --- */
 
 /* TAIL: half a vector does for a run's end, as for 7x7 kernels on 3 channels; loads that cross a cache line are fewer. */
@@ -1471,7 +1546,7 @@ const struct kernels TABLE = {
     .conv = conv, .conv_relu_pool = conv_relu_pool, .conv_dw = conv_dw,
     .winograd_pack = winograd_pack, .winograd_fold = winograd_fold, .winograd_relu_pool = winograd_relu_pool, .winograd_conv = winograd_conv,
     .winograd_backward = winograd_backward,
-    .conv_dot = conv_dot, .sparse_list = sparse_list, .sparse_sum = sparse_sum, .pooled_dw = pooled_dw,
+    .conv_dot = conv_dot, .conv_planes = conv_planes, .pool_planes = pool_planes, .sparse_list = sparse_list, .sparse_sum = sparse_sum, .pooled_dw = pooled_dw,
     .norm_sums = norm_sums, .norm_relu_pool = norm_relu_pool, .norm_gradient_sums = norm_gradient_sums, .norm_gradient = norm_gradient,
     .sigmoid = sigmoid, .bce = bce, .mse = mse, .noise = noise,
 };

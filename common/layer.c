@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "planes.h"
 #include "vectors.h"
 
 enum { BAND_BYTES = 16 << 10, PACKED_FILTERS = 8 };  /* for so many, packed windows pay; of 16 lanes, not of fewer */
@@ -58,27 +59,25 @@ static int back_step(const struct layer *l)
 }
 
 /* Of a result of g->K channels, by kernels of RxR of strides 1 or 2. EXTRA: see kernels_split. */
-static struct layer_way choose_way(const struct layer *l, struct winograd g, enum winograd_use use, int most, int extra)
+static struct layer_way choose_way(const struct layer *l, struct winograd g, enum winograd_use use, int extra)
 {
-    const int taps = g.stride == 1 ? g.R : l->back_taps, run = taps * g.C, shift = (g.stride == 1 ? 1 : back_step(l)) * g.C;
+    const int taps = g.stride == 1 ? g.R : l->back_taps, run = taps * g.C;
     struct winograd vector = g;
     vector.K = KERNELS_MAX_LANES;
     vector = kernels_winograd_choose(vector, use);
     const double cost = vector.points == 0 ? taps * run : 1.25 * kernels_winograd_work(&vector) / ((double)g.H * g.W * KERNELS_MAX_LANES);  /* 1.25: measured */
-    struct layer_way way = { kernels_split(g.K, taps, run, shift, most, 1, cost, extra, l->kernels->lanes), g };
+    struct layer_way way = { kernels_split(g.K, taps, run, g.stride * g.stride * g.C, cost, extra), g };
     way.winograd.K = way.split.whole;
     way.winograd = kernels_winograd_choose(way.winograd, use);
     return way;
 }
 
-/* Of a phase of y. Few channels lie beside those of the next columns, in both phases of a row. */
+/* Of a phase of y. */
 static struct layer_way choose_phase(const struct layer *l)
 {
-    const int taps = l->P + 1, most = l->C <= KERNELS_FEW && l->R > 1 ? 2 * l->w : 0;
-    const struct split split = kernels_split(l->C, taps, taps * l->K, l->K / 2.0, most, 2, (double)taps * taps * l->K, 0, l->kernels->lanes);
+    const int taps = l->P + 1;
+    const struct split split = kernels_split(l->C, taps, taps * l->K, l->K / 4.0, (double)taps * taps * l->K, 0);
     const struct winograd g = { .R = taps, .C = l->K, .K = split.whole, .H = l->h, .W = l->w, .stride = 1, .y_col = l->C };
-    if (split.beside == 1)  /* by conv, as on a processor where more lie beside one another */
-        return (struct layer_way){ { l->C, 0, 0 }, { .points = 0 } };
     return (struct layer_way){ split, kernels_winograd_choose(g, WINOGRAD_ANY) };
 }
 
@@ -91,17 +90,17 @@ static void choose_ways(struct layer *l, bool train)
     const struct winograd encoder = { .both = true, .R = R, .C = C, .K = K, .H = l->H, .W = l->W, .stride = 1, .y_col = K };
     struct winograd dense = encoder;
     const struct winograd back = { .R = P + 1, .C = C, .K = K, .H = l->h, .W = l->w, .stride = 2, .y_col = K };
-    l->infer = choose_way(l, encoder, WINOGRAD_INFERENCE, KERNELS_FEW, 5);
+    l->infer = choose_way(l, encoder, WINOGRAD_INFERENCE, 5);
     l->phase = choose_phase(l);
     if (!train)
         return;
     const enum winograd_use use = l->lower == NULL && l->upper == NULL ? WINOGRAD_POOL : WINOGRAD_TIES;
     dense.both = false;  /* see winograd_conv */
     l->learn = l->norm ? (struct layer_way){ .split.whole = K, .winograd = kernels_winograd_choose(dense, use) }
-                       : choose_way(l, encoder, use, KERNELS_FEW, 5);
+                       : choose_way(l, encoder, use, 5);
     if (l->norm && l->lower != NULL)
         l->dense = kernels_winograd_choose((struct winograd){ .R = R, .C = K, .K = C, .H = l->H, .W = l->W, .stride = 1, .y_col = C }, WINOGRAD_ANY);
-    l->back = choose_way(l, back, WINOGRAD_ANY, K <= KERNELS_FEW ? l->w : 0, 5);
+    l->back = choose_way(l, back, WINOGRAD_ANY, 5);
 }
 
 void layer_init(struct layer *layers, int k, const struct net_spec *spec, const struct kernels *kernels, bool train)
@@ -122,14 +121,39 @@ void layer_init(struct layer *layers, int k, const struct net_spec *spec, const 
     l->back_window = layer_padded(l, l->back_taps * l->C);
 }
 
+/* Rows and columns of zeros around small. */
+static int small_margin(const struct layer *l)
+{
+    return (l->P + 1) / 2;
+}
+
+/* Few channels in planes: of the code, of the phases of y, of dsmall. */
+static struct planes encoder_planes(const struct layer *l, const struct split *s) { return planes_for(l->h, l->w, l->P, 2, l->C, l->R, 4, s->few); }
+static struct planes phase_planes(const struct layer *l)
+{
+    return planes_for(l->h, l->w, 2 * small_margin(l), 1, l->K, l->P + 1, l->R == 1 ? 1 : 4, l->phase.split.few);
+}
+static struct planes back_planes(const struct layer *l)
+{
+    return planes_for(l->h, l->w, l->P, back_step(l), l->C, l->back_taps, 1, l->back.split.few);
+}
+
+/* Floats for the sums of each 2x2 of dy, see sum_squares. */
+static size_t squares_size(const struct layer *l, size_t images)
+{
+    return l->R == 1 ? (images * l->h * l->w * l->C + KERNELS_MAX_LANES - 1) / KERNELS_MAX_LANES * KERNELS_MAX_LANES + KERNELS_MAX_LANES : 0;
+}
+
 size_t layer_scratch(const struct layer *l, int chunk)
 {
     const struct layer_way *const ways[] = { &l->infer, &l->learn, &l->phase, &l->back };
-    size_t most = l->R == 1 ? (size_t)chunk * l->h * l->w * l->C + KERNELS_MAX_LANES : 0;  /* see sum_squares */
+    const struct planes planes[] = { encoder_planes(l, &l->infer.split), encoder_planes(l, &l->learn.split), phase_planes(l), back_planes(l) };
+    size_t most = squares_size(l, chunk);
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         const struct winograd *winograd = &ways[i]->winograd;
         most = larger(most, winograd->points == 0 ? 0 : kernels_winograd_sizes(winograd, l->kernels->lanes).scratch);
-        most = larger(most, 2 * (size_t)(l->W + KERNELS_FEW) * ways[i]->split.few + KERNELS_MAX_LANES);  /* see encode_few */
+        most = larger(most, 2 * (size_t)l->W * ways[i]->split.few + KERNELS_MAX_LANES);  /* see encode_few */
+        most = larger(most, ways[i]->split.planes ? squares_size(l, chunk) + planes_scratch(&planes[i]) : 0);
     }
     return larger(most, l->dense.points == 0 ? 0 : kernels_winograd_sizes(&l->dense, l->kernels->lanes).scratch);
 }
@@ -139,17 +163,11 @@ size_t layer_entries(const struct layer *l)
     return larger(l->list, 5) * l->K;  /* of a band; of a pixel, see sparse_dx */
 }
 
-/* Floats in a row of taps for all that lie beside one another: of the encoder, of a phase of the decoder, of its adjoint. */
-static size_t code_run(const struct layer *l, const struct split *s) { return (size_t)(l->R + s->beside - 1) * l->C; }
-static size_t y_run(const struct layer *l) { return (size_t)(l->P + 1 + l->P % 2 + l->phase.split.beside / 2 - 1) * l->K; }
-static size_t small_run(const struct layer *l) { return (size_t)(l->back_taps + back_step(l) * (l->back.split.beside - 1)) * l->C; }
-
-/* Floats of packed few channels, from RUN floats a row, or WIDE ones for all positions beside one another. */
-static size_t few_size(const struct layer *l, const struct split *s, size_t taps, size_t run, size_t wide)
+/* Floats of packed few channels, of taps x taps x C. */
+static size_t few_size(const struct split *s, size_t taps, size_t C)
 {
-    if (s->beside > 0)
-        return taps * wide * layer_padded(l, s->few * s->beside);
-    return taps * s->few * ((run + KERNELS_DOT - 1) / KERNELS_DOT * KERNELS_DOT);
+    const size_t run = taps * C;
+    return taps * s->few * (s->planes ? run : (run + KERNELS_DOT - 1) / KERNELS_DOT * KERNELS_DOT);
 }
 
 /* Floats of the encoder's packed kernel, of whole vectors and of few. */
@@ -158,11 +176,6 @@ static size_t whole_code_size(const struct layer *l, const struct layer_way *way
     const struct winograd *g = &way->winograd;
     const size_t taps = g->points == 0 ? (size_t)l->R * l->R : (size_t)g->points * (g->both ? g->points : l->R);
     return taps * l->C * layer_padded(l, way->split.whole);
-}
-
-static size_t few_code_size(const struct layer *l, const struct layer_way *way)
-{
-    return few_size(l, &way->split, l->R, (size_t)l->R * l->C, code_run(l, &way->split));
 }
 
 static size_t in_slice(size_t *slice, size_t n)
@@ -187,7 +200,7 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
         take_plane(&l->z, arena, l->H, l->W, l->K, l->lower == NULL ? 0 : l->P, places, false);
     l->argmax = arena_take(arena, places * l->h * l->w * K + KERNELS_MAX_LANES, 1);
     l->decode_dx_w = arena_floats(arena, back_taps * C * whole);
-    l->decode_dx_few = arena_floats(arena, few_size(l, &l->back.split, l->back_taps, l->back_taps * C, small_run(l)));
+    l->decode_dx_few = arena_floats(arena, few_size(&l->back.split, l->back_taps, C));
     if (l->back.winograd.points > 0) {
         l->blocks = arena_floats(arena, box_taps * C * K);
         l->dblocks = arena_floats(arena, box_taps * C * whole);
@@ -221,8 +234,7 @@ void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t p
     const size_t K = l->K, box_taps = (size_t)(l->R + 1) * (l->R + 1), phase_run = (l->P + 1) * K;
 
     l->encode_w = arena_floats(arena, larger(whole_code_size(l, &l->infer), whole_code_size(l, &l->learn)));
-    l->encode_few = arena_floats(arena, larger(few_code_size(l, &l->infer), few_code_size(l, &l->learn)));
-    l->encode_few_b = arena_floats(arena, KERNELS_MAX_LANES);
+    l->encode_few = arena_floats(arena, larger(few_size(&l->infer.split, l->R, l->C), few_size(&l->learn.split, l->R, l->C)));
     l->encode_b = arena_floats(arena, layer_padded(l, l->K));
     l->box = arena_floats(arena, box_taps * l->C * K);
     if (l->phase.winograd.points > 0)
@@ -231,16 +243,15 @@ void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t p
     for (int a = 0; a < 2; a++)
         for (int b = 0; b < 2; b++) {
             l->decode_w[a][b] = arena_floats(arena, phase_taps * phase_run * layer_padded(l, l->phase.split.whole));
-            l->decode_few[a][b] = arena_floats(arena, few_size(l, &l->phase.split, l->P + 1, phase_run, y_run(l)));
+            l->decode_few[a][b] = arena_floats(arena, few_size(&l->phase.split, l->P + 1, K));
         }
     l->decode_b = arena_floats(arena, layer_padded(l, l->C));
-    l->decode_few_b = arena_floats(arena, KERNELS_MAX_LANES);
 
     take_plane(&l->in, arena, l->H, l->W, l->C, l->P, places, false);
     if (l->upper == NULL)
-        take_plane(&l->last, arena, l->h, l->w, l->K, (l->P + 1) / 2, places, false);
+        take_plane(&l->last, arena, l->h, l->w, l->K, small_margin(l), places, false);
     if (!train || l->lower != NULL)
-        take_plane(&l->y, arena, l->H, l->W, l->C, l->lower == NULL ? 0 : (l->lower->P + 1) / 2, passing, true);
+        take_plane(&l->y, arena, l->H, l->W, l->C, l->lower == NULL ? 0 : small_margin(l->lower), passing, true);
     if (train)
         lay_out_backward(l, arena, slice, places, passing, chunk);
     if (l->lower != NULL && l->norm)  /* its conv is done with an image before that image's dcode is written */
@@ -252,22 +263,12 @@ void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t p
 
 /* --- packed kernels --- */
 
-/* For conv_dot, or BESIDE positions, APART floats one from the next, in rows of RUN. */
-static void pack_few(const struct layer *l, float *p, const float *w, const float *scale, const struct packing *g, int beside, size_t run, int apart)
+/* For conv_planes, or for conv_dot. */
+static void pack_few(float *p, const float *w, const float *scale, struct packing g, bool planes)
 {
-    if (beside == 0)
-        kernels_pack(p, w, scale, g, 1);
-    else
-        memset(p, 0, g->taps * run * layer_padded(l, beside * g->K) * sizeof *p);  /* in inference and in training others lie beside one another */
-    for (int i = 0; i < beside; i++)
-        kernels_pack_beside(p, run, i * g->K, i * apart, w, scale, g, l->kernels->lanes);
-}
-
-/* Their biases, for all positions beside one another. */
-static void repeat(float *to, const float *b, int few)
-{
-    for (int i = 0; i < KERNELS_MAX_LANES && few > 0; i++)
-        to[i] = b[i % few];
+    g.pad = planes ? 1 : KERNELS_DOT;
+    if (g.K > 0)
+        kernels_pack(p, w, scale, &g, planes ? g.K : 1);
 }
 
 void layer_pack_encoder(struct layer *l, const float *weights, bool inference)
@@ -286,12 +287,11 @@ void layer_pack_encoder(struct layer *l, const float *weights, bool inference)
         l->kernels->winograd_pack(l->encode_w, kernel, scale, &way->winograd);
     else
         kernels_pack(l->encode_w, kernel, scale, &(struct packing){ l->R, l->R, l->C, s->whole, 1, l->R * CK, CK, K, 1 }, l->kernels->lanes);
-    const struct packing few = { l->R, l->R, l->C, s->few, KERNELS_DOT, l->R * CK, CK, K, 1 };
-    pack_few(l, l->encode_few, kernel + s->whole, scale == NULL ? NULL : scale + s->whole, &few, s->beside, code_run(l, s), l->C);
+    const struct packing few = { l->R, l->R, l->C, s->few, 0, l->R * CK, CK, K, 1 };
+    pack_few(l->encode_few, kernel + s->whole, scale == NULL ? NULL : scale + s->whole, few, s->planes);
     for (int o = 0; o < l->K; o++)
         l->encode_b[o] = scale == NULL ? bias[o]
             : (bias[o] - weights[l->mean->offset + o]) * scale[o] + weights[l->beta->offset + o];
-    repeat(l->encode_few_b, l->encode_b + s->whole, s->few);
     if (inference || l->encode_dx_w == NULL)
         return;
     const struct packing turned = { l->R, l->R, l->K, l->C, 1, -l->R * CK, -CK, 1, K };
@@ -332,15 +332,10 @@ void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
             kernels_pack(winograd ? l->phase_w : l->decode_w[a][b], first, NULL, &phase, winograd ? l->C : lanes);
             if (winograd)
                 l->kernels->winograd_pack(l->decode_w[a][b], l->phase_w, NULL, &l->phase.winograd);
-            const struct packing few = { P + 1, P + 1, l->K, s->few, KERNELS_DOT, -2 * row, -2 * KC, C, 1 };
-            if (s->beside == 0)
-                kernels_pack(l->decode_few[a][b], first + s->whole, NULL, &few, 1);
-            const int shift = phase_origin(b, P) - phase_origin(0, P);
-            for (int i = 0; i < s->beside / 2; i++)  /* columns 2(j+i)+b */
-                kernels_pack_beside(l->decode_few[a][0], y_run(l), (2 * i + b) * s->few, (i + shift) * l->K, first, NULL, &few, lanes);
+            const struct packing few = { P + 1, P + 1, l->K, s->few, 0, -2 * row, -2 * KC, C, 1 };
+            pack_few(l->decode_few[a][b], first + s->whole, NULL, few, s->planes);
         }
     memcpy(l->decode_b, weights + l->back_bias->offset, C * sizeof *l->decode_b);
-    repeat(l->decode_few_b, l->decode_b + s->whole, s->few);
     if (inference || l->decode_dx_w == NULL)
         return;
     if (l->back.winograd.points > 0) {
@@ -349,8 +344,7 @@ void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
     } else {
         kernels_pack(l->decode_dx_w, l->box, NULL, &(struct packing){ taps, taps, l->C, back->whole, 1, row, KC, 1, C }, lanes);
     }
-    pack_few(l, l->decode_dx_few, l->box + back->whole * C, NULL, &(struct packing){ taps, taps, l->C, back->few, KERNELS_DOT, row, KC, 1, C }, back->beside,
-             small_run(l), back_step(l) * l->C);
+    pack_few(l->decode_dx_few, l->box + back->whole * C, NULL, (struct packing){ taps, taps, l->C, back->few, 0, row, KC, 1, C }, back->planes);
 }
 
 /* --- forward --- */
@@ -371,43 +365,48 @@ uint8_t *layer_argmax(const struct layer *l, const struct work *w, size_t m)
     return l->argmax + (w->place + m) * l->h * l->w * l->K;
 }
 
-/* Few channels of a result by conv_dot or, where N is not 0, N positions beside one another at once; what these leave of the rows by each row's last N.
- * g: as for single positions. */
-static void conv_few(const struct kernels *kernels, float *y, const float *x, const float *w, const float *b, const struct conv *g, int n)
-{
-    if (n == 0) {
-        kernels->conv_dot(y, x, w, b, g);
-        return;
-    }
-    struct conv groups = *g;
-    groups.cols /= n, groups.run += (n - 1) * (int)g->x_col, groups.channels *= n, groups.x_col *= n, groups.y_col *= n;
-    kernels->conv(y, x, w, b, &groups);
-    groups.rows = 1, groups.cols = g->rows, groups.x_col = g->x_row, groups.y_col = g->y_row;  /* down the columns */
-    if (g->cols % n != 0)
-        kernels->conv(y + (g->cols - n) * g->y_col, x + (g->cols - n) * g->x_col, w, b, &groups);
-}
-
-/* Two rows at a time, then pooled; windows that are equal give equal sums here as in conv. */
+/* The few channels of the code by conv_dot, two rows at a time, then pooled; windows that are equal give equal sums here as in conv. */
 static void encode_few(const struct layer *l, const struct work *w, const struct split *s)
 {
     static const float ones[KERNELS_MAX_LANES] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }, zeros[KERNELS_MAX_LANES];
-    const int few = s->few, whole = s->whole, n = s->beside == 0 ? 1 : s->beside;
+    const int few = s->few, whole = s->whole;
     struct conv g = layer_encoder_conv(l, l->code);
-    g.rows = 2, g.cols = (l->W + n - 1) / n * n, g.channels = few, g.y_row = (size_t)g.cols * few, g.y_col = few;  /* beyond the row both x and scratch have room */
+    g.rows = 2, g.channels = few, g.y_row = (size_t)g.cols * few, g.y_col = few;
     const struct norm pool = { .cols = l->w, .channels = few, .y_col = l->K, .z_row = g.y_row, .scale = ones, .shift = zeros };
     for (size_t m = 0; m < w->count; m++)
         for (int i = 0; i < l->h; i++) {
-            conv_few(l->kernels, w->scratch, layer_encoder_input(l, w, m) + 2 * i * g.x_row, l->encode_few, l->encode_few_b, &g, s->beside);
+            l->kernels->conv_dot(w->scratch, layer_encoder_input(l, w, m) + 2 * i * g.x_row, l->encode_few, l->encode_b + whole, &g);
             l->kernels->norm_relu_pool(plane_image(l->code, w, m) + i * l->code->row + whole,
                                        w->train ? layer_argmax(l, w, m) + (size_t)i * l->w * l->K + whole : NULL, w->scratch, &pool);
         }
+}
+
+/* Likewise in planes, all positions under the pool that are alike at once. */
+static void encode_planes(const struct layer *l, const struct work *w, const struct split *s)
+{
+    const struct planes p = encoder_planes(l, s);
+    for (int set = 0; set < p.sets; set++)
+        planes_set(&p, w->scratch, set, set / 2, set % 2);
+    for (size_t m = 0; m < w->count; m++) {
+        planes_from(&p, w->scratch, layer_encoder_input(l, w, m), l->in.row);
+        for (int set = 0; set < p.sets; set++)
+            planes_conv(&p, l->kernels, w->scratch, set, l->encode_few, l->encode_b + s->whole);
+        for (int k = 0; k < s->few; k++) {
+            float *z = planes_result(&p, w->scratch, k, 0);
+            uint8_t *argmax = planes_argmax(&p, w->scratch);
+            l->kernels->pool_planes(z, w->train ? argmax : NULL, z, p.z, p.n);
+            planes_to(plane_image(l->code, w, m) + s->whole + k, l->code->row, l->K, z, &p);
+            if (w->train)
+                planes_bytes_to(layer_argmax(l, w, m) + s->whole + k, (size_t)l->w * l->K, l->K, argmax, &p);
+        }
+    }
 }
 
 void layer_encode(struct layer *l, const struct work *w)
 {
     const struct layer_way *way = w->train ? &l->learn : &l->infer;
     if (way->split.few > 0)
-        encode_few(l, w, &way->split);
+        (way->split.planes ? encode_planes : encode_few)(l, w, &way->split);
     if (way->split.whole == 0)
         return;
     if (way->winograd.points > 0) {
@@ -442,6 +441,24 @@ VECTORS static void relu(float *y, size_t n)
         y[i] = y[i] > 0 ? y[i] : 0;
 }
 
+/* The few channels of y in planes. */
+static void decode_planes(const struct layer *l, const struct work *w)
+{
+    const struct planes p = phase_planes(l);
+    const int margin = small_margin(l), whole = l->phase.split.whole;
+    for (int set = 0; set < p.sets; set++)
+        planes_set(&p, w->scratch, set, margin + phase_origin(set / 2, l->P), margin + phase_origin(set % 2, l->P));
+    for (size_t m = 0; m < w->count; m++) {
+        planes_from(&p, w->scratch, plane_image(l->small, w, m) - margin * (l->small->row + l->K), l->small->row);
+        for (int set = 0; set < p.sets; set++) {
+            planes_conv(&p, l->kernels, w->scratch, set, l->decode_few[set / 2][set % 2], l->decode_b + whole);
+            for (int k = 0; k < p.few; k++)
+                planes_to(plane_image(&l->y, w, m) + set / 2 * l->y.row + set % 2 * (size_t)l->C + whole + k, 2 * l->y.row, 2 * (size_t)l->C,
+                          planes_result(&p, w->scratch, k, set), &p);
+        }
+    }
+}
+
 void layer_decode(struct layer *l, const struct work *w)
 {
     const struct plane *small = l->small;
@@ -449,9 +466,8 @@ void layer_decode(struct layer *l, const struct work *w)
     const struct conv g = { .rows = l->h, .cols = l->w, .taps = l->P + 1, .run = (l->P + 1) * l->K, .channels = s->whole,
                             .x_row = small->row, .x_col = l->K, .x_tap = small->row, .y_row = 2 * l->y.row, .y_col = 2 * (size_t)l->C };
     const int phases = l->R == 1 ? 1 : 2;  /* that differ */
-    struct conv few = g, pairs = g;
+    struct conv few = g;
     few.channels = s->few;
-    pairs.channels = 2 * s->few, pairs.run += l->P % 2 * l->K;
     struct winograd winograd = l->phase.winograd;
     winograd.x_row = small->row, winograd.y_row = g.y_row, winograd.y_col = g.y_col;
     for (int a = 0; a < phases; a++)
@@ -463,10 +479,12 @@ void layer_decode(struct layer *l, const struct work *w)
             for (size_t m = 0; m < w->count; m++, x += small->size, y += l->y.size) {
                 if (l->phase.winograd.points == 0)
                     l->kernels->conv(y, x, l->decode_w[a][b], l->decode_b, &g);
-                if (s->few > 0 && (b == 0 || s->beside == 0))
-                    conv_few(l->kernels, y + s->whole, x, l->decode_few[a][b], l->decode_few_b, s->beside == 0 ? &few : &pairs, s->beside / 2);
+                if (s->few > 0 && !s->planes)
+                    l->kernels->conv_dot(y + s->whole, x, l->decode_few[a][b], l->decode_b + s->whole, &few);
             }
         }
+    if (s->few > 0 && s->planes)
+        decode_planes(l, w);
     for (size_t m = 0; m < w->count; m++) {
         float *y = plane_image(&l->y, w, m);
         if (phases == 1)
@@ -523,14 +541,25 @@ static void sum_squares(float *to, const struct plane *p, const float *image)
 
 /* The few channels of small: their gradient, and their kernels' as sums of the windows of dy over all positions where they are not 0,
  * band by band as in sparse_dw. */
-static void decode_backward_few(const struct layer *l, const struct work *w, const float *dy, size_t dy_image)
+static void decode_backward_few(const struct layer *l, const struct work *w, const float *dy, size_t dy_image, float *planes)
 {
     static const float zeros[KERNELS_MAX_LANES] __attribute__((aligned(64)));
     const struct split *s = &l->back.split;
     const struct conv g = decoder_back_conv(l, s->few);
+    const struct planes p = back_planes(l);
     float *dw = w->gradients + l->at_decode_few;
+    if (s->planes)
+        planes_set(&p, planes, 0, 0, 0);
     for (size_t m = 0; m < w->count; m++, dy += dy_image) {
-        conv_few(l->kernels, plane_image(l->dsmall, w, m) + s->whole, dy, l->decode_dx_few, zeros, &g, s->beside);
+        float *dsmall = plane_image(l->dsmall, w, m) + s->whole;
+        if (!s->planes) {
+            l->kernels->conv_dot(dsmall, dy, l->decode_dx_few, zeros, &g);
+        } else {
+            planes_from(&p, planes, dy, g.x_tap);
+            planes_conv(&p, l->kernels, planes, 0, l->decode_dx_few, zeros);
+            for (int k = 0; k < s->few; k++)
+                planes_to(dsmall + k, l->dsmall->row, l->K, planes_result(&p, planes, k, 0), &p);
+        }
         for (int band = 0; band < l->h; band += l->band)
             for (int k = 0; k < s->few; k++) {
                 size_t n = 0;
@@ -560,7 +589,7 @@ void layer_decode_backward(struct layer *l, const struct work *w)
             sum_squares(w->scratch + m * dy_image, &l->dy, plane_image(&l->dy, w, m));
     }
     if (l->back.split.few > 0)
-        decode_backward_few(l, w, dy, dy_image);
+        decode_backward_few(l, w, dy, dy_image, w->scratch + squares_size(l, w->count));
     if (l->back.winograd.points > 0) {
         struct winograd g = l->back.winograd;
         g.x_row = l->dy.row, g.y_row = dsmall->row;

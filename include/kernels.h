@@ -75,6 +75,13 @@ struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use
 /* An image's work in multiplications, those of the way to the points and back estimated; of the plain way where points is 0. */
 double kernels_winograd_work(const struct winograd *g);
 
+struct planes_conv {
+    int channels, taps;      /* of y; all taps of all channels of x */
+    const int32_t *at;       /* where each finds its x, floats from the position's own place in the first plane */
+    int n;                   /* positions */
+    size_t y_plane;          /* floats from one channel of y to the next */
+};
+
 struct entry { int32_t at; float g; };  /* a place, floats from a base, and the value there */
 struct pooled {              /* a row of pooled positions over the positions of conv */
     int cols, channels;
@@ -126,6 +133,15 @@ struct kernels {
      * up to 15 floats beyond a run. Sums: 16 partial sums, element q of a run to sum q%16, then halves are added. b (K) is not NULL.
      * Tile: 8 columns x 3 channels; padding 3 channels to a vector would do five times the work. */
     void (*conv_dot)(float *y, const float *x, const float *w, const float *b, const struct conv *g);
+
+    /* conv for few channels of both, where runs are short: in planes, one for each channel, along the positions p of a plane, rows and margins alike:
+     *     y[k*y_plane + p] = b[k] + sum_t w[t,k] * x[at[t] + p]        t < taps, p < n
+     * x is read, y is written up to 15 floats beyond. b (channels) is not NULL. Tile: up to 3 channels x 12 vectors, 9 to 24 sums in registers; an x
+     * that is loaded serves all its channels, and no lane is idle however few these are. The sums are conv's, to the last bit.
+     * pool_planes: of four planes of z, one behind another, the largest, then max(.,0), and which it was, as conv_relu_pool; y may be z; argmax NULL or
+     * up to 15 bytes longer than n. */
+    void (*conv_planes)(float *y, const float *x, const float *w, const float *b, const struct planes_conv *g);
+    void (*pool_planes)(float *y, uint8_t *argmax, const float *z, size_t plane, size_t n);
 
     /* Appends, for each channel k, the places and values g (cols,K) of the row's positions that argmax (cols,K) says are alive to entries (K,room), of
      * which n[k] are used; sums[k] gains the values. Writes one entry beyond the last: n[k] < room must hold before each position. */
@@ -186,16 +202,11 @@ struct packing { int taps, taps_x, C, K, pad; ptrdiff_t row, col, in, out; };
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes);
 
 /* How the K channels of a result are computed: WHOLE vectors of KERNELS_MAX_LANES by conv or by Winograd's way. FEW that are left, up to KERNELS_FEW, would leave
- * one more vector mostly empty; where that costs less, they are summed one by one by conv_dot, BESIDE being 0, or by conv those of BESIDE positions side by side,
- * whose taps are all that these positions see. TAPS, RUN: as in conv; SHIFT: floats in x between positions that are neighbours in y; BESIDE is 1, or a multiple
- * of STEP up to MOST. VECTOR: what a vector of 16 or of 8 channels costs by other means, in products of vectors at a position; EXTRA: what few cost besides.
- * One by one or not is decided for vectors of 8 and 16 lanes together, so that both round alike; BESIDE, which does not matter to the bits, for LANES. */
-struct split { int whole, few, beside; };
-struct split kernels_split(int K, int taps, int run, double shift, int most, int step, double vector, double extra, int lanes);
-
-/* What kernels_pack would put at p(taps,run,lanes), with no padding: a kernel among others, from lane LANE and element AT of each row on, rows `run` long.
- * What no kernel is given must be 0. */
-void kernels_pack_beside(float *p, size_t run, int lane, int at, const float *w, const float *scale, const struct packing *g, int lanes);
+ * one more vector mostly empty; where that costs less, they are summed by conv_planes or by conv_dot. TAPS, RUN: as in conv. MOVED: floats of x that go to
+ * planes for a position. VECTOR: what a vector of 16 or of 8 channels costs by other means, in products of vectors at a position; EXTRA: what few cost besides.
+ * Decided for vectors of 8 and 16 lanes together, so that both round alike. */
+struct split { int whole, few; bool planes; };
+struct split kernels_split(int K, int taps, int run, double moved, double vector, double extra);
 
 /* The kernel of the transposed convolution with stride 2 that equals nearest upsampling and then w (R,R,C,K):
  *     box[t,u,c,k] = sum_{e,f in {0,1}} w[R-1-t+e, R-1-u+f, c, k],  0 outside;  box (R+1,R+1,C,K)

@@ -4,7 +4,7 @@
 #include "kernels.h"
 #include "tensor.h"
 
-enum { REVISION = 4 };
+enum { REVISION = 5 };
 
 int main(int argc, char **argv)
 {

@@ -13,7 +13,7 @@
 #include "report.h"
 #include "train.h"
 
-enum { REVISION = 5 };
+enum { REVISION = 6 };
 
 int main(int argc, char **argv)
 {

@@ -15,7 +15,7 @@
 #include "report.h"
 #include "train.h"
 
-enum { REVISION = 5 };
+enum { REVISION = 6 };
 
 struct settings {
     int64_t stage, kernel, filters;

@@ -120,25 +120,48 @@ static void check_dot(void)
         fail("conv_dot", &g);
 }
 
-/* Several positions of few channels beside one another in a vector of conv are each what it is by itself. */
-static void check_beside(void)
+/* Equal to the last bit to what conv gives on the same numbers; what lies more than 15 floats behind the last position is not touched. */
+static void check_planes(void)
 {
+    static float planes[SPACE];
     struct conv g = random_conv(false, KERNELS_FEW);
-    const int n = between(2, KERNELS_MAX_LANES / g.channels);
-    const ptrdiff_t K = g.channels;
-    g.cols = n * between(1, 5), g.x_col = (size_t)between(1, 5), g.y_col = (size_t)g.channels, g.y_row = g.y_col * g.cols;
-    struct conv groups = g;
-    groups.cols /= n, groups.run += (n - 1) * (int)g.x_col, groups.channels *= n, groups.x_col *= n, groups.y_col *= n;
-    fill(x, SPACE), fill(w, SPACE);
-    for (int i = 0; i < 64; i++)
-        bias[i] = 0.1f * (float)(i % K);
-    memset(packed, 0, sizeof packed);
-    for (int i = 0; i < n; i++)
-        kernels_pack_beside(packed, (size_t)groups.run, i * g.channels, i * (int)g.x_col, w, NULL, &(struct packing){ g.taps, 1, g.run, g.channels, 1, g.run * K, 0, K, 1 }, kernels->lanes);
+    const int K = g.channels, n = between(1, 300);
+    const size_t plane = (size_t)n + (size_t)between(15, 30);
+    int32_t at[9 * 50];
+    g.rows = 1, g.cols = n, g.x_col = 1, g.y_col = (size_t)K;
+    for (int t = 0; t < g.taps * g.run; t++)
+        at[t] = (int32_t)(t / g.run * g.x_tap + t % g.run);
+    fill(x, SPACE), fill(w, SPACE), fill(bias, 64);
+    pack(&g, kernels->lanes, 1);
     clear(y, UNTOUCHED);
-    kernels->conv(y, x, packed, bias, &groups);
-    if (!holds(y, &g))
-        fail("conv beside", &g);
+    kernels->conv(y, x, packed, bias, &g);
+    clear(planes, UNTOUCHED);
+    kernels->conv_planes(planes, x, w, bias, &(struct planes_conv){ .channels = K, .taps = g.taps * g.run, .at = at, .n = n, .y_plane = plane });
+    bool same = planes[(K - 1) * plane + n + 15] == UNTOUCHED;
+    for (int i = 0; i < n * K; i++)
+        same &= planes[i % K * plane + i / K] == y[i];
+    if (!same)
+        fail("conv_planes", &g);
+}
+
+/* As conv_relu_pool of the same numbers in pixels by a kernel of 1; few values, so that ties are common. */
+static void check_pool_planes(void)
+{
+    static float want[SPACE];
+    static uint8_t argmax[SPACE], where[SPACE];
+    const int cols = 2 * between(1, 40), n = cols / 2;
+    const size_t plane = (size_t)n + (size_t)between(15, 30);
+    const struct conv g = { .rows = 2, .cols = cols, .taps = 1, .run = 1, .channels = 1, .x_row = (size_t)cols, .x_col = 1, .y_row = (size_t)n, .y_col = 1 };
+    w[0] = 1;
+    bias[0] = 0;
+    kernels_pack(packed, w, NULL, &(struct packing){ 1, 1, 1, 1, 1, 0, 0, 0, 1 }, kernels->lanes);
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < cols; j++)
+            x[i * cols + j] = y[(2 * i + j % 2) * plane + (size_t)j / 2] = (float)between(-2, 2);
+    kernels->conv_relu_pool(want, where, x, packed, bias, &g);
+    kernels->pool_planes(y, argmax, y, plane, (size_t)n);
+    if (memcmp(y, want, n * sizeof *y) != 0 || memcmp(argmax, where, n) != 0)
+        fail("pool_planes", &g);
 }
 
 /* Equal to the last bit to pooling what conv gives; few values, so that ties are common. */
@@ -577,7 +600,7 @@ int main(int argc, char **argv)
         die("want an instruction set that this processor runs");
     kernels = kernels_get();
     rng_init(&rng, 2, RNG_TEST, 0);
-    void (*const checks[])(void) = { check_conv, check_dot, check_beside, check_pool, check_winograd, check_winograd_conv, check_winograd_backward, check_winograd_dense, check_dw, check_sparse_sum, check_sparse_list, check_pooled_dw, check_box, check_bce, check_mse,
+    void (*const checks[])(void) = { check_conv, check_dot, check_planes, check_pool, check_pool_planes, check_winograd, check_winograd_conv, check_winograd_backward, check_winograd_dense, check_dw, check_sparse_sum, check_sparse_list, check_pooled_dw, check_box, check_bce, check_mse,
                                      check_noise };
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         for (int j = 0; j < SHAPES && !failed; j++)
