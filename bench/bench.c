@@ -1,11 +1,13 @@
 /* bench [RUNS]: milliseconds of a training step and of an encoding pass of each net of the reference experiment, 128 images, against PyTorch
  * and against what dense matrix products could do.
  *
- * cores: how many times faster all threads are than one. deep-bn: deep with batch normalisation, which our encoding folds into the kernels; deep-l1: with a
- * penalty on the code; deep-n: with noise on the input. A run is some steps one after another, as in training, behind one that is not counted; each figure
- * is the least of RUNS runs (default 10); ours, PyTorch's and SGEMM's take turns, since machines are noisy. PyTorch's stay empty where python3 has no
- * torch. kept: PyTorch's with glibc told to keep the memory that each step frees, instead of page faults for it in the next: the better comparison of
- * arithmetic, the other is what its users meet. The dense limit is the time that the multiplications of a plain implementation would take at SGEMM's speed.
+ * cores: how many times faster all threads are than one; apart: how many times as much as one alone as many nets of one thread each do side by side, which
+ * share nothing but the machine and which no sharing of work can surpass by much. deep-bn: deep with batch normalisation, which our encoding folds into the
+ * kernels; deep-l1: with a penalty on the code; deep-n: with noise on the input. A run is some steps one after another, as in training, behind one that is
+ * not counted; each figure is the least step of RUNS runs (default 10); ours, PyTorch's and SGEMM's take turns, since machines are noisy. PyTorch's stay
+ * empty where python3 has no torch. kept: PyTorch's with glibc told to keep the memory that each step frees, instead of page faults for it in the next: the
+ * better comparison of arithmetic, the other is what its users meet. The dense limit is the time that the multiplications of a plain implementation would
+ * take at SGEMM's speed.
  */
 #include <fcntl.h>
 #include <math.h>
@@ -130,106 +132,133 @@ static double sgemm_ms(void)
     return (omp_get_wtime() - start) * 1000;
 }
 
-static void train_step(struct net *net, struct optim *optim, const float *x, size_t i)
+/* A net for some threads, and what it works on. */
+struct runner { size_t i; struct net *net; struct optim optim; float *x, *noisy, *code; };
+
+static struct runner runner_new(size_t i, const struct net_spec *spec, int threads)
 {
-    static float *noisy;
-    const struct net_penalty penalty = { .l1 = nets[i].l1 };
-    const size_t items = net_input_items(net);
+    const struct optim_settings adam = { 0.001, 0.005, 0.9, 0.999, 1e-8 };
+    struct runner r = { .i = i };
+    struct rng rng;
+    size_t n_weights;
+    omp_set_num_threads(threads);
+    r.net = net_new(spec, BATCH, true);
+    net_initialise(r.net, NET_GLOROT_UNIFORM, 1);
+    net_weights(r.net, &n_weights);
+    optim_init(&r.optim, &adam, n_weights);
+    const size_t items = BATCH * net_input_items(r.net);
+    r.x = xaligned(items * sizeof *r.x);
+    r.noisy = nets[i].noise > 0 ? xaligned(items * sizeof *r.noisy) : NULL;
+    r.code = xaligned(BATCH * net_code_items(r.net) * sizeof *r.code);
+    rng_init(&rng, 1, RNG_TEST, 0);
+    for (size_t j = 0; j < items; j++)
+        r.x[j] = (float)rng_uniform(&rng, 0, 1);
+    return r;
+}
+
+static void runner_free(struct runner *r)
+{
+    optim_release(&r->optim);
+    net_free(r->net);
+    free(r->x), free(r->noisy), free(r->code);
+}
+
+static void train(struct runner *r)
+{
+    const struct net_penalty penalty = { .l1 = nets[r->i].l1 };
+    const size_t items = net_input_items(r->net);
     size_t n;
-    if (noisy == NULL && nets[i].noise > 0)
-        noisy = xaligned(BATCH * items * sizeof *noisy);
 #pragma omp parallel for schedule(static)
-    for (size_t row = 0; row < (nets[i].noise > 0 ? BATCH : 0); row++) {
+    for (size_t row = 0; row < (r->noisy != NULL ? BATCH : 0); row++) {
         struct rng stream;
         rng_init(&stream, 1, RNG_NOISE, row);
-        kernels_get()->noise(noisy + row * items, x + row * items, items, nets[i].noise, 0, 1, &stream);
+        kernels_get()->noise(r->noisy + row * items, r->x + row * items, items, nets[r->i].noise, 0, 1, &stream);
     }
-    net_train(net, nets[i].noise > 0 ? noisy : x, x, BATCH, &penalty);
-    optim_update(optim, net_weights(net, &n), net_gradients(net));
-    net_changed(net);
+    net_train(r->net, r->noisy != NULL ? r->noisy : r->x, r->x, BATCH, &penalty);
+    optim_update(&r->optim, net_weights(r->net, &n), net_gradients(r->net));
+    net_changed(r->net);
 }
 
-/* Milliseconds of a training step, and of encoding, on so many threads as the net was made for. */
-static double train_ms(struct net *net, struct optim *optim, const float *x, size_t i)
+static void encode(struct runner *r)
 {
-    settle();
-    train_step(net, optim, x, i);
-    const double start = omp_get_wtime();
-    for (int k = 0; k < STEPS; k++)
-        train_step(net, optim, x, i);
-    return (omp_get_wtime() - start) * 1000 / STEPS;
+    net_encode(r->net, r->code, r->x, BATCH);
 }
 
-static double encode_ms(struct net *net, float *code, const float *x)
+/* Milliseconds of the shortest of some steps, on so many threads as the net was made for. */
+static double step_ms(void (*step)(struct runner *), struct runner *r)
 {
+    double least = INFINITY;
     settle();
-    net_encode(net, code, x, BATCH);
-    const double start = omp_get_wtime();
-    for (int k = 0; k < STEPS; k++)
-        net_encode(net, code, x, BATCH);
-    return (omp_get_wtime() - start) * 1000 / STEPS;
+    step(r);
+    for (int k = 0; k < STEPS; k++) {
+        const double start = omp_get_wtime();
+        step(r);
+        least = fmin(least, (omp_get_wtime() - start) * 1000);
+    }
+    return least;
 }
+
+/* Likewise of N nets of one thread side by side, the last to end. */
+static double apart_ms(void (*step)(struct runner *), struct runner *runners, int n)
+{
+    double least = INFINITY, start = 0;
+    settle();
+#pragma omp parallel num_threads(n)
+    for (int k = 0; k <= STEPS; k++) {
+#pragma omp barrier
+#pragma omp master
+        start = omp_get_wtime();
+        step(&runners[omp_get_thread_num()]);
+#pragma omp barrier
+#pragma omp master
+        least = k == 0 ? INFINITY : fmin(least, (omp_get_wtime() - start) * 1000);
+    }
+    return least;
+}
+
+/* What is measured of training or of encoding, the least so far, ms. */
+struct side { const char *what; void (*step)(struct runner *); double own, alone, apart, torch[2], work; };
 
 static void bench(size_t i, int runs)
 {
     const int threads = omp_get_max_threads();
     const struct net_spec spec = spec_of(i);
-    const struct optim_settings adam = { 0.001, 0.005, 0.9, 0.999, 1e-8 };
-    struct net *net = net_new(&spec, BATCH, true), *alone;
-    struct optim optim;
-    struct rng rng;
-    size_t n_weights;
-    float *x = xaligned(BATCH * net_input_items(net) * sizeof *x);
-    float *code = xaligned(BATCH * net_code_items(net) * sizeof *code);
-    double train = INFINITY, encode = INFINITY, gemm = INFINITY, work_train, work_encode;
-    double torch_train[2] = { INFINITY, INFINITY }, torch_encode[2] = { INFINITY, INFINITY };
-    double train_alone = INFINITY, encode_alone = INFINITY;
-
-    rng_init(&rng, 1, RNG_TEST, 0);
-    for (size_t j = 0; j < BATCH * net_input_items(net); j++)
-        x[j] = (float)rng_uniform(&rng, 0, 1);
-    omp_set_num_threads(1);
-    alone = net_new(&spec, BATCH, true);
-    net_initialise(net, NET_GLOROT_UNIFORM, 1);
-    net_initialise(alone, NET_GLOROT_UNIFORM, 1);
-    net_weights(net, &n_weights);
-    optim_init(&optim, &adam, n_weights);
+    struct runner together = runner_new(i, &spec, threads), *alone = xcalloc(threads, sizeof *alone);
+    struct side sides[] = { { "train", train, INFINITY, INFINITY, INFINITY, { INFINITY, INFINITY }, 0 },
+                            { "encode", encode, INFINITY, INFINITY, INFINITY, { INFINITY, INFINITY }, 0 } };
+    double gemm = INFINITY;
+    for (int t = 0; t < threads; t++)
+        alone[t] = runner_new(i, &spec, 1);
     for (int r = 0; r < runs; r++) {
+        for (struct side *s = sides; s < sides + 2; s++) {
+            omp_set_num_threads(threads);
+            s->own = fmin(s->own, step_ms(s->step, &together));
+            for (int k = 0; k < 2; k++)
+                s->torch[k] = fmin(s->torch[k], torch_ms(&torches[k], nets[i].name, s->what));
+            s->apart = fmin(s->apart, apart_ms(s->step, alone, threads));
+            omp_set_num_threads(1);
+            s->alone = fmin(s->alone, step_ms(s->step, alone));
+        }
         omp_set_num_threads(threads);
-        train = fmin(train, train_ms(net, &optim, x, i));
-        for (int k = 0; k < 2; k++)
-            torch_train[k] = fmin(torch_train[k], torch_ms(&torches[k], nets[i].name, "train"));
-        encode = fmin(encode, encode_ms(net, code, x));
-        for (int k = 0; k < 2; k++)
-            torch_encode[k] = fmin(torch_encode[k], torch_ms(&torches[k], nets[i].name, "encode"));
         gemm = fmin(gemm, sgemm_ms());
-        omp_set_num_threads(1);
-        train_alone = fmin(train_alone, train_ms(alone, &optim, x, i));
-        encode_alone = fmin(encode_alone, encode_ms(alone, code, x));
     }
-    omp_set_num_threads(threads);
-    count_work(&spec, &work_encode, &work_train);
-    const double per_ms = omp_get_max_threads() * (double)GEMM * GEMM * GEMM / gemm;
-    const struct { double own, alone, work; const double *torch; } sides[] = {
-        { train, train_alone, work_train, torch_train }, { encode, encode_alone, work_encode, torch_encode },
-    };
+    count_work(&spec, &sides[1].work, &sides[0].work);
+    const double per_ms = threads * (double)GEMM * GEMM * GEMM / gemm;
     printf("%-8s", nets[i].name);
-    for (int side = 0; side < 2; side++) {
-        const double own = sides[side].own, *torch = sides[side].torch;
-        printf(" %7.1f %8.0f ", own, BATCH / own * 1000);
+    for (const struct side *s = sides; s < sides + 2; s++) {
+        printf(" %7.1f %8.0f ", s->own, BATCH / s->own * 1000);
         if (torches[0].to != NULL)
-            printf("%8.1f %6.2f %6.2f", torch[0], torch[0] / own, torch[1] / own);
+            printf("%8.1f %6.2f %6.2f", s->torch[0], s->torch[0] / s->own, s->torch[1] / s->own);
         else
             printf("%22s", "");
-        printf(" %5.0f %% %5.2f |", 100 * BATCH * sides[side].work / per_ms / own, sides[side].alone / own);
+        printf(" %5.0f %% %5.2f %5.2f |", 100 * BATCH * s->work / per_ms / s->own, s->alone / s->own, threads * s->alone / s->apart);
     }
     printf(" %6.0f\n", 2 * per_ms / 1e6);
     fflush(stdout);
-    optim_release(&optim);
-    net_free(net);
-    net_free(alone);
-    free(x);
-    free(code);
+    runner_free(&together);
+    for (int t = 0; t < threads; t++)
+        runner_free(&alone[t]);
+    free(alone);
 }
 
 int main(int argc, char **argv)
@@ -244,9 +273,9 @@ int main(int argc, char **argv)
         start_torch(&torches[k], "bench/nets.py", k == 1);
     printf("%d threads, %s, OpenBLAS %s, batch %d; ratio: PyTorch's time over ours; dense: share of the dense limit\n", omp_get_max_threads(),
            kernels_get()->name, blas_core(), BATCH);
-    printf("         %-55s | %-55s | SGEMM\n", "training step", "encoding");
+    printf("         %-61s | %-61s | SGEMM\n", "training step", "encoding");
     for (int k = 0; k < 2; k++)
-        printf("%s      ms images/s  PyTorch  ratio   kept   dense cores |", k == 0 ? "net     " : "");
+        printf("%s      ms images/s  PyTorch  ratio   kept   dense cores apart |", k == 0 ? "net     " : "");
     printf(" GFLOP/s\n");
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
         bench(i, runs);
