@@ -1,8 +1,10 @@
 /* shapes [RUNS]: what a multiplication costs in nets of one layer of any shape, against the nearest layer of the reference experiment.
  *
- * Picoseconds per multiplication of a plain implementation, in a training step and in encoding, batches of 64; nearest: by the logarithms of kernel,
- * channels and filters. SGEMM: the time that OpenBLAS takes for the same products of matrices that lie ready, over ours, which pools, adds and looks for
- * its windows besides. Each figure is the least of RUNS runs (default 5), in turns. The last line names the worst of each column.
+ * Picoseconds per multiplication in a training step and in encoding, batches of 64; nearest: by the logarithms of kernel, channels and filters. plain: of
+ * those that a plain implementation does; done: of those that are left of them where minimal filtering, the small image and gradients that are 0 spare the
+ * others, which large kernels and many channels allow, and a kernel of 1 does not. SGEMM: the time that OpenBLAS takes for the plain products of matrices
+ * that lie ready, over ours, which pools, adds and looks for its windows besides. Each figure is the least of RUNS rounds (default 10) over all shapes, for
+ * the machine's pace changes. The last line names the worst of each column.
  */
 #include <math.h>
 #include <omp.h>
@@ -10,14 +12,14 @@
 #include <stdlib.h>
 
 #include "blas.h"
+#include "layer.h"
 #include "net.h"
 #include "report.h"
 #include "rng.h"
 
-enum { BATCH = 64, SEEDS = 4 };
-
 struct shape { int kernel, channels, filters, height, width; };
-struct cost { double train, encode, gemm_train, gemm_encode; };  /* picoseconds per multiplication */
+/* Of training and of encoding: picoseconds per multiplication of a plain implementation, and of those that are done; of SGEMM. */
+struct cost { double plain[2], done[2], gemm[2]; };
 
 static const struct shape shapes[] = {
     { 7, 3, 16, 80, 80 }, { 5, 16, 32, 40, 40 }, { 3, 32, 64, 20, 20 }, { 3, 64, 128, 10, 10 },  /* the reference's */
@@ -28,6 +30,8 @@ static const struct shape shapes[] = {
     { 7, 48, 17, 18, 22 }, { 7, 100, 48, 10, 14 }, { 9, 1, 17, 50, 46 }, { 9, 3, 16, 62, 54 }, { 9, 5, 33, 30, 38 }, { 9, 17, 5, 26, 22 }, { 9, 33, 48, 18, 14 },
     { 9, 100, 17, 10, 14 },
 };
+
+enum { BATCH = 64, SEEDS = 4, SHAPES = sizeof shapes / sizeof *shapes };
 
 /* Seconds of SGEMM for BATCH images: c (M,N) = a (M,K) b (K,N), each thread with matrices of its own for all its images. */
 static double gemm_seconds(size_t M, size_t N, size_t K)
@@ -47,39 +51,83 @@ static double gemm_seconds(size_t M, size_t N, size_t K)
     return seconds;
 }
 
-static struct cost measure(const struct shape *s, int runs)
+/* Multiplications of a convolution of ROWS x COLS positions by kernels of TAPS x TAPS on C channels: as a split and minimal filtering leave them. */
+static double products(const struct layer_way *way, int rows, int cols, int taps, int C)
 {
-    const struct net_spec spec = { .height = s->height, .width = s->width, .channels = s->channels, .n_layers = 1, .loss = NET_MSE,
-                                   .layers = {{ s->kernel, s->filters, NET_LINEAR, false }} };
-    const double layer = (double)BATCH * s->height * s->width * s->kernel * s->kernel * s->channels * s->filters;
-    struct net *net = net_new(&spec, BATCH, true);
-    const size_t n = BATCH * net_input_items(net);
-    float *x = xmalloc(n * sizeof *x), *code = xmalloc(BATCH * net_code_items(net) * sizeof *code);
+    const struct winograd *g = &way->winograd;
+    const double plain = (double)rows * cols * taps * taps * C, M = g->points + 1 - g->R;
+    double whole = plain;
+    if (g->points > 0)
+        whole = ceil(cols / M) * (g->both ? ceil(rows / M) * g->points : (double)rows * g->R) * g->points * g->stride * g->stride * g->C;
+    return whole * way->split.whole + plain * way->split.few;
+}
+
+/* Multiplications that an image takes in training and in encoding, LIVE of its code being other than 0. */
+static void count_done(double done[2], const struct net_spec *spec, double live)
+{
+    struct layer l;
+    layer_init(&l, 0, spec, kernels_get(), true);
+    const int phases = l.R == 1 ? 1 : 4;
+    const double window = (double)l.back_taps * l.back_taps * l.C;
+    const double back = products(&l.back, l.h, l.w, l.back_taps, l.C);  /* to small; and the kernel's gradient, of few filters where they are alive */
+    const double listed = window * live * l.back.split.few / l.K, dense = back - window * l.h * l.w * l.back.split.few;
+    done[0] = products(&l.learn, l.H, l.W, l.R, l.C) + phases * products(&l.phase, l.h, l.w, l.P + 1, l.K) + back + dense + listed + live * l.R * l.R * l.C;
+    done[1] = products(&l.infer, l.H, l.W, l.R, l.C);
+}
+
+/* The least seconds so far, of training and of encoding, ours and SGEMM's. */
+struct runner { struct net_spec spec; struct net *net; float *x, *code; double seconds[2], gemm[2]; };
+
+static struct runner runner_new(const struct shape *s)
+{
+    struct runner r = { .spec = { .height = s->height, .width = s->width, .channels = s->channels, .n_layers = 1, .loss = NET_MSE,
+                                  .layers = {{ s->kernel, s->filters, NET_LINEAR, false }} },
+                        .seconds = { INFINITY, INFINITY }, .gemm = { INFINITY, INFINITY } };
     struct rng rng;
-    const size_t pixels = (size_t)s->height * s->width, taps = (size_t)s->kernel * s->kernel, C = (size_t)s->channels, K = (size_t)s->filters;
-    struct cost least = { INFINITY, INFINITY, INFINITY, INFINITY };
+    r.net = net_new(&r.spec, BATCH, true);
+    const size_t n = BATCH * net_input_items(r.net);
+    r.x = xmalloc(n * sizeof *r.x);
+    r.code = xmalloc(BATCH * net_code_items(r.net) * sizeof *r.code);
     rng_init(&rng, 1, RNG_TEST, 0);
     for (size_t i = 0; i < n; i++)
-        x[i] = (float)rng_uniform(&rng, 0, 1);
-    net_initialise(net, NET_GLOROT_UNIFORM, 1);
-    for (int run = 0; run <= runs; run++) {  /* the first touches the memory */
-        const double start = omp_get_wtime();
-        net_train(net, x, x, BATCH, &(struct net_penalty){ .l2 = 0 });
-        const double trained = omp_get_wtime();
-        net_encode(net, code, x, BATCH);
-        const double encoded = omp_get_wtime();
-        const double encoder = gemm_seconds(pixels, K, taps * C), decoder = gemm_seconds(pixels, C, taps * K);
-        const double gradients = gemm_seconds(taps * C, K, pixels) + gemm_seconds(taps * K, C, pixels) + gemm_seconds(pixels, K, taps * C);
-        if (run > 0) {
-            least.train = fmin(least.train, (trained - start) * 1e12 / (5 * layer));  /* encoder twice, decoder three times */
-            least.encode = fmin(least.encode, (encoded - trained) * 1e12 / layer);
-            least.gemm_train = fmin(least.gemm_train, (encoder + decoder + gradients) * 1e12 / (5 * layer));
-            least.gemm_encode = fmin(least.gemm_encode, encoder * 1e12 / layer);
-        }
+        r.x[i] = (float)rng_uniform(&rng, 0, 1);
+    net_initialise(r.net, NET_GLOROT_UNIFORM, 1);
+    return r;
+}
+
+static void run(struct runner *r, const struct shape *s)
+{
+    const size_t pixels = (size_t)s->height * s->width, taps = (size_t)s->kernel * s->kernel, C = (size_t)s->channels, K = (size_t)s->filters;
+    net_encode(r->net, r->code, r->x, BATCH);  /* the memory of what came before */
+    const double start = omp_get_wtime();
+    net_train(r->net, r->x, r->x, BATCH, &(struct net_penalty){ .l2 = 0 });
+    const double trained = omp_get_wtime();
+    net_encode(r->net, r->code, r->x, BATCH);
+    const double encoded = omp_get_wtime();
+    const double encoder = gemm_seconds(pixels, K, taps * C), decoder = gemm_seconds(pixels, C, taps * K);
+    const double gradients = gemm_seconds(taps * C, K, pixels) + gemm_seconds(taps * K, C, pixels) + gemm_seconds(pixels, K, taps * C);
+    r->seconds[0] = fmin(r->seconds[0], trained - start);
+    r->seconds[1] = fmin(r->seconds[1], encoded - trained);
+    r->gemm[0] = fmin(r->gemm[0], encoder + decoder + gradients);
+    r->gemm[1] = fmin(r->gemm[1], encoder);
+}
+
+static struct cost cost_of(const struct runner *r, const struct shape *s)
+{
+    const size_t codes = BATCH * net_code_items(r->net);
+    const double layer = (double)s->height * s->width * s->kernel * s->kernel * s->channels * s->filters;
+    double done[2], live = 0;
+    struct cost cost;
+    for (size_t i = 0; i < codes; i++)
+        live += r->code[i] != 0;
+    count_done(done, &r->spec, live / BATCH);
+    for (int side = 0; side < 2; side++) {  /* in training the encoder's products are taken twice, the decoder's three times */
+        const double plain = (side == 0 ? 5 : 1) * layer;
+        cost.plain[side] = r->seconds[side] * 1e12 / BATCH / plain;
+        cost.done[side] = r->seconds[side] * 1e12 / BATCH / done[side];
+        cost.gemm[side] = r->gemm[side] * 1e12 / BATCH / plain;
     }
-    free(x), free(code);
-    net_free(net);
-    return least;
+    return cost;
 }
 
 static double far(const struct shape *a, const struct shape *b)
@@ -89,16 +137,23 @@ static double far(const struct shape *a, const struct shape *b)
 
 int main(int argc, char **argv)
 {
+    static struct runner runners[SHAPES];
     struct cost seeds[SEEDS];
-    double worst_train = 0, worst_encode = 0, least_train = INFINITY, least_encode = INFINITY;
-    const int runs = argc > 1 ? atoi(argv[1]) : 5;
+    double worst_plain[2] = {0}, worst_done[2] = {0}, least_gemm[2] = { INFINITY, INFINITY };
+    const int runs = argc > 1 ? atoi(argv[1]) : 10;
     report_init("bench");
     unsetenv("OPENBLAS_CORETYPE");  /* its best kernel */
     blas_open();
-    printf("kernel channels filters   size |  train, ps   times  SGEMM | encode, ps   times  SGEMM | nearest\n");
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    for (size_t i = 0; i < SHAPES; i++)
+        runners[i] = runner_new(&shapes[i]);
+    for (int r = 0; r < runs; r++)
+        for (size_t i = 0; i < SHAPES; i++)
+            run(&runners[i], &shapes[i]);
+    printf("                              | training, ps                       | encoding, ps                       |\n");
+    printf("kernel channels filters  size |  plain  times    done  times SGEMM |  plain  times    done  times SGEMM | nearest\n");
+    for (size_t i = 0; i < SHAPES; i++) {
         const struct shape *s = &shapes[i];
-        const struct cost c = measure(s, runs);
+        const struct cost c = cost_of(&runners[i], s);
         size_t near = 0;
         if (i < SEEDS) {
             seeds[i] = c;
@@ -106,14 +161,20 @@ int main(int argc, char **argv)
         }
         for (size_t j = 1; i >= SEEDS && j < SEEDS; j++)
             near = far(s, &shapes[j]) < far(s, &shapes[near]) ? j : near;
-        const double train = c.train / seeds[near].train, encode = c.encode / seeds[near].encode;
-        const double gemm_train = c.gemm_train / c.train, gemm_encode = c.gemm_encode / c.encode;
-        worst_train = fmax(worst_train, train), worst_encode = fmax(worst_encode, encode);
-        least_train = fmin(least_train, gemm_train), least_encode = fmin(least_encode, gemm_encode);
-        printf("%6d %8d %7d %3dx%-3d | %10.1f %7.2f %6.2f | %10.1f %7.2f %6.2f | stage-%zu\n", s->kernel, s->channels, s->filters, s->height, s->width,
-               c.train, train, gemm_train, c.encode, encode, gemm_encode, near + 1);
-        fflush(stdout);
+        printf("%6d %8d %7d %2dx%-2d |", s->kernel, s->channels, s->filters, s->height, s->width);
+        for (int side = 0; side < 2; side++) {
+            const double plain = c.plain[side] / seeds[near].plain[side], done = c.done[side] / seeds[near].done[side], gemm = c.gemm[side] / c.plain[side];
+            worst_plain[side] = fmax(worst_plain[side], plain), worst_done[side] = fmax(worst_done[side], done);
+            least_gemm[side] = fmin(least_gemm[side], gemm);
+            printf(" %6.1f %6.2f  %6.1f %6.2f %5.2f |", c.plain[side], plain, c.done[side], done, gemm);
+        }
+        printf(" stage-%zu\n", near + 1);
+        net_free(runners[i].net);
+        free(runners[i].x), free(runners[i].code);
     }
-    printf("worst                          |            %7.2f %6.2f |            %7.2f %6.2f |\n", worst_train, least_train, worst_encode, least_encode);
+    printf("worst                         |");
+    for (int side = 0; side < 2; side++)
+        printf(" %6s %6.2f  %6s %6.2f %5.2f |", "", worst_plain[side], "", worst_done[side], least_gemm[side]);
+    printf("\n");
     return 0;
 }
