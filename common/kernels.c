@@ -1,6 +1,5 @@
 #include "kernels.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

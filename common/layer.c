@@ -365,8 +365,19 @@ uint8_t *layer_argmax(const struct layer *l, const struct work *w, size_t m)
     return l->argmax + (w->place + m) * l->h * l->w * l->K;
 }
 
+/* Where the codes of a piece go: to their places or straight to who asked. */
+struct codes { float *data; size_t row, size; };
+
+static struct codes codes_of(const struct layer *l, const struct work *w)
+{
+    const size_t row = (size_t)l->w * l->K;
+    if (w->codes != NULL && l->upper == NULL)
+        return (struct codes){ w->codes, row, row * l->h };
+    return (struct codes){ plane_image(l->code, w, 0), l->code->row, l->code->size };
+}
+
 /* The few channels of the code by conv_dot, two rows at a time, then pooled; windows that are equal give equal sums here as in conv. */
-static void encode_few(const struct layer *l, const struct work *w, const struct split *s)
+static void encode_few(const struct layer *l, const struct work *w, const struct split *s, const struct codes *to)
 {
     static const float ones[KERNELS_MAX_LANES] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }, zeros[KERNELS_MAX_LANES];
     const int few = s->few, whole = s->whole;
@@ -376,13 +387,13 @@ static void encode_few(const struct layer *l, const struct work *w, const struct
     for (size_t m = 0; m < w->count; m++)
         for (int i = 0; i < l->h; i++) {
             l->kernels->conv_dot(w->scratch, layer_encoder_input(l, w, m) + 2 * i * g.x_row, l->encode_few, l->encode_b + whole, &g);
-            l->kernels->norm_relu_pool(plane_image(l->code, w, m) + i * l->code->row + whole,
+            l->kernels->norm_relu_pool(to->data + m * to->size + i * to->row + whole,
                                        w->train ? layer_argmax(l, w, m) + (size_t)i * l->w * l->K + whole : NULL, w->scratch, &pool);
         }
 }
 
 /* Likewise in planes, all positions under the pool that are alike at once. */
-static void encode_planes(const struct layer *l, const struct work *w, const struct split *s)
+static void encode_planes(const struct layer *l, const struct work *w, const struct split *s, const struct codes *to)
 {
     const struct planes p = encoder_planes(l, s);
     for (int set = 0; set < p.sets; set++)
@@ -395,7 +406,7 @@ static void encode_planes(const struct layer *l, const struct work *w, const str
             float *z = planes_result(&p, w->scratch, k, 0);
             uint8_t *argmax = planes_argmax(&p, w->scratch);
             l->kernels->pool_planes(z, w->train ? argmax : NULL, z, p.z, p.n);
-            planes_to(plane_image(l->code, w, m) + s->whole + k, l->code->row, l->K, z, &p);
+            planes_to(to->data + m * to->size + s->whole + k, to->row, l->K, z, &p);
             if (w->train)
                 planes_bytes_to(layer_argmax(l, w, m) + s->whole + k, (size_t)l->w * l->K, l->K, argmax, &p);
         }
@@ -405,22 +416,22 @@ static void encode_planes(const struct layer *l, const struct work *w, const str
 void layer_encode(struct layer *l, const struct work *w)
 {
     const struct layer_way *way = w->train ? &l->learn : &l->infer;
+    const struct codes to = codes_of(l, w);
     if (way->split.few > 0)
-        (way->split.planes ? encode_planes : encode_few)(l, w, &way->split);
+        (way->split.planes ? encode_planes : encode_few)(l, w, &way->split, &to);
     if (way->split.whole == 0)
         return;
     if (way->winograd.points > 0) {
         struct winograd winograd = way->winograd;
-        winograd.x_row = l->in.row, winograd.y_row = l->code->row;
-        l->kernels->winograd_relu_pool(plane_image(l->code, w, 0), w->train ? layer_argmax(l, w, 0) : NULL, layer_encoder_input(l, w, 0), l->encode_w,
-                                       l->encode_b, &winograd, w->count, l->in.size, l->code->size, w->scratch);
+        winograd.x_row = l->in.row, winograd.y_row = to.row;
+        l->kernels->winograd_relu_pool(to.data, w->train ? layer_argmax(l, w, 0) : NULL, layer_encoder_input(l, w, 0), l->encode_w, l->encode_b, &winograd,
+                                       w->count, l->in.size, to.size, w->scratch);
         return;
     }
     struct conv g = layer_encoder_conv(l, l->code);
-    g.channels = way->split.whole;
+    g.channels = way->split.whole, g.y_row = to.row;
     for (size_t m = 0; m < w->count; m++)
-        l->kernels->conv_relu_pool(plane_image(l->code, w, m), w->train ? layer_argmax(l, w, m) : NULL, layer_encoder_input(l, w, m), l->encode_w,
-                                   l->encode_b, &g);
+        l->kernels->conv_relu_pool(to.data + m * to.size, w->train ? layer_argmax(l, w, m) : NULL, layer_encoder_input(l, w, m), l->encode_w, l->encode_b, &g);
 }
 
 /* Each pixel of even row and column to the three beside and below it. */

@@ -423,21 +423,22 @@ static void infer(struct net *net, struct net_rows x, const float *t, size_t n, 
         meanwhile(context);
 #pragma omp for schedule(dynamic, 1)
         for (size_t i = 0; i < n; i += each) {
-            const struct work w = piece(net, x, t, n, i, n - i < each ? n - i : each);
+            struct work w = piece(net, x, t, n, i, n - i < each ? n - i : each);
+            if (t == NULL && n_steps < net->n_forward)
+                w.codes = out + i * net_code_items(net);
             run_steps(net->forward, n_steps, &w);
             if (t != NULL) {
                 loss(net->layers, &w);
                 sum_code(last, &w);
-                continue;
-            }
-            const bool whole = n_steps == net->n_forward;
-            const struct plane *p = whole ? &net->layers[0].y : last->code;
-            const size_t row = (size_t)p->W * p->C;
-            for (size_t m = 0; m < w.count; m++) {
-                float *to = out + (i + m) * row * p->H;
-                copy_rows(to, row, plane_image(p, &w, m), p->row, p->H, row);
-                if (whole && net->spec.layers[0].activation == NET_SIGMOID)
-                    net->kernels->sigmoid(to, to, row * p->H);
+            } else if (n_steps == net->n_forward) {
+                const struct plane *p = &net->layers[0].y;
+                const size_t row = (size_t)p->W * p->C;
+                for (size_t m = 0; m < w.count; m++) {
+                    float *to = out + (i + m) * row * p->H;
+                    copy_rows(to, row, plane_image(p, &w, m), p->row, p->H, row);
+                    if (net->spec.layers[0].activation == NET_SIGMOID)
+                        net->kernels->sigmoid(to, to, row * p->H);
+                }
             }
         }
     }

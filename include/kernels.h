@@ -136,8 +136,9 @@ struct kernels {
 
     /* conv for few channels of both, where runs are short: in planes, one for each channel, along the positions p of a plane, rows and margins alike:
      *     y[k*y_plane + p] = b[k] + sum_t w[t,k] * x[at[t] + p]        t < taps, p < n
-     * x is read, y is written up to 15 floats beyond. b (channels) is not NULL. Tile: up to 3 channels x 12 vectors, 9 to 24 sums in registers; an x
-     * that is loaded serves all its channels, and no lane is idle however few these are. The sums are conv's, to the last bit.
+     * x is read, y is written up to 15 floats beyond. b (channels) is not NULL. Tile: up to 3 channels by as many
+     * vectors as registers hold, 12 at most; an x that is loaded serves all its channels, and no lane is idle however few these are. The sums are conv's, to
+     * the last bit.
      * pool_planes: of four planes of z, one behind another, the largest, then max(.,0), and which it was, as conv_relu_pool; y may be z; argmax NULL or
      * up to 15 bytes longer than n. */
     void (*conv_planes)(float *y, const float *x, const float *w, const float *b, const struct planes_conv *g);

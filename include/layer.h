@@ -89,6 +89,7 @@ struct work {
     size_t n;            /* images in the batch */
     size_t first, count; /* the images of this piece */
     size_t place, here;  /* where the first of them stands in the planes; in passing ones */
+    float *codes;        /* where code_K of these images is wanted, (count,h,w,K), and nowhere else; or NULL */
     int slice;
     bool train;
     const struct net_penalty *penalty;
