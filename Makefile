@@ -138,7 +138,7 @@ tsan:
 	../bin/encode-stage model.safetensors.zst train.npy.zst --threads 4 -o codes.npy.zst
 .PHONY: memcheck tsan
 # The kernel and net checks for another processor, by its emulator. Needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and qemu-user.
-ARITHMETIC = kernels spec layer norm net profile rng report
+ARITHMETIC = kernels planes spec layer norm net profile rng report
 aarch64: ARM = build/aarch64
 aarch64:
 	$(MAKE) CC=aarch64-linux-gnu-gcc BUILD=$(ARM) OBJECTS='$(ARITHMETIC:%=$(ARM)/%.o) $(ARM)/kernels-base.o' LDLIBS=-lm $(ARM)/tests/check-kernels $(ARM)/tests/check-net
