@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <math.h>
 #include <omp.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -372,6 +374,39 @@ static void collect_gradients(struct net *net, size_t n, const struct net_penalt
         }
 }
 
+/* Training steps FROM to TO for all pieces. Those of a slice in order, for they add to the same gradients; but the last one of each slice when the others of
+ * all slices are taken: threads that are not equally fast then share out small pieces, and end nearly at the same time. */
+static void run_slices(struct net *net, const float *x, const float *t, size_t n, const struct net_penalty *penalty, int from, int to)
+{
+    atomic_bool begun[NET_SLICES];  /* all pieces but the last are done */
+    for (int s = 0; s < NET_SLICES; s++)
+        atomic_init(&begun[s], false);
+#pragma omp parallel for num_threads(net->threads) schedule(monotonic: dynamic, 1)
+    for (int turn = 0; turn < 2 * NET_SLICES; turn++) {
+        const int s = turn % NET_SLICES;
+        const size_t chunk = net->chunk, start = slice_start(n, s), end = slice_start(n, s + 1), last = end == start ? end : end - 1 - (end - 1 - start) % chunk;
+        const bool first = turn < NET_SLICES;
+        if (first && from == 0 && slice_serves(n, s))
+            memset(net->slices + s * net->slice_size, 0, net->slice_size * sizeof *net->slices);
+        while (!first && !atomic_load_explicit(&begun[s], memory_order_acquire))
+            sched_yield();
+        for (size_t i = first ? start : last; i < (first ? last : end); i += chunk) {
+            struct work w = piece(net, (struct net_rows){ x, NULL }, t, n, i, end - i < chunk ? end - i : chunk);
+            w.slice = s;
+            w.train = true;
+            w.penalty = penalty;
+            w.gradients = net->slices + s * net->slice_size;
+            if (net->whole)
+                w.place = i;
+            run_steps(net->training + from, to - from, &w);
+            if (penalty->l1 > 0 && to == net->n_training)
+                sum_code(&net->layers[net->spec.n_layers - 1], &w);
+        }
+        if (first)
+            atomic_store_explicit(&begun[s], true, memory_order_release);
+    }
+}
+
 double net_train(struct net *net, const float *x, const float *t, size_t n, const struct net_penalty *penalty)
 {
     assert(net->train && n > 0 && n <= (size_t)net->max_batch);
@@ -379,25 +414,7 @@ double net_train(struct net *net, const float *x, const float *t, size_t n, cons
     for (int from = 0, to; from < net->n_training; from = to) {
         for (to = from + 1; net->training[to - 1].join == NULL && to < net->n_training; to++)
             ;
-#pragma omp parallel for num_threads(net->threads) schedule(dynamic, 1)
-        for (int s = 0; s < NET_SLICES; s++) {
-            const size_t end = slice_start(n, s + 1);
-            if (from == 0 && slice_serves(n, s))
-                memset(net->slices + s * net->slice_size, 0, net->slice_size * sizeof *net->slices);
-            for (size_t i = slice_start(n, s); i < end; i += net->chunk) {
-                const size_t count = end - i < (size_t)net->chunk ? end - i : (size_t)net->chunk;
-                struct work w = piece(net, (struct net_rows){ x, NULL }, t, n, i, count);
-                w.slice = s;
-                w.train = true;
-                w.penalty = penalty;
-                w.gradients = net->slices + s * net->slice_size;
-                if (net->whole)
-                    w.place = i;
-                run_steps(net->training + from, to - from, &w);
-                if (penalty->l1 > 0 && to == net->n_training)
-                    sum_code(&net->layers[net->spec.n_layers - 1], &w);
-            }
-        }
+        run_slices(net, x, t, n, penalty, from, to);
         const struct step *end = &net->training[to - 1];
         if (end->join != NULL)
             end->join(end->layer, net->weights, net->gradients, n);
