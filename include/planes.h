@@ -22,10 +22,8 @@ struct planes {
 /* MARGIN: rows and columns of planes behind the last position that taps see. */
 struct planes planes_for(int h, int w, int margin, int step, int C, int taps, int sets, int few);
 
-/* Scratch, in floats, and what lies in it: the places of each set's taps, the image, the results, and which of four a pool took. */
+/* Scratch, in floats, for the places of each set's taps, the image and what is asked for here: the results, and which of four a pool took. */
 size_t planes_scratch(const struct planes *p);
-int32_t *planes_places(const struct planes *p, float *scratch, int set);
-float *planes_image(const struct planes *p, float *scratch);
 float *planes_result(const struct planes *p, float *scratch, int channel, int set);   /* the sets of a channel follow one another */
 uint8_t *planes_argmax(const struct planes *p, float *scratch);
 
