@@ -6,6 +6,7 @@
  */
 #include "kernels.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -541,6 +542,7 @@ static void expand(float *v, const float *x, const struct winograd *g, const str
     case 41: expand_squares(4, v, x, g, z, lines, below); break;
     case 61: expand_squares(6, v, x, g, z, lines, below); break;
     case 81: expand_squares(8, v, x, g, z, lines, below); break;
+    default: assert(!"a way to the points");
     }
 }
 
@@ -685,6 +687,7 @@ static void pool_products(const struct pooled_at *to, const float *m, const stru
     case 631: pool_squares(6, 3, to, m, z, b, rows); break;
     case 651: pool_squares(6, 5, to, m, z, b, rows); break;
     case 851: pool_squares(8, 5, to, m, z, b, rows); break;
+    default: assert(!"a way to pool");
     }
 }
 
@@ -722,12 +725,14 @@ static void store_products(float *y, const float *m, const struct winograd *g, c
         case 64: store_row(6, 4, y, m, b, g, z); break;
         case 65: store_row(6, 5, y, m, b, g, z); break;
         case 82: store_row(8, 2, y, m, b, g, z); break;
+        case 83: store_row(8, 3, y, m, b, g, z); break;
         case 84: store_row(8, 4, y, m, b, g, z); break;
         case 85: store_row(8, 5, y, m, b, g, z); break;
         case 86: store_row(8, 6, y, m, b, g, z); break;
         case 87: store_row(8, 7, y, m, b, g, z); break;
         case 102: store_row(10, 2, y, m, b, g, z); break;
         case 104: store_row(10, 4, y, m, b, g, z); break;
+        default: assert(!"a way to store");
         }
 }
 
@@ -804,6 +809,7 @@ static void exchange(float *to, float *m, const float *from, const struct winogr
     case 85: exchange_row(8, 5, to, m, from, g, z); break;
     case 86: exchange_row(8, 6, to, m, from, g, z); break;
     case 87: exchange_row(8, 7, to, m, from, g, z); break;
+    default: assert(!"a way back");
     }
 }
 

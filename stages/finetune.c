@@ -13,7 +13,7 @@
 #include "report.h"
 #include "train.h"
 
-enum { REVISION = 6 };
+enum { REVISION = 7 };
 
 int main(int argc, char **argv)
 {

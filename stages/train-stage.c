@@ -15,7 +15,7 @@
 #include "report.h"
 #include "train.h"
 
-enum { REVISION = 6 };
+enum { REVISION = 7 };
 
 struct settings {
     int64_t stage, kernel, filters;

@@ -261,7 +261,7 @@ static void check_winograd(void)
 static void check_winograd_conv(void)
 {
     static float by_conv[SPACE], scratch[1 << 19] __attribute__((aligned(64)));
-    static const int ways[][2] = { { 4, 2 }, { 6, 2 }, { 8, 2 }, { 4, 3 }, { 6, 3 }, { 8, 3 }, { 6, 4 }, { 8, 4 }, { 6, 5 }, { 8, 5 }, { 8, 7 }, { 10, 7 }, { 10, 9 } };
+    static const int ways[][2] = { { 4, 2 }, { 6, 2 }, { 8, 2 }, { 4, 3 }, { 6, 3 }, { 8, 3 }, { 6, 4 }, { 8, 4 }, { 6, 5 }, { 8, 5 }, { 8, 6 }, { 8, 7 }, { 10, 7 }, { 10, 9 } };
     const int *way = ways[between(0, sizeof ways / sizeof *ways - 1)], K = between(1, 35);
     struct winograd g = { .points = way[0], .R = way[1], .C = between(1, 20), .K = K, .H = between(1, 12), .W = between(1, 16), .stride = 1, .y_col = (size_t)(K + between(0, 2)) };
     const ptrdiff_t column = (ptrdiff_t)g.y_col;

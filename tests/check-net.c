@@ -50,6 +50,8 @@ static const struct check checks[] = {
     { "kernel 9 on 2x2 pixels", { 2, 2, 5, 1, {{9, 19, NET_LINEAR, false}}, NET_MSE }, 20, NONE, SMOOTH },
     { "kernel 11", { 12, 14, 3, 1, {{11, 6, NET_SIGMOID, false}}, NET_BCE }, 3, NONE, SMOOTH },
     { "kernel 13 inside", { 16, 28, 2, 2, {{3, 4, NET_SIGMOID, false}, {13, 5, NET_RELU, false}}, NET_BCE }, 3, NONE, SMOOTH },
+    { "kernel 11 over a whole vector of channels", { 24, 28, 3, 2, {{3, 16, NET_SIGMOID, false}, {11, 6, NET_RELU, false}}, NET_BCE }, 3, NONE, SMOOTH },
+    { "kernel 13 over a whole vector of channels", { 24, 28, 3, 2, {{3, 16, NET_SIGMOID, false}, {13, 6, NET_RELU, false}}, NET_BCE }, 3, NONE, SMOOTH },
     { "kernel 15, wider than the image", { 4, 2, 2, 1, {{15, 3, NET_SIGMOID, false}}, NET_BCE }, 2, NONE, SMOOTH },
     { "kernel 9, 17 to 5", { 10, 22, 17, 1, {{9, 5, NET_LINEAR, false}}, NET_MSE }, 9, NONE, SMOOTH },
     { "kernel 5, 5 to 3, ties", { 20, 14, 5, 1, {{5, 3, NET_RELU, false}}, NET_MSE }, 4, NONE, TIES },
