@@ -51,15 +51,19 @@ static double gemm_seconds(size_t M, size_t N, size_t K)
     return seconds;
 }
 
-/* Multiplications of a convolution of ROWS x COLS positions by kernels of TAPS x TAPS on C channels: as a split and minimal filtering leave them. */
+/* Multiplications for a channel of ROWS x COLS positions by kernels of TAPS x TAPS on C channels: as minimal filtering leaves them. */
+static double products_of_channel(const struct winograd *g, int rows, int cols, int taps, int C)
+{
+    const double M = g->points + 1 - g->R;
+    if (g->points == 0)
+        return (double)rows * cols * taps * taps * C;
+    return ceil(cols / M) * (g->both ? ceil(rows / M) * g->points : (double)rows * g->R) * g->points * g->stride * g->stride * g->C;
+}
+
+/* Of whole vectors of channels and of few. */
 static double products(const struct layer_way *way, int rows, int cols, int taps, int C)
 {
-    const struct winograd *g = &way->winograd;
-    const double plain = (double)rows * cols * taps * taps * C, M = g->points + 1 - g->R;
-    double whole = plain;
-    if (g->points > 0)
-        whole = ceil(cols / M) * (g->both ? ceil(rows / M) * g->points : (double)rows * g->R) * g->points * g->stride * g->stride * g->C;
-    return whole * way->split.whole + plain * way->split.few;
+    return products_of_channel(&way->winograd, rows, cols, taps, C) * way->split.whole + products_of_channel(&way->in_planes, rows, cols, taps, C) * way->split.few;
 }
 
 /* Multiplications that an image takes in training and in encoding, LIVE of its code being other than 0. */

@@ -424,25 +424,27 @@ static double point_factor(int points, int i, int s, int R)
 static void winograd_pack(float *u, const float *w, const float *scale, const struct winograd *g)
 {
     const int R = g->R, C = g->stride * g->stride * g->C, K = g->K, down = g->both ? g->points : 1, taps = g->both ? 1 : R, rows = g->both ? R : 1;
-    const size_t column = C * g->y_col;
-    for (int i = 0; i < down * g->points; i++) {
+    const size_t column = C * g->y_col, plane = (size_t)taps * C * (g->in_planes ? K : (K + LANES - 1) / LANES * LANES);
+    const size_t group = g->in_planes ? LANES : (size_t)taps * C * LANES, wide = g->in_planes ? K : LANES;
+    for (int i = 0; i < down * g->points; i++, u += plane) {
         float factors[MOST_POINTS][MOST_POINTS];  /* (rows,R) of this plane */
         for (int r = 0; r < rows; r++)
             for (int s = 0; s < R; s++)
                 factors[r][s] = (float)(point_factor(g->points, i % g->points, s, R) * (g->both ? point_factor(g->points, i / g->points, r, R) : 1));
         for (int k0 = 0; k0 < K; k0 += LANES) {
             const int n = K - k0 < LANES ? K - k0 : LANES;
+            float *to = u + k0 / LANES * group;
             vec scales = (vec){0} + 1.0f;
             if (scale != NULL)
                 scales = load_part(scale + k0, n);
             for (int tap = 0; tap < taps; tap++)
-                for (int c = 0; c < C; c++, u += LANES) {
+                for (int c = 0; c < C; c++, to += wide) {
                     const float *from = w + (size_t)tap * R * column + c * g->y_col + k0;
                     vec sum = {0};
                     for (int r = 0; r < rows; r++)
                         for (int s = 0; s < R; s++, from += column)
                             sum += load_part(from, n) * factors[r][s];
-                    store(u, sum * scales);
+                    store_part(to, sum * scales, g->in_planes ? n : LANES);
                 }
         }
     }
@@ -1008,7 +1010,7 @@ INLINE void planes_channels(int K, float *y, const float *x, const float *w, con
     for (int v = 0, n; v < all; v += n) {
         float *yv = y + v * LANES;
         const float *xv = x + v * LANES;
-        for (n = most; n > all - v; n /= 2)
+        for (n = most; n > all - v; n = n == 3 ? 2 : n == 4 ? 3 : n / 2)
             ;
         switch (n) {
         case 1: planes_tile(1, K, yv, xv, w, b, g); break;
@@ -1035,10 +1037,73 @@ static void conv_planes(float *y, const float *x, const float *w, const float *b
     }
 }
 
-static void pool_planes(float *y, uint8_t *argmax, const float *z, size_t plane, size_t n)
+/* What whole vectors write beyond a row the next one writes again. */
+INLINE void expand_planes(int points, float *v, const float *x, const struct planes_points *g)
+{
+    size_t at[MOST_POINTS];  /* of a tile's columns */
+    for (int u = 0; u < points; u++)
+        at[u] = (u + g->first) % g->M * g->x_plane + (u + g->first) / g->M;
+    for (int i = 0; i < g->rows; i++, x += g->x_row, v += g->v_row)
+        for (int t = 0; t < g->tiles; t += LANES) {
+            vec d[MOST_POINTS], value[MOST_POINTS];
+#pragma GCC unroll 10
+            for (int u = 0; u < points; u++)
+                d[u] = load(x + at[u] + t);
+            to_points(points, value, d);
+#pragma GCC unroll 10
+            for (int point = 0; point < points; point++)
+                store(v + point * g->v_plane + t, value[point]);
+        }
+}
+
+static void planes_to_points(float *v, const float *x, const struct planes_points *g)
+{
+    switch (g->points) {
+    case 4: expand_planes(4, v, x, g); break;
+    case 6: expand_planes(6, v, x, g); break;
+    case 8: expand_planes(8, v, x, g); break;
+    case 10: expand_planes(10, v, x, g); break;
+    default: assert(!"a way to the points");
+    }
+}
+
+/* N tiles from the points. */
+INLINE void interpolate_planes(int points, int M, float *y, size_t y_plane, const float *m, size_t m_plane, float b, size_t n)
+{
+    for (size_t p = 0; p < n; p += LANES) {
+        vec columns[8];
+        from_points(points, M, columns, m + p, m_plane);
+#pragma GCC unroll 7
+        for (int j = 0; j < M; j++)
+            store(y + j * y_plane + p, columns[j] + b);
+    }
+}
+
+static void planes_from_points(float *y, size_t y_plane, const float *m, size_t m_plane, float b, int points, int M, size_t n)
+{
+    switch (points * 10 + M) {
+    case 42: interpolate_planes(4, 2, y, y_plane, m, m_plane, b, n); break;
+    case 43: interpolate_planes(4, 3, y, y_plane, m, m_plane, b, n); break;
+    case 62: interpolate_planes(6, 2, y, y_plane, m, m_plane, b, n); break;
+    case 63: interpolate_planes(6, 3, y, y_plane, m, m_plane, b, n); break;
+    case 64: interpolate_planes(6, 4, y, y_plane, m, m_plane, b, n); break;
+    case 65: interpolate_planes(6, 5, y, y_plane, m, m_plane, b, n); break;
+    case 82: interpolate_planes(8, 2, y, y_plane, m, m_plane, b, n); break;
+    case 83: interpolate_planes(8, 3, y, y_plane, m, m_plane, b, n); break;
+    case 84: interpolate_planes(8, 4, y, y_plane, m, m_plane, b, n); break;
+    case 85: interpolate_planes(8, 5, y, y_plane, m, m_plane, b, n); break;
+    case 86: interpolate_planes(8, 6, y, y_plane, m, m_plane, b, n); break;
+    case 87: interpolate_planes(8, 7, y, y_plane, m, m_plane, b, n); break;
+    case 102: interpolate_planes(10, 2, y, y_plane, m, m_plane, b, n); break;
+    case 104: interpolate_planes(10, 4, y, y_plane, m, m_plane, b, n); break;
+    default: assert(!"a way from the points");
+    }
+}
+
+static void pool_planes(float *y, uint8_t *argmax, const float *z, size_t beside, size_t below, size_t n)
 {
     for (size_t p = 0; p < n; p += LANES)
-        pool(y + p, argmax == NULL ? NULL : argmax + p, load(z + p), load(z + plane + p), load(z + 2 * plane + p), load(z + 3 * plane + p), LANES);
+        pool(y + p, argmax == NULL ? NULL : argmax + p, load(z + p), load(z + beside + p), load(z + below + p), load(z + below + beside + p), LANES);
 }
 
 /* --- sparse_sum --- */
@@ -1552,7 +1617,8 @@ const struct kernels TABLE = {
     .conv = conv, .conv_relu_pool = conv_relu_pool, .conv_dw = conv_dw,
     .winograd_pack = winograd_pack, .winograd_fold = winograd_fold, .winograd_relu_pool = winograd_relu_pool, .winograd_conv = winograd_conv,
     .winograd_backward = winograd_backward,
-    .conv_dot = conv_dot, .conv_planes = conv_planes, .pool_planes = pool_planes, .sparse_list = sparse_list, .sparse_sum = sparse_sum, .pooled_dw = pooled_dw,
+    .conv_dot = conv_dot, .conv_planes = conv_planes, .planes_to_points = planes_to_points, .planes_from_points = planes_from_points, .pool_planes = pool_planes,
+    .sparse_list = sparse_list, .sparse_sum = sparse_sum, .pooled_dw = pooled_dw,
     .norm_sums = norm_sums, .norm_relu_pool = norm_relu_pool, .norm_gradient_sums = norm_gradient_sums, .norm_gradient = norm_gradient,
     .sigmoid = sigmoid, .bce = bce, .mse = mse, .noise = noise,
 };

@@ -130,13 +130,13 @@ struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use
     return best;
 }
 
-struct split kernels_split(int K, int taps, int run, double moved, double vector, double extra)
+struct split kernels_split(int K, int taps, int run, double share, double moved, double vector, double extra)
 {
     const int few = K % KERNELS_MAX_LANES, parts = taps * ((run + KERNELS_DOT - 1) / KERNELS_DOT), all = taps * run;
     if (few == 0 || few > KERNELS_FEW)
         return (struct split){ K, 0, false };
     /* measured, for vectors of 8 and of 16: what is loaded for one channel serves no other; the way back; folding the parts of a sum */
-    const double product = few == 1 ? 1.9 : 1.25, besides = moved + extra;
+    const double product = (few == 1 ? 1.9 : 1.25) * share, besides = moved + extra;
     const double planes = (few * (product * all / 8 + 1) + besides) * (few * (product * all / 16 + 1) + besides);
     const double dot = (few * (2.5 * parts + 14) + extra) * (few * (parts + 10.0) + extra);
     const bool by_planes = planes < 0.6 * dot;  /* where they are close dot's order is kinder to the caches */

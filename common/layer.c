@@ -36,7 +36,7 @@ static void take_plane(struct plane *p, struct arena *arena, int H, int W, int C
     *p = (struct plane){ .H = H, .W = W, .C = C, .margin = margin, .passing = passing };
     p->row = (size_t)(W + 2 * margin) * C;
     p->size = (p->row * (H + 2 * margin) + gap + 15) / 16 * 16;
-    p->data = arena_floats(arena, p->size * places + 8 * (size_t)C + KERNELS_MAX_LANES);
+    p->data = arena_floats(arena, p->size * places + 12 * (size_t)C + KERNELS_MAX_LANES);
     if (p->data != NULL)
         p->data += p->row * margin + (size_t)C * margin;
 }
@@ -58,27 +58,45 @@ static int back_step(const struct layer *l)
     return l->R == 1 ? 1 : 2;
 }
 
-/* Of a result of g->K channels, by kernels of RxR of strides 1 or 2. EXTRA: see kernels_split. */
-static struct layer_way choose_way(const struct layer *l, struct winograd g, enum winograd_use use, int extra)
+/* Of a result of g->K channels, by kernels of taps x taps. OWN: how much of the way to the points it has for itself; VECTOR, EXTRA: see kernels_split. */
+static struct layer_way split_way(struct winograd g, enum winograd_use use, int taps, double moved, double own, double vector, int extra)
 {
-    const int taps = g.stride == 1 ? g.R : l->back_taps, run = taps * g.C;
-    struct winograd vector = g;
-    vector.K = KERNELS_MAX_LANES;
-    vector = kernels_winograd_choose(vector, use);
-    const double cost = vector.points == 0 ? taps * run : 1.25 * kernels_winograd_work(&vector) / ((double)g.H * g.W * KERNELS_MAX_LANES);  /* 1.25: measured */
-    struct layer_way way = { kernels_split(g.K, taps, run, g.stride * g.stride * g.C, cost, extra), g };
+    struct layer_way way = { .winograd = g, .in_planes = g };
+    struct winograd *few = &way.in_planes;
+    few->K = g.K % KERNELS_MAX_LANES, few->both = false, few->in_planes = true;
+    if (g.stride == 1)
+        *few = kernels_winograd_choose(*few, use);
+    struct winograd to_points = *few;
+    to_points.K = 0;
+    const double plain = (double)g.H * g.W * taps * taps * g.C * few->K, work = kernels_winograd_work(few) - (1 - own) * kernels_winograd_work(&to_points);
+    if (work > 0.65 * plain)  /* measured: it would take longer */
+        few->points = 0;
+    const double share = few->points == 0 ? 1 : work / plain;
+    way.split = kernels_split(g.K, taps, taps * g.C, share, moved, vector, extra);
+    if (!way.split.planes)
+        few->points = 0;
     way.winograd.K = way.split.whole;
     way.winograd = kernels_winograd_choose(way.winograd, use);
     return way;
+}
+
+/* By kernels of RxR of strides 1 or 2. */
+static struct layer_way choose_way(const struct layer *l, struct winograd g, enum winograd_use use, int extra)
+{
+    const int taps = g.stride == 1 ? g.R : l->back_taps;
+    struct winograd vector = g;
+    vector.K = KERNELS_MAX_LANES;
+    vector = kernels_winograd_choose(vector, use);
+    const double cost = vector.points == 0 ? taps * taps * g.C : 1.25 * kernels_winograd_work(&vector) / ((double)g.H * g.W * KERNELS_MAX_LANES);  /* 1.25: measured */
+    return split_way(g, use, taps, g.stride * g.stride * g.C, 1, cost, extra);
 }
 
 /* Of a phase of y. */
 static struct layer_way choose_phase(const struct layer *l)
 {
     const int taps = l->P + 1;
-    const struct split split = kernels_split(l->C, taps, taps * l->K, l->K / 4.0, (double)taps * taps * l->K, 0);
-    const struct winograd g = { .R = taps, .C = l->K, .K = split.whole, .H = l->h, .W = l->w, .stride = 1, .y_col = l->C };
-    return (struct layer_way){ split, kernels_winograd_choose(g, WINOGRAD_ANY) };
+    const struct winograd g = { .R = taps, .C = l->K, .K = l->C, .H = l->h, .W = l->w, .stride = 1, .y_col = l->C };
+    return split_way(g, WINOGRAD_ANY, taps, l->K / 4.0, (1 + l->P % 2) / 4.0, (double)taps * taps * l->K, 0);  /* see planes_for_phases */
 }
 
 /* Windows that are equal must tie in the pool, whose gradient goes to the first, or the gradient to the input comes out at another pixel. A net of one layer does
@@ -127,12 +145,8 @@ static int small_margin(const struct layer *l)
     return (l->P + 1) / 2;
 }
 
-/* Few channels in planes: of the code, of the phases of y, of dsmall. */
-static struct planes encoder_planes(const struct layer *l, const struct split *s) { return planes_for(l->h, l->w, l->P, 2, l->C, l->R, 4, s->few); }
-static struct planes phase_planes(const struct layer *l)
-{
-    return planes_for(l->h, l->w, 2 * small_margin(l), 1, l->K, l->P + 1, l->R == 1 ? 1 : 4, l->phase.split.few);
-}
+/* Few channels in planes: of the phases of y, of dsmall; those of the code, see planes_for_pool. */
+static struct planes phase_planes(const struct layer *l) { return planes_for_phases(&l->phase.in_planes, small_margin(l), l->R == 1 ? 1 : 4); }
 static struct planes back_planes(const struct layer *l)
 {
     return planes_for(l->h, l->w, l->P, back_step(l), l->C, l->back_taps, 1, l->back.split.few);
@@ -147,7 +161,7 @@ static size_t squares_size(const struct layer *l, size_t images)
 size_t layer_scratch(const struct layer *l, int chunk)
 {
     const struct layer_way *const ways[] = { &l->infer, &l->learn, &l->phase, &l->back };
-    const struct planes planes[] = { encoder_planes(l, &l->infer.split), encoder_planes(l, &l->learn.split), phase_planes(l), back_planes(l) };
+    const struct planes planes[] = { planes_for_pool(&l->infer.in_planes), planes_for_pool(&l->learn.in_planes), phase_planes(l), back_planes(l) };
     size_t most = squares_size(l, chunk);
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         const struct winograd *winograd = &ways[i]->winograd;
@@ -164,9 +178,10 @@ size_t layer_entries(const struct layer *l)
 }
 
 /* Floats of packed few channels, of taps x taps x C. */
-static size_t few_size(const struct split *s, size_t taps, size_t C)
+static size_t few_size(const struct layer_way *way, size_t taps, size_t C)
 {
-    const size_t run = taps * C;
+    const struct split *s = &way->split;
+    const size_t run = (way->in_planes.points == 0 ? taps : (size_t)way->in_planes.points) * C;
     return taps * s->few * (s->planes ? run : (run + KERNELS_DOT - 1) / KERNELS_DOT * KERNELS_DOT);
 }
 
@@ -200,7 +215,7 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
         take_plane(&l->z, arena, l->H, l->W, l->K, l->lower == NULL ? 0 : l->P, places, false);
     l->argmax = arena_take(arena, places * l->h * l->w * K + KERNELS_MAX_LANES, 1);
     l->decode_dx_w = arena_floats(arena, back_taps * C * whole);
-    l->decode_dx_few = arena_floats(arena, few_size(&l->back.split, l->back_taps, C));
+    l->decode_dx_few = arena_floats(arena, few_size(&l->back, l->back_taps, C));
     if (l->back.winograd.points > 0) {
         l->blocks = arena_floats(arena, box_taps * C * K);
         l->dblocks = arena_floats(arena, box_taps * C * whole);
@@ -234,16 +249,16 @@ void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t p
     const size_t K = l->K, box_taps = (size_t)(l->R + 1) * (l->R + 1), phase_run = (l->P + 1) * K;
 
     l->encode_w = arena_floats(arena, larger(whole_code_size(l, &l->infer), whole_code_size(l, &l->learn)));
-    l->encode_few = arena_floats(arena, larger(few_size(&l->infer.split, l->R, l->C), few_size(&l->learn.split, l->R, l->C)));
+    l->encode_few = arena_floats(arena, larger(few_size(&l->infer, l->R, l->C), few_size(&l->learn, l->R, l->C)));
     l->encode_b = arena_floats(arena, layer_padded(l, l->K));
     l->box = arena_floats(arena, box_taps * l->C * K);
-    if (l->phase.winograd.points > 0)
+    if (l->phase.winograd.points > 0 || l->phase.in_planes.points > 0)
         l->phase_w = arena_floats(arena, (l->P + 1) * phase_run * l->C);
     const size_t phase_taps = l->phase.winograd.points == 0 ? l->P + 1 : l->phase.winograd.points;
     for (int a = 0; a < 2; a++)
         for (int b = 0; b < 2; b++) {
             l->decode_w[a][b] = arena_floats(arena, phase_taps * phase_run * layer_padded(l, l->phase.split.whole));
-            l->decode_few[a][b] = arena_floats(arena, few_size(&l->phase.split, l->P + 1, K));
+            l->decode_few[a][b] = arena_floats(arena, few_size(&l->phase, l->P + 1, K));
         }
     l->decode_b = arena_floats(arena, layer_padded(l, l->C));
 
@@ -287,8 +302,11 @@ void layer_pack_encoder(struct layer *l, const float *weights, bool inference)
         l->kernels->winograd_pack(l->encode_w, kernel, scale, &way->winograd);
     else
         kernels_pack(l->encode_w, kernel, scale, &(struct packing){ l->R, l->R, l->C, s->whole, 1, l->R * CK, CK, K, 1 }, l->kernels->lanes);
-    const struct packing few = { l->R, l->R, l->C, s->few, 0, l->R * CK, CK, K, 1 };
-    pack_few(l->encode_few, kernel + s->whole, scale == NULL ? NULL : scale + s->whole, few, s->planes);
+    const float *few_scale = scale == NULL ? NULL : scale + s->whole;
+    if (way->in_planes.points > 0)
+        l->kernels->winograd_pack(l->encode_few, kernel + s->whole, few_scale, &way->in_planes);
+    else
+        pack_few(l->encode_few, kernel + s->whole, few_scale, (struct packing){ l->R, l->R, l->C, s->few, 0, l->R * CK, CK, K, 1 }, s->planes);
     for (int o = 0; o < l->K; o++)
         l->encode_b[o] = scale == NULL ? bias[o]
             : (bias[o] - weights[l->mean->offset + o]) * scale[o] + weights[l->beta->offset + o];
@@ -316,7 +334,7 @@ bool layer_packs_alike(const struct layer *l)
 {
     const struct split *a = &l->learn.split, *b = &l->infer.split;
     const struct winograd *u = &l->learn.winograd, *v = &l->infer.winograd;
-    return !l->norm && u->points == v->points && u->both == v->both && a->few == b->few && a->planes == b->planes;  /* whole is what few leave */
+    return !l->norm && u->points == v->points && u->both == v->both && l->learn.in_planes.points == l->infer.in_planes.points && a->few == b->few && a->planes == b->planes;  /* whole is what few leave */
 }
 
 void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
@@ -328,13 +346,19 @@ void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
     for (int a = 0; a < 2; a++)
         for (int b = 0; b < 2; b++) {
             const float *first = l->box + (a + P - 2 * phase_origin(a, P)) * row + (b + P - 2 * phase_origin(b, P)) * KC;
-            const bool winograd = l->phase.winograd.points > 0;
-            const struct packing phase = { P + 1, P + 1, l->K, winograd ? l->C : s->whole, 1, -2 * row, -2 * KC, C, 1 };
-            kernels_pack(winograd ? l->phase_w : l->decode_w[a][b], first, NULL, &phase, winograd ? l->C : lanes);
-            if (winograd)
+            const struct packing all = { P + 1, P + 1, l->K, l->C, 1, -2 * row, -2 * KC, C, 1 };
+            struct packing whole = all, few = all;
+            whole.K = s->whole, few.K = s->few;
+            if (l->phase_w != NULL)
+                kernels_pack(l->phase_w, first, NULL, &all, l->C);
+            if (l->phase.winograd.points > 0)
                 l->kernels->winograd_pack(l->decode_w[a][b], l->phase_w, NULL, &l->phase.winograd);
-            const struct packing few = { P + 1, P + 1, l->K, s->few, 0, -2 * row, -2 * KC, C, 1 };
-            pack_few(l->decode_few[a][b], first + s->whole, NULL, few, s->planes);
+            else
+                kernels_pack(l->decode_w[a][b], first, NULL, &whole, lanes);
+            if (l->phase.in_planes.points > 0)
+                l->kernels->winograd_pack(l->decode_few[a][b], l->phase_w + s->whole, NULL, &l->phase.in_planes);
+            else
+                pack_few(l->decode_few[a][b], first + s->whole, NULL, few, s->planes);
         }
     memcpy(l->decode_b, weights + l->back_bias->offset, C * sizeof *l->decode_b);
     if (inference || l->decode_dx_w == NULL)
@@ -394,23 +418,25 @@ static void encode_few(const struct layer *l, const struct work *w, const struct
 }
 
 /* Likewise in planes, all positions under the pool that are alike at once. */
-static void encode_planes(const struct layer *l, const struct work *w, const struct split *s, const struct codes *to)
+static void encode_planes(const struct layer *l, const struct work *w, const struct layer_way *way, const struct codes *to)
 {
-    const struct planes p = encoder_planes(l, s);
+    const struct planes p = planes_for_pool(&way->in_planes);
+    const int whole = way->split.whole, beside = p.sets / 2, pooled = beside * p.tile / 2;  /* sets beside one another; pooled columns of a position */
+    uint8_t *argmax = w->train ? planes_argmax(&p, w->scratch) : NULL;
     for (int set = 0; set < p.sets; set++)
-        planes_set(&p, w->scratch, set, set / 2, set % 2);
+        planes_set(&p, w->scratch, set, set / beside, set % beside);
     for (size_t m = 0; m < w->count; m++) {
-        planes_from(&p, w->scratch, layer_encoder_input(l, w, m), l->in.row);
+        planes_from(&p, l->kernels, w->scratch, layer_encoder_input(l, w, m), l->in.row);
         for (int set = 0; set < p.sets; set++)
-            planes_conv(&p, l->kernels, w->scratch, set, l->encode_few, l->encode_b + s->whole);
-        for (int k = 0; k < s->few; k++) {
-            float *z = planes_result(&p, w->scratch, k, 0);
-            uint8_t *argmax = planes_argmax(&p, w->scratch);
-            l->kernels->pool_planes(z, w->train ? argmax : NULL, z, p.z, p.n);
-            planes_to(to->data + m * to->size + s->whole + k, to->row, l->K, z, &p);
-            if (w->train)
-                planes_bytes_to(layer_argmax(l, w, m) + s->whole + k, (size_t)l->w * l->K, l->K, argmax, &p);
-        }
+            planes_conv(&p, l->kernels, w->scratch, set, l->encode_few, l->encode_b + whole);
+        for (int k = 0; k < p.few; k++)
+            for (int q = 0; q < pooled; q++) {
+                const int cols = (l->w - q + pooled - 1) / pooled;
+                const size_t at = (size_t)q * l->K + whole + k;
+                planes_to(to->data + m * to->size + at, to->row, (size_t)pooled * l->K, planes_pool(&p, l->kernels, w->scratch, k, q, argmax), &p, cols);
+                if (argmax != NULL)
+                    planes_bytes_to(layer_argmax(l, w, m) + at, (size_t)l->w * l->K, (size_t)pooled * l->K, argmax, &p, cols);
+            }
     }
 }
 
@@ -418,8 +444,10 @@ void layer_encode(struct layer *l, const struct work *w)
 {
     const struct layer_way *way = w->train ? &l->learn : &l->infer;
     const struct codes to = codes_of(l, w);
-    if (way->split.few > 0)
-        (way->split.planes ? encode_planes : encode_few)(l, w, &way->split, &to);
+    if (way->split.few > 0 && way->split.planes)
+        encode_planes(l, w, way, &to);
+    else if (way->split.few > 0)
+        encode_few(l, w, &way->split, &to);
     if (way->split.whole == 0)
         return;
     if (way->winograd.points > 0) {
@@ -461,12 +489,13 @@ static void decode_planes(const struct layer *l, const struct work *w)
     for (int set = 0; set < p.sets; set++)
         planes_set(&p, w->scratch, set, margin + phase_origin(set / 2, l->P), margin + phase_origin(set % 2, l->P));
     for (size_t m = 0; m < w->count; m++) {
-        planes_from(&p, w->scratch, plane_image(l->small, w, m) - margin * (l->small->row + l->K), l->small->row);
+        planes_from(&p, l->kernels, w->scratch, plane_image(l->small, w, m) - margin * (l->small->row + l->K), l->small->row);
         for (int set = 0; set < p.sets; set++) {
             planes_conv(&p, l->kernels, w->scratch, set, l->decode_few[set / 2][set % 2], l->decode_b + whole);
             for (int k = 0; k < p.few; k++)
-                planes_to(plane_image(&l->y, w, m) + set / 2 * l->y.row + set % 2 * (size_t)l->C + whole + k, 2 * l->y.row, 2 * (size_t)l->C,
-                          planes_result(&p, w->scratch, k, set), &p);
+                for (int j = 0; j < p.tile; j++)
+                    planes_to(plane_image(&l->y, w, m) + set / 2 * l->y.row + (set % 2 + 2 * (size_t)j) * l->C + whole + k, 2 * l->y.row, 2 * (size_t)p.tile * l->C,
+                              planes_result(&p, w->scratch, k, set, j), &p, (l->w - j + p.tile - 1) / p.tile);
         }
     }
 }
@@ -567,10 +596,10 @@ static void decode_backward_few(const struct layer *l, const struct work *w, con
         if (!s->planes) {
             l->kernels->conv_dot(dsmall, dy, l->decode_dx_few, zeros, &g);
         } else {
-            planes_from(&p, planes, dy, g.x_tap);
+            planes_from(&p, l->kernels, planes, dy, g.x_tap);
             planes_conv(&p, l->kernels, planes, 0, l->decode_dx_few, zeros);
             for (int k = 0; k < s->few; k++)
-                planes_to(dsmall + k, l->dsmall->row, l->K, planes_result(&p, planes, k, 0), &p);
+                planes_to(dsmall + k, l->dsmall->row, l->K, planes_result(&p, planes, k, 0, 0), &p, p.w);
         }
         for (int band = 0; band < l->h; band += l->band)
             for (int k = 0; k < s->few; k++) {

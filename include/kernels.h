@@ -51,6 +51,7 @@ struct conv {
 struct winograd {
     int points;              /* 4, 6, 8 or 10 */
     bool both;               /* the columns too, by as many points: see below */
+    bool in_planes;          /* the products are conv_planes': see planes_to_points */
     int R, C, K, H, W;       /* kernel, R < points; channels in, out; of the result before pooling */
     int stride;              /* 1, or 2: then x is taken as an image of 2x2 pixels, half as high and wide, of 4*C channels (row, column, C) */
     size_t x_row;            /* floats from one row of x to the next; pixels are C floats */
@@ -80,6 +81,13 @@ struct planes_conv {
     const int32_t *at;       /* where each finds its x, floats from the position's own place in the first plane */
     int n;                   /* positions */
     size_t y_plane;          /* floats from one channel of y to the next */
+};
+
+struct planes_points {       /* tiles of a plane of the image to the points */
+    int points, M;
+    int first;               /* column of a tile that counts as its 0th: u from here */
+    int rows, tiles;         /* tiles in a row */
+    size_t x_row, x_plane, v_row, v_plane;
 };
 
 struct entry { int32_t at; float g; };  /* a place, floats from a base, and the value there */
@@ -120,7 +128,7 @@ struct kernels {
      * as dsmall, and may be dsmall. */
     void (*winograd_backward)(float *dsmall, float *du, const float *dy, const float *small, const float *u, const struct winograd *g, size_t n,
                               size_t dy_image, size_t small_row, size_t small_image, size_t dsmall_image, float *scratch);
-    /* u from w (R,R,stride^2*C,y_col), times scale (K) unless NULL. */
+    /* u from w (R,R,stride^2*C,y_col), times scale (K) unless NULL. In planes: u (points,R,stride^2*C,K). */
     void (*winograd_pack)(float *u, const float *w, const float *scale, const struct winograd *g);
     /* dw (R,R,column) from du (points,R,column): the adjoint. column: a multiple of L; R up to 7. */
     void (*winograd_fold)(float *dw, const float *du, int points, int R, size_t column);
@@ -139,10 +147,15 @@ struct kernels {
      * x is read, y is written up to 15 floats beyond. b (channels) is not NULL. Tile: up to 3 channels by as many
      * vectors as registers hold, 12 at most; an x that is loaded serves all its channels, and no lane is idle however few these are. The sums are conv's, to
      * the last bit.
-     * pool_planes: of four planes of z, one behind another, the largest, then max(.,0), and which it was, as conv_relu_pool; y may be z; argmax NULL or
-     * up to 15 bytes longer than n. */
+     * By Winograd's way along the rows a position is a tile of M columns, and column u of tile (i,t) stands at x[u%M*x_plane + i*x_row + t + u/M].
+     * planes_to_points: v[point*v_plane + i*v_row + t]; conv_planes of each point with u, whose taps are rows and channels, is m; planes_from_points: column
+     * j < M of position p < n to y[j*y_plane + p], plus b. Both read and write up to 15 floats beyond; m, m_plane aligned to 64 bytes.
+     * pool_planes: of four planes, z and those `beside` and `below` it, the largest, then max(.,0), and which it was, as conv_relu_pool; y may be z; argmax
+     * NULL or up to 15 bytes longer than n. */
     void (*conv_planes)(float *y, const float *x, const float *w, const float *b, const struct planes_conv *g);
-    void (*pool_planes)(float *y, uint8_t *argmax, const float *z, size_t plane, size_t n);
+    void (*planes_to_points)(float *v, const float *x, const struct planes_points *g);
+    void (*planes_from_points)(float *y, size_t y_plane, const float *m, size_t m_plane, float b, int points, int M, size_t n);
+    void (*pool_planes)(float *y, uint8_t *argmax, const float *z, size_t beside, size_t below, size_t n);
 
     /* Appends, for each channel k, the places and values g (cols,K) of the row's positions that argmax (cols,K) says are alive to entries (K,room), of
      * which n[k] are used; sums[k] gains the values. Writes one entry beyond the last: n[k] < room must hold before each position. */
@@ -203,11 +216,11 @@ struct packing { int taps, taps_x, C, K, pad; ptrdiff_t row, col, in, out; };
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes);
 
 /* How the K channels of a result are computed: WHOLE vectors of KERNELS_MAX_LANES by conv or by Winograd's way. FEW that are left, up to KERNELS_FEW, would leave
- * one more vector mostly empty; where that costs less, they are summed by conv_planes or by conv_dot. TAPS, RUN: as in conv. MOVED: floats of x that go to
- * planes for a position. VECTOR: what a vector of 16 or of 8 channels costs by other means, in products of vectors at a position; EXTRA: what few cost besides.
+ * one more vector mostly empty; where that costs less, they are summed by conv_planes or by conv_dot. TAPS, RUN: as in conv. SHARE: what Winograd's way
+ * in planes leaves of their work, or 1. MOVED: floats of x that go to planes for a position. VECTOR: what a vector of 16 or of 8 channels costs by other means, in products of vectors at a position; EXTRA: what few cost besides.
  * Decided for vectors of 8 and 16 lanes together, so that both round alike. */
 struct split { int whole, few; bool planes; };
-struct split kernels_split(int K, int taps, int run, double moved, double vector, double extra);
+struct split kernels_split(int K, int taps, int run, double share, double moved, double vector, double extra);
 
 /* The kernel of the transposed convolution with stride 2 that equals nearest upsampling and then w (R,R,C,K):
  *     box[t,u,c,k] = sum_{e,f in {0,1}} w[R-1-t+e, R-1-u+f, c, k],  0 outside;  box (R+1,R+1,C,K)

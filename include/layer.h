@@ -59,7 +59,7 @@ struct layer {
     float *turned, *dturned;  /* batch normalisation: the encoder's kernel turned about, (R,R,K,C), and its gradient, (R,R,K,padded C) */
     struct layer_way {   /* how channels are computed: how many together; by Winograd's way, unless points is 0. Without the rows of y */
         struct split split;
-        struct winograd winograd;
+        struct winograd winograd, in_planes;  /* of the whole vectors; of the few in planes */
     } infer, learn, phase, back;  /* code, in inference and in training; a phase of y, beside being columns 2j and 2j+1 and so on; dsmall */
     struct winograd dense;  /* the encoder's gradients under batch normalisation, to its input as well */
     size_t packed;       /* floats of a channel's gradient by pooled_dw; 0: by sparse_sum */

@@ -4,7 +4,7 @@
 #include "kernels.h"
 #include "tensor.h"
 
-enum { REVISION = 5 };
+enum { REVISION = 6 };
 
 int main(int argc, char **argv)
 {

@@ -13,7 +13,7 @@
 #include "report.h"
 #include "train.h"
 
-enum { REVISION = 7 };
+enum { REVISION = 8 };
 
 int main(int argc, char **argv)
 {

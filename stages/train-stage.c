@@ -15,7 +15,7 @@
 #include "report.h"
 #include "train.h"
 
-enum { REVISION = 7 };
+enum { REVISION = 8 };
 
 struct settings {
     int64_t stage, kernel, filters;

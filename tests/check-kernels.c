@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "kernels.h"
+#include "planes.h"
 #include "reference.h"
 #include "report.h"
 #include "rng.h"
@@ -150,16 +151,16 @@ static void check_pool_planes(void)
     static float want[SPACE];
     static uint8_t argmax[SPACE], where[SPACE];
     const int cols = 2 * between(1, 40), n = cols / 2;
-    const size_t plane = (size_t)n + (size_t)between(15, 30);
+    const size_t beside = (size_t)n + (size_t)between(15, 30), below = beside * (size_t)between(2, 4);
     const struct conv g = { .rows = 2, .cols = cols, .taps = 1, .run = 1, .channels = 1, .x_row = (size_t)cols, .x_col = 1, .y_row = (size_t)n, .y_col = 1 };
     w[0] = 1;
     bias[0] = 0;
     kernels_pack(packed, w, NULL, &(struct packing){ 1, 1, 1, 1, 1, 0, 0, 0, 1 }, kernels->lanes);
     for (int i = 0; i < 2; i++)
         for (int j = 0; j < cols; j++)
-            x[i * cols + j] = y[(2 * i + j % 2) * plane + (size_t)j / 2] = (float)between(-2, 2);
+            x[i * cols + j] = y[i * below + j % 2 * beside + (size_t)j / 2] = (float)between(-2, 2);
     kernels->conv_relu_pool(want, where, x, packed, bias, &g);
-    kernels->pool_planes(y, argmax, y, plane, (size_t)n);
+    kernels->pool_planes(y, argmax, y, beside, below, (size_t)n);
     if (memcmp(y, want, n * sizeof *y) != 0 || memcmp(argmax, where, n) != 0)
         fail("pool_planes", &g);
 }
@@ -205,7 +206,36 @@ static bool near(const float *a, const float *b, size_t n)
     return off <= 1e-5f * largest;
 }
 
-/* The same results as conv_relu_pool's but for rounding. */
+/* x in patches, so that many windows are equal. */
+static void fill_patches(const struct winograd *g)
+{
+    const int patch = between(4, 12);
+    for (size_t i = 0; i < SPACE; i++)
+        x[i] = 0.1f * (float)((i / g->x_row / patch + i % g->x_row / g->C / patch + i % g->C) % 3);
+}
+
+/* Of four windows on x under a pool that are equal by rows, by columns, the first wins. */
+static bool first_wins(const struct winograd *g, const uint8_t *argmax)
+{
+    bool good = true;
+    for (int i = 0; i < g->H / 2; i++)
+        for (int j = 0; j < g->W / 2; j++) {
+            const float *corner = x + 2 * i * g->x_row + 2 * (size_t)j * g->C;
+            bool flat = true, upright = true;  /* each row of the windows; each column */
+            for (int r = 0; r <= g->R; r++)
+                for (int q = 0; q < (g->R + 1) * g->C; q++) {
+                    flat &= corner[r * g->x_row + q] == corner[r * g->x_row + q % g->C];
+                    upright &= corner[r * g->x_row + q] == corner[q];
+                }
+            for (int k = 0; k < g->K; k++) {
+                const uint8_t where = argmax[(i * (size_t)(g->W / 2) + j) * g->y_col + k];
+                good &= !(flat && where % 2 != 0) && !(upright && where > 1);
+            }
+        }
+    return good;
+}
+
+/* The same results as conv_relu_pool's but for rounding. With tiles of two columns equal windows tie exactly. */
 static void check_winograd(void)
 {
     static float by_conv[SPACE], scratch[1 << 19] __attribute__((aligned(64)));
@@ -231,30 +261,61 @@ static void check_winograd(void)
     kernels->winograd_relu_pool(y, argmax, x, packed, bias, &here, 1, 0, 0, scratch);
     if (!near(y, by_conv, n) || y[n] != gap || argmax[n] != 99 || (g.y_col > (size_t)g.K && (y[g.K] != gap || argmax[g.K] != 99)))
         fail("winograd_relu_pool", &plain);
-    /* patches: with tiles of two columns equal windows tie exactly, and the first wins */
-    const int patch = between(4, 12);
     for (int k = 0; k < g.K; k++)
         bias[k] = 10;
-    for (size_t i = 0; i < SPACE; i++)
-        x[i] = 0.1f * (float)((i / here.x_row / patch + i % here.x_row / g.C / patch + i % g.C) % 3);
+    fill_patches(&here);
     kernels->winograd_relu_pool(y, argmax, x, packed, bias, &here, 1, 0, 0, scratch);
-    for (int i = 0; M == 2 && g.points <= 8 && i < g.H / 2; i++)
-        for (int j = 0; j < g.W / 2; j++) {
-            const float *corner = x + 2 * i * here.x_row + 2 * (size_t)j * g.C;
-            bool flat = true, upright = true;  /* each row of the windows; each column */
-            for (int r = 0; r <= g.R; r++)
-                for (int q = 0; q < (g.R + 1) * g.C; q++) {
-                    flat &= corner[r * here.x_row + q] == corner[r * here.x_row + q % g.C];
-                    upright &= corner[r * here.x_row + q] == corner[q];
-                }
-            for (int k = 0; (flat || upright) && k < g.K; k++) {
-                const uint8_t where = argmax[(i * (size_t)(g.W / 2) + j) * g.y_col + k];
-                if ((flat && where % 2 != 0) || (upright && where > 1)) {
-                    fail("winograd_relu_pool: ties between equal windows", &plain);
-                    return;
-                }
-            }
+    if (M == 2 && g.points <= 8 && !first_wins(&here, argmax))
+        fail("winograd_relu_pool: ties between equal windows", &plain);
+}
+
+/* All of an image's channels in planes, under a pool: pixels and argmax as conv_relu_pool's (h,w,K). */
+static void pool_in_planes(float *to, uint8_t *argmax, const struct winograd *g, float *scratch)
+{
+    const struct planes p = planes_for_pool(g);
+    const int beside = p.sets / 2, pooled = beside * p.tile / 2;
+    for (int set = 0; set < p.sets; set++)
+        planes_set(&p, scratch, set, set / beside, set % beside);
+    planes_from(&p, kernels, scratch, x, g->x_row);
+    for (int set = 0; set < p.sets; set++)
+        planes_conv(&p, kernels, scratch, set, packed, bias);
+    for (int k = 0; k < g->K; k++)
+        for (int q = 0; q < pooled; q++) {
+            const int cols = (g->W / 2 - q + pooled - 1) / pooled;
+            uint8_t *const where = planes_argmax(&p, scratch);
+            planes_to(to + q * g->y_col + k, g->y_row, pooled * g->y_col, planes_pool(&p, kernels, scratch, k, q, where), &p, cols);
+            planes_bytes_to(argmax + q * g->y_col + k, g->y_row, pooled * g->y_col, where, &p, cols);
         }
+}
+
+/* Likewise by Winograd's way in planes. */
+static void check_winograd_planes(void)
+{
+    static float by_conv[SPACE], scratch[1 << 19] __attribute__((aligned(64)));
+    static uint8_t argmax[SPACE];
+    static const int ways[][2] = { { 4, 3 }, { 6, 3 }, { 8, 3 }, { 6, 5 }, { 8, 5 }, { 8, 7 }, { 10, 7 }, { 10, 9 } };
+    const int *way = ways[between(0, sizeof ways / sizeof *ways - 1)];
+    struct winograd g = { .in_planes = true, .points = way[0], .R = way[1], .C = between(1, 9), .K = between(1, KERNELS_FEW), .H = 2 * between(1, 8), .W = 2 * between(1, 20), .stride = 1 };
+    g.y_col = (size_t)g.K, g.x_row = (size_t)(g.W + g.R - 1) * g.C, g.y_row = (size_t)(g.W / 2) * g.y_col;
+    const struct planes p = planes_for_pool(&g);
+    const struct conv plain = { .rows = g.H, .cols = g.W, .taps = g.R, .run = g.R * g.C, .channels = g.K, .x_row = g.x_row, .x_col = (size_t)g.C, .x_tap = g.x_row,
+                                .y_row = g.y_row, .y_col = g.y_col };
+    if (p.across * g.C < 4 || planes_scratch(&p) > sizeof scratch / sizeof *scratch)
+        return;
+    fill(x, SPACE), fill(w, SPACE), fill(bias, 64);
+    clear(by_conv, UNTOUCHED), clear(y, UNTOUCHED);
+    pack(&plain, kernels->lanes, 1);
+    kernels->conv_relu_pool(by_conv, NULL, x, packed, bias, &plain);
+    kernels->winograd_pack(packed, w, NULL, &g);
+    pool_in_planes(y, argmax, &g, scratch);
+    if (!near(y, by_conv, g.y_row * g.H / 2))
+        fail("winograd in planes", &plain);
+    for (int k = 0; k < g.K; k++)
+        bias[k] = 10;
+    fill_patches(&g);
+    pool_in_planes(y, argmax, &g, scratch);
+    if (p.tile == 2 && g.points <= 8 && !first_wins(&g, argmax))
+        fail("winograd in planes: ties between equal windows", &plain);
 }
 
 /* The same results as conv's but for rounding, positions of the result apart as a decoder's phases are. */
@@ -600,7 +661,7 @@ int main(int argc, char **argv)
         die("want an instruction set that this processor runs");
     kernels = kernels_get();
     rng_init(&rng, 2, RNG_TEST, 0);
-    void (*const checks[])(void) = { check_conv, check_dot, check_planes, check_pool, check_pool_planes, check_winograd, check_winograd_conv, check_winograd_backward, check_winograd_dense, check_dw, check_sparse_sum, check_sparse_list, check_pooled_dw, check_box, check_bce, check_mse,
+    void (*const checks[])(void) = { check_conv, check_dot, check_planes, check_pool, check_pool_planes, check_winograd, check_winograd_planes, check_winograd_conv, check_winograd_backward, check_winograd_dense, check_dw, check_sparse_sum, check_sparse_list, check_pooled_dw, check_box, check_bce, check_mse,
                                      check_noise };
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         for (int j = 0; j < SHAPES && !failed; j++)

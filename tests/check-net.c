@@ -212,8 +212,9 @@ static struct check random_check(uint64_t number)
     int used = snprintf(what, sizeof what, "random %d: %zu of %dx%dx%d", (int)number, c.n, s->height, s->width, s->channels);
     for (int k = 0; k < s->n_layers; k++) {
         const uint32_t filters = large == FILTERS && k == 0 ? 150 : large == BATCH ? 9 : 36;
-        s->layers[k] = (struct net_layer){ 1 + 2 * (int)rng_below(&rng, 5), 1 + (int)rng_below(&rng, filters), (enum net_activation)rng_below(&rng, 3), rng_below(&rng, 4) == 0 };
-        if (k > 0 && s->layers[k].batch_norm && s->layers[k - 1].batch_norm && s->layers[k - 1].filters == 1)  /* it would divide the other's only gamma out, whose gradient is then nearly 0 */
+        s->layers[k] = (struct net_layer){ 1 + 2 * (int)rng_below(&rng, rng_below(&rng, 6) == 0 ? 8 : 5), 1 + (int)rng_below(&rng, filters), (enum net_activation)rng_below(&rng, 3), rng_below(&rng, 4) == 0 };
+        /* Where one normalised layer takes away what another's gamma or beta does, as of a single filter or through a kernel of 1, that gradient is nearly 0. */
+        if (k > 0 && s->layers[k].batch_norm && s->layers[k - 1].batch_norm && (s->layers[k - 1].filters == 1 || s->layers[k].kernel == 1))
             s->layers[k].batch_norm = false;
         used += snprintf(what + used, sizeof what - used, ", kernel %d, %d filters%s", s->layers[k].kernel, s->layers[k].filters, s->layers[k].batch_norm ? " normalised" : "");
     }
