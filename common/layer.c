@@ -425,19 +425,22 @@ static void encode_planes(const struct layer *l, const struct work *w, const str
     uint8_t *argmax = w->train ? planes_argmax(&p, w->scratch) : NULL;
     for (int set = 0; set < p.sets; set++)
         planes_set(&p, w->scratch, set, set / beside, set % beside);
-    for (size_t m = 0; m < w->count; m++) {
-        planes_from(&p, l->kernels, w->scratch, layer_encoder_input(l, w, m), l->in.row);
-        for (int set = 0; set < p.sets; set++)
-            planes_conv(&p, l->kernels, w->scratch, set, l->encode_few, l->encode_b + whole);
-        for (int k = 0; k < p.few; k++)
-            for (int q = 0; q < pooled; q++) {
-                const int cols = (l->w - q + pooled - 1) / pooled;
-                const size_t at = (size_t)q * l->K + whole + k;
-                planes_to(to->data + m * to->size + at, to->row, (size_t)pooled * l->K, planes_pool(&p, l->kernels, w->scratch, k, q, argmax), &p, cols);
-                if (argmax != NULL)
-                    planes_bytes_to(layer_argmax(l, w, m) + at, (size_t)l->w * l->K, (size_t)pooled * l->K, argmax, &p, cols);
-            }
-    }
+    for (size_t m = 0; m < w->count; m++)
+        for (int i = 0; i < l->h; i += p.h) {
+            const int top = planes_top(&p, i, l->h);
+            planes_from(&p, l->kernels, w->scratch, layer_encoder_input(l, w, m) + 2 * top * l->in.row, l->in.row);
+            for (int set = 0; set < p.sets; set++)
+                planes_conv(&p, l->kernels, w->scratch, set, l->encode_few, l->encode_b + whole);
+            for (int k = 0; k < p.few; k++)
+                for (int q = 0; q < pooled; q++) {
+                    const int cols = (l->w - q + pooled - 1) / pooled;
+                    const size_t at = (size_t)q * l->K + whole + k, step = (size_t)pooled * l->K;
+                    const float *code = planes_pool(&p, l->kernels, w->scratch, k, q, argmax);
+                    planes_to(to->data + m * to->size + top * to->row + at, to->row, step, code, &p, cols);
+                    if (argmax != NULL)
+                        planes_bytes_to(layer_argmax(l, w, m) + (size_t)top * l->w * l->K + at, (size_t)l->w * l->K, step, argmax, &p, cols);
+                }
+        }
 }
 
 void layer_encode(struct layer *l, const struct work *w)
@@ -488,16 +491,19 @@ static void decode_planes(const struct layer *l, const struct work *w)
     const int margin = small_margin(l), whole = l->phase.split.whole;
     for (int set = 0; set < p.sets; set++)
         planes_set(&p, w->scratch, set, margin + phase_origin(set / 2, l->P), margin + phase_origin(set % 2, l->P));
-    for (size_t m = 0; m < w->count; m++) {
-        planes_from(&p, l->kernels, w->scratch, plane_image(l->small, w, m) - margin * (l->small->row + l->K), l->small->row);
-        for (int set = 0; set < p.sets; set++) {
-            planes_conv(&p, l->kernels, w->scratch, set, l->decode_few[set / 2][set % 2], l->decode_b + whole);
-            for (int k = 0; k < p.few; k++)
-                for (int j = 0; j < p.tile; j++)
-                    planes_to(plane_image(&l->y, w, m) + set / 2 * l->y.row + (set % 2 + 2 * (size_t)j) * l->C + whole + k, 2 * l->y.row, 2 * (size_t)p.tile * l->C,
-                              planes_result(&p, w->scratch, k, set, j), &p, (l->w - j + p.tile - 1) / p.tile);
+    for (size_t m = 0; m < w->count; m++)
+        for (int i = 0; i < l->h; i += p.h) {
+            const int top = planes_top(&p, i, l->h);
+            planes_from(&p, l->kernels, w->scratch, plane_image(l->small, w, m) + (top - margin) * (ptrdiff_t)l->small->row - (ptrdiff_t)margin * l->K, l->small->row);
+            for (int set = 0; set < p.sets; set++) {
+                planes_conv(&p, l->kernels, w->scratch, set, l->decode_few[set / 2][set % 2], l->decode_b + whole);
+                for (int k = 0; k < p.few; k++)
+                    for (int j = 0; j < p.tile; j++) {
+                        float *y = plane_image(&l->y, w, m) + (2 * top + set / 2) * l->y.row + (set % 2 + 2 * (size_t)j) * l->C + whole + k;
+                        planes_to(y, 2 * l->y.row, 2 * (size_t)p.tile * l->C, planes_result(&p, w->scratch, k, set, j), &p, (l->w - j + p.tile - 1) / p.tile);
+                    }
+            }
         }
-    }
 }
 
 void layer_decode(struct layer *l, const struct work *w)
@@ -593,13 +599,14 @@ static void decode_backward_few(const struct layer *l, const struct work *w, con
         planes_set(&p, planes, 0, 0, 0);
     for (size_t m = 0; m < w->count; m++, dy += dy_image) {
         float *dsmall = plane_image(l->dsmall, w, m) + s->whole;
-        if (!s->planes) {
+        if (!s->planes)
             l->kernels->conv_dot(dsmall, dy, l->decode_dx_few, zeros, &g);
-        } else {
-            planes_from(&p, l->kernels, planes, dy, g.x_tap);
+        for (int i = 0; i < l->h && s->planes; i += p.h) {
+            const int top = planes_top(&p, i, l->h);
+            planes_from(&p, l->kernels, planes, dy + top * g.x_row, g.x_tap);
             planes_conv(&p, l->kernels, planes, 0, l->decode_dx_few, zeros);
             for (int k = 0; k < s->few; k++)
-                planes_to(dsmall + k, l->dsmall->row, l->K, planes_result(&p, planes, k, 0, 0), &p, p.w);
+                planes_to(dsmall + top * l->dsmall->row + k, l->dsmall->row, l->K, planes_result(&p, planes, k, 0, 0), &p, p.w);
         }
         for (int band = 0; band < l->h; band += l->band)
             for (int k = 0; k < s->few; k++) {

@@ -1,22 +1,41 @@
 #include "planes.h"
 
-enum { WHOLE = KERNELS_MAX_LANES };  /* vectors, whatever the width */
+enum { WHOLE = KERNELS_MAX_LANES, SECOND_LEVEL = (512 << 10) / sizeof(float) };  /* vectors, whatever the width; half of that cache */
 
 static size_t whole(size_t n)
 {
     return (n + WHOLE - 1) / WHOLE * WHOLE;
 }
 
-/* Of h x w positions, of which taps see MARGIN more rows and BESIDE more columns. Columns that only the way to the points sees are left out of what comes
+/* Scratch: places, image, the image at the points, products there, results, argmax. */
+static size_t places_size(const struct planes *p) { return whole((size_t)p->taps * p->taps * p->C); }
+static size_t image_size(const struct planes *p) { return whole(p->down * p->across * p->C * p->size) + WHOLE; }
+static size_t shift_size(const struct planes *p) { return p->down * p->C * p->size; }
+static size_t point_size(const struct planes *p) { return p->shifts * shift_size(p); }
+
+static size_t image_at(const struct planes *p) { return p->sets * places_size(p); }
+static size_t points_at(const struct planes *p) { return image_at(p) + image_size(p); }
+static size_t products_at(const struct planes *p) { return points_at(p) + p->points * point_size(p); }
+static size_t results_at(const struct planes *p) { return products_at(p) + (size_t)p->few * p->points * p->z; }
+static size_t argmax_at(const struct planes *p) { return results_at(p) + (size_t)p->few * p->sets * p->tile * p->z; }
+size_t planes_scratch(const struct planes *p) { return argmax_at(p) + p->z; }
+
+/* For h x w positions of which taps see MARGIN more rows and BESIDE more columns. Columns that only the way to the points sees are left out of what comes
  * behind it, unless rows are too short for vectors of their own. */
 static struct planes with_sizes(struct planes p, int margin, int beside)
 {
-    p.rows = p.h + margin, p.image_row = p.w + beside;
+    const int h = p.h;
+    p.image_row = p.w + beside;
     p.row = p.points > 0 && 2 * whole(p.w) <= 3 * (size_t)p.w ? p.w : p.image_row;
-    p.n = (p.h - 1) * p.row + p.w;
-    p.size = ((size_t)p.rows * p.image_row + 31) / 32 * 32 + WHOLE;  /* odd numbers of cache lines, for the sets of the cache */
-    p.z = whole(p.n);
-    return p;
+    for (int bands = 1;; bands++) {
+        p.h = (h + bands - 1) / bands;
+        p.rows = p.h + margin;
+        p.n = (p.h - 1) * p.row + p.w;
+        p.size = ((size_t)p.rows * p.image_row + 31) / 32 * 32 + WHOLE;  /* odd numbers of cache lines, for the sets of the cache */
+        p.z = whole(p.n);
+        if (planes_scratch(&p) <= SECOND_LEVEL || p.h <= 4 * margin + 1)  /* more bands would see too many rows twice */
+            return p;
+    }
 }
 
 struct planes planes_for(int h, int w, int margin, int step, int C, int taps, int sets, int few)
@@ -43,20 +62,6 @@ struct planes planes_for_phases(const struct winograd *g, int margin, int sets)
     return g->points == 0 ? planes_for(g->H, g->W, 2 * margin, 1, g->C, g->R, sets, g->K) : planes_of_tiles(g, 1, 2 * margin, sets, 2 * margin + 2 - g->R);
 }
 
-/* --- scratch: places, image, the image at the points, products there, results, argmax --- */
-
-static size_t places_size(const struct planes *p) { return whole((size_t)p->taps * p->taps * p->C); }
-static size_t image_size(const struct planes *p) { return whole(p->down * p->across * p->C * p->size) + WHOLE; }
-static size_t shift_size(const struct planes *p) { return p->down * p->C * p->size; }
-static size_t point_size(const struct planes *p) { return p->shifts * shift_size(p); }
-
-static size_t image_at(const struct planes *p) { return p->sets * places_size(p); }
-static size_t points_at(const struct planes *p) { return image_at(p) + image_size(p); }
-static size_t products_at(const struct planes *p) { return points_at(p) + p->points * point_size(p); }
-static size_t results_at(const struct planes *p) { return products_at(p) + (size_t)p->few * p->points * p->z; }
-static size_t argmax_at(const struct planes *p) { return results_at(p) + (size_t)p->few * p->sets * p->tile * p->z; }
-size_t planes_scratch(const struct planes *p) { return argmax_at(p) + p->z; }
-
 static int32_t *places(const struct planes *p, float *scratch, int set)
 {
     return (int32_t *)scratch + set * places_size(p);
@@ -65,6 +70,11 @@ static int32_t *places(const struct planes *p, float *scratch, int set)
 float *planes_result(const struct planes *p, float *scratch, int channel, int set, int j)
 {
     return scratch + results_at(p) + (((size_t)channel * p->sets + set) * p->tile + j) * p->z;
+}
+
+int planes_top(const struct planes *p, int i, int h)
+{
+    return i < h - p->h ? i : h - p->h;
 }
 
 uint8_t *planes_argmax(const struct planes *p, float *scratch)

@@ -2,7 +2,8 @@
  *
  * Where a position of the result is more than a pixel away from the next (under a pool, in the decoder's adjoint, by tiles of Winograd's way), the rows and
  * columns between are apart as well: pixel (i,j) of channel c stands in plane ((i%down)*across + j%across)*C + c at (i/down)*row + j/across. Position (i,j) of
- * a result stands at i*row + j; those behind the end of a row come along and mean nothing. Images in, images out, one at a time; no state.
+ * a result stands at i*row + j; those behind the end of a row come along and mean nothing. Images in, images out, one at a time, and of large ones a band that
+ * the second-level cache holds; no state.
  */
 #ifndef PLANES_H
 #define PLANES_H
@@ -14,7 +15,7 @@
 
 struct planes {
     int down, across, C; /* rows and columns of the image from one position to the next */
-    int h, w;            /* h x w positions of the result */
+    int h, w;            /* h x w positions of the result at once, a band */
     int rows, row;       /* of a plane that taps see; positions from one row to the next */
     int image_row;       /* of a plane of the image; by Winograd's way maybe longer */
     int n;               /* from the first position to the last, those between rows included */
@@ -29,6 +30,9 @@ struct planes planes_for(int h, int w, int margin, int step, int C, int taps, in
 struct planes planes_for_pool(const struct winograd *g);
 /* The phases of an upsampled image, SETS of them: each a result like G's on an image with MARGIN. */
 struct planes planes_for_phases(const struct winograd *g, int margin, int sets);
+
+/* Bands begin every p->h rows from 0 on; where the one from I would go beyond the H rows that there are, it begins earlier: its first row. */
+int planes_top(const struct planes *p, int i, int h);
 
 /* Scratch, in floats, for the places of each set's taps, the image and what is asked for here: the results, and which of four a pool took. Aligned to 64 bytes. */
 size_t planes_scratch(const struct planes *p);

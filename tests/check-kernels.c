@@ -276,16 +276,20 @@ static void pool_in_planes(float *to, uint8_t *argmax, const struct winograd *g,
     const int beside = p.sets / 2, pooled = beside * p.tile / 2;
     for (int set = 0; set < p.sets; set++)
         planes_set(&p, scratch, set, set / beside, set % beside);
-    planes_from(&p, kernels, scratch, x, g->x_row);
-    for (int set = 0; set < p.sets; set++)
-        planes_conv(&p, kernels, scratch, set, packed, bias);
-    for (int k = 0; k < g->K; k++)
-        for (int q = 0; q < pooled; q++) {
-            const int cols = (g->W / 2 - q + pooled - 1) / pooled;
-            uint8_t *const where = planes_argmax(&p, scratch);
-            planes_to(to + q * g->y_col + k, g->y_row, pooled * g->y_col, planes_pool(&p, kernels, scratch, k, q, where), &p, cols);
-            planes_bytes_to(argmax + q * g->y_col + k, g->y_row, pooled * g->y_col, where, &p, cols);
-        }
+    for (int i = 0; i < g->H / 2; i += p.h) {
+        const int top = planes_top(&p, i, g->H / 2);
+        planes_from(&p, kernels, scratch, x + 2 * top * g->x_row, g->x_row);
+        for (int set = 0; set < p.sets; set++)
+            planes_conv(&p, kernels, scratch, set, packed, bias);
+        for (int k = 0; k < g->K; k++)
+            for (int q = 0; q < pooled; q++) {
+                const int cols = (g->W / 2 - q + pooled - 1) / pooled;
+                const size_t at = q * g->y_col + k;
+                uint8_t *const where = planes_argmax(&p, scratch);
+                planes_to(to + top * g->y_row + at, g->y_row, pooled * g->y_col, planes_pool(&p, kernels, scratch, k, q, where), &p, cols);
+                planes_bytes_to(argmax + top * g->y_row + at, g->y_row, pooled * g->y_col, where, &p, cols);
+            }
+    }
 }
 
 /* Likewise by Winograd's way in planes. */

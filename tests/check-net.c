@@ -56,6 +56,8 @@ static const struct check checks[] = {
     { "kernel 9, 17 to 5", { 10, 22, 17, 1, {{9, 5, NET_LINEAR, false}}, NET_MSE }, 9, NONE, SMOOTH },
     { "kernel 5, 5 to 3, ties", { 20, 14, 5, 1, {{5, 3, NET_RELU, false}}, NET_MSE }, 4, NONE, TIES },
     { "few channels more than a vector", { 24, 28, 2, 2, {{3, 5, NET_SIGMOID, false}, {5, 17, NET_RELU, false}}, NET_BCE }, 6, { .l2 = 0.001, .l1 = 0.001 }, SMOOTH },
+    { "few channels of images in bands", { 138, 182, 4, 1, {{7, 7, NET_SIGMOID, false}}, NET_BCE }, 1, NONE, SMOOTH },
+    { "few channels of images in bands, 5x5", { 138, 320, 3, 1, {{5, 2, NET_RELU, false}}, NET_MSE }, 1, NONE, SMOOTH },
     { "few channels inside", { 16, 24, 18, 2, {{5, 33, NET_RELU, false}, {3, 4, NET_RELU, false}}, NET_MSE }, 5, NONE, SMOOTH },
     { "three layers of odd channels", { 24, 8, 3, 3, {{3, 11, NET_SIGMOID, false}, {1, 13, NET_RELU, false}, {5, 21, NET_SIGMOID, false}}, NET_BCE }, 3, NONE, SMOOTH },
 };
