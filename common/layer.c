@@ -146,11 +146,8 @@ static int small_margin(const struct layer *l)
 }
 
 /* Few channels in planes: of the phases of y, of dsmall; those of the code, see planes_for_pool. */
-static struct planes phase_planes(const struct layer *l) { return planes_for_phases(&l->phase.in_planes, small_margin(l), l->R == 1 ? 1 : 4); }
-static struct planes back_planes(const struct layer *l)
-{
-    return planes_for(l->h, l->w, l->P, back_step(l), l->C, l->back_taps, 1, l->back.split.few);
-}
+static struct planes phase_planes(const struct layer *l) { return planes_for_phases(&l->phase.in_planes, l->R == 1 ? 1 : 4); }
+static struct planes back_planes(const struct layer *l) { return planes_for_adjoint(l->h, l->w, back_step(l), l->C, l->back_taps, l->back.split.few); }
 
 /* Floats for the sums of each 2x2 of dy, see sum_squares. */
 static size_t squares_size(const struct layer *l, size_t images)
@@ -417,30 +414,14 @@ static void encode_few(const struct layer *l, const struct work *w, const struct
         }
 }
 
-/* Likewise in planes, all positions under the pool that are alike at once. */
+/* Likewise in planes. */
 static void encode_planes(const struct layer *l, const struct work *w, const struct layer_way *way, const struct codes *to)
 {
     const struct planes p = planes_for_pool(&way->in_planes);
-    const int whole = way->split.whole, beside = p.sets / 2, pooled = beside * p.tile / 2;  /* sets beside one another; pooled columns of a position */
-    uint8_t *argmax = w->train ? planes_argmax(&p, w->scratch) : NULL;
-    for (int set = 0; set < p.sets; set++)
-        planes_set(&p, w->scratch, set, set / beside, set % beside);
+    const int whole = way->split.whole;
     for (size_t m = 0; m < w->count; m++)
-        for (int i = 0; i < l->h; i += p.h) {
-            const int top = planes_top(&p, i, l->h);
-            planes_from(&p, l->kernels, w->scratch, layer_encoder_input(l, w, m) + 2 * top * l->in.row, l->in.row);
-            for (int set = 0; set < p.sets; set++)
-                planes_conv(&p, l->kernels, w->scratch, set, l->encode_few, l->encode_b + whole);
-            for (int k = 0; k < p.few; k++)
-                for (int q = 0; q < pooled; q++) {
-                    const int cols = (l->w - q + pooled - 1) / pooled;
-                    const size_t at = (size_t)q * l->K + whole + k, step = (size_t)pooled * l->K;
-                    const float *code = planes_pool(&p, l->kernels, w->scratch, k, q, argmax);
-                    planes_to(to->data + m * to->size + top * to->row + at, to->row, step, code, &p, cols);
-                    if (argmax != NULL)
-                        planes_bytes_to(layer_argmax(l, w, m) + (size_t)top * l->w * l->K + at, (size_t)l->w * l->K, step, argmax, &p, cols);
-                }
-        }
+        planes_relu_pool(&p, l->kernels, to->data + m * to->size + whole, w->train ? layer_argmax(l, w, m) + whole : NULL, layer_encoder_input(l, w, m),
+                         l->encode_few, l->encode_b + whole, l->in.row, to->row, l->K, w->scratch);
 }
 
 void layer_encode(struct layer *l, const struct work *w)
@@ -488,22 +469,12 @@ VECTORS static void relu(float *y, size_t n)
 static void decode_planes(const struct layer *l, const struct work *w)
 {
     const struct planes p = phase_planes(l);
+    const struct plane *small = l->small;
+    const float *const few[] = { l->decode_few[0][0], l->decode_few[0][1], l->decode_few[1][0], l->decode_few[1][1] };
     const int margin = small_margin(l), whole = l->phase.split.whole;
-    for (int set = 0; set < p.sets; set++)
-        planes_set(&p, w->scratch, set, margin + phase_origin(set / 2, l->P), margin + phase_origin(set % 2, l->P));
     for (size_t m = 0; m < w->count; m++)
-        for (int i = 0; i < l->h; i += p.h) {
-            const int top = planes_top(&p, i, l->h);
-            planes_from(&p, l->kernels, w->scratch, plane_image(l->small, w, m) + (top - margin) * (ptrdiff_t)l->small->row - (ptrdiff_t)margin * l->K, l->small->row);
-            for (int set = 0; set < p.sets; set++) {
-                planes_conv(&p, l->kernels, w->scratch, set, l->decode_few[set / 2][set % 2], l->decode_b + whole);
-                for (int k = 0; k < p.few; k++)
-                    for (int j = 0; j < p.tile; j++) {
-                        float *y = plane_image(&l->y, w, m) + (2 * top + set / 2) * l->y.row + (set % 2 + 2 * (size_t)j) * l->C + whole + k;
-                        planes_to(y, 2 * l->y.row, 2 * (size_t)p.tile * l->C, planes_result(&p, w->scratch, k, set, j), &p, (l->w - j + p.tile - 1) / p.tile);
-                    }
-            }
-        }
+        planes_conv(&p, l->kernels, plane_image(&l->y, w, m) + whole, plane_image(small, w, m) - margin * (small->row + l->K), few, l->decode_b + whole,
+                    small->row, 2 * l->y.row, 2 * (size_t)l->C, w->scratch);
 }
 
 void layer_decode(struct layer *l, const struct work *w)
@@ -595,19 +566,12 @@ static void decode_backward_few(const struct layer *l, const struct work *w, con
     const struct conv g = decoder_back_conv(l, s->few);
     const struct planes p = back_planes(l);
     float *dw = w->gradients + l->at_decode_few;
-    if (s->planes)
-        planes_set(&p, planes, 0, 0, 0);
     for (size_t m = 0; m < w->count; m++, dy += dy_image) {
         float *dsmall = plane_image(l->dsmall, w, m) + s->whole;
-        if (!s->planes)
+        if (s->planes)
+            planes_conv(&p, l->kernels, dsmall, dy, &(const float *){ l->decode_dx_few }, zeros, g.x_tap, g.y_row, g.y_col, planes);
+        else
             l->kernels->conv_dot(dsmall, dy, l->decode_dx_few, zeros, &g);
-        for (int i = 0; i < l->h && s->planes; i += p.h) {
-            const int top = planes_top(&p, i, l->h);
-            planes_from(&p, l->kernels, planes, dy + top * g.x_row, g.x_tap);
-            planes_conv(&p, l->kernels, planes, 0, l->decode_dx_few, zeros);
-            for (int k = 0; k < s->few; k++)
-                planes_to(dsmall + top * l->dsmall->row + k, l->dsmall->row, l->K, planes_result(&p, planes, k, 0, 0), &p, p.w);
-        }
         for (int band = 0; band < l->h; band += l->band)
             for (int k = 0; k < s->few; k++) {
                 size_t n = 0;

@@ -269,29 +269,6 @@ static void check_winograd(void)
         fail("winograd_relu_pool: ties between equal windows", &plain);
 }
 
-/* All of an image's channels in planes, under a pool: pixels and argmax as conv_relu_pool's (h,w,K). */
-static void pool_in_planes(float *to, uint8_t *argmax, const struct winograd *g, float *scratch)
-{
-    const struct planes p = planes_for_pool(g);
-    const int beside = p.sets / 2, pooled = beside * p.tile / 2;
-    for (int set = 0; set < p.sets; set++)
-        planes_set(&p, scratch, set, set / beside, set % beside);
-    for (int i = 0; i < g->H / 2; i += p.h) {
-        const int top = planes_top(&p, i, g->H / 2);
-        planes_from(&p, kernels, scratch, x + 2 * top * g->x_row, g->x_row);
-        for (int set = 0; set < p.sets; set++)
-            planes_conv(&p, kernels, scratch, set, packed, bias);
-        for (int k = 0; k < g->K; k++)
-            for (int q = 0; q < pooled; q++) {
-                const int cols = (g->W / 2 - q + pooled - 1) / pooled;
-                const size_t at = q * g->y_col + k;
-                uint8_t *const where = planes_argmax(&p, scratch);
-                planes_to(to + top * g->y_row + at, g->y_row, pooled * g->y_col, planes_pool(&p, kernels, scratch, k, q, where), &p, cols);
-                planes_bytes_to(argmax + top * g->y_row + at, g->y_row, pooled * g->y_col, where, &p, cols);
-            }
-    }
-}
-
 /* Likewise by Winograd's way in planes. */
 static void check_winograd_planes(void)
 {
@@ -311,13 +288,13 @@ static void check_winograd_planes(void)
     pack(&plain, kernels->lanes, 1);
     kernels->conv_relu_pool(by_conv, NULL, x, packed, bias, &plain);
     kernels->winograd_pack(packed, w, NULL, &g);
-    pool_in_planes(y, argmax, &g, scratch);
+    planes_relu_pool(&p, kernels, y, argmax, x, packed, bias, g.x_row, g.y_row, g.y_col, scratch);
     if (!near(y, by_conv, g.y_row * g.H / 2))
         fail("winograd in planes", &plain);
     for (int k = 0; k < g.K; k++)
         bias[k] = 10;
     fill_patches(&g);
-    pool_in_planes(y, argmax, &g, scratch);
+    planes_relu_pool(&p, kernels, y, argmax, x, packed, bias, g.x_row, g.y_row, g.y_col, scratch);
     if (p.tile == 2 && g.points <= 8 && !first_wins(&g, argmax))
         fail("winograd in planes: ties between equal windows", &plain);
 }
