@@ -217,8 +217,8 @@ void kernels_pack(float *p, const float *w, const float *scale, const struct pac
 
 /* How the K channels of a result are computed: WHOLE vectors of KERNELS_MAX_LANES by conv or by Winograd's way. FEW that are left, up to KERNELS_FEW, would leave
  * one more vector mostly empty; where that costs less, they are summed by conv_planes or by conv_dot. TAPS, RUN: as in conv. SHARE: what Winograd's way
- * in planes leaves of their work, or 1. MOVED: floats of x that go to planes for a position. VECTOR: what a vector of 16 or of 8 channels costs by other means, in products of vectors at a position; EXTRA: what few cost besides.
- * Decided for vectors of 8 and 16 lanes together, so that both round alike. */
+ * in planes leaves of their work, or 1. MOVED: floats of x that go to planes for a position. VECTOR: what a vector of 16 or of 8 channels costs by other
+ * means, in products of vectors at a position; EXTRA: what few cost besides. Decided for vectors of 8 and 16 lanes together, so that both round alike. */
 struct split { int whole, few; bool planes; };
 struct split kernels_split(int K, int taps, int run, double share, double moved, double vector, double extra);
 
