@@ -73,7 +73,7 @@ const struct kernels *kernels_get(void)
 
 struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes)
 {
-    enum { SECOND_LEVEL = (512 << 10) / sizeof(float), FIRST_LEVEL = (32 << 10) / sizeof(float) };  /* half of that cache; that cache */
+    enum { FIRST_LEVEL = (32 << 10) / sizeof(float) };  /* that cache */
     const int M = g->points + 1 - g->R, span = g->stride * g->C, vectors = (span + lanes - 1) / lanes;
     struct winograd_sizes z = { .tiles = (g->W + M - 1) / M, .height = g->both ? M : 1, .planes = g->both ? g->points * g->points : g->points,
                                 .taps = g->both ? 1 : g->R, .m_col = (size_t)(g->K + lanes - 1) / lanes * lanes };
@@ -85,10 +85,10 @@ struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes
     const size_t v_line = z.planes * z.tiles * z.v_col, m_line = z.planes * z.tiles * z.m_col;
     const bool few = g->stride == 1 && z.planes * z.taps * g->C * z.m_col <= FIRST_LEVEL / 2;  /* the kernels pass through the first level with each group */
     const int least = g->both ? 1 : 2, n_least = (g->H + least * z.height - 1) / (least * z.height);
-    const size_t fit = SECOND_LEVEL / (v_line + (few ? 0 : m_line)) / least, bands = (n_least + fit) / (fit + 1);
+    const size_t fit = KERNELS_SECOND_LEVEL / (v_line + (few ? 0 : m_line)) / least, bands = (n_least + fit) / (fit + 1);
     z.lines = (int)((n_least + bands - 1) / bands) * least;
     const size_t image = v_line * (z.lines + z.taps - 1) + m_line * z.lines, group = FIRST_LEVEL / m_line / 2 * 2;
-    z.images = bands > 1 || image > SECOND_LEVEL / 2 ? 1 : SECOND_LEVEL / image;
+    z.images = bands > 1 || image > KERNELS_SECOND_LEVEL / 2 ? 1 : KERNELS_SECOND_LEVEL / image;
     z.group = z.images > 1 || !few || group >= (size_t)z.lines ? z.lines : group < 2 ? 2 : (int)group;
     z.v_plane = (z.tiles * z.v_col * (z.lines + z.taps - 1) + 31) / 32 * 32 + 16;  /* whole vectors are written; odd numbers of cache lines, for the sets of the cache */
     z.v_image = z.planes * z.v_plane;

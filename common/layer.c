@@ -418,10 +418,10 @@ static void encode_few(const struct layer *l, const struct work *w, const struct
 static void encode_planes(const struct layer *l, const struct work *w, const struct layer_way *way, const struct codes *to)
 {
     const struct planes p = planes_for_pool(&way->in_planes);
+    const struct planes_images g = { .n = w->count, .x_row = l->in.row, .x_image = l->in.size, .y_row = to->row, .y_col = l->K, .y_image = to->size };
     const int whole = way->split.whole;
-    for (size_t m = 0; m < w->count; m++)
-        planes_relu_pool(&p, l->kernels, to->data + m * to->size + whole, w->train ? layer_argmax(l, w, m) + whole : NULL, layer_encoder_input(l, w, m),
-                         l->encode_few, l->encode_b + whole, l->in.row, to->row, l->K, w->scratch);
+    planes_relu_pool(&p, l->kernels, to->data + whole, w->train ? layer_argmax(l, w, 0) + whole : NULL, layer_encoder_input(l, w, 0), l->encode_few,
+                     l->encode_b + whole, &g, w->scratch);
 }
 
 void layer_encode(struct layer *l, const struct work *w)
@@ -471,10 +471,11 @@ static void decode_planes(const struct layer *l, const struct work *w)
     const struct planes p = phase_planes(l);
     const struct plane *small = l->small;
     const float *const few[] = { l->decode_few[0][0], l->decode_few[0][1], l->decode_few[1][0], l->decode_few[1][1] };
-    const int margin = small_margin(l), whole = l->phase.split.whole;
-    for (size_t m = 0; m < w->count; m++)
-        planes_conv(&p, l->kernels, plane_image(&l->y, w, m) + whole, plane_image(small, w, m) - margin * (small->row + l->K), few, l->decode_b + whole,
-                    small->row, 2 * l->y.row, 2 * (size_t)l->C, w->scratch);
+    const struct planes_images g = { .n = w->count, .x_row = small->row, .x_image = small->size,
+                                     .y_row = 2 * l->y.row, .y_col = 2 * (size_t)l->C, .y_image = l->y.size };
+    const int whole = l->phase.split.whole;
+    planes_conv(&p, l->kernels, plane_image(&l->y, w, 0) + whole, plane_image(small, w, 0) - small_margin(l) * (small->row + l->K), few, l->decode_b + whole, &g,
+                w->scratch);
 }
 
 void layer_decode(struct layer *l, const struct work *w)
@@ -564,14 +565,15 @@ static void decode_backward_few(const struct layer *l, const struct work *w, con
     static const float zeros[KERNELS_MAX_LANES] __attribute__((aligned(64)));
     const struct split *s = &l->back.split;
     const struct conv g = decoder_back_conv(l, s->few);
-    const struct planes p = back_planes(l);
     float *dw = w->gradients + l->at_decode_few;
+    if (s->planes) {
+        const struct planes p = back_planes(l);
+        const struct planes_images images = { .n = w->count, .x_row = g.x_tap, .x_image = dy_image, .y_row = g.y_row, .y_col = g.y_col, .y_image = l->dsmall->size };
+        planes_conv(&p, l->kernels, plane_image(l->dsmall, w, 0) + s->whole, dy, &(const float *){ l->decode_dx_few }, zeros, &images, planes);
+    }
     for (size_t m = 0; m < w->count; m++, dy += dy_image) {
-        float *dsmall = plane_image(l->dsmall, w, m) + s->whole;
-        if (s->planes)
-            planes_conv(&p, l->kernels, dsmall, dy, &(const float *){ l->decode_dx_few }, zeros, g.x_tap, g.y_row, g.y_col, planes);
-        else
-            l->kernels->conv_dot(dsmall, dy, l->decode_dx_few, zeros, &g);
+        if (!s->planes)
+            l->kernels->conv_dot(plane_image(l->dsmall, w, m) + s->whole, dy, l->decode_dx_few, zeros, &g);
         for (int band = 0; band < l->h; band += l->band)
             for (int k = 0; k < s->few; k++) {
                 size_t n = 0;

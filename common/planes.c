@@ -1,6 +1,6 @@
 #include "planes.h"
 
-enum { WHOLE = KERNELS_MAX_LANES, SECOND_LEVEL = (512 << 10) / sizeof(float) };  /* vectors, whatever the width; half of that cache */
+enum { WHOLE = KERNELS_MAX_LANES };  /* vectors, whatever the width */
 
 static size_t whole(size_t n)
 {
@@ -25,49 +25,49 @@ size_t planes_scratch(const struct planes *p) { return argmax_at(p) + p->z; }
 
 /* For positions of which taps see MARGIN more rows and BESIDE more columns. Columns that only the way to the points sees are left out of what comes
  * behind it, unless rows are too short for vectors of their own. */
-static struct planes with_sizes(struct planes p, int rows, int margin, int beside)
+static struct planes with_sizes(struct planes p, int margin, int beside)
 {
     p.image_row = p.w + beside;
     p.row = p.points > 0 && 2 * whole(p.w) <= 3 * (size_t)p.w ? p.w : p.image_row;
     for (int bands = 1;; bands++) {
-        p.h = (rows + bands - 1) / bands;
+        p.h = (p.height + bands - 1) / bands;
         p.rows = p.h + margin;
         p.n = (p.h - 1) * p.row + p.w;
         p.size = ((size_t)p.rows * p.image_row + 31) / 32 * 32 + WHOLE;  /* odd numbers of cache lines, for the sets of the cache */
         p.z = whole(p.n);
-        if (planes_scratch(&p) <= SECOND_LEVEL || p.h <= 4 * margin + 1)  /* more bands would see too many rows twice */
+        if (planes_scratch(&p) <= KERNELS_SECOND_LEVEL || p.h <= 4 * margin + 1)  /* more bands would see too many rows twice */
             return p;
     }
 }
 
-/* Positions DOWN rows and columns apart, which see MARGIN more of them; or tiles of as many rows. */
+/* Positions p.down rows and columns apart, which see MARGIN more of them; or tiles of as many rows. */
 static struct planes planes_for(const struct winograd *g, struct planes p, int margin)
 {
     const int M = g->points + 1 - g->R;
-    p.C = g->C, p.taps = g->R, p.few = g->K;
-    p.across = p.down, p.w = g->W / p.down, p.tile = 1;
+    p.C = g->C, p.taps = g->R, p.few = g->K, p.height = g->H / p.down, p.width = g->W / p.down;
+    p.across = p.down, p.w = p.width, p.tile = 1;
     if (g->points == 0)
-        return with_sizes(p, g->H / p.down, margin, margin);
+        return with_sizes(p, margin, margin);
     p.across = p.tile = M, p.points = g->points, p.w = (g->W + M - 1) / M;
-    return with_sizes(p, g->H / p.down, margin, (g->points - 2 + shifts(&p)) / M);
+    return with_sizes(p, margin, (g->points - 2 + shifts(&p)) / M);
 }
 
 struct planes planes_for_pool(const struct winograd *g)
 {
     const int beside = g->points == 0 ? 2 : 1;  /* a tile holds what lies beside one another */
-    return planes_for(g, (struct planes){ .height = g->H / 2, .width = g->W / 2, .down = 2, .sets = 2 * beside, .beside = beside, .apart = 1 }, (g->R - 1) / 2);
+    return planes_for(g, (struct planes){ .down = 2, .sets = 2 * beside, .beside = beside, .apart = 1 }, (g->R - 1) / 2);
 }
 
 struct planes planes_for_phases(const struct winograd *g, int sets)
 {
     const int margin = g->R / 2, beside = sets == 4 ? 2 : 1, apart = 2 * margin + 1 - g->R;
-    return planes_for(g, (struct planes){ .height = g->H, .width = g->W, .down = 1, .sets = sets, .beside = beside, .apart = apart }, 2 * margin);
+    return planes_for(g, (struct planes){ .down = 1, .sets = sets, .beside = beside, .apart = apart }, 2 * margin);
 }
 
 struct planes planes_for_adjoint(int h, int w, int step, int C, int taps, int few)
 {
     const struct winograd g = { .R = taps, .C = C, .K = few, .H = step * h, .W = step * w };
-    return planes_for(&g, (struct planes){ .height = h, .width = w, .down = step, .sets = 1, .beside = 1 }, (taps - 1) / step);
+    return planes_for(&g, (struct planes){ .down = step, .sets = 1, .beside = 1 }, (taps - 1) / step);
 }
 
 /* --- the image to planes --- */
@@ -208,41 +208,43 @@ static int band_top(const struct planes *p, int i)
 }
 
 void planes_relu_pool(const struct planes *p, const struct kernels *kernels, float *y, uint8_t *argmax, const float *x, const float *w, const float *b,
-                      size_t x_row, size_t y_row, size_t y_col, float *scratch)
+                      const struct planes_images *g, float *scratch)
 {
     const int pooled = p->beside * p->tile / 2;  /* columns of a position */
-    const size_t below = (size_t)p->beside * p->tile * p->z, argmax_row = p->width * y_col;
+    const size_t below = (size_t)p->beside * p->tile * p->z, argmax_row = p->width * g->y_col;
     uint8_t *const where = argmax == NULL ? NULL : (uint8_t *)(scratch + argmax_at(p));
     find_places(p, scratch);
-    for (int i = 0; i < p->height; i += p->h) {
-        const int top = band_top(p, i);
-        load_image(p, kernels, scratch, x + 2 * top * x_row, x_row);
-        for (int set = 0; set < p->sets; set++)
-            compute_set(p, kernels, scratch, set, w, b);
-        for (int k = 0; k < p->few; k++)
-            for (int j = 0; j < pooled; j++) {
-                float *z = result(p, scratch, k, 0, 0) + 2 * j * p->z;
-                kernels->pool_planes(z, where, z, p->z, below, p->n);
-                store_floats(y + top * y_row + j * y_col + k, y_row, y_col, z, p, j, pooled);
-                if (where != NULL)
-                    store_bytes(argmax + top * argmax_row + j * y_col + k, argmax_row, y_col, where, p, j, pooled);
-            }
-    }
+    for (size_t m = 0; m < g->n; m++)
+        for (int i = 0; i < p->height; i += p->h) {
+            const int top = band_top(p, i);
+            load_image(p, kernels, scratch, x + m * g->x_image + 2 * top * g->x_row, g->x_row);
+            for (int set = 0; set < p->sets; set++)
+                compute_set(p, kernels, scratch, set, w, b);
+            for (int k = 0; k < p->few; k++)
+                for (int j = 0; j < pooled; j++) {
+                    float *z = result(p, scratch, k, 0, 0) + 2 * j * p->z;
+                    kernels->pool_planes(z, where, z, p->z, below, p->n);
+                    store_floats(y + m * g->y_image + top * g->y_row + j * g->y_col + k, g->y_row, g->y_col, z, p, j, pooled);
+                    if (where != NULL)
+                        store_bytes(argmax + (m * p->height + top) * argmax_row + j * g->y_col + k, argmax_row, g->y_col, where, p, j, pooled);
+                }
+        }
 }
 
 void planes_conv(const struct planes *p, const struct kernels *kernels, float *y, const float *x, const float *const *w, const float *b,
-                 size_t x_row, size_t y_row, size_t y_col, float *scratch)
+                 const struct planes_images *g, float *scratch)
 {
     find_places(p, scratch);
-    for (int i = 0; i < p->height; i += p->h) {
-        const int top = band_top(p, i);
-        load_image(p, kernels, scratch, x + p->down * top * x_row, x_row);
-        for (int set = 0; set < p->sets; set++) {
-            float *const to = y + top * y_row + set / 2 * (y_row / 2) + set % 2 * (y_col / 2);
-            compute_set(p, kernels, scratch, set, w[set], b);
-            for (int k = 0; k < p->few; k++)
-                for (int j = 0; j < p->tile; j++)
-                    store_floats(to + j * y_col + k, y_row, y_col, result(p, scratch, k, set, j), p, j, p->tile);
+    for (size_t m = 0; m < g->n; m++)
+        for (int i = 0; i < p->height; i += p->h) {
+            const int top = band_top(p, i);
+            load_image(p, kernels, scratch, x + m * g->x_image + p->down * top * g->x_row, g->x_row);
+            for (int set = 0; set < p->sets; set++) {
+                float *const to = y + m * g->y_image + top * g->y_row + set / 2 * (g->y_row / 2) + set % 2 * (g->y_col / 2);
+                compute_set(p, kernels, scratch, set, w[set], b);
+                for (int k = 0; k < p->few; k++)
+                    for (int j = 0; j < p->tile; j++)
+                        store_floats(to + j * g->y_col + k, g->y_row, g->y_col, result(p, scratch, k, set, j), p, j, p->tile);
+            }
         }
-    }
 }

@@ -24,6 +24,7 @@
 #include "rng.h"
 
 enum { KERNELS_DEAD = 4, KERNELS_MAX_LANES = 16, KERNELS_DOT = 16, KERNELS_FEW = 8 };
+enum { KERNELS_SECOND_LEVEL = (512 << 10) / sizeof(float) };  /* what is worked on at once: half of that cache */
 #define KERNELS_CLIP 16.118095f  /* log((1-e)/e), e = 1e-7: beyond it binary cross-entropy clips and its gradient is 0 */
 
 struct conv {

@@ -2,8 +2,8 @@
  *
  * Where a position of the result is more than a pixel away from the next (under a pool, in the decoder's adjoint, by tiles of Winograd's way), the rows and
  * columns between are apart as well: pixel (i,j) of channel c stands in plane ((i%down)*across + j%across)*C + c at (i/down)*row + j/across. Position (i,j) of
- * a result stands at i*row + j; those behind the end of a row come along and mean nothing. One image at a time, a large one by bands that the second-level
- * cache holds; no state.
+ * a result stands at i*row + j; those behind the end of a row come along and mean nothing. One image after another, a large one by bands that the
+ * second-level cache holds; no state.
  */
 #ifndef PLANES_H
 #define PLANES_H
@@ -35,13 +35,15 @@ struct planes planes_for_adjoint(int h, int w, int step, int C, int taps, int fe
 
 size_t planes_scratch(const struct planes *p);  /* floats, aligned to 64 bytes */
 
-/* conv_relu_pool on one image: y is its first channel of few; pooled positions are y_row and y_col floats apart, of argmax (h,w,y_col) or NULL likewise. x is
- * what the first tap sees, x_row floats from row to row, and is read up to 12 pixels beyond the last row's end. w (taps,taps,C,few), or as winograd_pack packs
- * it for planes; b (few). */
+struct planes_images {   /* n of them; floats from one row, position and image to the next */
+    size_t n, x_row, x_image, y_row, y_col, y_image;
+};
+/* conv_relu_pool: y is the first channel of few of the pooled positions, argmax (n,h,w,y_col) or NULL likewise. x is what the first tap sees, and is read up to
+ * 12 pixels beyond the last row's end. w (taps,taps,C,few), or as winograd_pack packs it for planes; b (few). */
 void planes_relu_pool(const struct planes *p, const struct kernels *kernels, float *y, uint8_t *argmax, const float *x, const float *w, const float *b,
-                      size_t x_row, size_t y_row, size_t y_col, float *scratch);
-/* conv likewise of each set with its w: positions of a set are y_row and y_col floats apart, sets that lie two by two half of that. */
+                      const struct planes_images *g, float *scratch);
+/* conv likewise of each set with its w: y_row and y_col are those of a set; sets that lie two by two are half as far apart. */
 void planes_conv(const struct planes *p, const struct kernels *kernels, float *y, const float *x, const float *const *w, const float *b,
-                 size_t x_row, size_t y_row, size_t y_col, float *scratch);
+                 const struct planes_images *g, float *scratch);
 
 #endif
