@@ -115,7 +115,7 @@ struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use
     const bool by_work = use == WINOGRAD_INFERENCE || use == WINOGRAD_TIES, ten = use == WINOGRAD_INFERENCE || (use == WINOGRAD_POOL && g.R >= 7);
     int least = g.W * g.R * 3 / 4 + 1;  /* multiplications in a row, for each of the kernel's */
     best.points = way.points = 0, best.both = way.both = false;
-    if (g.K == 0 || g.R < 2 || g.R > 9 || g.R * g.C * g.stride * g.stride < 12)
+    if (g.K == 0 || g.R < 2 || g.R > 9 || (!g.in_planes && g.R * g.C * g.stride * g.stride < 10))
         return best;
     for (way.points = 4; way.points <= (ten ? 10 : 8); way.points += 2)
         for (int both = 0; both <= (g.both && by_work && way.points <= 8); both++) {
@@ -130,19 +130,23 @@ struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use
     return best;
 }
 
-struct split kernels_split(int K, int taps, int run, double share, double moved, double vector, double extra)
+struct split kernels_split(const struct split_work *g, int lanes)
 {
-    const int few = K % KERNELS_MAX_LANES, parts = taps * ((run + KERNELS_DOT - 1) / KERNELS_DOT), all = taps * run;
-    if (few == 0 || few > KERNELS_FEW)
-        return (struct split){ K, 0, false };
-    /* measured, for vectors of 8 and of 16: what is loaded for one channel serves no other; the way back; folding the parts of a sum */
-    const double product = (few == 1 ? 1.9 : 1.25) * share, besides = moved + extra;
-    const double planes = (few * (product * all / 8 + 1) + besides) * (few * (product * all / 16 + 1) + besides);
-    const double dot = (few * (2.5 * parts + 14) + extra) * (few * (parts + 10.0) + extra);
-    const bool by_planes = planes < 0.6 * dot;  /* where they are close dot's order is kinder to the caches */
-    if ((by_planes ? planes : dot) >= 0.7 * vector * vector)
-        return (struct split){ K, 0, false };
-    return (struct split){ K - few, few, by_planes };
+    enum { HALF = KERNELS_MAX_LANES / 2 };
+    const int few = g->K <= g->most ? g->K : g->K % KERNELS_MAX_LANES, all = g->taps * g->run, parts = g->taps * ((g->run + KERNELS_DOT - 1) / KERNELS_DOT);
+    if (few == 0 || few > g->most)
+        return (struct split){ g->K, 0, false };
+    /* measured: what is loaded for one channel serves no other; what vectors of 16 and of 8 take besides */
+    const double products = (few == 1 ? 1.9 : 1.1) * g->share * all;
+    const double planes16 = few * (products / 16 + 0.5) + 0.4 * g->moved + g->extra, planes8 = few * (products / 8 + 0.85) + 0.75 * g->moved + g->extra;
+    const double vector16 = (few <= HALF && !g->filtered ? 0.75 : 1) * g->vector + 3, vector8 = (few <= HALF ? 1 : 2) * ((g->filtered ? 1.1 : 1) * g->vector + 6);
+    const double planes = planes16 * planes8, vector = vector16 * vector8;
+    const double dot = (few * (2.5 * parts + 14) + g->extra) * (few * (parts + 10.0) + g->extra);
+    if (few <= HALF && planes >= 0.6 * dot)  /* where they are close dot's order is kinder to the caches */
+        return dot < 0.7 * vector ? (struct split){ g->K - few, few, false } : (struct split){ g->K, 0, false };
+    const bool alike = g->share == 1 && !g->filtered;  /* whatever is chosen */
+    const bool by_planes = !alike ? planes < 0.7 * vector : lanes > HALF ? planes16 < 0.95 * vector16 : planes8 < 0.95 * vector8;
+    return by_planes ? (struct split){ g->K - few, few, true } : (struct split){ g->K, 0, false };
 }
 
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes)

@@ -58,21 +58,23 @@ static int back_step(const struct layer *l)
     return l->R == 1 ? 1 : 2;
 }
 
-/* Of a result of g->K channels, by kernels of taps x taps. OWN: how much of the way to the points it has for itself; VECTOR, EXTRA: see kernels_split. */
-static struct layer_way split_way(struct winograd g, enum winograd_use use, int taps, double moved, double own, double vector, int extra)
+/* Of a result of G.K channels. WORK lacks what G and Winograd's way in planes tell; OWN: how much of the way to the points that has for itself. */
+static struct layer_way split_way(const struct layer *l, struct winograd g, enum winograd_use use, struct split_work work, double own)
 {
     struct layer_way way = { .winograd = g, .in_planes = g };
-    struct winograd *few = &way.in_planes;
-    few->K = g.K % KERNELS_MAX_LANES, few->both = false, few->in_planes = true;
+    struct winograd *few = &way.in_planes, to_points;
+    few->K = g.K <= work.most ? g.K : g.K % KERNELS_MAX_LANES, few->both = false, few->in_planes = true;
     if (g.stride == 1)
         *few = kernels_winograd_choose(*few, use);
-    struct winograd to_points = *few;
+    to_points = *few;
     to_points.K = 0;
-    const double plain = (double)g.H * g.W * taps * taps * g.C * few->K, work = kernels_winograd_work(few) - (1 - own) * kernels_winograd_work(&to_points);
-    if (work > 0.65 * plain)  /* measured: it would take longer */
+    const double plain = (double)g.H * g.W * g.R * g.R * g.C * few->K, left = kernels_winograd_work(few) - (1 - own) * kernels_winograd_work(&to_points);
+    if (left > 0.65 * plain)  /* measured: it would take longer */
         few->points = 0;
-    const double share = few->points == 0 ? 1 : work / plain;
-    way.split = kernels_split(g.K, taps, taps * g.C, share, moved, vector, extra);
+    if (few->points > 0)
+        work.share *= left / plain;
+    work.K = g.K, work.filtered |= kernels_winograd_choose(g, use).points > 0;
+    way.split = kernels_split(&work, l->kernels->lanes);
     if (!way.split.planes)
         few->points = 0;
     way.winograd.K = way.split.whole;
@@ -80,45 +82,52 @@ static struct layer_way split_way(struct winograd g, enum winograd_use use, int 
     return way;
 }
 
-/* By kernels of RxR of strides 1 or 2. */
-static struct layer_way choose_way(const struct layer *l, struct winograd g, enum winograd_use use, int extra)
+/* By kernels of RxR of strides 1 or 2. One more vector beside others costs no way to the points. */
+static struct layer_way choose_way(const struct layer *l, struct winograd g, enum winograd_use use, struct split_work work)
 {
-    const int taps = g.stride == 1 ? g.R : l->back_taps;
-    struct winograd vector = g;
-    vector.K = KERNELS_MAX_LANES;
+    const int beside = g.K > KERNELS_MAX_LANES ? KERNELS_MAX_LANES : 0;
+    struct winograd vector = g, others;
+    vector.K = beside + KERNELS_MAX_LANES;
     vector = kernels_winograd_choose(vector, use);
-    const double cost = vector.points == 0 ? taps * taps * g.C : 1.25 * kernels_winograd_work(&vector) / ((double)g.H * g.W * KERNELS_MAX_LANES);  /* 1.25: measured */
-    return split_way(g, use, taps, g.stride * g.stride * g.C, 1, cost, extra);
+    others = vector;
+    others.K = beside;
+    const double more = kernels_winograd_work(&vector) - (beside > 0 ? kernels_winograd_work(&others) : 0);
+    work.filtered = vector.points > 0;
+    work.taps = g.stride == 1 ? g.R : l->back_taps, work.run = work.taps * g.C, work.moved = g.stride * g.stride * g.C;
+    work.vector = work.filtered ? 1.25 * more / ((double)g.H * g.W * KERNELS_MAX_LANES) : work.taps * work.run;  /* 1.25: measured */
+    return split_way(l, g, use, work, 1);
 }
 
-/* Of a phase of y. */
+/* Of a phase of y: see planes_for_phases. */
 static struct layer_way choose_phase(const struct layer *l)
 {
     const int taps = l->P + 1;
     const struct winograd g = { .R = taps, .C = l->K, .K = l->C, .H = l->h, .W = l->w, .stride = 1, .y_col = l->C };
-    return split_way(g, WINOGRAD_ANY, taps, l->K / 4.0, (1 + l->P % 2) / 4.0, (double)taps * taps * l->K, 0);  /* see planes_for_phases */
+    const struct split_work work = { .most = 8, .taps = taps, .run = taps * l->K, .share = 1, .moved = l->K / 4.0, .vector = (double)taps * taps * l->K };
+    return split_way(l, g, WINOGRAD_ANY, work, (1 + l->P % 2) / 4.0);
 }
 
 /* Windows that are equal must tie in the pool, whose gradient goes to the first, or the gradient to the input comes out at another pixel. A net of one layer does
- * not need that gradient, and its kernel's is the same whichever of equal windows takes it. Few channels of the code are pooled by themselves, those of small
- * are listed, for about 5 products. Batch normalisation wants all channels of a pixel together. */
+ * not need that gradient, and its kernel's is the same whichever of equal windows takes it. Few channels of small are listed besides, for their kernels'
+ * gradient. Batch normalisation wants all channels of a pixel together. */
 static void choose_ways(struct layer *l, bool train)
 {
     const int R = l->R, P = l->P, C = l->C, K = l->K;
     const struct winograd encoder = { .both = true, .R = R, .C = C, .K = K, .H = l->H, .W = l->W, .stride = 1, .y_col = K };
     struct winograd dense = encoder;
     const struct winograd back = { .R = P + 1, .C = C, .K = K, .H = l->h, .W = l->w, .stride = 2, .y_col = K };
-    l->infer = choose_way(l, encoder, WINOGRAD_INFERENCE, 5);
+    const struct split_work code = { .most = 16, .share = 1 }, listed = { .most = 8, .share = 1.5, .extra = 5 };
+    l->infer = choose_way(l, encoder, WINOGRAD_INFERENCE, code);
     l->phase = choose_phase(l);
     if (!train)
         return;
     const enum winograd_use use = l->lower == NULL && l->upper == NULL ? WINOGRAD_POOL : WINOGRAD_TIES;
     dense.both = false;  /* see winograd_conv */
     l->learn = l->norm ? (struct layer_way){ .split.whole = K, .winograd = kernels_winograd_choose(dense, use) }
-                       : choose_way(l, encoder, use, 5);
+                       : choose_way(l, encoder, use, code);
     if (l->norm && l->lower != NULL)
         l->dense = kernels_winograd_choose((struct winograd){ .R = R, .C = K, .K = C, .H = l->H, .W = l->W, .stride = 1, .y_col = C }, WINOGRAD_ANY);
-    l->back = choose_way(l, back, WINOGRAD_ANY, 5);
+    l->back = choose_way(l, back, WINOGRAD_ANY, listed);
 }
 
 void layer_init(struct layer *layers, int k, const struct net_spec *spec, const struct kernels *kernels, bool train)
@@ -331,7 +340,8 @@ bool layer_packs_alike(const struct layer *l)
 {
     const struct split *a = &l->learn.split, *b = &l->infer.split;
     const struct winograd *u = &l->learn.winograd, *v = &l->infer.winograd;
-    return !l->norm && u->points == v->points && u->both == v->both && l->learn.in_planes.points == l->infer.in_planes.points && a->few == b->few && a->planes == b->planes;  /* whole is what few leave */
+    return !l->norm && u->points == v->points && u->both == v->both && l->learn.in_planes.points == l->infer.in_planes.points && a->few == b->few &&
+           a->planes == b->planes;  /* whole is what few leave */
 }
 
 void layer_pack_decoder(struct layer *l, const float *weights, bool inference)

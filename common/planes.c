@@ -1,5 +1,7 @@
 #include "planes.h"
 
+#include <string.h>
+
 enum { WHOLE = KERNELS_MAX_LANES };  /* vectors, whatever the width */
 
 static size_t whole(size_t n)
@@ -21,7 +23,7 @@ static size_t points_at(const struct planes *p) { return image_at(p) + image_siz
 static size_t products_at(const struct planes *p) { return points_at(p) + p->points * point_size(p); }
 static size_t results_at(const struct planes *p) { return products_at(p) + (size_t)p->few * p->points * p->z; }
 static size_t argmax_at(const struct planes *p) { return results_at(p) + (size_t)p->few * p->sets * p->tile * p->z; }
-size_t planes_scratch(const struct planes *p) { return argmax_at(p) + p->z; }
+size_t planes_scratch(const struct planes *p) { return argmax_at(p) + whole(p->few * p->z / sizeof(float)) + WHOLE; }
 
 /* For positions of which taps see MARGIN more rows and BESIDE more columns. Columns that only the way to the points sees are left out of what comes
  * behind it, unless rows are too short for vectors of their own. */
@@ -142,10 +144,16 @@ static int32_t *places(const struct planes *p, float *scratch, int set)
     return (int32_t *)scratch + set * places_size(p);
 }
 
+/* Floats from one channel of the results to the next. */
+static size_t channel_size(const struct planes *p)
+{
+    return (size_t)p->sets * p->tile * p->z;
+}
+
 /* Column J of a tile of a set; the sets of a channel follow one another. */
 static float *result(const struct planes *p, float *scratch, int channel, int set, int j)
 {
-    return scratch + results_at(p) + (((size_t)channel * p->sets + set) * p->tile + j) * p->z;
+    return scratch + results_at(p) + channel * channel_size(p) + ((size_t)set * p->tile + j) * p->z;
 }
 
 /* Where the taps of each set find their x: in the order (taps,taps,C), by Winograd's way (taps,C). */
@@ -186,19 +194,69 @@ static void compute_set(const struct planes *p, const struct kernels *kernels, f
 
 /* --- the results to images --- */
 
-/* Every STEP-th of WIDTH columns, from the J-th; y: that one's place. */
-static void store_floats(float *y, size_t y_row, size_t y_col, const float *from, const struct planes *p, int j, int step)
+typedef uint8_t bytes __attribute__((vector_size(16), aligned(1), may_alias));
+typedef uint16_t pairs __attribute__((vector_size(16)));
+#define ZIP_LOWER(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define ZIP_UPPER(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+
+/* The adjoint of part: N positions of CHANNELS planes, 4 or more of both, to pixels APART from one another. */
+static void join(float *to, size_t apart, const float *from, size_t plane, size_t channels, size_t n)
 {
-    for (int i = 0; i < p->h; i++)
-        for (int t = 0; j + t * step < p->width; t++)
-            y[i * y_row + t * step * y_col] = from[i * p->row + t];
+    for (size_t channel = 0; channel < channels; channel += 4) {
+        const size_t c = channel + 4 <= channels ? channel : channels - 4;
+        for (size_t four = 0; four < n; four += 4) {
+            const size_t j = four + 4 <= n ? four : n - 4;
+            const float *row = from + c * plane + j;
+            float *pixel = to + j * apart + c;
+            const quad a = *(const quad *)row, b = *(const quad *)(row + plane), d = *(const quad *)(row + 2 * plane), e = *(const quad *)(row + 3 * plane);
+            const quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+            const quad de = __builtin_shufflevector(d, e, 0, 4, 1, 5), de2 = __builtin_shufflevector(d, e, 2, 6, 3, 7);
+            *(quad *)pixel = __builtin_shufflevector(ab, de, 0, 1, 4, 5);
+            *(quad *)(pixel + apart) = __builtin_shufflevector(ab, de, 2, 3, 6, 7);
+            *(quad *)(pixel + 2 * apart) = __builtin_shufflevector(ab2, de2, 0, 1, 4, 5);
+            *(quad *)(pixel + 3 * apart) = __builtin_shufflevector(ab2, de2, 2, 3, 6, 7);
+        }
+    }
 }
 
-static void store_bytes(uint8_t *y, size_t y_row, size_t y_col, const uint8_t *from, const struct planes *p, int j, int step)
+/* Likewise of any N; up to 15 positions more are read. */
+static void join_bytes(uint8_t *to, size_t apart, const uint8_t *from, size_t plane, size_t channels, size_t n)
 {
-    for (int i = 0; i < p->h; i++)
-        for (int t = 0; j + t * step < p->width; t++)
-            y[i * y_row + t * step * y_col] = from[i * p->row + t];
+    for (size_t channel = 0; channel < channels; channel += 4) {
+        const size_t c = channel + 4 <= channels ? channel : channels - 4;
+        for (size_t j = 0; j < n; j += 16) {
+            const uint8_t *row = from + c * plane + j;
+            const bytes a = *(const bytes *)row, b = *(const bytes *)(row + plane), d = *(const bytes *)(row + 2 * plane), e = *(const bytes *)(row + 3 * plane);
+            const pairs ab = (pairs)ZIP_LOWER(a, b), ab2 = (pairs)ZIP_UPPER(a, b), de = (pairs)ZIP_LOWER(d, e), de2 = (pairs)ZIP_UPPER(d, e);
+            const pairs pixels[] = {
+                __builtin_shufflevector(ab, de, 0, 8, 1, 9, 2, 10, 3, 11), __builtin_shufflevector(ab, de, 4, 12, 5, 13, 6, 14, 7, 15),
+                __builtin_shufflevector(ab2, de2, 0, 8, 1, 9, 2, 10, 3, 11), __builtin_shufflevector(ab2, de2, 4, 12, 5, 13, 6, 14, 7, 15),
+            };
+            for (size_t i = 0; i < 16 && j + i < n; i++)
+                memcpy(to + (j + i) * apart + c, (const char *)pixels + 4 * i, 4);
+        }
+    }
+}
+
+/* A band of N columns, pixels APART from one another, from results CHANNEL apart. */
+static void store(const struct planes *p, float *y, size_t y_row, size_t apart, const float *from, size_t channel, size_t n)
+{
+    for (int i = 0; i < p->h && p->few >= 4 && n >= 4; i++)
+        join(y + i * y_row, apart, from + i * p->row, channel, p->few, n);
+    for (int k = 0; k < p->few && (p->few < 4 || n < 4); k++)
+        for (int i = 0; i < p->h; i++)
+            for (size_t j = 0; j < n; j++)
+                y[i * y_row + j * apart + k] = from[k * channel + i * p->row + j];
+}
+
+static void store_bytes(const struct planes *p, uint8_t *y, size_t y_row, size_t apart, const uint8_t *from, size_t n)
+{
+    for (int i = 0; i < p->h && p->few >= 4; i++)
+        join_bytes(y + i * y_row, apart, from + i * p->row, p->z, p->few, n);
+    for (int k = 0; k < p->few && p->few < 4; k++)
+        for (int i = 0; i < p->h; i++)
+            for (size_t j = 0; j < n; j++)
+                y[i * y_row + j * apart + k] = from[k * p->z + i * p->row + j];
 }
 
 /* The first row of the band from row I: the last band begins early enough to be whole. */
@@ -211,7 +269,7 @@ void planes_relu_pool(const struct planes *p, const struct kernels *kernels, flo
                       const struct planes_images *g, float *scratch)
 {
     const int pooled = p->beside * p->tile / 2;  /* columns of a position */
-    const size_t below = (size_t)p->beside * p->tile * p->z, argmax_row = p->width * g->y_col;
+    const size_t below = (size_t)p->beside * p->tile * p->z, channel = channel_size(p), argmax_row = p->width * g->y_col;
     uint8_t *const where = argmax == NULL ? NULL : (uint8_t *)(scratch + argmax_at(p));
     find_places(p, scratch);
     for (size_t m = 0; m < g->n; m++)
@@ -220,14 +278,15 @@ void planes_relu_pool(const struct planes *p, const struct kernels *kernels, flo
             load_image(p, kernels, scratch, x + m * g->x_image + 2 * top * g->x_row, g->x_row);
             for (int set = 0; set < p->sets; set++)
                 compute_set(p, kernels, scratch, set, w, b);
-            for (int k = 0; k < p->few; k++)
-                for (int j = 0; j < pooled; j++) {
-                    float *z = result(p, scratch, k, 0, 0) + 2 * j * p->z;
-                    kernels->pool_planes(z, where, z, p->z, below, p->n);
-                    store_floats(y + m * g->y_image + top * g->y_row + j * g->y_col + k, g->y_row, g->y_col, z, p, j, pooled);
-                    if (where != NULL)
-                        store_bytes(argmax + (m * p->height + top) * argmax_row + j * g->y_col + k, argmax_row, g->y_col, where, p, j, pooled);
-                }
+            for (int j = 0; j < pooled; j++) {
+                float *const z = result(p, scratch, 0, 0, 0) + 2 * j * p->z, *const to = y + m * g->y_image + top * g->y_row + j * g->y_col;
+                for (int k = 0; k < p->few; k++)
+                    kernels->pool_planes(z + k * channel, where == NULL ? NULL : where + k * p->z, z + k * channel, p->z, below, p->n);
+                const size_t cols = (p->width - j + pooled - 1) / pooled;
+                store(p, to, g->y_row, pooled * g->y_col, z, channel, cols);
+                if (where != NULL)
+                    store_bytes(p, argmax + (m * p->height + top) * argmax_row + j * g->y_col, argmax_row, pooled * g->y_col, where, cols);
+            }
         }
 }
 
@@ -242,9 +301,10 @@ void planes_conv(const struct planes *p, const struct kernels *kernels, float *y
             for (int set = 0; set < p->sets; set++) {
                 float *const to = y + m * g->y_image + top * g->y_row + set / 2 * (g->y_row / 2) + set % 2 * (g->y_col / 2);
                 compute_set(p, kernels, scratch, set, w[set], b);
-                for (int k = 0; k < p->few; k++)
-                    for (int j = 0; j < p->tile; j++)
-                        store_floats(to + j * g->y_col + k, g->y_row, g->y_col, result(p, scratch, k, set, j), p, j, p->tile);
+                for (int j = 0; j < p->tile; j++) {
+                    const size_t cols = (p->width - j + p->tile - 1) / p->tile;
+                    store(p, to + j * g->y_col, g->y_row, p->tile * g->y_col, result(p, scratch, 0, set, j), channel_size(p), cols);
+                }
             }
         }
 }

@@ -23,7 +23,7 @@
 #include "cli.h"
 #include "rng.h"
 
-enum { KERNELS_DEAD = 4, KERNELS_MAX_LANES = 16, KERNELS_DOT = 16, KERNELS_FEW = 8 };
+enum { KERNELS_DEAD = 4, KERNELS_MAX_LANES = 16, KERNELS_DOT = 16, KERNELS_FEW = 16 };
 enum { KERNELS_SECOND_LEVEL = (512 << 10) / sizeof(float) };  /* what is worked on at once: half of that cache */
 #define KERNELS_CLIP 16.118095f  /* log((1-e)/e), e = 1e-7: beyond it binary cross-entropy clips and its gradient is 0 */
 
@@ -216,12 +216,18 @@ const struct kernels *const *kernels_all(void);
 struct packing { int taps, taps_x, C, K, pad; ptrdiff_t row, col, in, out; };
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes);
 
-/* How the K channels of a result are computed: WHOLE vectors of KERNELS_MAX_LANES by conv or by Winograd's way. FEW that are left, up to KERNELS_FEW, would leave
- * one more vector mostly empty; where that costs less, they are summed by conv_planes or by conv_dot. TAPS, RUN: as in conv. SHARE: what Winograd's way
- * in planes leaves of their work, or 1. MOVED: floats of x that go to planes for a position. VECTOR: what a vector of 16 or of 8 channels costs by other
- * means, in products of vectors at a position; EXTRA: what few cost besides. Decided for vectors of 8 and 16 lanes together, so that both round alike. */
+/* How the K channels of a result are computed: WHOLE vectors of KERNELS_MAX_LANES by conv or by Winograd's way. FEW that are left, up to `most`, would leave
+ * one more vector mostly empty; where that costs less, they are summed by conv_planes or by conv_dot. Decided for vectors of 8 and of 16 lanes together, so that
+ * both round alike; for LANES alone where conv or conv_planes by themselves are what there is to choose from, whose sums are equal. */
 struct split { int whole, few; bool planes; };
-struct split kernels_split(int K, int taps, int run, double share, double moved, double vector, double extra);
+struct split_work {
+    int K, most, taps, run;  /* taps, run: as in conv */
+    double share;            /* what Winograd's way in planes leaves of their work, or 1 */
+    double moved, extra;     /* floats of x that go to planes for a position; what few cost besides, in products of vectors */
+    double vector;           /* what a vector of channels costs by other means, in products of vectors at a position */
+    bool filtered;           /* and that is Winograd's way */
+};
+struct split kernels_split(const struct split_work *g, int lanes);
 
 /* The kernel of the transposed convolution with stride 2 that equals nearest upsampling and then w (R,R,C,K):
  *     box[t,u,c,k] = sum_{e,f in {0,1}} w[R-1-t+e, R-1-u+f, c, k],  0 outside;  box (R+1,R+1,C,K)

@@ -4,7 +4,7 @@
 #include "kernels.h"
 #include "tensor.h"
 
-enum { REVISION = 6 };
+enum { REVISION = 7 };
 
 int main(int argc, char **argv)
 {

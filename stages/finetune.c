@@ -13,7 +13,7 @@
 #include "report.h"
 #include "train.h"
 
-enum { REVISION = 8 };
+enum { REVISION = 9 };
 
 int main(int argc, char **argv)
 {

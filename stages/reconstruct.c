@@ -17,7 +17,7 @@
 #include "selection.h"
 #include "tensor.h"
 
-enum { REVISION = 6, RGB = 3, BATCH = 16, GAP = 2, LINE_GAP = 8, PAPER = 255 };
+enum { REVISION = 7, RGB = 3, BATCH = 16, GAP = 2, LINE_GAP = 8, PAPER = 255 };
 
 struct settings {
     struct selection_options chosen;

@@ -15,7 +15,7 @@
 #include "report.h"
 #include "train.h"
 
-enum { REVISION = 8 };
+enum { REVISION = 9 };
 
 struct settings {
     int64_t stage, kernel, filters;
