@@ -58,6 +58,9 @@ static const struct check checks[] = {
     { "few channels more than a vector", { 24, 28, 2, 2, {{3, 5, NET_SIGMOID, false}, {5, 17, NET_RELU, false}}, NET_BCE }, 6, { .l2 = 0.001, .l1 = 0.001 }, SMOOTH },
     { "few channels of images in bands", { 138, 182, 4, 1, {{7, 7, NET_SIGMOID, false}}, NET_BCE }, 1, NONE, SMOOTH },
     { "few channels of images in bands, 5x5", { 138, 320, 3, 1, {{5, 2, NET_RELU, false}}, NET_MSE }, 1, NONE, SMOOTH },
+    { "one channel to 16 filters in planes", { 24, 28, 1, 1, {{7, 16, NET_SIGMOID, false}}, NET_BCE }, 5, NONE, SMOOTH },
+    { "few columns in planes", { 8, 4, 1, 1, {{3, 4, NET_RELU, false}}, NET_MSE }, 5, NONE, SMOOTH },
+    { "12 filters on images in bands", { 138, 182, 3, 1, {{5, 12, NET_RELU, false}}, NET_MSE }, 1, NONE, SMOOTH },
     { "few channels inside", { 16, 24, 18, 2, {{5, 33, NET_RELU, false}, {3, 4, NET_RELU, false}}, NET_MSE }, 5, NONE, SMOOTH },
     { "three layers of odd channels", { 24, 8, 3, 3, {{3, 11, NET_SIGMOID, false}, {1, 13, NET_RELU, false}, {5, 21, NET_SIGMOID, false}}, NET_BCE }, 3, NONE, SMOOTH },
 };
