@@ -72,35 +72,62 @@ struct planes planes_for_adjoint(int h, int w, int step, int C, int taps, int fe
     return planes_for(&g, (struct planes){ .down = step, .sets = 1, .beside = 1 }, (taps - 1) / step);
 }
 
-/* --- the image to planes --- */
+/* --- pixels and planes --- */
 
 typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
+typedef uint8_t bytes __attribute__((vector_size(16), aligned(1), may_alias));
+typedef uint16_t pairs __attribute__((vector_size(16)));
+#define ZIP_LOWER(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define ZIP_UPPER(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
 
-/* N pixels of APART floats, 4 or more, to as many planes: 4 pixels by 4 floats at a time, the last ones again where they are no fours. */
-static void part(float *to, size_t plane, const float *from, size_t apart, size_t n)
+static inline void transpose_square(float *to, size_t to_row, const float *from, size_t from_row)
 {
-    for (size_t channels = 0; channels < apart; channels += 4) {
-        const size_t c = channels + 4 <= apart ? channels : apart - 4;
-        float *const row = to + c * plane;
-        for (size_t four = 0; four < n && n >= 4; four += 4) {
-            const size_t j = four + 4 <= n ? four : n - 4;
-            const float *pixel = from + j * apart + c;
-            const quad a = *(const quad *)pixel, b = *(const quad *)(pixel + apart);
-            const quad d = *(const quad *)(pixel + 2 * apart), e = *(const quad *)(pixel + 3 * apart);
-            const quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-            const quad de = __builtin_shufflevector(d, e, 0, 4, 1, 5), de2 = __builtin_shufflevector(d, e, 2, 6, 3, 7);
-            *(quad *)(row + j) = __builtin_shufflevector(ab, de, 0, 1, 4, 5);
-            *(quad *)(row + plane + j) = __builtin_shufflevector(ab, de, 2, 3, 6, 7);
-            *(quad *)(row + 2 * plane + j) = __builtin_shufflevector(ab2, de2, 0, 1, 4, 5);
-            *(quad *)(row + 3 * plane + j) = __builtin_shufflevector(ab2, de2, 2, 3, 6, 7);
+    const quad a = *(const quad *)from, b = *(const quad *)(from + from_row), c = *(const quad *)(from + 2 * from_row), d = *(const quad *)(from + 3 * from_row);
+    const quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const quad cd = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(quad *)to = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+    *(quad *)(to + to_row) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+    *(quad *)(to + 2 * to_row) = __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5);
+    *(quad *)(to + 3 * to_row) = __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7);
+}
+
+/* to[j*to_row + i] = from[i*from_row + j], i < rows, j < cols: by squares of 4, the last ones again where they are no fours. */
+static inline void transpose(float *to, size_t to_row, const float *from, size_t from_row, size_t rows, size_t cols)
+{
+    for (size_t column = 0; column < cols && cols >= 4 && rows >= 4; column += 4) {
+        const size_t j = column + 4 <= cols ? column : cols - 4;
+        for (size_t row = 0; row < rows; row += 4) {
+            const size_t i = row + 4 <= rows ? row : rows - 4;
+            transpose_square(to + j * to_row + i, to_row, from + i * from_row + j, from_row);
         }
-        for (size_t j = 0; j < n && n < 4; j++)
-            for (size_t k = 0; k < 4; k++)
-                row[k * plane + j] = from[j * apart + c + k];
+    }
+    for (size_t i = 0; i < rows && (cols < 4 || rows < 4); i++)
+        for (size_t j = 0; j < cols; j++)
+            to[j * to_row + i] = from[i * from_row + j];
+}
+
+/* Likewise of 4 rows or more; up to 15 columns more are read. */
+static void transpose_bytes(uint8_t *to, size_t to_row, const uint8_t *from, size_t from_row, size_t rows, size_t cols)
+{
+    for (size_t row = 0; row < rows; row += 4) {
+        const size_t i = row + 4 <= rows ? row : rows - 4;
+        for (size_t j = 0; j < cols; j += 16) {
+            const uint8_t *at = from + i * from_row + j;
+            const bytes a = *(const bytes *)at, b = *(const bytes *)(at + from_row), c = *(const bytes *)(at + 2 * from_row), d = *(const bytes *)(at + 3 * from_row);
+            const pairs ab = (pairs)ZIP_LOWER(a, b), ab2 = (pairs)ZIP_UPPER(a, b), cd = (pairs)ZIP_LOWER(c, d), cd2 = (pairs)ZIP_UPPER(c, d);
+            const pairs columns[] = {
+                __builtin_shufflevector(ab, cd, 0, 8, 1, 9, 2, 10, 3, 11), __builtin_shufflevector(ab, cd, 4, 12, 5, 13, 6, 14, 7, 15),
+                __builtin_shufflevector(ab2, cd2, 0, 8, 1, 9, 2, 10, 3, 11), __builtin_shufflevector(ab2, cd2, 4, 12, 5, 13, 6, 14, 7, 15),
+            };
+            for (size_t k = 0; k < 16 && j + k < cols; k++)
+                memcpy(to + (j + k) * to_row + i, (const char *)columns + 4 * k, 4);
+        }
     }
 }
 
-/* Likewise of fewer than 4. */
+/* --- the image to planes --- */
+
+/* N pixels of fewer than 4 floats, APART, to as many planes. */
 static inline void part_few(float *to, size_t plane, const float *from, size_t apart, size_t n)
 {
     for (size_t j = 0; j < n; j++)
@@ -121,7 +148,7 @@ static void load_image(const struct planes *p, const struct kernels *kernels, fl
             case 1: part_few(to, p->size, from, 1, p->image_row); break;
             case 2: part_few(to, p->size, from, 2, p->image_row); break;
             case 3: part_few(to, p->size, from, 3, p->image_row); break;
-            default: part(to, p->size, from, apart, p->image_row); break;
+            default: transpose(to, p->size, from, apart, p->image_row, apart); break;
             }
         }
     if (p->points == 0)
@@ -194,55 +221,11 @@ static void compute_set(const struct planes *p, const struct kernels *kernels, f
 
 /* --- the results to images --- */
 
-typedef uint8_t bytes __attribute__((vector_size(16), aligned(1), may_alias));
-typedef uint16_t pairs __attribute__((vector_size(16)));
-#define ZIP_LOWER(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-#define ZIP_UPPER(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-
-/* The adjoint of part: N positions of CHANNELS planes, 4 or more of both, to pixels APART from one another. */
-static void join(float *to, size_t apart, const float *from, size_t plane, size_t channels, size_t n)
-{
-    for (size_t channel = 0; channel < channels; channel += 4) {
-        const size_t c = channel + 4 <= channels ? channel : channels - 4;
-        for (size_t four = 0; four < n; four += 4) {
-            const size_t j = four + 4 <= n ? four : n - 4;
-            const float *row = from + c * plane + j;
-            float *pixel = to + j * apart + c;
-            const quad a = *(const quad *)row, b = *(const quad *)(row + plane), d = *(const quad *)(row + 2 * plane), e = *(const quad *)(row + 3 * plane);
-            const quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-            const quad de = __builtin_shufflevector(d, e, 0, 4, 1, 5), de2 = __builtin_shufflevector(d, e, 2, 6, 3, 7);
-            *(quad *)pixel = __builtin_shufflevector(ab, de, 0, 1, 4, 5);
-            *(quad *)(pixel + apart) = __builtin_shufflevector(ab, de, 2, 3, 6, 7);
-            *(quad *)(pixel + 2 * apart) = __builtin_shufflevector(ab2, de2, 0, 1, 4, 5);
-            *(quad *)(pixel + 3 * apart) = __builtin_shufflevector(ab2, de2, 2, 3, 6, 7);
-        }
-    }
-}
-
-/* Likewise of any N; up to 15 positions more are read. */
-static void join_bytes(uint8_t *to, size_t apart, const uint8_t *from, size_t plane, size_t channels, size_t n)
-{
-    for (size_t channel = 0; channel < channels; channel += 4) {
-        const size_t c = channel + 4 <= channels ? channel : channels - 4;
-        for (size_t j = 0; j < n; j += 16) {
-            const uint8_t *row = from + c * plane + j;
-            const bytes a = *(const bytes *)row, b = *(const bytes *)(row + plane), d = *(const bytes *)(row + 2 * plane), e = *(const bytes *)(row + 3 * plane);
-            const pairs ab = (pairs)ZIP_LOWER(a, b), ab2 = (pairs)ZIP_UPPER(a, b), de = (pairs)ZIP_LOWER(d, e), de2 = (pairs)ZIP_UPPER(d, e);
-            const pairs pixels[] = {
-                __builtin_shufflevector(ab, de, 0, 8, 1, 9, 2, 10, 3, 11), __builtin_shufflevector(ab, de, 4, 12, 5, 13, 6, 14, 7, 15),
-                __builtin_shufflevector(ab2, de2, 0, 8, 1, 9, 2, 10, 3, 11), __builtin_shufflevector(ab2, de2, 4, 12, 5, 13, 6, 14, 7, 15),
-            };
-            for (size_t i = 0; i < 16 && j + i < n; i++)
-                memcpy(to + (j + i) * apart + c, (const char *)pixels + 4 * i, 4);
-        }
-    }
-}
-
 /* A band of N columns, pixels APART from one another, from results CHANNEL apart. */
 static void store(const struct planes *p, float *y, size_t y_row, size_t apart, const float *from, size_t channel, size_t n)
 {
     for (int i = 0; i < p->h && p->few >= 4 && n >= 4; i++)
-        join(y + i * y_row, apart, from + i * p->row, channel, p->few, n);
+        transpose(y + i * y_row, apart, from + i * p->row, channel, p->few, n);
     for (int k = 0; k < p->few && (p->few < 4 || n < 4); k++)
         for (int i = 0; i < p->h; i++)
             for (size_t j = 0; j < n; j++)
@@ -252,7 +235,7 @@ static void store(const struct planes *p, float *y, size_t y_row, size_t apart, 
 static void store_bytes(const struct planes *p, uint8_t *y, size_t y_row, size_t apart, const uint8_t *from, size_t n)
 {
     for (int i = 0; i < p->h && p->few >= 4; i++)
-        join_bytes(y + i * y_row, apart, from + i * p->row, p->z, p->few, n);
+        transpose_bytes(y + i * y_row, apart, from + i * p->row, p->z, p->few, n);
     for (int k = 0; k < p->few && p->few < 4; k++)
         for (int i = 0; i < p->h; i++)
             for (size_t j = 0; j < n; j++)
