@@ -257,8 +257,10 @@ other_value() {
 @test "a program of another revision makes its files anew" {
     cp -a "$BIN" .
     bin=bin
-    build_with_revision 7 encode-stage
-    answers train-1.npy.zst "would run: revision $(sed -n 's/.*REVISION = \([0-9]*\).*/\1/p' "$ROOT/stages/encode-stage.c") -> 7; newer encode-stage"
+    local revision
+    revision=$(sed -n 's/.*REVISION = \([0-9]*\).*/\1/p' "$ROOT/stages/encode-stage.c")
+    build_with_revision $((revision + 1)) encode-stage
+    answers train-1.npy.zst "would run: revision $revision -> $((revision + 1)); newer encode-stage"
     reruns 'train-1 test-1 stage-2 deep-init deep features'
     equal "$(found_same)" 'deep deep-init features stage-2'
 }
