@@ -130,23 +130,38 @@ struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use
     return best;
 }
 
+/* What FEW channels take at a position, in products of vectors of LANES, 8 or 16; the numbers are measured. */
+static double planes_cost(const struct split_work *g, int few, int lanes)
+{
+    const double products = (few == 1 ? 1.9 : 1.1) * g->share * g->taps * g->run / lanes;  /* what is loaded for one channel serves no other */
+    return few * (products + (lanes == 16 ? 0.5 : 0.85)) + (lanes == 16 ? 0.4 : 0.75) * g->moved + g->extra;
+}
+
+static double dot_cost(const struct split_work *g, int few, int lanes)
+{
+    const int parts = g->taps * ((g->run + KERNELS_DOT - 1) / KERNELS_DOT);
+    return few * (lanes == 16 ? parts + 10.0 : 2.5 * parts + 14) + g->extra;
+}
+
+static double vectors_cost(const struct split_work *g, int few, int lanes)
+{
+    if (lanes == 16)
+        return (few <= 8 && !g->filtered ? 0.75 : 1) * g->vector + 3;  /* half a vector is half the work of some processors */
+    return (few <= 8 ? 1 : 2) * ((g->filtered ? 1.1 : 1) * g->vector + 6);
+}
+
 struct split kernels_split(const struct split_work *g, int lanes)
 {
-    enum { HALF = KERNELS_MAX_LANES / 2 };
-    const int few = g->K <= g->most ? g->K : g->K % KERNELS_MAX_LANES, all = g->taps * g->run, parts = g->taps * ((g->run + KERNELS_DOT - 1) / KERNELS_DOT);
+    const int few = g->K <= g->most ? g->K : g->K % KERNELS_MAX_LANES, own = lanes == 16 ? 16 : 8;
+    const struct split no_few = { g->K, 0, false };
     if (few == 0 || few > g->most)
-        return (struct split){ g->K, 0, false };
-    /* measured: what is loaded for one channel serves no other; what vectors of 16 and of 8 take besides */
-    const double products = (few == 1 ? 1.9 : 1.1) * g->share * all;
-    const double planes16 = few * (products / 16 + 0.5) + 0.4 * g->moved + g->extra, planes8 = few * (products / 8 + 0.85) + 0.75 * g->moved + g->extra;
-    const double vector16 = (few <= HALF && !g->filtered ? 0.75 : 1) * g->vector + 3, vector8 = (few <= HALF ? 1 : 2) * ((g->filtered ? 1.1 : 1) * g->vector + 6);
-    const double planes = planes16 * planes8, vector = vector16 * vector8;
-    const double dot = (few * (2.5 * parts + 14) + g->extra) * (few * (parts + 10.0) + g->extra);
-    if (few <= HALF && planes >= 0.6 * dot)  /* where they are close dot's order is kinder to the caches */
-        return dot < 0.7 * vector ? (struct split){ g->K - few, few, false } : (struct split){ g->K, 0, false };
-    const bool alike = g->share == 1 && !g->filtered;  /* whatever is chosen */
-    const bool by_planes = !alike ? planes < 0.7 * vector : lanes > HALF ? planes16 < 0.95 * vector16 : planes8 < 0.95 * vector8;
-    return by_planes ? (struct split){ g->K - few, few, true } : (struct split){ g->K, 0, false };
+        return no_few;
+    const double planes = planes_cost(g, few, 8) * planes_cost(g, few, 16), vectors = vectors_cost(g, few, 8) * vectors_cost(g, few, 16);
+    const double dot = dot_cost(g, few, 8) * dot_cost(g, few, 16);
+    const bool by_planes = few > 8 || planes < 0.6 * dot;  /* where they are close dot's order is kinder to the caches */
+    const bool alike = by_planes && g->share == 1 && !g->filtered;
+    const bool pays = alike ? planes_cost(g, few, own) < 0.95 * vectors_cost(g, few, own) : (by_planes ? planes : dot) < 0.7 * vectors;
+    return pays ? (struct split){ g->K - few, few, by_planes } : no_few;
 }
 
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes)
