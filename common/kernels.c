@@ -152,7 +152,7 @@ static double vectors_cost(const struct split_work *g, int few, int lanes)
 
 struct split kernels_split(const struct split_work *g, int lanes)
 {
-    const int few = g->K <= g->most ? g->K : g->K % KERNELS_MAX_LANES, own = lanes == 16 ? 16 : 8;
+    const int few = g->few, own = lanes == 16 ? 16 : 8;
     const struct split no_few = { g->K, 0, false };
     if (few == 0 || few > g->most)
         return no_few;

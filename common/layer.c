@@ -73,7 +73,7 @@ static struct layer_way split_way(const struct layer *l, struct winograd g, enum
         few->points = 0;
     if (few->points > 0)
         work.share *= left / plain;
-    work.K = g.K, work.filtered |= kernels_winograd_choose(g, use).points > 0;
+    work.K = g.K, work.few = few->K, work.filtered |= kernels_winograd_choose(g, use).points > 0;
     way.split = kernels_split(&work, l->kernels->lanes);
     if (!way.split.planes)
         few->points = 0;
@@ -116,7 +116,7 @@ static void choose_ways(struct layer *l, bool train)
     const struct winograd encoder = { .both = true, .R = R, .C = C, .K = K, .H = l->H, .W = l->W, .stride = 1, .y_col = K };
     struct winograd dense = encoder;
     const struct winograd back = { .R = P + 1, .C = C, .K = K, .H = l->h, .W = l->w, .stride = 2, .y_col = K };
-    const struct split_work code = { .most = 16, .share = 1 }, listed = { .most = 8, .share = 1.5, .extra = 5 };
+    const struct split_work code = { .most = KERNELS_FEW, .share = 1 }, listed = { .most = 8, .share = 1.5, .extra = 5 };
     l->infer = choose_way(l, encoder, WINOGRAD_INFERENCE, code);
     l->phase = choose_phase(l);
     if (!train)

@@ -17,12 +17,13 @@ static size_t image_size(const struct planes *p) { return whole(p->down * p->acr
 static size_t shift_size(const struct planes *p) { return p->down * p->C * p->size; }
 static int shifts(const struct planes *p) { return p->beside == 2 && p->apart == 1 ? 2 : 1; }
 static size_t point_size(const struct planes *p) { return shifts(p) * shift_size(p); }
+static size_t channel_size(const struct planes *p) { return (size_t)p->sets * p->tile * p->z; }  /* of the results */
 
 static size_t image_at(const struct planes *p) { return p->sets * places_size(p); }
 static size_t points_at(const struct planes *p) { return image_at(p) + image_size(p); }
 static size_t products_at(const struct planes *p) { return points_at(p) + p->points * point_size(p); }
 static size_t results_at(const struct planes *p) { return products_at(p) + (size_t)p->few * p->points * p->z; }
-static size_t argmax_at(const struct planes *p) { return results_at(p) + (size_t)p->few * p->sets * p->tile * p->z; }
+static size_t argmax_at(const struct planes *p) { return results_at(p) + p->few * channel_size(p); }
 size_t planes_scratch(const struct planes *p) { return argmax_at(p) + whole(p->few * p->z / sizeof(float)) + WHOLE; }
 
 /* For positions of which taps see MARGIN more rows and BESIDE more columns. Columns that only the way to the points sees are left out of what comes
@@ -127,14 +128,6 @@ static void transpose_bytes(uint8_t *to, size_t to_row, const uint8_t *from, siz
 
 /* --- the image to planes --- */
 
-/* N pixels of fewer than 4 floats, APART, to as many planes. */
-static inline void part_few(float *to, size_t plane, const float *from, size_t apart, size_t n)
-{
-    for (size_t j = 0; j < n; j++)
-        for (size_t c = 0; c < apart; c++)
-            to[c * plane + j] = from[j * apart + c];
-}
-
 /* A band, from what its first tap sees. */
 static void load_image(const struct planes *p, const struct kernels *kernels, float *scratch, const float *x, size_t x_row)
 {
@@ -145,9 +138,9 @@ static void load_image(const struct planes *p, const struct kernels *kernels, fl
             float *to = planes + a * apart * p->size + (size_t)i * p->image_row;
             const float *from = x + (p->down * (size_t)i + a) * x_row;
             switch (apart) {
-            case 1: part_few(to, p->size, from, 1, p->image_row); break;
-            case 2: part_few(to, p->size, from, 2, p->image_row); break;
-            case 3: part_few(to, p->size, from, 3, p->image_row); break;
+            case 1: transpose(to, p->size, from, 1, p->image_row, 1); break;
+            case 2: transpose(to, p->size, from, 2, p->image_row, 2); break;
+            case 3: transpose(to, p->size, from, 3, p->image_row, 3); break;
             default: transpose(to, p->size, from, apart, p->image_row, apart); break;
             }
         }
@@ -169,12 +162,6 @@ static void load_image(const struct planes *p, const struct kernels *kernels, fl
 static int32_t *places(const struct planes *p, float *scratch, int set)
 {
     return (int32_t *)scratch + set * places_size(p);
-}
-
-/* Floats from one channel of the results to the next. */
-static size_t channel_size(const struct planes *p)
-{
-    return (size_t)p->sets * p->tile * p->z;
 }
 
 /* Column J of a tile of a set; the sets of a channel follow one another. */
@@ -207,7 +194,7 @@ static void compute_set(const struct planes *p, const struct kernels *kernels, f
     static const float zeros[KERNELS_FEW];
     struct planes_conv g = { .channels = p->few, .taps = p->taps * p->C, .at = places(p, scratch, set), .n = p->n };
     if (p->points == 0) {
-        g.taps *= p->taps, g.y_plane = p->sets * p->z;
+        g.taps *= p->taps, g.y_plane = channel_size(p);
         kernels->conv_planes(result(p, scratch, 0, set, 0), scratch + image_at(p), w, b, &g);
         return;
     }
@@ -224,9 +211,9 @@ static void compute_set(const struct planes *p, const struct kernels *kernels, f
 /* A band of N columns, pixels APART from one another, from results CHANNEL apart. */
 static void store(const struct planes *p, float *y, size_t y_row, size_t apart, const float *from, size_t channel, size_t n)
 {
-    for (int i = 0; i < p->h && p->few >= 4 && n >= 4; i++)
+    for (int i = 0; i < p->h && p->few >= 4; i++)
         transpose(y + i * y_row, apart, from + i * p->row, channel, p->few, n);
-    for (int k = 0; k < p->few && (p->few < 4 || n < 4); k++)
+    for (int k = 0; k < p->few && p->few < 4; k++)
         for (int i = 0; i < p->h; i++)
             for (size_t j = 0; j < n; j++)
                 y[i * y_row + j * apart + k] = from[k * channel + i * p->row + j];

@@ -217,11 +217,12 @@ struct packing { int taps, taps_x, C, K, pad; ptrdiff_t row, col, in, out; };
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes);
 
 /* How the K channels of a result are computed: WHOLE vectors of KERNELS_MAX_LANES by conv or by Winograd's way; FEW, all K where they are no more than `most`,
- * otherwise what would leave one more vector mostly empty, by conv_planes or by conv_dot where that costs less. Decided for vectors of 8 and of 16 lanes
+ * otherwise what would leave one more vector mostly empty, by conv_planes or by conv_dot where they are no more than that and it costs less. Decided for vectors of 8 and of 16 lanes
  * together, so that both round alike; for LANES alone where conv or conv_planes by themselves are what there is to choose from, whose sums are equal. */
 struct split { int whole, few; bool planes; };
 struct split_work {
-    int K, most, taps, run;  /* taps, run: as in conv */
+    int K, few, most;        /* few: K where that is at most `most`, otherwise what is left of vectors */
+    int taps, run;           /* as in conv */
     double share;            /* what Winograd's way in planes leaves of their work, or 1 */
     double moved, extra;     /* floats of x that go to planes for a position; what few cost besides, in products of vectors */
     double vector;           /* what a vector of channels costs by other means, in products of vectors at a position */
