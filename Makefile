@@ -39,7 +39,9 @@ ISA_avx2 = -mavx2 -mfma
 ISA_avx512 = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
 
 PROGRAMS := $(patsubst stages/%.c,$(BIN)/%,$(wildcard stages/*.c))
-OBJECTS := $(patsubst common/%.c,$(BUILD)/%.o,$(filter-out common/kernels-simd.c,$(wildcard common/*.c))) $(ISAS:%=$(BUILD)/kernels-%.o)
+ROOMS = base cli files pictures samples kernels net analysis
+OBJECTS := $(patsubst common/%.c,$(BUILD)/%.o,$(filter-out %/kernels-simd.c,$(wildcard $(ROOMS:%=common/%/*.c)))) \
+	$(ISAS:%=$(BUILD)/kernels/kernels-%.o)
 
 all: $(PROGRAMS)
 
@@ -52,9 +54,11 @@ $(BUILD)/flags:
 	@mkdir -p $(@D); printf '%s\n' '$(COMPILE)' >$@
 
 $(BUILD)/%.o: common/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
-$(ISAS:%=$(BUILD)/kernels-%.o): $(BUILD)/kernels-%.o: common/kernels-simd.c $(BUILD)/flags
+$(ISAS:%=$(BUILD)/kernels/kernels-%.o): $(BUILD)/kernels/kernels-%.o: common/kernels/kernels-simd.c $(BUILD)/flags
+	@mkdir -p $(@D)
 	$(COMPILE) $(ISA_$*) $(SAN_VECTORS) -ffp-contract=fast -MMD -MP -c -o $@ $<
 
 $(BUILD)/stages/%.o: stages/%.c $(BUILD)/flags
@@ -68,7 +72,7 @@ $(BIN)/%: $(BUILD)/stages/%.o $(BUILD)/libkasane.a
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $^ $(LDLIBS)
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/stages/*.d)
+-include $(wildcard $(BUILD)/*/*.d)
 
 # Installs what is missing; asks nothing and needs root only where something is.
 test-deps: PACKAGES += $(TEST_PACKAGES)
@@ -106,7 +110,6 @@ $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 $(BUILD)/tests/reference.o: override FLAGS += $(if $(SAN),-fno-sanitize=all)  # the measure, not what is measured
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/reference.o $(BUILD)/libkasane.a
 	$(COMPILE) -o $@ $^ $(LDLIBS)
--include $(wildcard $(BUILD)/tests/*.d)
 
 # Everything a test needs, then every test.
 check: test-deps
@@ -138,10 +141,10 @@ tsan:
 	../bin/encode-stage model.safetensors.zst train.npy.zst --threads 4 -o codes.npy.zst
 .PHONY: memcheck tsan
 # The kernel and net checks for another processor, by its emulator. Needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and qemu-user.
-ARITHMETIC = kernels planes spec layer norm net profile rng report
+ARITHMETIC = kernels/kernels kernels/planes net/spec net/layer net/norm net/net base/profile base/rng base/report
 aarch64: ARM = build/aarch64
 aarch64:
-	$(MAKE) CC=aarch64-linux-gnu-gcc BUILD=$(ARM) OBJECTS='$(ARITHMETIC:%=$(ARM)/%.o) $(ARM)/kernels-base.o' LDLIBS=-lm $(ARM)/tests/check-kernels $(ARM)/tests/check-net
+	$(MAKE) CC=aarch64-linux-gnu-gcc BUILD=$(ARM) OBJECTS='$(ARITHMETIC:%=$(ARM)/%.o) $(ARM)/kernels/kernels-base.o' LDLIBS=-lm $(ARM)/tests/check-kernels $(ARM)/tests/check-net
 	qemu-aarch64 -L /usr/aarch64-linux-gnu $(ARM)/tests/check-kernels base
 	qemu-aarch64 -L /usr/aarch64-linux-gnu $(ARM)/tests/check-net base 20
 .PHONY: aarch64
@@ -156,7 +159,8 @@ FUZZ_CC = clang-14
 FUZZ_SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_COMPILE = $(FUZZ_CC) -O1 -g $(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link -Ifuzz $(filter-out -fopenmp,$(FLAGS)) -Wno-unknown-pragmas
 FUZZ_TARGETS := $(patsubst fuzz/%.c,%,$(filter-out fuzz/fuzz.c,$(wildcard fuzz/*.c)))
-FUZZ_PARTS = basis checkpoint cli frames history image index inspect jobs json model npy report safetensors stream tensor unpack whole zio
+FUZZ_PARTS = base/report $(patsubst common/%.c,%,$(wildcard common/cli/*.c common/files/*.c)) pictures/unpack pictures/image \
+	net/checkpoint net/model analysis/basis analysis/inspect
 FUZZ_OBJECTS := $(FUZZ_PARTS:%=$(BUILD)/fuzz/common/%.o)
 fuzzers: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 $(BUILD)/fuzz/common/%.o: common/%.c $(BUILD)/flags
@@ -167,7 +171,7 @@ $(BUILD)/fuzz/%.o: fuzz/%.c $(BUILD)/flags
 	$(FUZZ_COMPILE) -MMD -MP -c -o $@ $<
 $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o $(BUILD)/fuzz/fuzz.o $(FUZZ_OBJECTS) $(BUILD)/libkasane.a
 	$(FUZZ_CC) $(FUZZ_SANITIZE) -fsanitize=fuzzer -Wl,--wrap=exit,--wrap=fopen,--wrap=fclose -o $@ $^ -l:libgomp.so.1 $(LDLIBS)
--include $(wildcard $(BUILD)/fuzz/*.d $(BUILD)/fuzz/common/*.d)
+-include $(wildcard $(BUILD)/fuzz/*.d $(BUILD)/fuzz/common/*/*.d)
 fuzz: all fuzzers
 	fuzz/run -max_total_time=$(FUZZ_SECONDS)
 .PHONY: fuzz fuzzers

@@ -18,12 +18,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "blas.h"
-#include "kernels.h"
-#include "net.h"
-#include "optim.h"
-#include "report.h"
-#include "rng.h"
+#include "analysis/blas.h"
+#include "kernels/kernels.h"
+#include "net/net.h"
+#include "net/optim.h"
+#include "base/report.h"
+#include "base/rng.h"
 
 enum { BATCH = 128, GEMM = 1536, STEPS = 3 };
 

@@ -11,11 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "blas.h"
-#include "layer.h"
-#include "net.h"
-#include "report.h"
-#include "rng.h"
+#include "analysis/blas.h"
+#include "net/layer.h"
+#include "net/net.h"
+#include "base/report.h"
+#include "base/rng.h"
 
 struct shape { int kernel, channels, filters, height, width; };
 /* Of training and of encoding: picoseconds per multiplication of a plain implementation, and of those that are done; of SGEMM. */

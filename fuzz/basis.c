@@ -1,5 +1,5 @@
 /* The basis of a pca, as a file. */
-#include "basis.h"
+#include "analysis/basis.h"
 
 #include <stdlib.h>
 

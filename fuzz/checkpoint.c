@@ -1,12 +1,12 @@
 /* Where a training stands: a line "+NAME" is a tensor of N numbers, a line "KEY=VALUE" the metadata "training.KEY". */
-#include "checkpoint.h"
+#include "net/checkpoint.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
-#include "report.h"
+#include "base/report.h"
 
 enum { N = 5, MAX_LINES = 64 };
 struct bytes { const unsigned char *data; size_t len; };

@@ -1,7 +1,7 @@
 /* A .conf file for a program with an option of every type. What it sets lives as long as the program, so it always exits. */
 #include <stdlib.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 #include "fuzz.h"
 
 static int64_t epochs, size;

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "frames.h"
+#include "files/frames.h"
 #include "fuzz.h"
-#include "zio.h"
+#include "files/zio.h"
 
 enum { BLOCK = 1 << 20, HEAD = 8, ENTRY = 12, FOOTER = 9 };
 

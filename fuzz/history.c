@@ -1,12 +1,12 @@
 /* The text of a history: asked, printed, taken over into another and compared with it; and sought in a file. */
-#include "history.h"
+#include "files/history.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
-#include "report.h"
-#include "zio.h"
+#include "base/report.h"
+#include "files/zio.h"
 
 struct bytes { const unsigned char *data; size_t len; };
 static int64_t epochs = 3;

@@ -1,11 +1,11 @@
 /* An index, read and written again. */
-#include "index.h"
+#include "files/index.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
-#include "report.h"
+#include "base/report.h"
 
 void target_init(void)
 {

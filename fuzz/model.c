@@ -1,11 +1,11 @@
 /* A model, with or without a checkpoint, or a basis: read, inspected and verified as a file. */
-#include "model.h"
+#include "net/model.h"
 
 #include <stdlib.h>
 
 #include "fuzz.h"
 #include "header.h"
-#include "inspect.h"
+#include "analysis/inspect.h"
 
 void target_init(void)
 {

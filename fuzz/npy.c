@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "tensor.h"
+#include "files/tensor.h"
 
 void target_init(void)
 {

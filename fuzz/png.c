@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "history.h"
-#include "image.h"
-#include "inspect.h"
-#include "report.h"
+#include "files/history.h"
+#include "pictures/image.h"
+#include "analysis/inspect.h"
+#include "base/report.h"
 
 static uint32_t table[256];
 

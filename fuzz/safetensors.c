@@ -1,5 +1,5 @@
 /* The header of a model, of a basis, or of somebody else. */
-#include "safetensors.h"
+#include "files/safetensors.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "report.h"
+#include "base/report.h"
 
 struct bytes { const unsigned char *data; size_t len; };
 static void *volatile kept;

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "history.h"
-#include "model.h"
-#include "net.h"
-#include "report.h"
+#include "cli/cli.h"
+#include "files/history.h"
+#include "net/model.h"
+#include "net/net.h"
+#include "base/report.h"
 
 enum { REVISION = 1, TRANSFER_ALL = 0, TRANSFER_NONE = 1 };
 

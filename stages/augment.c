@@ -5,14 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
-#include "history.h"
-#include "profile.h"
-#include "report.h"
-#include "resize.h"
-#include "selection.h"
-#include "spool.h"
-#include "tensor.h"
+#include "cli/cli.h"
+#include "files/history.h"
+#include "base/profile.h"
+#include "base/report.h"
+#include "pictures/resize.h"
+#include "analysis/selection.h"
+#include "base/spool.h"
+#include "files/tensor.h"
 
 enum { REVISION = 1, RGB = 3, CROPS = 5, BLOCK_BYTES = 4 << 20 };
 

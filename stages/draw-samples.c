@@ -5,12 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "character.h"
-#include "cli.h"
-#include "history.h"
-#include "image.h"
-#include "profile.h"
-#include "report.h"
+#include "samples/character.h"
+#include "cli/cli.h"
+#include "files/history.h"
+#include "pictures/image.h"
+#include "base/profile.h"
+#include "base/report.h"
 
 enum { REVISION = 1 };
 

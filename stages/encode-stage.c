@@ -1,8 +1,8 @@
 /* encode-stage MODEL CODES -o OUT: the codes that one trained stage makes of its input, the input of the next stage. */
-#include "cli.h"
-#include "encode.h"
-#include "kernels.h"
-#include "tensor.h"
+#include "cli/cli.h"
+#include "net/encode.h"
+#include "kernels/kernels.h"
+#include "files/tensor.h"
 
 enum { REVISION = 7 };
 

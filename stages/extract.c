@@ -1,8 +1,8 @@
 /* extract MODEL IMAGES -o OUT: the features of images, the innermost code of a deep net. */
-#include "cli.h"
-#include "encode.h"
-#include "kernels.h"
-#include "tensor.h"
+#include "cli/cli.h"
+#include "net/encode.h"
+#include "kernels/kernels.h"
+#include "files/tensor.h"
 
 enum { REVISION = 7 };
 

@@ -4,14 +4,14 @@
  */
 #include <stdlib.h>
 
-#include "cli.h"
-#include "dataset.h"
-#include "history.h"
-#include "kernels.h"
-#include "model.h"
-#include "net.h"
-#include "report.h"
-#include "train.h"
+#include "cli/cli.h"
+#include "net/dataset.h"
+#include "files/history.h"
+#include "kernels/kernels.h"
+#include "net/model.h"
+#include "net/net.h"
+#include "base/report.h"
+#include "net/train.h"
 
 enum { REVISION = 9 };
 

@@ -6,16 +6,16 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cli.h"
-#include "folder.h"
-#include "history.h"
-#include "image.h"
-#include "index.h"
-#include "profile.h"
-#include "report.h"
-#include "resize.h"
-#include "tensor.h"
-#include "whole.h"
+#include "cli/cli.h"
+#include "pictures/folder.h"
+#include "files/history.h"
+#include "pictures/image.h"
+#include "files/index.h"
+#include "base/profile.h"
+#include "base/report.h"
+#include "pictures/resize.h"
+#include "files/tensor.h"
+#include "files/whole.h"
 
 enum { REVISION = 1, RGB = 3, MAX_BATCH = 256, BATCH_BYTES = 16 << 20 };
 enum fit { STRETCH, CROP, PAD };

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "history.h"
-#include "nearest.h"
-#include "profile.h"
-#include "report.h"
-#include "rows.h"
-#include "selection.h"
+#include "cli/cli.h"
+#include "files/history.h"
+#include "analysis/nearest.h"
+#include "base/profile.h"
+#include "base/report.h"
+#include "analysis/rows.h"
+#include "analysis/selection.h"
 
 enum { REVISION = 1, NEIGHBOUR = sizeof(size_t) + sizeof(double) };   /* bytes of a number of a row, and its distance */
 

@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "basis.h"
-#include "cli.h"
-#include "pca.h"
-#include "profile.h"
-#include "report.h"
-#include "rows.h"
-#include "selection.h"
-#include "whole.h"
+#include "analysis/basis.h"
+#include "cli/cli.h"
+#include "analysis/pca.h"
+#include "base/profile.h"
+#include "base/report.h"
+#include "analysis/rows.h"
+#include "analysis/selection.h"
+#include "files/whole.h"
 
 enum { REVISION = 2, SHOWN = 10 };   /* components whose variance is printed */
 

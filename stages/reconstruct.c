@@ -4,18 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "dataset.h"
-#include "history.h"
-#include "image.h"
-#include "kernels.h"
-#include "model.h"
-#include "net.h"
-#include "profile.h"
-#include "report.h"
-#include "rng.h"
-#include "selection.h"
-#include "tensor.h"
+#include "cli/cli.h"
+#include "net/dataset.h"
+#include "files/history.h"
+#include "pictures/image.h"
+#include "kernels/kernels.h"
+#include "net/model.h"
+#include "net/net.h"
+#include "base/profile.h"
+#include "base/report.h"
+#include "base/rng.h"
+#include "analysis/selection.h"
+#include "files/tensor.h"
 
 enum { REVISION = 7, RGB = 3, BATCH = 16, GAP = 2, LINE_GAP = 8, PAPER = 255 };
 

@@ -16,11 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli.h"
-#include "index.h"
-#include "inspect.h"
-#include "report.h"
-#include "tensor.h"
+#include "cli/cli.h"
+#include "files/index.h"
+#include "analysis/inspect.h"
+#include "base/report.h"
+#include "files/tensor.h"
 
 enum { REVISION = 1 };
 

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "blas.h"
-#include "report.h"
-#include "rng.h"
+#include "analysis/blas.h"
+#include "base/report.h"
+#include "base/rng.h"
 
 static int failed;
 

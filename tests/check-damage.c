@@ -18,12 +18,12 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "frames.h"
-#include "history.h"
-#include "npy.h"
-#include "report.h"
-#include "safetensors.h"
-#include "zio.h"
+#include "files/frames.h"
+#include "files/history.h"
+#include "files/npy.h"
+#include "base/report.h"
+#include "files/safetensors.h"
+#include "files/zio.h"
 
 static unsigned char data[1 << 20];
 

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "model.h"
+#include "net/model.h"
 #include "reference.h"
-#include "report.h"
-#include "tensor.h"
+#include "base/report.h"
+#include "files/tensor.h"
 
 static double *read_rows(const char *path, size_t *n, size_t *items)
 {

@@ -16,11 +16,11 @@
 
 #include <png.h>
 
-#include "image.h"
-#include "npy.h"
-#include "report.h"
-#include "resize.h"
-#include "rng.h"
+#include "pictures/image.h"
+#include "files/npy.h"
+#include "base/report.h"
+#include "pictures/resize.h"
+#include "base/rng.h"
 
 static int failures;
 

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels.h"
-#include "planes.h"
+#include "kernels/kernels.h"
+#include "kernels/planes.h"
 #include "reference.h"
-#include "report.h"
-#include "rng.h"
+#include "base/report.h"
+#include "base/rng.h"
 
 enum { SHAPES = 200, SPACE = 1 << 16, BEYOND = 64 };
 static const float UNTOUCHED = 12345.0f;

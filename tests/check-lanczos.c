@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lanczos.h"
-#include "report.h"
+#include "analysis/lanczos.h"
+#include "base/report.h"
 
 enum { M = 900 };
 

@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels.h"
+#include "kernels/kernels.h"
 #include "reference.h"
-#include "report.h"
-#include "rng.h"
+#include "base/report.h"
+#include "base/rng.h"
 
 enum data { SMOOTH, TIES, WILD };  /* any values; few values in flat patches; weights so large that the sigmoid is clipped */
 

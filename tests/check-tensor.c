@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report.h"
-#include "rng.h"
-#include "tensor.h"
+#include "base/report.h"
+#include "base/rng.h"
+#include "files/tensor.h"
 
 static struct rng rng;
 

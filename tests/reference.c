@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report.h"
+#include "base/report.h"
 
 static const double norm_epsilon = 1e-3;
 
@@ -177,7 +177,7 @@ void reference_norm_backward(double *dx, double *dgamma, double *dbeta, const do
     }
 }
 
-/* --- the net ------------------------------------------------------------------------------------------------------ */
+/* --- the net --- */
 
 /* Every value between x and the reconstruction, for layer k (from 0): conv -> norm -> relu -> pool, and back up. */
 struct values {

@@ -8,8 +8,8 @@
 
 #include <stddef.h>
 
-#include "net.h"
-#include "rng.h"
+#include "net/net.h"
+#include "base/rng.h"
 
 struct reference_shape { size_t n, h, w, c; };   /* of x */
 

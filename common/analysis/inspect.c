@@ -1,0 +1,310 @@
+#include "analysis/inspect.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/basis.h"
+#include "pictures/image.h"
+#include "net/model.h"
+#include "base/report.h"
+#include "files/safetensors.h"
+#include "files/tensor.h"
+
+enum { MAX_MODEL = 1 << 30 };
+
+enum kind { KIND_TENSOR, KIND_MODEL, KIND_PICTURE };
+
+static enum kind kind_of(struct zio_reader *r)
+{
+    unsigned char head[12];
+    size_t n = zio_peek(r, head, sizeof head);
+
+    if (n >= 8 && memcmp(head, "\x89PNG\r\n\x1a\n", 8) == 0)
+        return KIND_PICTURE;
+    if (n >= 10 && head[8] == '{' && memcmp(head + 5, "\0\0\0", 3) == 0)   /* the length of a JSON header, below 1 TiB */
+        return KIND_MODEL;
+    return KIND_TENSOR;
+}
+
+/* --- info --- */
+
+struct statistics {
+    double min, max, sum;
+    uint64_t n_finite, n_other;
+};
+
+static void add_number(struct statistics *s, double x)
+{
+    if (!isfinite(x)) {
+        s->n_other++;
+        return;
+    }
+    s->min = s->n_finite == 0 || x < s->min ? x : s->min;
+    s->max = s->n_finite == 0 || x > s->max ? x : s->max;
+    s->sum += x;
+    s->n_finite++;
+}
+
+static void add_numbers(struct statistics *s, enum npy_dtype dtype, const void *items, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        switch (dtype) {
+        case NPY_U8: add_number(s, ((const uint8_t *)items)[i]); break;
+        case NPY_F32: add_number(s, ((const float *)items)[i]); break;
+        case NPY_F64: add_number(s, ((const double *)items)[i]); break;
+        case NPY_I64: add_number(s, ((const int64_t *)items)[i]); break;
+        }
+}
+
+static void print_statistics(const struct statistics *s, enum npy_dtype dtype)
+{
+    int digits = npy_item_size(dtype) == 8 ? 17 : 9;
+
+    if (s->n_finite > 0)
+        printf("min         %.*g\nmean        %.9g\nmax         %.*g\n", digits, s->min, s->sum / s->n_finite, digits, s->max);
+    printf("non-finite  %llu\n", (unsigned long long)s->n_other);
+}
+
+static void print_file(struct zio_reader *r)
+{
+    char digest[ZIO_DIGEST_SIZE];
+
+    zio_reader_digest(r, digest);
+    if (zio_n_frames(r) > 0)
+        printf("frames      %zu\n", zio_n_frames(r));
+    printf("digest      %s\n", digest);
+}
+
+static void print_history(const char *text)
+{
+    char digest[ZIO_DIGEST_SIZE];
+    bool whole = text && history_digest(text, digest, sizeof digest);
+
+    puts(whole ? "history" : text ? "history     damaged" : "history     none");
+    if (whole)
+        history_print(text);
+}
+
+static void tensor_info(struct zio_reader *r)
+{
+    struct tensor_reader *t = tensor_from(r);
+    size_t block = tensor_block(t), n;
+    void *rows = xmalloc(block * t->row_bytes);
+    struct statistics s = {0};
+    char shape[NPY_MAX_RANK * 21 + 4];
+
+    while ((n = tensor_read(t, rows, block)) > 0)
+        add_numbers(&s, t->header.dtype, rows, n * t->row_items);
+    npy_format_shape(&t->header, shape, sizeof shape);
+    printf("shape       %s\ndtype       %s\n", shape, npy_dtype_name(t->header.dtype));
+    print_statistics(&s, t->header.dtype);
+    print_file(r);
+    print_history(tensor_history(t));
+    free(rows);
+    tensor_close(t);
+}
+
+static void print_entry(const struct safetensors_entry *e, const float *numbers)
+{
+    struct npy_header shape = {.rank = e->rank};
+    struct statistics s = {0};
+    char text[NPY_MAX_RANK * 21 + 4], *name;
+
+    memcpy(shape.shape, e->shape, e->rank * sizeof *e->shape);
+    npy_format_shape(&shape, text, sizeof text);
+    add_numbers(&s, NPY_F32, numbers, e->count);
+    name = printable(e->name);
+    printf("%-20s  %-18s", name, text);
+    if (s.n_finite > 0)
+        printf("  min %.6g  mean %.6g  max %.6g", s.min, s.sum / s.n_finite, s.max);
+    if (s.n_other > 0)
+        printf("  non-finite %llu", (unsigned long long)s.n_other);
+    putchar('\n');
+    free(name);
+}
+
+static void model_info(struct zio_reader *r)
+{
+    struct safetensors s;
+    size_t len;
+    unsigned char *data = zio_read_all(r, MAX_MODEL, &len);
+    const char *bad = safetensors_parse(&s, data, len);
+    const float *numbers;
+
+    if (bad)
+        die_file(zio_path(r), "%s", bad);
+    printf("tensors     %zu\nnumbers     %zu\n", s.n_entries, s.n_floats);
+    for (size_t i = 0; i < s.n_metadata; i++)
+        if (strcmp(s.metadata[i].key, "history") != 0)
+            print_line("%-11s %.*s", s.metadata[i].key, (int)strcspn(s.metadata[i].value, "\n"), s.metadata[i].value);
+    print_file(r);
+    memmove(data, data + s.data_start, s.n_floats * sizeof *numbers);   /* behind the header they need not be aligned */
+    numbers = (const float *)(const void *)data;
+    for (size_t i = 0; i < s.n_entries; i++)
+        print_entry(&s.entries[i], numbers + s.entries[i].offset);
+    print_history(safetensors_metadata(&s, "history"));
+    free(data);
+    safetensors_release(&s);
+    zio_close(r);
+}
+
+/* The picture at PATH, a file: libpng checks every chunk as it reads. */
+static struct image read_picture(const char *path)
+{
+    const struct image_settings settings = {{255, 255, 255}, false};
+    char error[IMAGE_ERROR];
+    struct image im;
+
+    if (strcmp(path, "-") == 0)
+        die_file(path, "a picture must come from a file");
+    if (image_read(&im, path, &settings, NULL, error))
+        die_file(path, "%s", error);
+    return im;
+}
+
+static void picture_info(const char *path)
+{
+    struct image im = read_picture(path);
+    struct statistics s = {0};
+    char digest[ZIO_DIGEST_SIZE], *history = history_read(path);
+
+    printf("shape       (%zu,%zu,3)\ndtype       uint8\n", im.height, im.width);
+    add_numbers(&s, NPY_U8, im.pixels, im.height * im.width * 3);
+    print_statistics(&s, NPY_U8);
+    image_digest(&im, digest);
+    printf("digest      %s\n", digest);
+    print_history(history);
+    free(history);
+    image_release(&im);
+}
+
+void inspect_info(const char *path)
+{
+    struct zio_reader *r = zio_open(path);
+
+    switch (kind_of(r)) {
+    case KIND_TENSOR: tensor_info(r); break;
+    case KIND_MODEL: model_info(r); break;
+    case KIND_PICTURE: zio_close(r); picture_info(path); break;
+    }
+}
+
+/* --- verify --- */
+
+/* A file without a history, plain NPY for example, cannot be held to a digest. */
+static void check_digest(const char *path, const char *history, const char *digest)
+{
+    char recorded[ZIO_DIGEST_SIZE];
+
+    if (!history)
+        return;
+    if (!history_digest(history, recorded, sizeof recorded))
+        die_file(path, "damaged history");
+    if (strcmp(digest, recorded) != 0)
+        die_file(path, "content %s, its history says %s", digest, recorded);
+}
+
+static void tensor_verify(struct zio_reader *r)
+{
+    struct tensor_reader *t = tensor_from(r);
+    size_t block = tensor_block(t);
+    void *rows = xmalloc(block * t->row_bytes);
+    char digest[ZIO_DIGEST_SIZE];
+
+    while (tensor_read(t, rows, block) > 0)
+        continue;
+    zio_reader_digest(r, digest);
+    check_digest(zio_path(r), tensor_history(t), digest);
+    free(rows);
+    tensor_close(t);
+}
+
+static void model_verify(struct zio_reader *r)
+{
+    struct safetensors s;
+    size_t len;
+    unsigned char *data = zio_read_all(r, MAX_MODEL, &len);
+    const char *path = zio_path(r), *bad = safetensors_parse(&s, data, len);
+
+    if (bad)
+        die_file(path, "%s", bad);
+    if (safetensors_metadata(&s, "input")) {
+        struct model *m = model_parse(path, data, len);
+
+        check_digest(path, m->history, m->digest);
+        model_free(m);
+    } else if (safetensors_find(&s, "components")) {
+        struct basis b;
+
+        basis_parse(&b, path, data, len);
+        check_digest(path, b.history, b.digest);
+        basis_release(&b);
+    }
+    safetensors_release(&s);
+    free(data);
+    zio_close(r);
+}
+
+/* CRC-32 as PNG has it (ISO 3309), of LEN bytes. */
+static uint32_t crc_of(const unsigned char *data, size_t len)
+{
+    uint32_t crc = UINT32_MAX;
+
+    while (len-- > 0) {
+        crc ^= *data++;
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320 : 0);
+    }
+    return ~crc;
+}
+
+static uint32_t big_endian(const unsigned char *p)
+{
+    return (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
+}
+
+/* Every chunk by its checksum: libpng forgives damage in those that are not the image, of which the history is one. */
+static void check_chunks(struct zio_reader *r)
+{
+    size_t len, at = 8, size;
+    unsigned char *data = zio_read_all(r, MAX_MODEL, &len);
+    bool ended = false;
+
+    for (; !ended && at + 12 <= len; at += 12 + size) {
+        size = big_endian(data + at);
+        if (size > len - at - 12)
+            break;
+        if (crc_of(data + at + 4, size + 4) != big_endian(data + at + 8 + size))
+            die_file(zio_path(r), "damaged: chunk at byte %zu", at);
+        ended = memcmp(data + at + 4, "IEND", 4) == 0;
+    }
+    if (!ended || at != len)
+        die_file(zio_path(r), ended ? "damaged: data after its end" : "cut short");
+    free(data);
+    zio_close(r);
+}
+
+static void picture_verify(struct zio_reader *r, const char *path)
+{
+    struct image im = read_picture(path);
+    char digest[ZIO_DIGEST_SIZE], *history = history_read(path);
+
+    check_chunks(r);
+    image_digest(&im, digest);
+    check_digest(path, history, digest);
+    free(history);
+    image_release(&im);
+}
+
+void inspect_verify(const char *path)
+{
+    struct zio_reader *r = zio_open(path);
+
+    switch (kind_of(r)) {
+    case KIND_TENSOR: tensor_verify(r); break;
+    case KIND_MODEL: model_verify(r); break;
+    case KIND_PICTURE: picture_verify(r, path); break;
+    }
+}

@@ -1,0 +1,150 @@
+#include "analysis/rows.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/profile.h"
+#include "base/report.h"
+#include "base/spool.h"
+#include "base/vectors.h"
+
+enum { PIECE = 4 << 20, CHUNK = 1 << 16 };   /* bytes read at once: of the tensor, of the spool */
+
+struct rows {
+    char *path;
+    enum npy_dtype dtype;
+    size_t n, D, row_bytes;
+    unsigned char *kept;    /* (n,row_bytes), or NULL and */
+    int spool;              /* the same bytes on disk */
+    double *zeros;          /* (D) */
+};
+
+VECTORS static bool is_finite(const unsigned char *row, enum npy_dtype dtype, size_t D)
+{
+    const float *f32 = (const float *)row;
+    const double *f64 = (const double *)row;
+    int bad = 0;
+
+    for (size_t i = 0; i < D && dtype == NPY_F32; i++)
+        bad |= !(fabsf(f32[i]) <= FLT_MAX);
+    for (size_t i = 0; i < D && dtype == NPY_F64; i++)
+        bad |= !(fabs(f64[i]) <= DBL_MAX);
+    return bad == 0;
+}
+
+/* x = row - mean. */
+VECTORS static void convert(double *restrict x, const unsigned char *row, enum npy_dtype dtype, size_t D, const double *restrict mean)
+{
+    const float *f32 = (const float *)row;
+    const double *f64 = (const double *)row;
+    const int64_t *i64 = (const int64_t *)row;
+
+    switch (dtype) {
+    case NPY_U8:
+        for (size_t i = 0; i < D; i++)
+            x[i] = row[i] - mean[i];
+        break;
+    case NPY_F32:
+        for (size_t i = 0; i < D; i++)
+            x[i] = (double)f32[i] - mean[i];
+        break;
+    case NPY_F64:
+        for (size_t i = 0; i < D; i++)
+            x[i] = f64[i] - mean[i];
+        break;
+    case NPY_I64:
+        for (size_t i = 0; i < D; i++)
+            x[i] = (double)i64[i] - mean[i];
+        break;
+    }
+}
+
+struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, size_t memory)
+{
+    enum profile_part before = profile_enter(PROFILE_READING);
+    struct rows *r = xcalloc(1, sizeof *r);
+    size_t at_once = t->row_bytes < PIECE ? PIECE / (t->row_bytes + 1) : 1, bytes, kept = 0;
+    unsigned char *piece = NULL;
+
+    *r = (struct rows){.path = xstrdup(tensor_path(t)), .dtype = t->header.dtype, .n = which ? n : t->n_rows, .D = t->row_items,
+                       .row_bytes = t->row_bytes, .spool = -1};
+    if (t->header.rank < 2 || r->D == 0)
+        die_file(r->path, "rows of %s, want at least two dimensions", r->D == 0 ? "no numbers" : "one number");
+    r->zeros = xcalloc(r->D, sizeof *r->zeros);
+    if (!__builtin_mul_overflow(r->n, r->row_bytes, &bytes) && bytes <= memory)
+        r->kept = xaligned(bytes);
+    else
+        r->spool = spool_open();
+    if (!r->kept || which)
+        piece = xaligned(at_once * t->row_bytes);
+    for (size_t row = 0, got; (got = tensor_read(t, piece ? piece : r->kept + kept * r->row_bytes, at_once)) > 0; row += got) {
+        unsigned char *rows = piece ? piece : r->kept + kept * r->row_bytes;
+        size_t wanted = 0;   /* moved to the front of the piece */
+        for (size_t i = 0; i < got; i++) {
+            const unsigned char *from = rows + i * r->row_bytes;
+            if (which && (kept + wanted == n || which[kept + wanted] != row + i))
+                continue;
+            if (!is_finite(from, r->dtype, r->D))
+                die_file(r->path, "row %zu holds a value that is not finite", row + i);
+            if (wanted < i)
+                memcpy(rows + wanted * r->row_bytes, from, r->row_bytes);
+            wanted++;
+        }
+        if (r->kept && piece)
+            memcpy(r->kept + kept * r->row_bytes, piece, wanted * r->row_bytes);
+        else if (piece)
+            spool_write(r->spool, piece, wanted * r->row_bytes);
+        kept += wanted;
+        if (progress_wanted())
+            progress("reading %s: %zu of %zu rows", r->path, row + got, t->n_rows);
+    }
+    progress_end();
+    free(piece);
+    profile_leave(before);
+    return r;
+}
+
+size_t rows_n(const struct rows *r) { return r->n; }
+size_t rows_width(const struct rows *r) { return r->D; }
+const char *rows_path(const struct rows *r) { return r->path; }
+
+size_t rows_block(size_t D)
+{
+    size_t n = ((size_t)2 << 20) / D;
+
+    return n < 1 ? 1 : n > 1024 ? 1024 : n;
+}
+
+void rows_get(struct rows *r, double *x, size_t first, size_t n, const double *mean)
+{
+    size_t at_once = r->row_bytes < CHUNK ? CHUNK / r->row_bytes : 1;
+
+    #pragma omp parallel
+    {
+        unsigned char *chunk = r->kept ? NULL : xaligned(at_once * r->row_bytes);
+        #pragma omp for schedule(static)
+        for (size_t i = 0; i < n; i += at_once) {
+            size_t got = at_once < n - i ? at_once : n - i;
+            const unsigned char *from = r->kept ? r->kept + (first + i) * r->row_bytes : chunk;
+            if (!r->kept)
+                spool_read(r->spool, chunk, got * r->row_bytes, (first + i) * r->row_bytes);
+            for (size_t j = 0; j < got; j++)
+                convert(x + (i + j) * r->D, from + j * r->row_bytes, r->dtype, r->D, mean ? mean : r->zeros);
+        }
+        free(chunk);
+    }
+}
+
+void rows_free(struct rows *r)
+{
+    if (r->spool >= 0)
+        close(r->spool);
+    free(r->kept);
+    free(r->zeros);
+    free(r->path);
+    free(r);
+}

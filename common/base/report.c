@@ -1,0 +1,236 @@
+#include "base/report.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *tool = "kasane";
+static bool progress_shown;
+
+void report_init(const char *name)
+{
+    tool = name;
+}
+
+/* Appends what of TEXT fits before END, escaped; returns where it ends. C1 controls are C2 80 to C2 9F in UTF-8. */
+static char *append_printable(char *to, const char *end, const char *text)
+{
+    for (unsigned char c; (c = (unsigned char)*text) && end - to > 8; text++) {
+        bool c1 = c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0;
+
+        if (c == '\n' || c == '\t')
+            to += sprintf(to, c == '\n' ? "\\n" : "\\t");
+        else if (c < 0x20 || c == 0x7f || c1)
+            to += sprintf(to, "\\x%02x", c);
+        else
+            *to++ = (char)c;
+        if (c1)
+            to += sprintf(to, "\\x%02x", (unsigned char)*++text);
+    }
+    *to = '\0';
+    return to;
+}
+
+char *printable(const char *text)
+{
+    size_t size = 4 * strlen(text) + 9;
+    char *to = xmalloc(size);
+
+    append_printable(to, to + size, text);
+    return to;
+}
+
+/* One call to stdio per line: lines of programs that share a terminal or a log do not mix. No allocation: there may be none left. */
+static void line(const char *path, const char *format, va_list arguments)
+{
+    char text[8192], whole[32768], *to = whole;
+    const char *end = whole + sizeof whole - 1;
+
+    progress_end();
+    vsnprintf(text, sizeof text, format, arguments);
+    to = append_printable(to, end, tool);
+    to = append_printable(to, end, !path ? ": " : strcmp(path, "-") == 0 ? ": standard input: " : ": '");
+    if (path && strcmp(path, "-") != 0)
+        to = append_printable(append_printable(to, end, path), end, "': ");
+    to = append_printable(to, end, text);
+    strcpy(to, "\n");
+    fputs(whole, stderr);
+}
+
+void die(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    line(NULL, format, arguments);
+    va_end(arguments);
+    exit(1);
+}
+
+void die_file(const char *path, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    line(path, format, arguments);
+    va_end(arguments);
+    exit(1);
+}
+
+void die_usage(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    line(NULL, format, arguments);
+    va_end(arguments);
+    exit(2);
+}
+
+void want_memory(size_t bytes, size_t n, size_t memory)
+{
+    if (bytes > memory)
+        die("the net with %zu row%s at once wants %zu MiB, --memory is %zu MiB", n, n == 1 ? "" : "s", (bytes >> 20) + 1, memory >> 20);
+}
+
+void warn(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    line(NULL, format, arguments);
+    va_end(arguments);
+}
+
+void warn_file(const char *path, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    line(path, format, arguments);
+    va_end(arguments);
+}
+
+void note(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    line(NULL, format, arguments);
+    va_end(arguments);
+}
+
+const char *reason(char text[REASON_SIZE], const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, REASON_SIZE, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+void print_line(const char *format, ...)
+{
+    va_list arguments;
+    char *text = NULL, *shown;
+
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0)
+        die("out of memory: a line of text wanted");
+    va_end(arguments);
+    shown = printable(text);
+    puts(shown);
+    free(shown);
+    free(text);
+}
+
+bool progress_wanted(void)
+{
+    static int terminal = -1;
+
+    if (terminal < 0)
+        terminal = isatty(STDERR_FILENO);
+    return terminal;
+}
+
+void progress(const char *format, ...)
+{
+    char text[512], shown[2048];
+    va_list arguments;
+
+    if (!progress_wanted())
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    append_printable(shown, shown + sizeof shown, text);
+    fprintf(stderr, "\r\033[K%s: %s", tool, shown);
+    progress_shown = true;
+}
+
+void progress_end(void)
+{
+    if (progress_shown)
+        fputs("\r\033[K", stderr);
+    progress_shown = false;
+}
+
+static void *allocated(void *p, size_t size)
+{
+    if (!p && size > 0)
+        die("out of memory: %zu bytes wanted", size);
+    return p;
+}
+
+static size_t product(size_t n, size_t size)
+{
+    size_t bytes;
+
+    if (__builtin_mul_overflow(n, size, &bytes))
+        die("out of memory: %zu times %zu bytes wanted", n, size);
+    return bytes;
+}
+
+void *xmalloc(size_t size)
+{
+    return allocated(malloc(size), size);
+}
+
+void *xcalloc(size_t n, size_t size)
+{
+    return allocated(calloc(n, size), product(n, size));
+}
+
+void *xrealloc(void *p, size_t n, size_t size)
+{
+    return allocated(realloc(p, product(n, size)), n * size);
+}
+
+void *xaligned(size_t size)
+{
+    void *p = NULL;
+
+    if (posix_memalign(&p, 64, size ? size : 64) != 0)
+        p = NULL;
+    return allocated(p, size ? size : 64);
+}
+
+char *xstrdup(const char *s)
+{
+    return allocated(strdup(s), strlen(s) + 1);
+}
+
+char *xformat(const char *format, ...)
+{
+    va_list arguments;
+    char *text = NULL;
+
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0)
+        die("out of memory: a line of text wanted");
+    va_end(arguments);
+    return text;
+}

@@ -1,0 +1,204 @@
+#include "files/safetensors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "files/json.h"
+#include "base/report.h"
+
+static uint64_t get_u64(const unsigned char *p)
+{
+    uint64_t v = 0;
+
+    for (int i = 7; i >= 0; i--)
+        v = v << 8 | p[i];
+    return v;
+}
+
+void safetensors_release(struct safetensors *s)
+{
+    for (size_t i = 0; i < s->n_entries; i++)
+        free(s->entries[i].name);
+    for (size_t i = 0; i < s->n_metadata; i++) {
+        free(s->metadata[i].key);
+        free(s->metadata[i].value);
+    }
+    free(s->entries);
+    free(s->metadata);
+    *s = (struct safetensors){0};
+}
+
+static const char *parse_metadata(struct safetensors *s, json_t *metadata)
+{
+    const char *key;
+    json_t *value;
+
+    if (!json_is_object(metadata))
+        return "__metadata__ is no object";
+    s->metadata = xcalloc(json_object_size(metadata), sizeof *s->metadata);
+    json_object_foreach(metadata, key, value) {
+        if (!json_is_string(value))
+            return "a value in __metadata__ is no text";
+        s->metadata[s->n_metadata++] = (struct safetensors_pair){xstrdup(key), xstrdup(json_string_value(value))};
+    }
+    return NULL;
+}
+
+/* E from {"dtype":"F32","shape":[...],"data_offsets":[begin,end]}; data of DATA_LEN bytes follow the header. */
+static const char *parse_entry(struct safetensors_entry *e, json_t *value, size_t data_len)
+{
+    size_t product = 1;   /* dimensions of 0 counted as 1, so that any part of a shape may be multiplied */
+    json_t *dtype = json_object_get(value, "dtype"), *shape = json_object_get(value, "shape");
+    json_t *offsets = json_object_get(value, "data_offsets");
+    json_int_t begin, end;
+
+    if (!json_is_string(dtype) || !json_is_array(shape) || !json_is_array(offsets) || json_array_size(offsets) != 2)
+        return "a tensor without dtype, shape and data_offsets";
+    if (strcmp(json_string_value(dtype), "F32") != 0)
+        return "a tensor that is not float32";
+    if (json_array_size(shape) > SAFETENSORS_MAX_RANK)
+        return "a tensor of more than 8 dimensions";
+    e->rank = (int)json_array_size(shape);
+    e->count = 1;
+    for (int i = 0; i < e->rank; i++) {
+        json_t *dimension = json_array_get(shape, (size_t)i);
+        if (!json_is_integer(dimension) || json_integer_value(dimension) < 0)
+            return "a dimension that is no whole number";
+        e->shape[i] = (size_t)json_integer_value(dimension);
+        e->count *= e->shape[i];
+        if (e->shape[i] > 0 && (__builtin_mul_overflow(product, e->shape[i], &product) || product > SIZE_MAX / sizeof(float)))
+            return "shape overflows";
+    }
+    if (!json_is_integer(json_array_get(offsets, 0)) || !json_is_integer(json_array_get(offsets, 1)))
+        return "an offset that is no whole number";
+    begin = json_integer_value(json_array_get(offsets, 0));
+    end = json_integer_value(json_array_get(offsets, 1));
+    if (begin < 0 || end < begin || (uint64_t)end > data_len || begin % (json_int_t)sizeof(float) != 0)
+        return "an offset outside the data";
+    if ((size_t)(end - begin) != e->count * sizeof(float))
+        return "offsets that do not fit the shape";
+    e->offset = (size_t)begin / sizeof(float);
+    return NULL;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    const struct safetensors_entry *x = a, *y = b;
+
+    if (x->offset != y->offset)
+        return x->offset < y->offset ? -1 : 1;
+    return (x->count > y->count) - (x->count < y->count);   /* empty tensors first */
+}
+
+static const char *parse_object(struct safetensors *s, json_t *root, size_t data_len)
+{
+    const char *key, *reason;
+    json_t *value;
+    size_t end = 0;
+
+    s->entries = xcalloc(json_object_size(root), sizeof *s->entries);
+    json_object_foreach(root, key, value) {
+        if (strcmp(key, "__metadata__") == 0) {
+            reason = parse_metadata(s, value);
+        } else {
+            struct safetensors_entry *e = &s->entries[s->n_entries++];
+            e->name = xstrdup(key);
+            reason = parse_entry(e, value, data_len);
+        }
+        if (reason)
+            return reason;
+    }
+    qsort(s->entries, s->n_entries, sizeof *s->entries, by_offset);
+    for (size_t i = 0; i < s->n_entries; i++) {
+        if (s->entries[i].offset != end)
+            return "tensors overlap or leave a hole";
+        end += s->entries[i].count;
+    }
+    if (end * sizeof(float) != data_len)
+        return "data longer than the tensors";
+    s->n_floats = end;
+    return NULL;
+}
+
+const char *safetensors_parse(struct safetensors *s, const unsigned char *data, size_t len)
+{
+    const char *reason;
+    uint64_t header_len;
+    json_t *root;
+
+    *s = (struct safetensors){0};
+    if (len < 8)
+        return "shorter than a safetensors header";
+    header_len = get_u64(data);
+    if (header_len > len - 8)
+        return "a header longer than the file";
+    if (header_len > JSON_MAX_TEXT)
+        return "a header over 4 MiB";
+    root = json_parse((const char *)data + 8, (size_t)header_len);
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return "a header that is no JSON object";
+    }
+    s->data_start = 8 + (size_t)header_len;
+    reason = parse_object(s, root, len - s->data_start);
+    json_decref(root);
+    if (reason)
+        safetensors_release(s);
+    return reason;
+}
+
+static json_t *entry_json(const struct safetensors_entry *e)
+{
+    json_t *shape = json_array();
+
+    for (int i = 0; i < e->rank; i++)
+        json_array_append_new(shape, json_integer((json_int_t)e->shape[i]));
+    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets",
+                     (json_int_t)(e->offset * sizeof(float)), (json_int_t)((e->offset + e->count) * sizeof(float)));
+}
+
+unsigned char *safetensors_format(const struct safetensors *s, size_t *len)
+{
+    json_t *root = json_object(), *metadata = json_object();
+    unsigned char *data;
+    size_t text_len, padded;
+    char *text;
+
+    for (size_t i = 0; i < s->n_metadata; i++)
+        json_object_set_new(metadata, s->metadata[i].key, json_string(s->metadata[i].value));
+    json_object_set_new(root, "__metadata__", metadata);
+    for (size_t i = 0; i < s->n_entries; i++)
+        json_object_set_new(root, s->entries[i].name, entry_json(&s->entries[i]));
+    text = json_dumps(root, JSON_COMPACT);
+    if (!text)
+        die("a model header could not be written as JSON: text that is not UTF-8");
+    json_decref(root);
+    text_len = strlen(text);
+    padded = (text_len + 7) / 8 * 8;
+    if (padded > JSON_MAX_TEXT)
+        die("a model header of %zu bytes is longer than may be read back", padded);
+    data = xmalloc(8 + padded);
+    for (int i = 0; i < 8; i++)
+        data[i] = (unsigned char)((uint64_t)padded >> (8 * i));
+    memcpy(data + 8, text, text_len);
+    memset(data + 8 + text_len, ' ', padded - text_len);
+    free(text);
+    *len = 8 + padded;
+    return data;
+}
+
+const struct safetensors_entry *safetensors_find(const struct safetensors *s, const char *name)
+{
+    for (size_t i = 0; i < s->n_entries; i++)
+        if (strcmp(s->entries[i].name, name) == 0)
+            return &s->entries[i];
+    return NULL;
+}
+
+const char *safetensors_metadata(const struct safetensors *s, const char *key)
+{
+    for (size_t i = 0; i < s->n_metadata; i++)
+        if (strcmp(s->metadata[i].key, key) == 0)
+            return s->metadata[i].value;
+    return NULL;
+}

@@ -1,0 +1,263 @@
+#include "net/dataset.h"
+
+#include <errno.h>
+#include <float.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "net/net.h"
+#include "base/profile.h"
+#include "base/report.h"
+#include "base/rng.h"
+#include "base/spool.h"
+#include "files/tensor.h"
+#include "base/vectors.h"
+
+enum { PIECE = 4096 };   /* numbers looked at at once */
+
+struct dataset {
+    struct tensor_reader *tensor;
+    char *path;
+    size_t n, items, row_bytes, memory;
+    size_t shape[3];
+    bool image;                 /* uint8 */
+
+    bool loaded;
+    unsigned char *rows;        /* (n,row_bytes) in memory, or NULL and */
+    int spool;                  /* the same bytes in an unlinked file */
+    unsigned char *raw;         /* one row on its way from the spool */
+
+    uint32_t *order;            /* (n) rows of this epoch */
+    size_t batch, next;         /* next: position in the order of the batch to be made */
+    float *made[2];             /* (batch,items): the one in use and the one being made */
+    size_t n_made;              /* rows in the one being made */
+    int current;
+    pthread_t maker;
+    bool making;
+};
+
+struct dataset *dataset_open(const char *path)
+{
+    struct dataset *d = xcalloc(1, sizeof *d);
+
+    d->tensor = tensor_open(path);
+    tensor_want(d->tensor, -1, 4, (size_t[4]){0});
+    d->path = xstrdup(path);
+    d->n = d->tensor->n_rows;
+    d->items = d->tensor->row_items;
+    d->row_bytes = d->tensor->row_bytes;
+    d->image = d->tensor->header.dtype == NPY_U8;
+    d->spool = -1;
+    memcpy(d->shape, d->tensor->header.shape + 1, sizeof d->shape);
+    if (d->n == 0)
+        die_file(path, "no rows");
+    if (d->n > UINT32_MAX)
+        die_file(path, "%zu rows, want at most %u", d->n, UINT32_MAX);
+    return d;
+}
+
+static size_t block_rows(const struct dataset *d)
+{
+    return d->row_bytes < (1 << 20) ? (1 << 20) / d->row_bytes : 1;
+}
+
+bool dataset_is_piped(const struct dataset *d) { return !tensor_is_seekable(d->tensor); }
+
+size_t dataset_memory(const struct dataset *d, size_t batch)
+{
+    size_t rows = batch < d->n ? batch : d->n;
+
+    return 2 * rows * d->items * sizeof(float) + d->n * sizeof *d->order + block_rows(d) * d->row_bytes + d->row_bytes + tensor_memory(d->row_bytes);
+}
+
+void dataset_limit(struct dataset *d, size_t memory)
+{
+    d->memory = memory;
+}
+
+size_t dataset_n(const struct dataset *d) { return d->n; }
+const char *dataset_path(const struct dataset *d) { return d->path; }
+bool dataset_is_image(const struct dataset *d) { return d->image; }
+
+void dataset_shape(const struct dataset *d, size_t shape[3])
+{
+    memcpy(shape, d->shape, sizeof d->shape);
+}
+
+/* --- the rows, in memory or on disk --- */
+
+VECTORS static bool all_finite(const float *x, size_t n)
+{
+    int finite = 1;
+
+    for (size_t i = 0; i < n; i++)
+        finite &= fabsf(x[i]) <= FLT_MAX;
+    return finite;
+}
+
+size_t dataset_not_finite(const float *x, size_t n)
+{
+    size_t first = 0;
+
+    while (first < n && all_finite(x + first, n - first < PIECE ? n - first : PIECE))
+        first += PIECE;
+    while (first < n && isfinite(x[first]))
+        first++;
+    return first < n ? first : n;
+}
+
+static void check_finite(const struct dataset *d, const float *x, size_t n, size_t first_row)
+{
+    size_t bad = dataset_not_finite(x, n * d->items);
+
+    if (bad < n * d->items)
+        die_file(d->path, "row %zu holds a value that is not finite", first_row + bad / d->items);
+}
+
+/* Large pages, where the system has them: a fault for each small one costs more than to decompress its rows. */
+static void advise_large(unsigned char *data, size_t len)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), skip = (page - (uintptr_t)data % page) % page;
+
+    if (len > skip)
+        madvise(data + skip, len - skip, MADV_HUGEPAGE);   /* where it fails, all works as well */
+}
+
+static void load(struct dataset *d)
+{
+    size_t bytes, n = block_rows(d);
+    unsigned char *block = NULL;
+    enum profile_part before;
+
+    if (d->loaded)
+        return;
+    before = profile_enter(PROFILE_READING);
+    if (!__builtin_mul_overflow(d->n, d->row_bytes, &bytes) && bytes <= d->memory) {
+        d->rows = xaligned(bytes);
+        advise_large(d->rows, bytes);
+    } else {
+        d->spool = spool_open();
+        d->raw = xmalloc(d->row_bytes);
+        block = xaligned(n * d->row_bytes);
+    }
+    for (size_t row = 0, got; row < d->n; row += got) {
+        unsigned char *to = d->rows ? d->rows + row * d->row_bytes : block;
+        got = tensor_read(d->tensor, to, n);
+        if (!d->image)
+            check_finite(d, (float *)to, got, row);
+        if (!d->rows)
+            spool_write(d->spool, to, got * d->row_bytes);
+        if (progress_wanted())
+            progress("reading %s: %zu of %zu rows", d->path, row + got, d->n);
+    }
+    progress_end();
+    free(block);
+    d->loaded = true;
+    profile_leave(before);
+}
+
+void dataset_add_to_history(struct dataset *d, struct history *h)
+{
+    if (!tensor_is_seekable(d->tensor))
+        load(d);
+    tensor_add_to_history(d->tensor, h);
+}
+
+static const unsigned char *row(struct dataset *d, size_t i)
+{
+    if (d->rows)
+        return d->rows + i * d->row_bytes;
+    spool_read(d->spool, d->raw, d->row_bytes, i * d->row_bytes);
+    return d->raw;
+}
+
+/* --- batches --- */
+
+static void *make_batch(void *argument)
+{
+    enum profile_part before = profile_enter(PROFILE_READING);
+    struct dataset *d = argument;
+    float *x = d->made[!d->current];
+
+    for (size_t i = 0; i < d->n_made; i++, x += d->items) {
+        const unsigned char *from = row(d, d->order[d->next + i]);
+        if (d->image)
+            net_scale(x, from, d->items);
+        else
+            memcpy(x, from, d->row_bytes);
+    }
+    profile_leave(before);
+    return NULL;
+}
+
+static void start_making(struct dataset *d)
+{
+    d->n_made = d->n - d->next < d->batch ? d->n - d->next : d->batch;
+    d->making = d->n_made > 0;
+    if (d->making && pthread_create(&d->maker, NULL, make_batch, d) != 0)
+        die("no thread to read ahead with: %s", strerror(errno));
+}
+
+static void wait_made(struct dataset *d)
+{
+    enum profile_part before = profile_enter(PROFILE_WAITING);
+
+    if (d->making)
+        pthread_join(d->maker, NULL);
+    d->making = false;
+    profile_leave(before);
+}
+
+void dataset_start(struct dataset *d, size_t batch, bool shuffle, uint64_t seed, uint64_t epoch, size_t first)
+{
+    load(d);
+    wait_made(d);
+    if (!d->order) {
+        d->order = xcalloc(d->n, sizeof *d->order);
+        d->batch = batch < d->n ? batch : d->n;
+        for (int i = 0; i < 2; i++)
+            d->made[i] = xaligned(d->batch * d->items * sizeof(float));
+    }
+    if (shuffle) {
+        struct rng r;
+        rng_init(&r, seed, RNG_SHUFFLE, epoch);
+        rng_permutation(&r, d->order, (uint32_t)d->n);
+    } else {
+        for (size_t i = 0; i < d->n; i++)
+            d->order[i] = (uint32_t)i;
+    }
+    d->next = first;
+    start_making(d);
+}
+
+size_t dataset_next(struct dataset *d, const float **x)
+{
+    size_t n = d->n_made;
+
+    wait_made(d);
+    d->current = !d->current;
+    d->next += n;
+    *x = d->made[d->current];
+    if (n > 0)
+        start_making(d);
+    return n;
+}
+
+void dataset_close(struct dataset *d)
+{
+    wait_made(d);
+    tensor_close(d->tensor);
+    if (d->spool >= 0)
+        close(d->spool);
+    free(d->rows);
+    free(d->raw);
+    free(d->order);
+    free(d->made[0]);
+    free(d->made[1]);
+    free(d->path);
+    free(d);
+}

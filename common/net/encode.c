@@ -1,0 +1,122 @@
+#include "net/encode.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/dataset.h"
+#include "files/history.h"
+#include "net/model.h"
+#include "net/net.h"
+#include "base/profile.h"
+#include "base/report.h"
+#include "files/tensor.h"
+
+enum { BLOCK = 128 };   /* rows at a time, or fewer where the memory does not hold them */
+
+static struct npy_header code_header(const struct net *net, size_t n_rows, bool flatten)
+{
+    struct npy_header header = {.dtype = NPY_F32, .rank = flatten ? 2 : 4, .shape = {n_rows, net_code_items(net)}};
+
+    if (!flatten)
+        net_code_shape(net, header.shape + 1);
+    return header;
+}
+
+/* How many rows at a time: no more than MEMORY allows beside the net. Dies where that is none. */
+static size_t block_rows(const struct model *m, const struct tensor_reader *t, size_t memory)
+{
+    const struct net_spec *s = &m->spec;
+    size_t code = (size_t)(s->height >> s->n_layers) * (s->width >> s->n_layers) * s->layers[s->n_layers - 1].filters * sizeof(float);
+    size_t row = 2 * (t->row_bytes + code), n;
+    size_t fixed = PROCESS_MEMORY + net_memory(s, BLOCK, false) + model_memory(m) + tensor_memory(t->row_bytes) + tensor_memory(code);
+
+    want_memory(fixed + row, 1, memory);
+    n = (memory - fixed) / row;
+    return n < BLOCK ? n : BLOCK;
+}
+
+/* Reads up to MOST rows, as they are; returns how many. */
+static size_t read_block(struct tensor_reader *t, void *rows, size_t most)
+{
+    enum profile_part before = profile_enter(PROFILE_READING);
+    size_t n = tensor_read(t, rows, most), items = n * t->row_items, bad;
+
+    if (t->header.dtype == NPY_F32 && (bad = dataset_not_finite(rows, items)) < items)
+        die_file(tensor_path(t), "row %zu holds a value that is not finite", t->next_row - n + bad / t->row_items);
+    profile_leave(before);
+    return n;
+}
+
+/* What is read and written while the net is at work on another block: of two of each the one that is not `now`. */
+struct turn {
+    struct tensor_reader *reader;
+    struct tensor_writer *writer;
+    size_t block, n[2];
+    void *rows[2];
+    float *code[2];
+    int now;
+};
+
+static void write_and_read(void *context)
+{
+    struct turn *u = context;
+    int other = 1 - u->now;
+
+    if (u->n[other] > 0)
+        tensor_write(u->writer, u->code[other], u->n[other]);
+    u->n[other] = read_block(u->reader, u->rows[other], u->block);
+    progress("%zu of %zu rows", u->reader->next_row, u->reader->n_rows);
+}
+
+/* From reader to writer. */
+static void encode_rows(struct net *net, struct tensor_reader *t, struct tensor_writer *w, size_t block)
+{
+    struct turn u = {.reader = t, .writer = w, .block = block, .now = 1};
+
+    for (int i = 0; i < 2; i++) {
+        u.rows[i] = xaligned(block * t->row_bytes);
+        u.code[i] = xaligned(block * net_code_items(net) * sizeof(float));
+    }
+    for (write_and_read(&u); u.n[u.now = 1 - u.now] > 0;) {
+        enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
+        bool bytes = t->header.dtype == NPY_U8;
+        struct net_rows x = {bytes ? NULL : u.rows[u.now], bytes ? u.rows[u.now] : NULL};
+        net_encode_while(net, u.code[u.now], x, u.n[u.now], write_and_read, &u);
+        profile_leave(before);
+    }
+    if (u.n[1 - u.now] > 0)
+        tensor_write(w, u.code[1 - u.now], u.n[1 - u.now]);
+    progress_end();
+    for (int i = 0; i < 2; i++) {
+        free(u.rows[i]);
+        free(u.code[i]);
+    }
+}
+
+void encode_run(const struct cli *cli, int revision, bool flatten)
+{
+    struct history *h = history_start(cli, revision);
+    struct model *m = model_read(cli->arguments[0]);
+    struct tensor_reader *t = tensor_open(cli->arguments[1]);
+
+    tensor_want(t, -1, 4, (size_t[4]){0});
+    model_want(m, tensor_path(t), t->header.shape + 1);
+    model_add_to_history(m, h);
+    if (tensor_is_seekable(t)) {
+        tensor_add_to_history(t, h);
+        if (history_is_current(h, cli->output))
+            return;
+    }
+    const size_t block = block_rows(m, t, (size_t)cli->memory);
+    struct net *net = model_net(m, BLOCK, false);
+    net_profile(net);
+    struct npy_header header = code_header(net, t->n_rows, flatten);
+    struct tensor_writer *w = tensor_create(cli->output, &header, TENSOR_LEVEL);
+    encode_rows(net, t, w, block);
+    if (!tensor_is_seekable(t))
+        tensor_add_to_history(t, h);   /* a pipe tells its history at its end */
+    tensor_commit(w, h);
+    net_free(net);
+    tensor_close(t);
+    model_free(m);
+}

@@ -1,0 +1,356 @@
+#include "net/model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "cli/cli.h"
+#include "base/report.h"
+#include "files/safetensors.h"
+
+const char model_activations[] = "linear|relu|sigmoid";
+const char model_losses[] = "mean-squared-error|binary-crossentropy";
+
+enum { MAX_FILE = 1 << 30, MAX_TEXT = 256, FRAME = 4 << 20 };
+
+/* What a net needs besides its weights, as text: the values of __metadata__. */
+struct description {
+    char input[MAX_TEXT], activations[MAX_TEXT], batch_norm[MAX_TEXT], loss[MAX_TEXT];
+};
+
+/* Appends the choice at POSITION to TEXT, after a comma where it is not the first. */
+static void append_choice(char text[MAX_TEXT], const char *choices, int position)
+{
+    size_t used = strlen(text);
+    int length;
+    const char *choice = cli_choice(choices, position, &length);
+
+    snprintf(text + used, MAX_TEXT - used, "%s%.*s", used ? "," : "", length, choice);
+}
+
+/* The position of the word at *text, which then points behind its comma; -1, and *text as it was, where it is no choice. */
+static int take_choice(const char **text, const char *choices)
+{
+    size_t n = strcspn(*text, ",");
+    int position = cli_find_choice(choices, *text, n);
+
+    if (position >= 0)
+        *text += n + ((*text)[n] == ',');
+    return position;
+}
+
+static void describe(struct description *d, const struct net_spec *spec)
+{
+    *d = (struct description){0};
+    snprintf(d->input, sizeof d->input, "%d,%d,%d", spec->height, spec->width, spec->channels);
+    for (int k = 0; k < spec->n_layers; k++) {
+        append_choice(d->activations, model_activations, (int)spec->layers[k].activation);
+        append_choice(d->batch_norm, "no|yes", spec->layers[k].batch_norm);
+    }
+    append_choice(d->loss, model_losses, (int)spec->loss);
+}
+
+static void digest_net(char digest[ZIO_DIGEST_SIZE], const struct net_spec *spec, int first, const float *weights, size_t n)
+{
+    XXH3_state_t *state = XXH3_createState();
+    struct description d;
+    XXH128_hash_t hash;
+    char *head;
+
+    if (!state)
+        die("out of memory: a digest wanted");
+    describe(&d, spec);
+    head = xformat("%s;%s;%s;%s;%d\n", d.input, d.activations, d.batch_norm, d.loss, first);
+    XXH3_128bits_reset(state);
+    XXH3_128bits_update(state, head, strlen(head));
+    XXH3_128bits_update(state, weights, n * sizeof *weights);
+    hash = XXH3_128bits_digest(state);
+    zio_format_digest(digest, hash.high64, hash.low64);
+    XXH3_freeState(state);
+    free(head);
+}
+
+/* The name of a parameter in a file: "encoder.1.kernel" of a net whose first layer is 3 is "encoder.3.kernel". */
+static void file_name(char name[64], const struct net_parameter *p, int first)
+{
+    int part_len = (int)strcspn(p->name, ".");
+    char *rest;
+    long k = strtol(p->name + part_len + 1, &rest, 10);
+
+    snprintf(name, 64, "%.*s.%ld%s", part_len, p->name, k + first - 1, rest);
+}
+
+/* --- writing --- */
+
+static void write_floats(struct zio_writer *w, const float *x, size_t n)
+{
+    const size_t frame = FRAME / sizeof *x;
+
+    for (size_t i = 0; i < n; i += frame) {
+        zio_write(w, x + i, (n - i < frame ? n - i : frame) * sizeof *x);
+        zio_end_frame(w);
+    }
+}
+
+static void add_entries(struct safetensors *s, struct net *net, int first)
+{
+    size_t n;
+    const struct net_parameter *p = net_parameters(net, &n);
+
+    s->entries = xcalloc(n, sizeof *s->entries);
+    for (; s->n_entries < n; s->n_entries++, p++) {
+        struct safetensors_entry *e = &s->entries[s->n_entries];
+        char name[64];
+        file_name(name, p, first);
+        *e = (struct safetensors_entry){.name = xstrdup(name), .rank = p->rank, .offset = p->offset, .count = p->count};
+        memcpy(e->shape, p->shape, sizeof p->shape);
+        s->n_floats = p->offset + p->count;
+    }
+}
+
+static void add_metadata(struct safetensors *s, const char *key, const char *value)
+{
+    s->metadata = xrealloc(s->metadata, s->n_metadata + 1, sizeof *s->metadata);
+    s->metadata[s->n_metadata++] = (struct safetensors_pair){xstrdup(key), xstrdup(value)};
+}
+
+void model_write(const char *path, struct net *net, int first, const struct history *h, const struct checkpoint *training)
+{
+    size_t n_weights, header_len, n_blocks = 0;
+    const float *weights = net_weights(net, &n_weights), *blocks[4];
+    char digest[ZIO_DIGEST_SIZE], *history;
+    struct safetensors s = {0};
+    struct description d;
+    struct zio_writer *w;
+    unsigned char *header;
+
+    describe(&d, net_get_spec(net));
+    digest_net(digest, net_get_spec(net), first, weights, n_weights);
+    history = history_text(h, digest);
+    add_entries(&s, net, first);
+    add_metadata(&s, "input", d.input);
+    add_metadata(&s, "activations", d.activations);
+    add_metadata(&s, "batch_norm", d.batch_norm);
+    add_metadata(&s, "loss", d.loss);
+    add_metadata(&s, "history", history);
+    if (training) {
+        checkpoint_format(training, &s);
+        checkpoint_blocks(training, blocks, &n_blocks);
+    }
+    header = safetensors_format(&s, &header_len);
+    w = zio_create(path, ZIO_LEVEL);
+    zio_write(w, header, header_len);
+    write_floats(w, weights, n_weights);
+    for (size_t i = 0; i < n_blocks; i++)
+        write_floats(w, blocks[i], training->n);
+    zio_commit(w, NULL);
+    safetensors_release(&s);
+    free(header);
+    free(history);
+}
+
+/* --- reading --- */
+
+static const char *metadata(const char *path, const struct safetensors *s, const char *key)
+{
+    const char *value = safetensors_metadata(s, key);
+
+    if (!value)
+        die_file(path, "no '%s' in __metadata__: not a model of ours", key);
+    return value;
+}
+
+/* The first layer's number, and how many layers follow one another from there. */
+static void count_layers(struct model *m, const struct safetensors *s)
+{
+    char name[64];
+    long first = 0, n = 0;
+
+    for (size_t i = 0; i < s->n_entries; i++) {
+        char *end;
+        long k;
+        if (strncmp(s->entries[i].name, "encoder.", 8) != 0)
+            continue;
+        k = strtol(s->entries[i].name + 8, &end, 10);
+        if (strcmp(end, ".kernel") == 0 && k >= 1 && k <= 10000 && (first == 0 || k < first))
+            first = k;
+    }
+    do
+        snprintf(name, sizeof name, "encoder.%ld.kernel", first + n);
+    while (safetensors_find(s, name) && ++n <= NET_MAX_LAYERS);
+    if (first == 0 || n > NET_MAX_LAYERS)
+        die_file(m->path, "%ld encoder layers, want 1 to %d", n, NET_MAX_LAYERS);
+    m->first = (int)first;
+    m->spec.n_layers = (int)n;
+}
+
+static void read_spec(struct model *m, const struct safetensors *s)
+{
+    struct net_spec *spec = &m->spec;
+    const char *input = metadata(m->path, s, "input"), *activations = metadata(m->path, s, "activations");
+    const char *batch_norm = metadata(m->path, s, "batch_norm"), *loss = metadata(m->path, s, "loss"), *reason;
+    int end = 0, choice;
+
+    count_layers(m, s);
+    if (strlen(input) > 40 || sscanf(input, "%7d,%7d,%7d%n", &spec->height, &spec->width, &spec->channels, &end) != 3 || input[end])
+        die_file(m->path, "input '%.40s', want height,width,channels", input);
+    for (int k = 0; k < spec->n_layers; k++) {
+        struct net_layer *layer = &spec->layers[k];
+        const struct safetensors_entry *e;
+        char name[64];
+        snprintf(name, sizeof name, "encoder.%d.kernel", m->first + k);
+        e = safetensors_find(s, name);
+        if (e->rank != 4 || e->shape[0] > 99 || e->shape[3] > 1 << 20)
+            die_file(m->path, "%s is no kernel (height,width,in,out)", name);
+        layer->kernel = (int)e->shape[0];
+        layer->filters = (int)e->shape[3];
+        if ((choice = take_choice(&activations, model_activations)) < 0)
+            die_file(m->path, "activations '%.40s', want one of %s for each layer", activations, model_activations);
+        layer->activation = (enum net_activation)choice;
+        if ((choice = take_choice(&batch_norm, "no|yes")) < 0)
+            die_file(m->path, "batch_norm '%.40s', want yes or no for each layer", batch_norm);
+        layer->batch_norm = choice;
+    }
+    if ((choice = take_choice(&loss, model_losses)) < 0)
+        die_file(m->path, "loss '%.40s', want one of %s", loss, model_losses);
+    spec->loss = (enum net_loss)choice;
+    if ((reason = spec_check(spec)))
+        die_file(m->path, "%s", reason);
+}
+
+static void format_shape(char text[128], int rank, const size_t *shape)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (int i = 0; i < rank && used < 100; i++)
+        used += (size_t)snprintf(text + used, 128 - used, "%s%zu", i ? "," : "", shape[i]);
+}
+
+/* The tensors of the file in the order of the net's parameters. */
+static void read_weights(struct model *m, const struct safetensors *s, const unsigned char *data)
+{
+    size_t n, n_others = 0;
+    struct net_parameter *parameters = spec_describe(&m->spec, &n, &m->n_weights);
+
+    for (size_t i = 0; i < s->n_entries; i++)
+        n_others += strncmp(s->entries[i].name, "training.", 9) != 0;
+    if (n_others != n)
+        die_file(m->path, "%zu tensors of a net, want %zu", n_others, n);
+    if (m->n_weights > s->n_floats)
+        die_file(m->path, "%zu numbers, want %zu for its net", s->n_floats, m->n_weights);
+    m->weights = xaligned(m->n_weights * sizeof *m->weights);
+    for (size_t i = 0; i < n; i++) {
+        const struct net_parameter *p = &parameters[i];
+        const struct safetensors_entry *e;
+        char name[64], got[128], want[128];
+        file_name(name, p, m->first);
+        if (!(e = safetensors_find(s, name)))
+            die_file(m->path, "no tensor '%s'", name);
+        format_shape(got, e->rank, e->shape);
+        format_shape(want, p->rank, p->shape);
+        if (strcmp(got, want) != 0)
+            die_file(m->path, "%s has shape (%s), want (%s)", name, got, want);
+        memcpy(m->weights + p->offset, data + s->data_start + e->offset * sizeof(float), p->count * sizeof(float));
+        for (size_t j = 0; j < p->count; j++)
+            if (!isfinite(m->weights[p->offset + j]))
+                die_file(m->path, "%s holds a value that is not finite", name);
+    }
+    free(parameters);
+}
+
+struct model *model_parse(const char *path, const unsigned char *data, size_t len)
+{
+    struct model *m = xcalloc(1, sizeof *m);
+    struct safetensors s;
+    const char *reason = safetensors_parse(&s, data, len);
+
+    m->path = xstrdup(path);
+    if (reason)
+        die_file(path, "no model: %s", reason);
+    read_spec(m, &s);
+    read_weights(m, &s, data);
+    if (safetensors_metadata(&s, "history"))
+        m->history = xstrdup(safetensors_metadata(&s, "history"));
+    digest_net(m->digest, &m->spec, m->first, m->weights, m->n_weights);
+    m->training = checkpoint_parse(&s, data + s.data_start, m->n_weights, &reason);
+    if (reason)
+        die_file(path, "%s", reason);
+    safetensors_release(&s);
+    return m;
+}
+
+struct model *model_read(const char *path)
+{
+    struct zio_reader *r = zio_open(path);
+    size_t len;
+    unsigned char *data = zio_read_all(r, MAX_FILE, &len);
+    struct model *m = model_parse(path, data, len);
+
+    zio_close(r);
+    free(data);
+    return m;
+}
+
+/* --- using --- */
+
+struct net *model_net(const struct model *m, int max_batch, bool train)
+{
+    struct net *net = net_new(&m->spec, max_batch, train);
+    size_t n;
+    float *weights = net_weights(net, &n);
+
+    memcpy(weights, m->weights, n * sizeof *weights);
+    net_changed(net);
+    return net;
+}
+
+size_t model_memory(const struct model *m)
+{
+    return m->n_weights * sizeof(float) * (!m->training ? 1 : m->training->best ? 5 : 4);
+}
+
+void model_load(struct net *net, const struct model *from)
+{
+    size_t n, n_from, n_weights;
+    const struct net_parameter *want = net_parameters(net, &n);
+    struct net_parameter *got = spec_describe(&from->spec, &n_from, &n_weights);
+    float *weights = net_weights(net, &n_weights);
+
+    if (n != n_from)
+        die_file(from->path, "%zu tensors, want %zu", n_from, n);
+    for (size_t i = 0; i < n; i++) {
+        char got_shape[128], want_shape[128];
+        format_shape(got_shape, got[i].rank, got[i].shape);
+        format_shape(want_shape, want[i].rank, want[i].shape);
+        if (strcmp(got[i].name, want[i].name) != 0 || strcmp(got_shape, want_shape) != 0)
+            die_file(from->path, "%s of shape (%s), want %s (%s)", got[i].name, got_shape, want[i].name, want_shape);
+    }
+    memcpy(weights, from->weights, n_weights * sizeof *weights);
+    net_changed(net);
+    free(got);
+}
+
+void model_want(const struct model *m, const char *path, const size_t shape[3])
+{
+    const struct net_spec *s = &m->spec;
+
+    if (shape[0] != (size_t)s->height || shape[1] != (size_t)s->width || shape[2] != (size_t)s->channels)
+        die_file(path, "shape (N,%zu,%zu,%zu), want (N,%d,%d,%d) for '%s'", shape[0], shape[1], shape[2],
+                 s->height, s->width, s->channels, m->path);
+}
+
+void model_add_to_history(const struct model *m, struct history *h)
+{
+    history_input(h, m->digest, m->history);
+}
+
+void model_free(struct model *m)
+{
+    free(m->path);
+    free(m->weights);
+    free(m->history);
+    checkpoint_free(m->training);
+    free(m);
+}

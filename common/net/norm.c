@@ -1,0 +1,118 @@
+#include "net/norm.h"
+
+#include <math.h>
+#include <string.h>
+
+void norm_encode(struct layer *l, const struct work *w)
+{
+    const struct conv g = layer_encoder_conv(l, &l->z);
+    struct winograd winograd = l->learn.winograd;
+    winograd.x_row = l->in.row, winograd.y_row = l->z.row;
+    if (winograd.points > 0)
+        l->kernels->winograd_conv(plane_image(&l->z, w, 0), layer_encoder_input(l, w, 0), l->encode_w, l->encode_b, &winograd, w->count, l->in.size, l->z.size,
+                                  w->scratch);
+    double *sums = l->sums + (size_t)w->slice * 2 * l->K;
+    for (size_t m = 0; m < w->count; m++) {
+        float *z = plane_image(&l->z, w, m);
+        if (winograd.points == 0)
+            l->kernels->conv(z, layer_encoder_input(l, w, m), l->encode_w, l->encode_b, &g);
+        for (int i = 0; i < l->H; i++)
+            l->kernels->norm_sums(sums, sums + l->K, z + i * l->z.row, (size_t)l->W, l->K);
+    }
+}
+
+/* Sums over the slices, in order; those of all slices are cleared for the next use. */
+static void add_sums(const struct layer *l, double *total)
+{
+    const size_t n = 2 * (size_t)l->K;
+    memset(total, 0, n * sizeof *total);
+    for (int s = 0; s < NET_SLICES; s++)
+        for (size_t i = 0; i < n; i++)
+            total[i] += l->sums[s * n + i];
+    memset(l->sums, 0, NET_SLICES * n * sizeof *l->sums);
+}
+
+void norm_statistics(struct layer *l, float *weights, float *gradients, size_t n)
+{
+    const double count = (double)n * l->H * l->W;
+    double total[2 * 4096];
+    (void)gradients;
+    add_sums(l, total);
+    for (int o = 0; o < l->K; o++) {
+        const double mean = total[o] / count, square = total[l->K + o] / count - mean * mean, variance = square > 0 ? square : 0;
+        const double spread = 1 / sqrt(variance + NORM_EPSILON), gamma = weights[l->gamma->offset + o];
+        l->centre[o] = (float)mean;
+        l->spread[o] = (float)spread;
+        l->scale[o] = (float)(gamma * spread);
+        l->shift[o] = (float)(weights[l->beta->offset + o] - mean * gamma * spread);
+        float *running = &weights[l->mean->offset + o], *running2 = &weights[l->variance->offset + o];
+        *running = (float)(*running * NORM_MOMENTUM + mean * (1 - NORM_MOMENTUM));
+        *running2 = (float)(*running2 * NORM_MOMENTUM + variance * (1 - NORM_MOMENTUM));
+    }
+}
+
+static struct norm rows(const struct layer *l)
+{
+    return (struct norm){ .cols = l->w, .channels = l->K, .y_col = l->K, .z_row = l->z.row, .scale = l->scale, .shift = l->shift, .centre = l->centre,
+                          .spread = l->spread, .dz_a = l->dz_a, .dz_b = l->dz_b };
+}
+
+void norm_relu_pool(struct layer *l, const struct work *w)
+{
+    const struct norm n = rows(l);
+    for (size_t m = 0; m < w->count; m++)
+        for (int i = 0; i < l->h; i++)
+            l->kernels->norm_relu_pool(plane_image(l->code, w, m) + i * l->code->row, layer_argmax(l, w, m) + (size_t)i * l->w * l->K,
+                                       plane_image(&l->z, w, m) + 2 * i * l->z.row, &n);
+}
+
+void norm_sums(struct layer *l, const struct work *w)
+{
+    const struct norm n = rows(l);
+    double *sums = l->sums + (size_t)w->slice * 2 * l->K;
+    for (size_t m = 0; m < w->count; m++)
+        for (int i = 0; i < l->h; i++)
+            l->kernels->norm_gradient_sums(sums, sums + l->K, plane_image(&l->dcode, w, m) + i * l->dcode.row,
+                                           layer_argmax(l, w, m) + (size_t)i * l->w * l->K, plane_image(&l->z, w, m) + 2 * i * l->z.row, &n);
+}
+
+void norm_gradients(struct layer *l, float *weights, float *gradients, size_t n)
+{
+    const double count = (double)n * l->H * l->W;
+    double total[2 * 4096];
+    (void)weights;
+    add_sums(l, total);
+    for (int o = 0; o < l->K; o++) {
+        gradients[l->beta->offset + o] = (float)total[o];
+        gradients[l->gamma->offset + o] = (float)total[l->K + o];
+        l->dz_a[o] = (float)(l->scale[o] * total[o] / count);
+        l->dz_b[o] = (float)(l->scale[o] * total[l->K + o] / count);
+    }
+}
+
+/* The bias before batch normalisation changes nothing: its gradient stays 0. */
+void norm_encode_backward(struct layer *l, const struct work *w)
+{
+    const struct norm n = rows(l);
+    struct conv g = layer_encoder_conv(l, &l->z);
+    for (size_t m = 0; m < w->count; m++)
+        for (int i = 0; i < l->h; i++)
+            l->kernels->norm_gradient(plane_image(&l->z, w, m) + 2 * i * l->z.row, plane_image(&l->dcode, w, m) + i * l->dcode.row,
+                                      layer_argmax(l, w, m) + (size_t)i * l->w * l->K, &n);
+    if (l->dense.points > 0) {
+        struct winograd winograd = l->dense;
+        const struct plane *dx = &l->lower->dcode;
+        winograd.x_row = l->z.row, winograd.y_row = dx->row;
+        l->kernels->winograd_backward(plane_image(dx, w, 0), w->gradients + l->at_encode_dw, plane_image(&l->z, w, 0) - l->P * l->z.row - (size_t)l->P * l->K,
+                                      plane_image(&l->in, w, 0), l->encode_dx_w, &winograd, w->count, l->z.size, l->in.row, l->in.size, dx->size, w->scratch);
+        return;
+    }
+    l->kernels->conv_dw(w->gradients + l->at_encode_dw, layer_encoder_input(l, w, 0), plane_image(&l->z, w, 0), &g, w->count, l->in.size, l->z.size);
+    if (l->lower == NULL)
+        return;
+    const struct plane *dx = &l->lower->dcode;
+    g = (struct conv){ .rows = l->H, .cols = l->W, .taps = l->R, .run = l->R * l->K, .channels = l->C,
+                       .x_row = l->z.row, .x_col = l->K, .x_tap = l->z.row, .y_row = dx->row, .y_col = l->C };
+    for (size_t m = 0; m < w->count; m++)
+        l->kernels->conv(plane_image(dx, w, m), plane_image(&l->z, w, m) - l->P * l->z.row - (size_t)l->P * l->K, l->encode_dx_w, NULL, &g);
+}

@@ -1,0 +1,52 @@
+#include "net/spec.h"
+
+#include <stdio.h>
+
+#include "base/report.h"
+
+const char *spec_check(const struct net_spec *s)
+{
+    if (s->n_layers < 1 || s->n_layers > NET_MAX_LAYERS)
+        return "number of layers is not in 1..16";
+    if (s->height < 1 || s->width < 1 || s->channels < 1)
+        return "height, width and channels must be at least 1";
+    if ((double)s->height * s->width * s->channels > 1 << 28)
+        return "an image has more than 2^28 values";
+    if (s->height % (1 << s->n_layers) != 0 || s->width % (1 << s->n_layers) != 0)
+        return "height or width is not a multiple of 2^layers";
+    for (int k = 0; k < s->n_layers; k++) {
+        if (s->layers[k].kernel < 1 || s->layers[k].kernel > 15 || s->layers[k].kernel % 2 == 0)
+            return "kernel is not an odd number in 1..15";
+        if (s->layers[k].filters < 1 || s->layers[k].filters > 4096)
+            return "filters are not in 1..4096";
+    }
+    if (s->loss == NET_BCE && s->layers[0].activation != NET_SIGMOID)
+        return "binary cross-entropy needs a sigmoid at the end";
+    return NULL;
+}
+
+struct net_parameter *spec_describe(const struct net_spec *spec, size_t *n, size_t *n_weights)
+{
+    static const struct { const char *name; enum net_role role; } vectors[] = {
+        { "bias", NET_BIAS }, { "gamma", NET_GAMMA }, { "beta", NET_BETA }, { "mean", NET_MEAN }, { "variance", NET_VARIANCE },
+    };
+    struct net_parameter *all = xcalloc(8 * (size_t)spec->n_layers, sizeof *all), *p = all;
+    *n_weights = 0;
+    for (int i = 0; i < 2 * spec->n_layers; i++) {
+        const bool encoder = i < spec->n_layers;
+        const int k = i % spec->n_layers;
+        const struct net_layer *l = &spec->layers[k];
+        const size_t R = (size_t)l->kernel, C = (size_t)(k == 0 ? spec->channels : l[-1].filters), K = (size_t)l->filters;
+        const size_t in = encoder ? C : K, out = encoder ? K : C;
+        *p = (struct net_parameter){ .role = NET_KERNEL, .rank = 4, .shape = { R, R, in, out }, .offset = *n_weights, .count = R * R * in * out };
+        snprintf(p->name, sizeof p->name, "%s.%d.kernel", encoder ? "encoder" : "decoder", k + 1);
+        *n_weights += p++->count;
+        for (int v = 0; v < (encoder && l->batch_norm ? 5 : 1); v++) {
+            *p = (struct net_parameter){ .role = vectors[v].role, .rank = 1, .shape = { out }, .offset = *n_weights, .count = out };
+            snprintf(p->name, sizeof p->name, "%s.%d.%s", encoder ? "encoder" : "decoder", k + 1, vectors[v].name);
+            *n_weights += p++->count;
+        }
+    }
+    *n = (size_t)(p - all);
+    return all;
+}

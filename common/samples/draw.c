@@ -1,0 +1,298 @@
+#include "samples/draw.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/report.h"
+
+static double clamp(double x, double low, double high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+struct colour colour_hex(uint32_t rgb)
+{
+    return (struct colour){(float)(rgb >> 16 & 255) / 255, (float)(rgb >> 8 & 255) / 255, (float)(rgb & 255) / 255, 1};
+}
+
+struct colour colour_mix(struct colour from, struct colour to, double t)
+{
+    float k = (float)clamp(t, 0, 1);
+    return (struct colour){from.r + k * (to.r - from.r), from.g + k * (to.g - from.g), from.b + k * (to.b - from.b),
+        from.a + k * (to.a - from.a)};
+}
+
+struct colour colour_fade(struct colour c, double opacity)
+{
+    c.a *= (float)opacity;
+    return c;
+}
+
+struct point view_map(const struct view *v, struct point p)
+{
+    if (v->radius > 0) {
+        p.x = v->radius * sin(asin(clamp(p.x / v->radius, -1, 1)) + v->yaw);
+        p.y = v->radius * sin(asin(clamp(p.y / v->radius, -1, 1)) + v->pitch);
+    }
+    double c = v->scale * cos(v->tilt), s = v->scale * sin(v->tilt);
+    return (struct point){v->x + c * p.x - s * p.y, v->y + s * p.x + c * p.y};
+}
+
+/* --- cels --- */
+
+void cel_init(struct cel *l, size_t height, size_t width)
+{
+    *l = (struct cel){height, width, xcalloc(height * width, 4 * sizeof *l->pixels)};
+}
+
+void cel_clear(struct cel *l)
+{
+    memset(l->pixels, 0, l->height * l->width * 4 * sizeof *l->pixels);
+}
+
+void cel_release(struct cel *l)
+{
+    free(l->pixels);
+    l->pixels = NULL;
+}
+
+/* Puts the colour with this much coverage on a pixel (4). */
+static void blend_pixel(float *pixel, struct colour c, float coverage, enum blend blend)
+{
+    float a = c.a * coverage, keep = 1 - a;
+    if (blend == ATOP)
+        a *= pixel[3];
+    pixel[0] = pixel[0] * keep + c.r * a;
+    pixel[1] = pixel[1] * keep + c.g * a;
+    pixel[2] = pixel[2] * keep + c.b * a;
+    pixel[3] = pixel[3] * keep + a;
+}
+
+static float coverage_at(const struct cel *l, long y, long x)
+{
+    bool outside = y < 0 || x < 0 || y >= (long)l->height || x >= (long)l->width;
+    return outside ? 0 : l->pixels[((size_t)y * l->width + (size_t)x) * 4 + 3];
+}
+
+/* The largest coverage within WIDTH pixels of (y,x), fading over the last pixel. */
+static float coverage_near(const struct cel *l, long y, long x, double width)
+{
+    long reach = (long)ceil(width);
+    float most = 0;
+    for (long dy = -reach; dy <= reach; dy++)
+        for (long dx = -reach; dx <= reach; dx++) {
+            float near = coverage_at(l, y + dy, x + dx) * (float)clamp(width + 1 - sqrt((double)(dx * dx + dy * dy)), 0, 1);
+            most = near > most ? near : most;
+        }
+    return most;
+}
+
+void cel_merge(struct cel *l, const struct cel *top, struct colour outline, double width)
+{
+    for (size_t i = 0; i < l->height * l->width; i++) {
+        float *pixel = l->pixels + 4 * i;
+        const float *over = top->pixels + 4 * i;
+        if (width > 0 && over[3] < 1) {
+            float near = coverage_near(top, (long)(i / l->width), (long)(i % l->width), width);
+            if (near > 0)
+                blend_pixel(pixel, outline, near, OVER);
+        }
+        for (int c = 0; c < 4; c++)
+            pixel[c] = pixel[c] * (1 - over[3]) + over[c];
+    }
+}
+
+void cel_shadow(struct cel *l, const struct cel *top, double dx, double dy, struct colour shadow)
+{
+    for (size_t y = 0; y < l->height; y++)
+        for (size_t x = 0; x < l->width; x++) {
+            double sx = (double)x - dx, sy = (double)y - dy, fx = sx - floor(sx), fy = sy - floor(sy);
+            long x0 = (long)floor(sx), y0 = (long)floor(sy);
+            double covered = (coverage_at(top, y0, x0) * (1 - fx) + coverage_at(top, y0, x0 + 1) * fx) * (1 - fy)
+                + (coverage_at(top, y0 + 1, x0) * (1 - fx) + coverage_at(top, y0 + 1, x0 + 1) * fx) * fy;
+            if (covered > 0)
+                blend_pixel(l->pixels + (y * l->width + x) * 4, shadow, (float)covered, ATOP);
+        }
+}
+
+void cel_to_rgb(const struct cel *l, uint8_t *rgb)
+{
+    for (size_t i = 0; i < l->height * l->width; i++)
+        for (size_t c = 0; c < 3; c++)
+            rgb[3 * i + c] = (uint8_t)(clamp(l->pixels[4 * i + c], 0, 1) * 255 + 0.5);
+}
+
+/* --- paths --- */
+
+void path_clear(struct path *p)
+{
+    p->n = 0;
+}
+
+void path_release(struct path *p)
+{
+    free(p->points);
+    *p = (struct path){0};
+}
+
+void path_add(struct path *p, double x, double y)
+{
+    if (p->n == p->size)
+        p->points = xrealloc(p->points, p->size = p->size ? 2 * p->size : 64, sizeof *p->points);
+    p->points[p->n++] = (struct point){x, y};
+}
+
+void path_ellipse(struct path *p, double x, double y, double rx, double ry)
+{
+    enum { SIDES = 48 };
+    for (int i = 0; i < SIDES; i++)
+        path_add(p, x + rx * cos(2 * M_PI * i / SIDES), y + ry * sin(2 * M_PI * i / SIDES));
+}
+
+/* Between B and C, on the Catmull-Rom spline through A, B, C, D, at t of 0..1. */
+static struct point spline(struct point a, struct point b, struct point c, struct point d, double t)
+{
+    double t2 = t * t, t3 = t2 * t;
+    double wa = (-t3 + 2 * t2 - t) / 2, wb = (3 * t3 - 5 * t2 + 2) / 2, wc = (-3 * t3 + 4 * t2 + t) / 2, wd = (t3 - t2) / 2;
+    return (struct point){wa * a.x + wb * b.x + wc * c.x + wd * d.x, wa * a.y + wb * b.y + wc * c.y + wd * d.y};
+}
+
+void path_blob(struct path *p, const struct point *knots, size_t n)
+{
+    enum { STEPS = 10 };
+    for (size_t i = 0; i < n; i++)
+        for (int k = 0; k < STEPS; k++) {
+            struct point q = spline(knots[(i + n - 1) % n], knots[i], knots[(i + 1) % n], knots[(i + 2) % n], (double)k / STEPS);
+            path_add(p, q.x, q.y);
+        }
+}
+
+/* The point of a stroke's curve at t of 0..1 over all its knots. */
+static struct point stroke_at(const struct stroke *s, double t)
+{
+    int spans = s->n - 1, i = (int)clamp(floor(t * spans), 0, spans - 1);
+    const struct point *k = s->knots + i;
+    struct point before = i > 0 ? k[-1] : (struct point){2 * k[0].x - k[1].x, 2 * k[0].y - k[1].y};
+    struct point after = i + 2 < s->n ? k[2] : (struct point){2 * k[1].x - k[0].x, 2 * k[1].y - k[0].y};
+    return spline(before, k[0], k[1], after, t * spans - i);
+}
+
+static void add_edge(struct path *p, const struct stroke *s, double t, double u)
+{
+    enum { FINE = 1000 };
+    struct point at = stroke_at(s, t);
+    struct point from = stroke_at(s, clamp(t - 1.0 / FINE, 0, 1)), to = stroke_at(s, clamp(t + 1.0 / FINE, 0, 1));
+    double dx = to.x - from.x, dy = to.y - from.y, length = sqrt(dx * dx + dy * dy) + 1e-12;
+    double parabola = s->start * (1 - t) * (1 - 2 * t) + s->middle * 4 * t * (1 - t) + s->end * t * (2 * t - 1);
+    double half = parabola > 0 ? parabola : 0;
+    path_add(p, at.x - dy / length * half * u, at.y + dx / length * half * u);
+}
+
+void path_stroke(struct path *p, const struct stroke *s, double u0, double u1)
+{
+    int steps = 10 * (s->n - 1);
+    for (int i = 0; i <= steps; i++)
+        add_edge(p, s, (double)i / steps, u0);
+    for (int i = steps; i >= 0; i--)
+        add_edge(p, s, (double)i / steps, u1);
+}
+
+/* --- painting --- */
+
+struct paint paint_plain(struct colour c)
+{
+    return (struct paint){.kind = PLAIN, .from = c};
+}
+
+/* The paint at pixel q, with its points A and B mapped to pixels. */
+static struct colour paint_at(const struct paint *paint, struct point a, struct point b, struct point q)
+{
+    double dx = b.x - a.x, dy = b.y - a.y, square = dx * dx + dy * dy + 1e-12;
+    if (paint->kind == LINEAR)
+        return colour_mix(paint->from, paint->to, ((q.x - a.x) * dx + (q.y - a.y) * dy) / square);
+    if (paint->kind == RADIAL)
+        return colour_mix(paint->from, paint->to, sqrt(((q.x - a.x) * (q.x - a.x) + (q.y - a.y) * (q.y - a.y)) / square));
+    return paint->from;
+}
+
+struct edge { struct point a, b; };
+struct crossing { double x; int direction; };
+
+/* The polygon's edges that reach into rows y0..y1; returns how many. */
+static size_t find_edges(struct edge *found, const struct point *points, size_t n, double y0, double y1)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct edge e = {points[i], points[i + 1 < n ? i + 1 : 0]};
+        if ((e.a.y < y1 || e.b.y < y1) && (e.a.y > y0 || e.b.y > y0))
+            found[count++] = e;
+    }
+    return count;
+}
+
+/* Where the line Y of samples crosses the edges, ordered by x; returns how many. */
+static size_t find_crossings(struct crossing *found, const struct edge *edges, size_t n, double y)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct point a = edges[i].a, b = edges[i].b;
+        if ((a.y <= y) == (b.y <= y))
+            continue;
+        struct crossing c = {a.x + (y - a.y) / (b.y - a.y) * (b.x - a.x), a.y < b.y ? 1 : -1};
+        size_t k = count++;
+        for (; k > 0 && found[k - 1].x > c.x; k--)
+            found[k] = found[k - 1];
+        found[k] = c;
+    }
+    return count;
+}
+
+/* Adds WEIGHT times the covered part of each pixel between x0 and x1. */
+static void cover_span(float *coverage, size_t width, double x0, double x1, float weight)
+{
+    x0 = clamp(x0, 0, (double)width);
+    x1 = clamp(x1, 0, (double)width);
+    for (size_t x = (size_t)x0; (double)x < x1; x++) {
+        double left = (double)x > x0 ? (double)x : x0, right = (double)(x + 1) < x1 ? (double)(x + 1) : x1;
+        coverage[x] += weight * (float)(right - left);
+    }
+}
+
+void cel_fill(struct cel *l, const struct path *p, const struct view *v, const struct paint *paint, enum blend blend)
+{
+    enum { LINES = 8 };
+    struct point *points = xcalloc(p->n + 1, sizeof *points), a = view_map(v, paint->a), b = view_map(v, paint->b);
+    struct edge *edges = xcalloc(p->n + 1, sizeof *edges);
+    struct crossing *crossings = xcalloc(p->n + 1, sizeof *crossings);
+    float *coverage = xcalloc(l->width, sizeof *coverage);
+    double top = (double)l->height, bottom = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        points[i] = view_map(v, p->points[i]);
+        top = points[i].y < top ? points[i].y : top;
+        bottom = points[i].y > bottom ? points[i].y : bottom;
+    }
+    for (size_t y = (size_t)clamp(top, 0, (double)l->height); y < l->height && (double)y < bottom; y++) {
+        size_t n_edges = find_edges(edges, points, p->n, (double)y, (double)(y + 1));
+        memset(coverage, 0, l->width * sizeof *coverage);
+        for (int line = 0; line < LINES; line++) {
+            size_t n = find_crossings(crossings, edges, n_edges, (double)y + (line + 0.5) / LINES);
+            int winding = 0;
+            for (size_t i = 0; i + 1 < n; i++) {
+                winding += crossings[i].direction;
+                if (winding != 0)
+                    cover_span(coverage, l->width, crossings[i].x, crossings[i + 1].x, 1.0f / LINES);
+            }
+        }
+        for (size_t x = 0; x < l->width; x++) {
+            struct point centre = {(double)x + 0.5, (double)y + 0.5};
+            if (coverage[x] > 0)
+                blend_pixel(l->pixels + (y * l->width + x) * 4, paint_at(paint, a, b, centre), coverage[x], blend);
+        }
+    }
+    free(points);
+    free(edges);
+    free(crossings);
+    free(coverage);
+}
