@@ -1,13 +1,17 @@
-/* bench [RUNS]: milliseconds of a training step and of an encoding pass of each net of the reference experiment, 128 images, against PyTorch
- * and against what dense matrix products could do.
+/* bench [RUNS]: milliseconds of a training step and of an encoding pass of each net of the
+ * reference experiment, 128 images, against PyTorch and against what dense matrix products could
+ * do.
  *
- * cores: how many times faster all threads are than one; apart: how many times as much as one alone as many nets of one thread each do side by side, which
- * share nothing but the machine and which no sharing of work can surpass by much. deep-bn: deep with batch normalisation, which our encoding folds into the
- * kernels; deep-l1: with a penalty on the code; deep-n: with noise on the input. A run is some steps one after another, as in training, behind one that is
- * not counted; each figure is the least step of RUNS runs (default 10); ours, PyTorch's and SGEMM's take turns, since machines are noisy. PyTorch's stay
- * empty where python3 has no torch. kept: PyTorch's with glibc told to keep the memory that each step frees, instead of page faults for it in the next: the
- * better comparison of arithmetic, the other is what its users meet. The dense limit is the time that the multiplications of a plain implementation would
- * take at SGEMM's speed.
+ * cores: how many times faster all threads are than one; apart: how many times as much as one alone
+ * as many nets of one thread each do side by side, which share nothing but the machine and which no
+ * sharing of work can surpass by much. deep-bn: deep with batch normalisation, which our encoding
+ * folds into the kernels; deep-l1: with a penalty on the code; deep-n: with noise on the input. A
+ * run is some steps one after another, as in training, behind one that is not counted; each figure
+ * is the least step of RUNS runs (default 10); ours, PyTorch's and SGEMM's take turns, since
+ * machines are noisy. PyTorch's stay empty where python3 has no torch. kept: PyTorch's with glibc
+ * told to keep the memory that each step frees, instead of page faults for it in the next: the
+ * better comparison of arithmetic, the other is what its users meet. The dense limit is the time
+ * that the multiplications of a plain implementation would take at SGEMM's speed.
  */
 #include <fcntl.h>
 #include <math.h>
@@ -27,15 +31,24 @@
 
 enum { BATCH = 128, GEMM = 1536, STEPS = 3 };
 
-static const struct { const char *name; int size, channels, first, n; bool norm; double l1; float noise; } nets[] = {
-    { "stage-1", 80, 3, 0, 1, false, 0, 0 }, { "stage-2", 40, 16, 1, 1, false, 0, 0 }, { "stage-3", 20, 32, 2, 1, false, 0, 0 },
-    { "stage-4", 10, 64, 3, 1, false, 0, 0 }, { "deep", 80, 3, 0, 4, false, 0, 0 },
-    { "deep-bn", 80, 3, 0, 4, true, 0, 0 }, { "deep-l1", 80, 3, 0, 4, false, 1e-4, 0 }, { "deep-n", 80, 3, 0, 4, false, 0, 0.1f },
+static const struct {
+    const char *name;
+    int size, channels, first, n;
+    bool norm;
+    double l1;
+    float noise;
+} nets[] = {
+    {"stage-1", 80, 3, 0, 1, false, 0, 0},    {"stage-2", 40, 16, 1, 1, false, 0, 0},
+    {"stage-3", 20, 32, 2, 1, false, 0, 0},   {"stage-4", 10, 64, 3, 1, false, 0, 0},
+    {"deep", 80, 3, 0, 4, false, 0, 0},       {"deep-bn", 80, 3, 0, 4, true, 0, 0},
+    {"deep-l1", 80, 3, 0, 4, false, 1e-4, 0}, {"deep-n", 80, 3, 0, 4, false, 0, 0.1f},
 };
 
 /* --- PyTorch, processes that do a step for each line they are sent --- */
 
-static struct torch { FILE *to, *from; } torches[2];  /* as it comes; and with glibc told to keep what is freed */
+static struct torch {
+    FILE *to, *from;
+} torches[2]; /* as it comes; and with glibc told to keep what is freed */
 
 static void start_torch(struct torch *torch, const char *script, bool keep)
 {
@@ -57,12 +70,13 @@ static void start_torch(struct torch *torch, const char *script, bool keep)
         execl("/usr/bin/python3", "python3", script, threads, batch, (char *)NULL);
         _exit(127);
     }
-    *torch = (struct torch){ fdopen(to[1], "w"), fdopen(from[0], "r") };
+    *torch = (struct torch){fdopen(to[1], "w"), fdopen(from[0], "r")};
     close(to[0]);
     close(from[1]);
 }
 
-/* OpenMP's idle threads spin for some milliseconds, in whichever process they are, and take their core from what is timed next. */
+/* OpenMP's idle threads spin for some milliseconds, in whichever process they are, and take their
+ * core from what is timed next. */
 static void settle(void)
 {
     usleep(30000);
@@ -86,10 +100,16 @@ static double torch_ms(const struct torch *torch, const char *net, const char *w
 static struct net_spec spec_of(size_t i)
 {
     static const struct net_layer layers[] = {
-        { 7, 16, NET_SIGMOID, false }, { 5, 32, NET_RELU, false }, { 3, 64, NET_RELU, false }, { 3, 128, NET_RELU, false },
+        {7, 16, NET_SIGMOID, false},
+        {5, 32, NET_RELU, false},
+        {3, 64, NET_RELU, false},
+        {3, 128, NET_RELU, false},
     };
-    struct net_spec s = { .height = nets[i].size, .width = nets[i].size, .channels = nets[i].channels, .n_layers = nets[i].n,
-                          .loss = nets[i].first == 0 ? NET_BCE : NET_MSE };
+    struct net_spec s = {.height = nets[i].size,
+                         .width = nets[i].size,
+                         .channels = nets[i].channels,
+                         .n_layers = nets[i].n,
+                         .loss = nets[i].first == 0 ? NET_BCE : NET_MSE};
     memcpy(s.layers, layers + nets[i].first, nets[i].n * sizeof *layers);
     if (nets[i].first > 0)
         s.layers[0].activation = NET_LINEAR;
@@ -98,14 +118,16 @@ static struct net_spec spec_of(size_t i)
     return s;
 }
 
-/* Multiplications of a plain implementation, an image: forward, kernel's gradient, input's gradient but for the first layer's. */
+/* Multiplications of a plain implementation, an image: forward, kernel's gradient, input's gradient
+ * but for the first layer's. */
 static void count_work(const struct net_spec *s, double *encode, double *train)
 {
     int C = s->channels;
     double pixels = (double)s->height * s->width;
     *encode = *train = 0;
     for (int k = 0; k < s->n_layers; k++) {
-        const double layer = pixels * s->layers[k].kernel * s->layers[k].kernel * C * s->layers[k].filters;
+        const double layer =
+            pixels * s->layers[k].kernel * s->layers[k].kernel * C * s->layers[k].filters;
         *encode += layer;
         *train += layer * (k == 0 ? 2 : 3) + layer * 3;
         pixels /= 4;
@@ -133,12 +155,17 @@ static double sgemm_ms(void)
 }
 
 /* A net for some threads, and what it works on. */
-struct runner { size_t i; struct net *net; struct optim optim; float *x, *noisy, *code; };
+struct runner {
+    size_t i;
+    struct net *net;
+    struct optim optim;
+    float *x, *noisy, *code;
+};
 
 static struct runner runner_new(size_t i, const struct net_spec *spec, int threads)
 {
-    const struct optim_settings adam = { 0.001, 0.005, 0.9, 0.999, 1e-8 };
-    struct runner r = { .i = i };
+    const struct optim_settings adam = {0.001, 0.005, 0.9, 0.999, 1e-8};
+    struct runner r = {.i = i};
     struct rng rng;
     size_t n_weights;
     omp_set_num_threads(threads);
@@ -165,14 +192,15 @@ static void runner_free(struct runner *r)
 
 static void train(struct runner *r)
 {
-    const struct net_penalty penalty = { .l1 = nets[r->i].l1 };
+    const struct net_penalty penalty = {.l1 = nets[r->i].l1};
     const size_t items = net_input_items(r->net);
     size_t n;
 #pragma omp parallel for schedule(static)
     for (size_t row = 0; row < (r->noisy != NULL ? BATCH : 0); row++) {
         struct rng stream;
         rng_init(&stream, 1, RNG_NOISE, row);
-        kernels_get()->noise(r->noisy + row * items, r->x + row * items, items, nets[r->i].noise, 0, 1, &stream);
+        kernels_get()->noise(r->noisy + row * items, r->x + row * items, items, nets[r->i].noise, 0,
+                             1, &stream);
     }
     net_train(r->net, r->noisy != NULL ? r->noisy : r->x, r->x, BATCH, &penalty);
     optim_update(&r->optim, net_weights(r->net, &n), net_gradients(r->net));
@@ -217,15 +245,21 @@ static double apart_ms(void (*step)(struct runner *), struct runner *runners, in
 }
 
 /* What is measured of training or of encoding, the least so far, ms. */
-struct side { const char *what; void (*step)(struct runner *); double own, alone, apart, torch[2], work; };
+struct side {
+    const char *what;
+    void (*step)(struct runner *);
+    double own, alone, apart, torch[2], work;
+};
 
 static void bench(size_t i, int runs)
 {
     const int threads = omp_get_max_threads();
     const struct net_spec spec = spec_of(i);
-    struct runner together = runner_new(i, &spec, threads), *alone = xcalloc(threads, sizeof *alone);
-    struct side sides[] = { { "train", train, INFINITY, INFINITY, INFINITY, { INFINITY, INFINITY }, 0 },
-                            { "encode", encode, INFINITY, INFINITY, INFINITY, { INFINITY, INFINITY }, 0 } };
+    struct runner together = runner_new(i, &spec, threads),
+                  *alone = xcalloc(threads, sizeof *alone);
+    struct side sides[] = {
+        {"train", train, INFINITY, INFINITY, INFINITY, {INFINITY, INFINITY}, 0},
+        {"encode", encode, INFINITY, INFINITY, INFINITY, {INFINITY, INFINITY}, 0}};
     double gemm = INFINITY;
     for (int t = 0; t < threads; t++)
         alone[t] = runner_new(i, &spec, 1);
@@ -251,7 +285,8 @@ static void bench(size_t i, int runs)
             printf("%8.1f %6.2f %6.2f", s->torch[0], s->torch[0] / s->own, s->torch[1] / s->own);
         else
             printf("%22s", "");
-        printf(" %5.0f %% %5.2f %5.2f |", 100 * BATCH * s->work / per_ms / s->own, s->alone / s->own, threads * s->alone / s->apart);
+        printf(" %5.0f %% %5.2f %5.2f |", 100 * BATCH * s->work / per_ms / s->own,
+               s->alone / s->own, threads * s->alone / s->apart);
     }
     printf(" %6.0f\n", 2 * per_ms / 1e6);
     fflush(stdout);
@@ -267,15 +302,17 @@ int main(int argc, char **argv)
     report_init("bench");
     if (runs < 1)
         die_usage("want a number of runs");
-    unsetenv("OPENBLAS_CORETYPE");  /* the limit is that of the best kernel */
+    unsetenv("OPENBLAS_CORETYPE"); /* the limit is that of the best kernel */
     blas_open();
     for (int k = 0; k < 2; k++)
         start_torch(&torches[k], "bench/nets.py", k == 1);
-    printf("%d threads, %s, OpenBLAS %s, batch %d; ratio: PyTorch's time over ours; dense: share of the dense limit\n", omp_get_max_threads(),
-           kernels_get()->name, blas_core(), BATCH);
+    printf("%d threads, %s, OpenBLAS %s, batch %d; ratio: PyTorch's time over ours; dense: share "
+           "of the dense limit\n",
+           omp_get_max_threads(), kernels_get()->name, blas_core(), BATCH);
     printf("         %-61s | %-61s | SGEMM\n", "training step", "encoding");
     for (int k = 0; k < 2; k++)
-        printf("%s      ms images/s  PyTorch  ratio   kept   dense cores apart |", k == 0 ? "net     " : "");
+        printf("%s      ms images/s  PyTorch  ratio   kept   dense cores apart |",
+               k == 0 ? "net     " : "");
     printf(" GFLOP/s\n");
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
         bench(i, runs);

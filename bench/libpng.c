@@ -1,4 +1,5 @@
-/* libpng FILE...: seconds that libpng takes on one core to read and decode the files to 8-bit RGB, one after another, nothing else. */
+/* libpng FILE...: seconds that libpng takes on one core to read and decode the files to 8-bit RGB,
+ * one after another, nothing else. */
 #include <png.h>
 #include <stdio.h>
 #include <stdlib.h>

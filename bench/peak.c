@@ -1,4 +1,5 @@
-/* peak COMMAND...: runs it, its output to nowhere, and prints its peak resident memory, MiB, and the seconds it took. */
+/* peak COMMAND...: runs it, its output to nowhere, and prints its peak resident memory, MiB, and
+ * the seconds it took. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

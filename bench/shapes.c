@@ -1,10 +1,14 @@
-/* shapes [RUNS]: what a multiplication costs in nets of one layer of any shape, against the nearest layer of the reference experiment.
+/* shapes [RUNS]: what a multiplication costs in nets of one layer of any shape, against the nearest
+ * layer of the reference experiment.
  *
- * Picoseconds per multiplication in a training step and in encoding, batches of 64; nearest: by the logarithms of kernel, channels and filters. plain: of
- * those that a plain implementation does; done: of those that are left of them where minimal filtering, the small image and gradients that are 0 spare the
- * others, which large kernels and many channels allow, and a kernel of 1 does not. SGEMM: the time that OpenBLAS takes for the plain products of matrices
- * that lie ready, over ours, which pools, adds and looks for its windows besides. Each figure is the least of RUNS rounds (default 10) over all shapes, for
- * the machine's pace changes. The last line names the worst of each column.
+ * Picoseconds per multiplication in a training step and in encoding, batches of 64; nearest: by the
+ * logarithms of kernel, channels and filters. plain: of those that a plain implementation does;
+ * done: of those that are left of them where minimal filtering, the small image and gradients that
+ * are 0 spare the others, which large kernels and many channels allow, and a kernel of 1 does not.
+ * SGEMM: the time that OpenBLAS takes for the plain products of matrices that lie ready, over ours,
+ * which pools, adds and looks for its windows besides. Each figure is the least of RUNS rounds
+ * (default 10) over all shapes, for the machine's pace changes. The last line names the worst of
+ * each column.
  */
 #include <math.h>
 #include <omp.h>
@@ -17,23 +21,35 @@
 #include "base/report.h"
 #include "base/rng.h"
 
-struct shape { int kernel, channels, filters, height, width; };
-/* Of training and of encoding: picoseconds per multiplication of a plain implementation, and of those that are done; of SGEMM. */
-struct cost { double plain[2], done[2], gemm[2]; };
+struct shape {
+    int kernel, channels, filters, height, width;
+};
+/* Of training and of encoding: picoseconds per multiplication of a plain implementation, and of
+ * those that are done; of SGEMM. */
+struct cost {
+    double plain[2], done[2], gemm[2];
+};
 
 static const struct shape shapes[] = {
-    { 7, 3, 16, 80, 80 }, { 5, 16, 32, 40, 40 }, { 3, 32, 64, 20, 20 }, { 3, 64, 128, 10, 10 },  /* the reference's */
-    { 1, 3, 16, 80, 80 }, { 1, 16, 32, 40, 40 }, { 1, 33, 48, 30, 22 }, { 1, 100, 17, 18, 26 },
-    { 3, 1, 8, 62, 50 }, { 3, 2, 5, 62, 50 }, { 3, 3, 16, 80, 80 }, { 3, 5, 17, 46, 38 }, { 3, 17, 33, 30, 22 }, { 3, 48, 48, 22, 18 }, { 3, 100, 33, 14, 18 },
-    { 3, 33, 100, 14, 18 }, { 3, 64, 128, 6, 14 }, { 5, 1, 16, 62, 50 }, { 5, 3, 16, 80, 80 }, { 5, 5, 3, 46, 38 }, { 5, 17, 17, 30, 34 }, { 5, 33, 48, 22, 26 },
-    { 5, 100, 5, 18, 14 }, { 5, 48, 100, 10, 14 }, { 7, 1, 5, 62, 50 }, { 7, 2, 17, 50, 62 }, { 7, 3, 33, 54, 46 }, { 7, 5, 5, 38, 46 }, { 7, 17, 33, 26, 22 },
-    { 7, 48, 17, 18, 22 }, { 7, 100, 48, 10, 14 }, { 9, 1, 17, 50, 46 }, { 9, 3, 16, 62, 54 }, { 9, 5, 33, 30, 38 }, { 9, 17, 5, 26, 22 }, { 9, 33, 48, 18, 14 },
-    { 9, 100, 17, 10, 14 },
+    {7, 3, 16, 80, 80},   {5, 16, 32, 40, 40},  {3, 32, 64, 20, 20},
+    {3, 64, 128, 10, 10}, /* the reference's */
+    {1, 3, 16, 80, 80},   {1, 16, 32, 40, 40},  {1, 33, 48, 30, 22},
+    {1, 100, 17, 18, 26}, {3, 1, 8, 62, 50},    {3, 2, 5, 62, 50},
+    {3, 3, 16, 80, 80},   {3, 5, 17, 46, 38},   {3, 17, 33, 30, 22},
+    {3, 48, 48, 22, 18},  {3, 100, 33, 14, 18}, {3, 33, 100, 14, 18},
+    {3, 64, 128, 6, 14},  {5, 1, 16, 62, 50},   {5, 3, 16, 80, 80},
+    {5, 5, 3, 46, 38},    {5, 17, 17, 30, 34},  {5, 33, 48, 22, 26},
+    {5, 100, 5, 18, 14},  {5, 48, 100, 10, 14}, {7, 1, 5, 62, 50},
+    {7, 2, 17, 50, 62},   {7, 3, 33, 54, 46},   {7, 5, 5, 38, 46},
+    {7, 17, 33, 26, 22},  {7, 48, 17, 18, 22},  {7, 100, 48, 10, 14},
+    {9, 1, 17, 50, 46},   {9, 3, 16, 62, 54},   {9, 5, 33, 30, 38},
+    {9, 17, 5, 26, 22},   {9, 33, 48, 18, 14},  {9, 100, 17, 10, 14},
 };
 
 enum { BATCH = 64, SEEDS = 4, SHAPES = sizeof shapes / sizeof *shapes };
 
-/* Seconds of SGEMM for BATCH images: c (M,N) = a (M,K) b (K,N), each thread with matrices of its own for all its images. */
+/* Seconds of SGEMM for BATCH images: c (M,N) = a (M,K) b (K,N), each thread with matrices of its
+ * own for all its images. */
 static double gemm_seconds(size_t M, size_t N, size_t K)
 {
     const size_t threads = (size_t)omp_get_max_threads(), items = M * K + K * N + M * N;
@@ -51,42 +67,61 @@ static double gemm_seconds(size_t M, size_t N, size_t K)
     return seconds;
 }
 
-/* Multiplications for a channel of ROWS x COLS positions by kernels of TAPS x TAPS on C channels: as minimal filtering leaves them. */
+/* Multiplications for a channel of ROWS x COLS positions by kernels of TAPS x TAPS on C channels:
+ * as minimal filtering leaves them. */
 static double products_of_channel(const struct winograd *g, int rows, int cols, int taps, int C)
 {
     const double M = g->points + 1 - g->R;
     if (g->points == 0)
         return (double)rows * cols * taps * taps * C;
-    return ceil(cols / M) * (g->both ? ceil(rows / M) * g->points : (double)rows * g->R) * g->points * g->stride * g->stride * g->C;
+    return ceil(cols / M) * (g->both ? ceil(rows / M) * g->points : (double)rows * g->R) * g->points
+        * g->stride * g->stride * g->C;
 }
 
 /* Of whole vectors of channels and of few. */
 static double products(const struct layer_way *way, int rows, int cols, int taps, int C)
 {
-    return products_of_channel(&way->winograd, rows, cols, taps, C) * way->split.whole + products_of_channel(&way->in_planes, rows, cols, taps, C) * way->split.few;
+    return products_of_channel(&way->winograd, rows, cols, taps, C) * way->split.whole
+        + products_of_channel(&way->in_planes, rows, cols, taps, C) * way->split.few;
 }
 
-/* Multiplications that an image takes in training and in encoding, LIVE of its code being other than 0. */
+/* Multiplications that an image takes in training and in encoding, LIVE of its code being other
+ * than 0. */
 static void count_done(double done[2], const struct net_spec *spec, double live)
 {
     struct layer l;
     layer_init(&l, 0, spec, kernels_get(), true);
     const int phases = l.R == 1 ? 1 : 4;
     const double window = (double)l.back_taps * l.back_taps * l.C;
-    const double back = products(&l.back, l.h, l.w, l.back_taps, l.C);  /* to small; and the kernel's gradient, of few filters where they are alive */
-    const double listed = window * live * l.back.split.few / l.K, dense = back - window * l.h * l.w * l.back.split.few;
-    done[0] = products(&l.learn, l.H, l.W, l.R, l.C) + phases * products(&l.phase, l.h, l.w, l.P + 1, l.K) + back + dense + listed + live * l.R * l.R * l.C;
+    const double back = products(
+        &l.back, l.h, l.w, l.back_taps,
+        l.C); /* to small; and the kernel's gradient, of few filters where they are alive */
+    const double listed = window * live * l.back.split.few / l.K,
+                 dense = back - window * l.h * l.w * l.back.split.few;
+    done[0] = products(&l.learn, l.H, l.W, l.R, l.C)
+        + phases * products(&l.phase, l.h, l.w, l.P + 1, l.K) + back + dense + listed
+        + live * l.R * l.R * l.C;
     done[1] = products(&l.infer, l.H, l.W, l.R, l.C);
 }
 
 /* The least seconds so far, of training and of encoding, ours and SGEMM's. */
-struct runner { struct net_spec spec; struct net *net; float *x, *code; double seconds[2], gemm[2]; };
+struct runner {
+    struct net_spec spec;
+    struct net *net;
+    float *x, *code;
+    double seconds[2], gemm[2];
+};
 
 static struct runner runner_new(const struct shape *s)
 {
-    struct runner r = { .spec = { .height = s->height, .width = s->width, .channels = s->channels, .n_layers = 1, .loss = NET_MSE,
-                                  .layers = {{ s->kernel, s->filters, NET_LINEAR, false }} },
-                        .seconds = { INFINITY, INFINITY }, .gemm = { INFINITY, INFINITY } };
+    struct runner r = {.spec = {.height = s->height,
+                                .width = s->width,
+                                .channels = s->channels,
+                                .n_layers = 1,
+                                .loss = NET_MSE,
+                                .layers = {{s->kernel, s->filters, NET_LINEAR, false}}},
+                       .seconds = {INFINITY, INFINITY},
+                       .gemm = {INFINITY, INFINITY}};
     struct rng rng;
     r.net = net_new(&r.spec, BATCH, true);
     const size_t n = BATCH * net_input_items(r.net);
@@ -101,15 +136,18 @@ static struct runner runner_new(const struct shape *s)
 
 static void run(struct runner *r, const struct shape *s)
 {
-    const size_t pixels = (size_t)s->height * s->width, taps = (size_t)s->kernel * s->kernel, C = (size_t)s->channels, K = (size_t)s->filters;
-    net_encode(r->net, r->code, r->x, BATCH);  /* the memory of what came before */
+    const size_t pixels = (size_t)s->height * s->width, taps = (size_t)s->kernel * s->kernel,
+                 C = (size_t)s->channels, K = (size_t)s->filters;
+    net_encode(r->net, r->code, r->x, BATCH); /* the memory of what came before */
     const double start = omp_get_wtime();
-    net_train(r->net, r->x, r->x, BATCH, &(struct net_penalty){ .l2 = 0 });
+    net_train(r->net, r->x, r->x, BATCH, &(struct net_penalty){.l2 = 0});
     const double trained = omp_get_wtime();
     net_encode(r->net, r->code, r->x, BATCH);
     const double encoded = omp_get_wtime();
-    const double encoder = gemm_seconds(pixels, K, taps * C), decoder = gemm_seconds(pixels, C, taps * K);
-    const double gradients = gemm_seconds(taps * C, K, pixels) + gemm_seconds(taps * K, C, pixels) + gemm_seconds(pixels, K, taps * C);
+    const double encoder = gemm_seconds(pixels, K, taps * C),
+                 decoder = gemm_seconds(pixels, C, taps * K);
+    const double gradients = gemm_seconds(taps * C, K, pixels) + gemm_seconds(taps * K, C, pixels)
+        + gemm_seconds(pixels, K, taps * C);
     r->seconds[0] = fmin(r->seconds[0], trained - start);
     r->seconds[1] = fmin(r->seconds[1], encoded - trained);
     r->gemm[0] = fmin(r->gemm[0], encoder + decoder + gradients);
@@ -119,13 +157,15 @@ static void run(struct runner *r, const struct shape *s)
 static struct cost cost_of(const struct runner *r, const struct shape *s)
 {
     const size_t codes = BATCH * net_code_items(r->net);
-    const double layer = (double)s->height * s->width * s->kernel * s->kernel * s->channels * s->filters;
+    const double layer =
+        (double)s->height * s->width * s->kernel * s->kernel * s->channels * s->filters;
     double done[2], live = 0;
     struct cost cost;
     for (size_t i = 0; i < codes; i++)
         live += r->code[i] != 0;
     count_done(done, &r->spec, live / BATCH);
-    for (int side = 0; side < 2; side++) {  /* in training the encoder's products are taken twice, the decoder's three times */
+    for (int side = 0; side < 2; side++) { /* in training the encoder's products are taken twice,
+                                              the decoder's three times */
         const double plain = (side == 0 ? 5 : 1) * layer;
         cost.plain[side] = r->seconds[side] * 1e12 / BATCH / plain;
         cost.done[side] = r->seconds[side] * 1e12 / BATCH / done[side];
@@ -136,25 +176,28 @@ static struct cost cost_of(const struct runner *r, const struct shape *s)
 
 static double far(const struct shape *a, const struct shape *b)
 {
-    return fabs(log((double)a->kernel / b->kernel)) + fabs(log((double)a->channels / b->channels)) + fabs(log((double)a->filters / b->filters));
+    return fabs(log((double)a->kernel / b->kernel)) + fabs(log((double)a->channels / b->channels))
+        + fabs(log((double)a->filters / b->filters));
 }
 
 int main(int argc, char **argv)
 {
     static struct runner runners[SHAPES];
     struct cost seeds[SEEDS];
-    double worst_plain[2] = {0}, worst_done[2] = {0}, least_gemm[2] = { INFINITY, INFINITY };
+    double worst_plain[2] = {0}, worst_done[2] = {0}, least_gemm[2] = {INFINITY, INFINITY};
     const int runs = argc > 1 ? atoi(argv[1]) : 10;
     report_init("bench");
-    unsetenv("OPENBLAS_CORETYPE");  /* its best kernel */
+    unsetenv("OPENBLAS_CORETYPE"); /* its best kernel */
     blas_open();
     for (size_t i = 0; i < SHAPES; i++)
         runners[i] = runner_new(&shapes[i]);
     for (int r = 0; r < runs; r++)
         for (size_t i = 0; i < SHAPES; i++)
             run(&runners[i], &shapes[i]);
-    printf("                              | training, ps                       | encoding, ps                       |\n");
-    printf("kernel channels filters  size |  plain  times    done  times SGEMM |  plain  times    done  times SGEMM | nearest\n");
+    printf("                              | training, ps                       | encoding, ps      "
+           "                 |\n");
+    printf("kernel channels filters  size |  plain  times    done  times SGEMM |  plain  times    "
+           "done  times SGEMM | nearest\n");
     for (size_t i = 0; i < SHAPES; i++) {
         const struct shape *s = &shapes[i];
         const struct cost c = cost_of(&runners[i], s);
@@ -167,10 +210,14 @@ int main(int argc, char **argv)
             near = far(s, &shapes[j]) < far(s, &shapes[near]) ? j : near;
         printf("%6d %8d %7d %2dx%-2d |", s->kernel, s->channels, s->filters, s->height, s->width);
         for (int side = 0; side < 2; side++) {
-            const double plain = c.plain[side] / seeds[near].plain[side], done = c.done[side] / seeds[near].done[side], gemm = c.gemm[side] / c.plain[side];
-            worst_plain[side] = fmax(worst_plain[side], plain), worst_done[side] = fmax(worst_done[side], done);
+            const double plain = c.plain[side] / seeds[near].plain[side],
+                         done = c.done[side] / seeds[near].done[side],
+                         gemm = c.gemm[side] / c.plain[side];
+            worst_plain[side] = fmax(worst_plain[side], plain),
+            worst_done[side] = fmax(worst_done[side], done);
             least_gemm[side] = fmin(least_gemm[side], gemm);
-            printf(" %6.1f %6.2f  %6.1f %6.2f %5.2f |", c.plain[side], plain, c.done[side], done, gemm);
+            printf(" %6.1f %6.2f  %6.1f %6.2f %5.2f |", c.plain[side], plain, c.done[side], done,
+                   gemm);
         }
         printf(" stage-%zu\n", near + 1);
         net_free(runners[i].net);
@@ -178,7 +225,8 @@ int main(int argc, char **argv)
     }
     printf("worst                         |");
     for (int side = 0; side < 2; side++)
-        printf(" %6s %6.2f  %6s %6.2f %5.2f |", "", worst_plain[side], "", worst_done[side], least_gemm[side]);
+        printf(" %6s %6.2f  %6s %6.2f %5.2f |", "", worst_plain[side], "", worst_done[side],
+               least_gemm[side]);
     printf("\n");
     return 0;
 }

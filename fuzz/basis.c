@@ -6,9 +6,7 @@
 #include "fuzz.h"
 #include "header.h"
 
-void target_init(void)
-{
-}
+void target_init(void) {}
 
 static void read_basis(void *path)
 {

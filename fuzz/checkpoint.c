@@ -1,4 +1,5 @@
-/* Where a training stands: a line "+NAME" is a tensor of N numbers, a line "KEY=VALUE" the metadata "training.KEY". */
+/* Where a training stands: a line "+NAME" is a tensor of N numbers, a line "KEY=VALUE" the metadata
+ * "training.KEY". */
 #include "net/checkpoint.h"
 
 #include <stdio.h>
@@ -9,11 +10,12 @@
 #include "base/report.h"
 
 enum { N = 5, MAX_LINES = 64 };
-struct bytes { const unsigned char *data; size_t len; };
+struct bytes {
+    const unsigned char *data;
+    size_t len;
+};
 
-void target_init(void)
-{
-}
+void target_init(void) {}
 
 static void add_entry(struct safetensors *s, const char *name)
 {
@@ -37,7 +39,8 @@ static void add_line(struct safetensors *s, char *line)
         *to++ = value[0] == '\\' && value[1] == 'n' ? (value++, '\n') : *value;
     *to = '\0';
     s->metadata = xrealloc(s->metadata, s->n_metadata + 1, sizeof *s->metadata);
-    s->metadata[s->n_metadata++] = (struct safetensors_pair){xformat("training.%s", line), xstrdup(strchr(line, '\0') + 1)};
+    s->metadata[s->n_metadata++] =
+        (struct safetensors_pair){xformat("training.%s", line), xstrdup(strchr(line, '\0') + 1)};
 }
 
 static void parse(void *context)
@@ -54,7 +57,7 @@ static void parse(void *context)
         add_line(&s, line);
     c = checkpoint_parse(&s, (const unsigned char *)data, N, &reason);
     if (c) {
-        for (const char *at = c->log; *at; at += strcspn(at, "\n") + 1)   /* as the training does */
+        for (const char *at = c->log; *at; at += strcspn(at, "\n") + 1) /* as the training does */
             fuzz_check(strchr(at, '\n') != NULL, "every line of the log has an end");
         checkpoint_format(c, &again);
         checkpoint_free(c);

@@ -1,4 +1,5 @@
-/* A .conf file for a program with an option of every type. What it sets lives as long as the program, so it always exits. */
+/* A .conf file for a program with an option of every type. What it sets lives as long as the
+ * program, so it always exits. */
 #include <stdlib.h>
 
 #include "cli/cli.h"
@@ -32,7 +33,12 @@ void target_init(void)
 static void parse(void *path)
 {
     char *argv[] = {"fuzz", "-c", path, "--print-config", NULL};
-    struct cli cli = {.tool = "fuzz", .synopsis = "", .summary = "", .options = options, .uses_seed = true, .max_arguments = -1};
+    struct cli cli = {.tool = "fuzz",
+                      .synopsis = "",
+                      .summary = "",
+                      .options = options,
+                      .uses_seed = true,
+                      .max_arguments = -1};
 
     epochs = size = loss = 0;
     rate = seconds = 0;

@@ -1,5 +1,5 @@
-/* Seek table, record and frames, of a file and of a pipe; as they come, and with checksums that fit, so that more than the
- * checks is reached. */
+/* Seek table, record and frames, of a file and of a pipe; as they come, and with checksums that
+ * fit, so that more than the checks is reached. */
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -10,9 +10,7 @@
 
 enum { BLOCK = 1 << 20, HEAD = 8, ENTRY = 12, FOOTER = 9 };
 
-void target_init(void)
-{
-}
+void target_init(void) {}
 
 static void read_all(void *path)
 {
@@ -30,7 +28,8 @@ static void read_all(void *path)
     while ((n = zio_read(r, block, BLOCK)) > 0)
         total += n;
     zio_reader_digest(r, digest);
-    fuzz_check(!zio_is_seekable(r) || strcmp(digest, again) == 0, "one digest in order and at random");
+    fuzz_check(!zio_is_seekable(r) || strcmp(digest, again) == 0,
+               "one digest in order and at random");
     fuzz_check(!zio_is_seekable(r) || zio_length(r) == total, "the length said is the length read");
     fuzz_check(!zio_history(r) || strlen(zio_history(r)) > 0, "a history is no empty text");
     free(block);
@@ -81,7 +80,7 @@ static void read_both(const unsigned char *data, size_t len)
 {
     fuzz_survives(read_all, (void *)(uintptr_t)fuzz_file(data, len));
     if (fuzz_pipe(data, len))
-        fuzz_survives(read_all, (void *)(uintptr_t)"-");
+        fuzz_survives(read_all, (void *)(uintptr_t) "-");
 }
 
 void target(const unsigned char *data, size_t len)

@@ -12,14 +12,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What the target has allocated and not freed, and where to find it: open addressing, 1 + the position in blocks. */
-struct block { const volatile void *at; size_t size; };
+/* What the target has allocated and not freed, and where to find it: open addressing, 1 + the
+ * position in blocks. */
+struct block {
+    const volatile void *at;
+    size_t size;
+};
 enum { SLOTS = 1 << 20, FILES = 64 };
 
 static struct block blocks[SLOTS / 2];
 static uint32_t slots[SLOTS];
 static size_t n_blocks, live, most_one, most_all;
-static _Thread_local bool counting;   /* libFuzzer has threads of its own */
+static _Thread_local bool counting; /* libFuzzer has threads of its own */
 static jmp_buf out;
 static bool inside;
 
@@ -89,7 +93,7 @@ static void on_free(const volatile void *p)
     size_t i;
 
     if (!counting || !p || !slots[i = slot_of(p)])
-        return;   /* older than this input */
+        return; /* older than this input */
     block = slots[i] - 1;
     live -= blocks[block].size;
     empty_slot(i);
@@ -211,7 +215,7 @@ bool fuzz_survives(void (*work)(void *context), void *context)
     inside = false;
     close_files();
     if (survived && n_blocks > 0)
-        __asan_describe_address((void *)(uintptr_t)blocks[0].at);   /* who allocated it */
+        __asan_describe_address((void *)(uintptr_t)blocks[0].at); /* who allocated it */
     if (survived && n_blocks > 0)
         report("blocks leaked", n_blocks, 0);
     free_all();
@@ -226,7 +230,8 @@ bool fuzz_survives(void (*work)(void *context), void *context)
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-/* What the programs print goes nowhere; sanitizers and libFuzzer write to the descriptor or kept the stream. */
+/* What the programs print goes nowhere; sanitizers and libFuzzer write to the descriptor or kept
+ * the stream. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
@@ -235,7 +240,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
     stdout = fopen("/dev/null", "w");
     stderr = fopen("/dev/null", "w");
-    setvbuf(stdout, buffer, _IOFBF, sizeof buffer);   /* of ours: one of its own would be taken for the target's */
+    setvbuf(stdout, buffer, _IOFBF,
+            sizeof buffer); /* of ours: one of its own would be taken for the target's */
     setvbuf(stderr, NULL, _IONBF, 0);
     __sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
     target_init();

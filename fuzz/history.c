@@ -1,4 +1,5 @@
-/* The text of a history: asked, printed, taken over into another and compared with it; and sought in a file. */
+/* The text of a history: asked, printed, taken over into another and compared with it; and sought
+ * in a file. */
 #include "files/history.h"
 
 #include <stdlib.h>
@@ -8,7 +9,10 @@
 #include "base/report.h"
 #include "files/zio.h"
 
-struct bytes { const unsigned char *data; size_t len; };
+struct bytes {
+    const unsigned char *data;
+    size_t len;
+};
 static int64_t epochs = 3;
 static const struct cli_option options[] = {
     {"epochs", CLI_INT, &epochs, 0, 100, NULL, CLI_SETTING, "times"},
@@ -16,9 +20,7 @@ static const struct cli_option options[] = {
 };
 static struct cli cli = {.tool = "train-stage", .synopsis = "", .summary = "", .options = options};
 
-void target_init(void)
-{
-}
+void target_init(void) {}
 
 static void ask(void *context)
 {
@@ -33,7 +35,8 @@ static void ask(void *context)
     difference = history_difference(h, text, "epochs");
     history_input(h, "xxh128:0", text);
     whole = history_text(h, "xxh128:1");
-    fuzz_check(history_digest(whole, digest, sizeof digest) && strcmp(digest, "xxh128:1") == 0, "what was written reads back");
+    fuzz_check(history_digest(whole, digest, sizeof digest) && strcmp(digest, "xxh128:1") == 0,
+               "what was written reads back");
     free(difference);
     free(whole);
     free(text);

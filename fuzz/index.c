@@ -7,9 +7,7 @@
 #include "fuzz.h"
 #include "base/report.h"
 
-void target_init(void)
-{
-}
+void target_init(void) {}
 
 static void read_index(void *path)
 {
@@ -17,7 +15,8 @@ static void read_index(void *path)
     size_t n;
 
     for (size_t i = 0; i < ix->n; i++)
-        free(index_format(ix->rows[i].row, ix->rows[i].split, ix->classes[ix->rows[i].class_number], ix->rows[i].path));
+        free(index_format(ix->rows[i].row, ix->rows[i].split, ix->classes[ix->rows[i].class_number],
+                          ix->rows[i].path));
     if (ix->n > 0)
         free(index_select(ix, INDEX_ALL, NULL, &n));
     index_free(ix);

@@ -7,9 +7,7 @@
 #include "header.h"
 #include "analysis/inspect.h"
 
-void target_init(void)
-{
-}
+void target_init(void) {}
 
 static void read_model(void *path)
 {

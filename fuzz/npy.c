@@ -5,9 +5,7 @@
 #include "fuzz.h"
 #include "files/tensor.h"
 
-void target_init(void)
-{
-}
+void target_init(void) {}
 
 static void read_tensor(void *path)
 {
@@ -35,10 +33,11 @@ void target(const unsigned char *data, size_t len)
     if (!npy_parse(&h, data, len)) {
         size_t n = npy_format(&h, text, sizeof text);
 
-        fuzz_check(n <= sizeof text && !npy_parse(&again, text, n) && memcmp(&h, &again, sizeof h) == 0,
+        fuzz_check(n <= sizeof text && !npy_parse(&again, text, n)
+                       && memcmp(&h, &again, sizeof h) == 0,
                    "what was formatted reads back");
     }
     fuzz_survives(read_tensor, (void *)(uintptr_t)fuzz_file(data, len));
     if (fuzz_pipe(data, len))
-        fuzz_survives(read_tensor, (void *)(uintptr_t)"-");
+        fuzz_survives(read_tensor, (void *)(uintptr_t) "-");
 }

@@ -1,4 +1,5 @@
-/* A PNG file as import-images, history and tensor verify read it; as it comes, and with checksums that fit. */
+/* A PNG file as import-images, history and tensor verify read it; as it comes, and with checksums
+ * that fit. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +31,8 @@ static void import(void *path)
     if (!image_read(&im, path, &settings, &file, error))
         image_digest(&im, digest);
     image_release(&im);
-    fuzz_check(!image_file_digest(path, &again, error) && XXH128_isEqual(file, again), "one digest, decoded or not");
+    fuzz_check(!image_file_digest(path, &again, error) && XXH128_isEqual(file, again),
+               "one digest, decoded or not");
     free(history_read(path));
 }
 
@@ -44,7 +46,8 @@ static void seal(unsigned char *data, size_t len)
     for (size_t at = 8, size; at + 12 <= len; at += 12 + size) {
         uint32_t crc = UINT32_MAX;
 
-        size = (size_t)data[at] << 24 | (size_t)data[at + 1] << 16 | (size_t)data[at + 2] << 8 | data[at + 3];
+        size = (size_t)data[at] << 24 | (size_t)data[at + 1] << 16 | (size_t)data[at + 2] << 8
+            | data[at + 3];
         if (size > len - at - 12)
             return;
         for (size_t i = 0; i < size + 4; i++)

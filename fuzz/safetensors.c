@@ -7,11 +7,12 @@
 #include "fuzz.h"
 #include "header.h"
 
-void target_init(void)
-{
-}
+void target_init(void) {}
 
-struct bytes { const unsigned char *data; size_t len; };
+struct bytes {
+    const unsigned char *data;
+    size_t len;
+};
 
 static void parse(void *context)
 {
@@ -25,8 +26,10 @@ static void parse(void *context)
     header = safetensors_format(&s, &len);
     whole = calloc(1, len + s.n_floats * sizeof(float));
     memcpy(whole, header, len);
-    fuzz_check(!safetensors_parse(&again, whole, len + s.n_floats * sizeof(float)), "what was formatted reads back");
-    fuzz_check(again.n_entries == s.n_entries && again.n_metadata == s.n_metadata && again.n_floats == s.n_floats,
+    fuzz_check(!safetensors_parse(&again, whole, len + s.n_floats * sizeof(float)),
+               "what was formatted reads back");
+    fuzz_check(again.n_entries == s.n_entries && again.n_metadata == s.n_metadata
+                   && again.n_floats == s.n_floats,
                "what was formatted reads back the same");
     safetensors_release(&again);
     safetensors_release(&s);

@@ -6,12 +6,13 @@
 #include "fuzz.h"
 #include "base/report.h"
 
-struct bytes { const unsigned char *data; size_t len; };
+struct bytes {
+    const unsigned char *data;
+    size_t len;
+};
 static void *volatile kept;
 
-void target_init(void)
-{
-}
+void target_init(void) {}
 
 static bool is(const struct bytes *b, const char *word)
 {

@@ -1,7 +1,8 @@
 /* assemble-deep MODEL... -o MODEL: joins the layers of K stages into one deep net.
  *
- * Encoder k and decoder k are those of stage k. The decoder of stage 1 keeps its output activation and the net its loss; the
- * decoders within the net were trained as outputs and now feed one another: their activation becomes --hidden.
+ * Encoder k and decoder k are those of stage k. The decoder of stage 1 keeps its output activation
+ * and the net its loss; the decoders within the net were trained as outputs and now feed one
+ * another: their activation becomes --hidden.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,10 +25,11 @@ static struct net_spec join(struct model *const *stages, int n, enum net_activat
     for (int k = 0; k < n; k++) {
         const struct model *m = stages[k];
         if (m->spec.n_layers != 1 || m->first != k + 1)
-            die_file(m->path, "layers %d to %d, want the model of stage %d alone", m->first, m->first + m->spec.n_layers - 1, k + 1);
+            die_file(m->path, "layers %d to %d, want the model of stage %d alone", m->first,
+                     m->first + m->spec.n_layers - 1, k + 1);
         if (m->spec.height != h || m->spec.width != w || m->spec.channels != c)
-            die_file(m->path, "takes (N,%d,%d,%d), but '%s' gives (N,%d,%d,%d)", m->spec.height, m->spec.width, m->spec.channels,
-                     stages[k - 1]->path, h, w, c);
+            die_file(m->path, "takes (N,%d,%d,%d), but '%s' gives (N,%d,%d,%d)", m->spec.height,
+                     m->spec.width, m->spec.channels, stages[k - 1]->path, h, w, c);
         spec.layers[k] = m->spec.layers[0];
         if (k > 0)
             spec.layers[k].activation = hidden;
@@ -41,7 +43,8 @@ static struct net_spec join(struct model *const *stages, int n, enum net_activat
     return spec;
 }
 
-/* Copies the parameters of stage k to layer k: "encoder.1.kernel" of the stage is "encoder.k.kernel" of the net. */
+/* Copies the parameters of stage k to layer k: "encoder.1.kernel" of the stage is
+ * "encoder.k.kernel" of the net. */
 static void transfer(struct net *net, struct model *const *stages, int n)
 {
     size_t n_parameters, n_weights;
@@ -53,10 +56,12 @@ static void transfer(struct net *net, struct model *const *stages, int n)
         struct net_parameter *from = spec_describe(&stages[k]->spec, &n_from, &n_weights);
         for (size_t i = 0; i < n_from; i++) {
             char name[sizeof from->name];
-            snprintf(name, sizeof name, "%.7s.%d.%.12s", from[i].name, k + 1, strrchr(from[i].name, '.') + 1);
+            snprintf(name, sizeof name, "%.7s.%d.%.12s", from[i].name, k + 1,
+                     strrchr(from[i].name, '.') + 1);
             for (size_t j = 0; j < n_parameters; j++)
                 if (strcmp(to[j].name, name) == 0)
-                    memcpy(weights + to[j].offset, stages[k]->weights + from[i].offset, from[i].count * sizeof(float));
+                    memcpy(weights + to[j].offset, stages[k]->weights + from[i].offset,
+                           from[i].count * sizeof(float));
         }
         free(from);
     }
@@ -67,16 +72,24 @@ int main(int argc, char **argv)
 {
     int how = TRANSFER_ALL, hidden = NET_RELU, initialiser = NET_GLOROT_NORMAL;
     const struct cli_option options[] = {
-        {"transfer", CLI_CHOICE, &how, 0, 0, "all|none", CLI_SETTING, "weights of the stages; none: drawn at random"},
-        {"hidden", CLI_CHOICE, &hidden, 0, 0, model_activations, CLI_SETTING, "activation of the decoders but the last"},
-        {"initialiser", CLI_CHOICE, &initialiser, 0, 0, net_initialisers, CLI_SETTING, "distribution, with --transfer none"},
+        {"transfer", CLI_CHOICE, &how, 0, 0, "all|none", CLI_SETTING,
+         "weights of the stages; none: drawn at random"},
+        {"hidden", CLI_CHOICE, &hidden, 0, 0, model_activations, CLI_SETTING,
+         "activation of the decoders but the last"},
+        {"initialiser", CLI_CHOICE, &initialiser, 0, 0, net_initialisers, CLI_SETTING,
+         "distribution, with --transfer none"},
         {0},
     };
     struct cli cli = {
-        .tool = "assemble-deep", .synopsis = "MODEL... -o MODEL", .options = options,
+        .tool = "assemble-deep",
+        .synopsis = "MODEL... -o MODEL",
+        .options = options,
         .summary = "Joins the models of stages 1 to K, in this order, into one deep net.",
-        .example = "assemble-deep stage-1.safetensors.zst stage-2.safetensors.zst -o deep-init.safetensors.zst",
-        .min_arguments = 1, .max_arguments = NET_MAX_LAYERS, .uses_seed = true,
+        .example = "assemble-deep stage-1.safetensors.zst stage-2.safetensors.zst -o "
+                   "deep-init.safetensors.zst",
+        .min_arguments = 1,
+        .max_arguments = NET_MAX_LAYERS,
+        .uses_seed = true,
     };
     cli_parse(&cli, argc, argv);
     struct history *h = history_start(&cli, REVISION);

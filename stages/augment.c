@@ -1,6 +1,7 @@
-/* augment IMAGES -o OUT: images (N,H,W,3) become training images (6N,H,W,3): first all as they are, then of image 0, of image
- * 1, ... the five crops [m:,m:] [:-m,m:] [:-m,:-m] [m:,:-m] [m/2:-m/2,m/2:-m/2], m the margin, each resized back. With margin 0
- * only the images themselves. */
+/* augment IMAGES -o OUT: images (N,H,W,3) become training images (6N,H,W,3): first all as they are,
+ * then of image 0, of image 1, ... the five crops [m:,m:] [:-m,m:] [:-m,:-m] [m:,:-m]
+ * [m/2:-m/2,m/2:-m/2], m the margin, each resized back. With margin 0 only the images themselves.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,21 +17,25 @@
 
 enum { REVISION = 1, RGB = 3, CROPS = 5, BLOCK_BYTES = 4 << 20 };
 
-/* The chosen rows, read twice: first as they are, then for the crops. A file is read again; what comes through a pipe is kept. */
+/* The chosen rows, read twice: first as they are, then for the crops. A file is read again; what
+ * comes through a pipe is kept. */
 struct source {
     struct tensor_reader *t;
     const struct selection *chosen;
-    size_t block;        /* rows read at a time */
-    size_t row;          /* of the tensor, the next to be read */
-    size_t done;         /* chosen rows given */
-    uint8_t *kept;       /* a pipe's chosen rows, in memory or */
-    int spool;           /* in an unlinked file; -1: none */
+    size_t block;  /* rows read at a time */
+    size_t row;    /* of the tensor, the next to be read */
+    size_t done;   /* chosen rows given */
+    uint8_t *kept; /* a pipe's chosen rows, in memory or */
+    int spool;     /* in an unlinked file; -1: none */
 };
 
-/* TWICE: whether the rows will be read again; then up to half of MEMORY may be used to keep them. */
-static void source_init(struct source *s, struct tensor_reader *t, const struct selection *chosen, bool twice, size_t memory)
+/* TWICE: whether the rows will be read again; then up to half of MEMORY may be used to keep them.
+ */
+static void source_init(struct source *s, struct tensor_reader *t, const struct selection *chosen,
+                        bool twice, size_t memory)
 {
-    *s = (struct source){.t = t, .chosen = chosen, .block = BLOCK_BYTES / t->row_bytes, .spool = -1};
+    *s =
+        (struct source){.t = t, .chosen = chosen, .block = BLOCK_BYTES / t->row_bytes, .spool = -1};
     s->block = s->block ? s->block : 1;
     if (!twice || tensor_is_seekable(t))
         return;
@@ -46,7 +51,8 @@ static size_t choose(struct source *s, uint8_t *rows, size_t n)
     size_t row_bytes = s->t->row_bytes, m = 0;
     if (s->chosen->rows) {
         for (; s->done < s->chosen->n && s->chosen->rows[s->done] < s->row + n; s->done++)
-            memmove(rows + m++ * row_bytes, rows + (s->chosen->rows[s->done] - s->row) * row_bytes, row_bytes);
+            memmove(rows + m++ * row_bytes, rows + (s->chosen->rows[s->done] - s->row) * row_bytes,
+                    row_bytes);
     } else {
         s->done += m = n;
     }
@@ -54,7 +60,8 @@ static size_t choose(struct source *s, uint8_t *rows, size_t n)
     return m;
 }
 
-/* The chosen ones of the next block, *n of them; those of a pipe are kept. False at the end, to which a pipe must be read. */
+/* The chosen ones of the next block, *n of them; those of a pipe are kept. False at the end, to
+ * which a pipe must be read. */
 static bool source_read(struct source *s, uint8_t *rows, size_t *n)
 {
     size_t row_bytes = s->t->row_bytes, before = s->done, got = tensor_read(s->t, rows, s->block);
@@ -107,10 +114,12 @@ static void source_release(struct source *s)
 static void crop_image(uint8_t *crops, const uint8_t *image, size_t H, size_t W, size_t margin)
 {
     enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
-    const size_t corner[CROPS][2] = {{margin, margin}, {0, margin}, {0, 0}, {margin, 0}, {margin / 2, margin / 2}};
+    const size_t corner[CROPS][2] = {
+        {margin, margin}, {0, margin}, {0, 0}, {margin, 0}, {margin / 2, margin / 2}};
     for (int k = 0; k < CROPS; k++)
         resize_bilinear(crops + (size_t)k * H * W * RGB, H, W,
-            image + (corner[k][0] * W + corner[k][1]) * RGB, H - margin, W - margin, W * RGB);
+                        image + (corner[k][0] * W + corner[k][1]) * RGB, H - margin, W - margin,
+                        W * RGB);
     profile_leave(before);
 }
 
@@ -125,20 +134,22 @@ static void write_images(struct tensor_writer *w, struct source *s)
 /* Crops a block on all threads while one of them writes the block before. */
 static void write_crops(struct tensor_writer *w, struct source *s, size_t margin)
 {
-    size_t H = s->t->header.shape[1], W = s->t->header.shape[2], row_bytes = s->t->row_bytes, n[2] = {0, 0};
+    size_t H = s->t->header.shape[1], W = s->t->header.shape[2], row_bytes = s->t->row_bytes,
+           n[2] = {0, 0};
     uint8_t *rows = xmalloc(s->block * row_bytes);
-    uint8_t *crops[2] = {xmalloc(CROPS * s->block * row_bytes), xmalloc(CROPS * s->block * row_bytes)};
+    uint8_t *crops[2] = {xmalloc(CROPS * s->block * row_bytes),
+                         xmalloc(CROPS * s->block * row_bytes)};
     bool more = true;
     source_rewind(s);
     enum profile_part before = profile_enter(PROFILE_WAITING);
-    #pragma omp parallel
+#pragma omp parallel
     for (int k = 0; more; k = !k) {
-        #pragma omp barrier
-        #pragma omp single
+#pragma omp barrier
+#pragma omp single
         more = source_read_again(s, rows, &n[k]);
-        #pragma omp single nowait
+#pragma omp single nowait
         tensor_write(w, crops[!k], CROPS * n[!k]);
-        #pragma omp for schedule(dynamic)
+#pragma omp for schedule(dynamic)
         for (size_t i = 0; i < n[k]; i++)
             crop_image(crops[k] + i * CROPS * row_bytes, rows + i * row_bytes, H, W, margin);
     }
@@ -151,8 +162,8 @@ static void write_crops(struct tensor_writer *w, struct source *s, size_t margin
 static void check_margin(const struct tensor_reader *t, int64_t margin)
 {
     if ((size_t)margin >= t->header.shape[1] || (size_t)margin >= t->header.shape[2])
-        die_file(tensor_path(t), "images of %zux%zu, want more than the margin of %lld", t->header.shape[1], t->header.shape[2],
-            (long long)margin);
+        die_file(tensor_path(t), "images of %zux%zu, want more than the margin of %lld",
+                 t->header.shape[1], t->header.shape[2], (long long)margin);
 }
 
 static void add_inputs(struct history *h, struct tensor_reader *t, const struct selection *chosen)
@@ -167,17 +178,24 @@ int main(int argc, char **argv)
     struct selection_options chosen_by = {.split = INDEX_ALL};
     int64_t margin = 20;
     const struct cli_option options[] = {
-        {"margin", CLI_INT, &margin, 0, 1 << 20, NULL, CLI_SETTING, "rows and columns that a crop leaves out; 0: no crops"},
-        {"split", CLI_CHOICE, &chosen_by.split, 0, 0, "train|test|all", CLI_SETTING, "only images of this split"},
-        {"index", CLI_TEXT, &chosen_by.index, 0, 0, "FILE", CLI_INPUT, "index of the images: for --split"},
+        {"margin", CLI_INT, &margin, 0, 1 << 20, NULL, CLI_SETTING,
+         "rows and columns that a crop leaves out; 0: no crops"},
+        {"split", CLI_CHOICE, &chosen_by.split, 0, 0, "train|test|all", CLI_SETTING,
+         "only images of this split"},
+        {"index", CLI_TEXT, &chosen_by.index, 0, 0, "FILE", CLI_INPUT,
+         "index of the images: for --split"},
         tensor_option(),
         {0},
     };
     struct cli cli = {
-        .tool = "augment", .synopsis = "IMAGES -o OUT", .options = options,
-        .summary = "Makes training images: IMAGES (N,H,W,3) first, then five crops of each, resized back: (6N,H,W,3), uint8.",
+        .tool = "augment",
+        .synopsis = "IMAGES -o OUT",
+        .options = options,
+        .summary = "Makes training images: IMAGES (N,H,W,3) first, then five crops of each, "
+                   "resized back: (6N,H,W,3), uint8.",
         .example = "augment images.npy.zst --index images.tsv --split train -o train-0.npy.zst",
-        .min_arguments = 1, .max_arguments = 1,
+        .min_arguments = 1,
+        .max_arguments = 1,
     };
     cli_parse(&cli, argc, argv);
     struct history *h = history_start(&cli, REVISION);
@@ -200,7 +218,7 @@ int main(int argc, char **argv)
         write_crops(w, &s, (size_t)margin);
     source_release(&s);
     if (!tensor_is_seekable(t))
-        add_inputs(h, t, &chosen);  /* a pipe tells its history at its end */
+        add_inputs(h, t, &chosen); /* a pipe tells its history at its end */
     tensor_commit(w, h);
     selection_release(&chosen);
     tensor_close(t);

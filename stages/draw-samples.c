@@ -1,4 +1,5 @@
-/* draw-samples -o DIR: the embedded default data, drawings of a few characters as DIR/NAME/000.png, 001.png, ... */
+/* draw-samples -o DIR: the embedded default data, drawings of a few characters as DIR/NAME/000.png,
+ * 001.png, ... */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,7 @@ static void draw(const struct history *h, const char *folder, int who, int64_t s
     enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
     character_draw(pixels, who, (uint64_t)seed, (uint64_t)number);
     image_digest(&im, digest);
-    #pragma omp critical
+#pragma omp critical
     text = history_text(h, digest);
     profile_enter(PROFILE_WRITING);
     image_write(path, &im, (const char *const[]){"kasane-history", text, NULL});
@@ -51,7 +52,8 @@ static void draw(const struct history *h, const char *folder, int who, int64_t s
 static void remove_surplus(const char *folder, int who, int64_t count)
 {
     for (bool ours = true; ours; count++) {
-        char *path = drawing_path(folder, who, count), *text = history_read(path), digest[ZIO_DIGEST_SIZE];
+        char *path = drawing_path(folder, who, count), *text = history_read(path),
+             digest[ZIO_DIGEST_SIZE];
         ours = text && history_find(text, "draw-samples", digest, sizeof digest);
         if (ours && unlink(path) < 0)
             die_file(path, "cannot remove: %s", strerror(errno));
@@ -64,7 +66,8 @@ static void remove_surplus(const char *folder, int who, int64_t count)
 static char *other_drawing(const struct history *h, const char *folder, int64_t count)
 {
     for (int64_t i = 0; i < CHARACTERS * count; i++) {
-        char *path = drawing_path(folder, (int)(i % CHARACTERS), i / CHARACTERS), *text = history_read(path);
+        char *path = drawing_path(folder, (int)(i % CHARACTERS), i / CHARACTERS),
+             *text = history_read(path);
         char *difference = text ? history_difference(h, text, "") : NULL;
         if (!text || difference) {
             free(text);
@@ -77,11 +80,13 @@ static char *other_drawing(const struct history *h, const char *folder, int64_t 
     return NULL;
 }
 
-/* Which drawing --why asks about: number 0 of the first, which is drawn last; where that has these settings, one that has not, or was lost. */
+/* Which drawing --why asks about: number 0 of the first, which is drawn last; where that has these
+ * settings, one that has not, or was lost. */
 static char *asked_drawing(const struct cli *cli, const char *folder, int64_t count)
 {
     struct cli run = *cli;
-    char *first = drawing_path(folder, 0, 0), *text = history_read(first), *difference, *other = NULL;
+    char *first = drawing_path(folder, 0, 0), *text = history_read(first), *difference,
+         *other = NULL;
     run.why = run.audit = false;
     struct history *h = history_start(&run, REVISION);
     difference = text ? history_difference(h, text, "") : NULL;
@@ -104,8 +109,12 @@ int main(int argc, char **argv)
         {0},
     };
     struct cli cli = {
-        .tool = "draw-samples", .synopsis = "-o DIR", .options = options, .uses_seed = true,
-        .summary = "Draws a few characters, varied in pose, expression, light and background: PNG files of 160x160 in DIR/NAME.",
+        .tool = "draw-samples",
+        .synopsis = "-o DIR",
+        .options = options,
+        .uses_seed = true,
+        .summary = "Draws a few characters, varied in pose, expression, light and background: PNG "
+                   "files of 160x160 in DIR/NAME.",
         .example = "draw-samples --count 60 -o samples",
     };
     cli_parse(&cli, argc, argv);
@@ -113,7 +122,7 @@ int main(int argc, char **argv)
     if (!folder || strcmp(folder, "-") == 0)
         die_usage("-o wants a folder to draw into");
     char *asked = cli.why ? asked_drawing(&cli, folder, count) : drawing_path(folder, 0, 0);
-    cli.output = asked;  /* the drawings tell what made them */
+    cli.output = asked; /* the drawings tell what made them */
     struct history *h = history_start(&cli, REVISION);
     if (cli.audit)
         history_is_current(h, cli.output);
@@ -123,14 +132,15 @@ int main(int argc, char **argv)
         free(path);
     }
     enum profile_part before = profile_enter(PROFILE_WAITING);
-    #pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic)
     for (int64_t i = 1; i < CHARACTERS * count; i++)
         draw(h, folder, (int)(i % CHARACTERS), cli.seed, i / CHARACTERS);
     profile_leave(before);
     for (int who = 0; who < CHARACTERS; who++)
         remove_surplus(folder, who, count);
     draw(h, folder, 0, cli.seed, 0);
-    note("%lld drawings of %d characters in '%s'", (long long)(CHARACTERS * count), CHARACTERS, folder);
+    note("%lld drawings of %d characters in '%s'", (long long)(CHARACTERS * count), CHARACTERS,
+         folder);
     free(asked);
     history_free(h);
     return 0;

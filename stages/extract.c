@@ -10,16 +10,21 @@ int main(int argc, char **argv)
 {
     bool flatten = false;
     const struct cli_option options[] = {
-        {"flatten", CLI_FLAG, &flatten, 0, 0, NULL, CLI_SETTING, "features as (N,h*w*C), in the order h, w, C"},
+        {"flatten", CLI_FLAG, &flatten, 0, 0, NULL, CLI_SETTING,
+         "features as (N,h*w*C), in the order h, w, C"},
         kernels_option(),
         tensor_option(),
         {0},
     };
     struct cli cli = {
-        .tool = "extract", .synopsis = "MODEL IMAGES -o OUT", .options = options,
-        .summary = "Extracts the features of images (N,H,W,C) with a model: OUT holds (N,h,w,C), float32.",
+        .tool = "extract",
+        .synopsis = "MODEL IMAGES -o OUT",
+        .options = options,
+        .summary = "Extracts the features of images (N,H,W,C) with a model: OUT holds (N,h,w,C), "
+                   "float32.",
         .example = "extract deep.safetensors.zst images.npy.zst -o features.npy.zst",
-        .min_arguments = 2, .max_arguments = 2,
+        .min_arguments = 2,
+        .max_arguments = 2,
     };
     cli_parse(&cli, argc, argv);
     encode_run(&cli, REVISION, flatten);

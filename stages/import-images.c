@@ -1,6 +1,6 @@
-/* import-images DIR -o IMAGES [--index TSV]: the PNG files below a folder, one folder per class, become images (N,size,size,3),
- * uint8, in the order of their paths. A file that cannot be read is named, skipped and counted. The index says for each row its
- * split, class and path. */
+/* import-images DIR -o IMAGES [--index TSV]: the PNG files below a folder, one folder per class,
+ * become images (N,size,size,3), uint8, in the order of their paths. A file that cannot be read is
+ * named, skipped and counted. The index says for each row its split, class and path. */
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,16 +32,16 @@ struct settings {
 /* Files of the folder on their way to becoming rows. */
 struct batch {
     size_t first, n;
-    uint8_t *rows;                   /* (n,size,size,3) */
-    XXH128_hash_t *digests;          /* of the files */
-    char (*errors)[IMAGE_ERROR];     /* empty: the row is there */
+    uint8_t *rows;               /* (n,size,size,3) */
+    XXH128_hash_t *digests;      /* of the files */
+    char (*errors)[IMAGE_ERROR]; /* empty: the row is there */
 };
 
 struct import {
     const struct settings *settings;
     const struct folder *folder;
     struct tensor_writer *images;
-    struct index_writer *index;      /* NULL: none */
+    struct index_writer *index; /* NULL: none */
     struct folder_digest *digest;
     size_t n_rows, n_test, n_bad;
 };
@@ -58,7 +58,8 @@ static enum index_split split_of(const char *file, double test)
 /* Fills the image row (size,size,3). */
 static void fit_image(uint8_t *row, const struct image *im, const struct settings *s)
 {
-    size_t size = (size_t)s->size, h = im->height, w = im->width, side = h < w ? h : w, longer = h < w ? w : h;
+    size_t size = (size_t)s->size, h = im->height, w = im->width, side = h < w ? h : w,
+           longer = h < w ? w : h;
     if (s->fit == STRETCH) {
         resize_area(row, size, size, im->pixels, h, w, w * RGB);
     } else if (s->fit == CROP) {
@@ -72,7 +73,8 @@ static void fit_image(uint8_t *row, const struct image *im, const struct setting
         for (size_t i = 0; i < size * size; i++)
             memcpy(row + i * RGB, s->image.background, RGB);
         for (size_t y = 0; y < ph; y++)
-            memcpy(row + (((size - ph) / 2 + y) * size + (size - pw) / 2) * RGB, part + y * pw * RGB, pw * RGB);
+            memcpy(row + (((size - ph) / 2 + y) * size + (size - pw) / 2) * RGB,
+                   part + y * pw * RGB, pw * RGB);
         free(part);
     }
 }
@@ -123,26 +125,28 @@ static void write_batch(struct import *import, const struct batch *b)
 /* Reads all files, a batch at a time on all threads, while one of them writes the batch before. */
 static void run(struct import *import)
 {
-    size_t row_bytes = (size_t)(import->settings->size * import->settings->size * RGB), n = import->folder->n;
+    size_t row_bytes = (size_t)(import->settings->size * import->settings->size * RGB),
+           n = import->folder->n;
     size_t size = BATCH_BYTES / row_bytes < MAX_BATCH ? BATCH_BYTES / row_bytes : MAX_BATCH;
     size = size < (size_t)omp_get_max_threads() ? (size_t)omp_get_max_threads() : size;
     struct batch batches[2];
     for (int k = 0; k < 2; k++)
-        batches[k] = (struct batch){0, 0, xcalloc(size, row_bytes), xcalloc(size, sizeof *batches[k].digests),
-            xcalloc(size, sizeof *batches[k].errors)};
+        batches[k] = (struct batch){0, 0, xcalloc(size, row_bytes),
+                                    xcalloc(size, sizeof *batches[k].digests),
+                                    xcalloc(size, sizeof *batches[k].errors)};
     enum profile_part before = profile_enter(PROFILE_WAITING);
-    #pragma omp parallel
+#pragma omp parallel
     for (size_t k = 0; k * size < n + size; k++) {
         struct batch *b = &batches[k % 2];
-        #pragma omp single
+#pragma omp single
         {
             b->first = k * size;
             b->n = b->first >= n ? 0 : n - b->first < size ? n - b->first : size;
         }
-        #pragma omp single nowait
+#pragma omp single nowait
         if (k > 0)
             write_batch(import, &batches[(k + 1) % 2]);
-        #pragma omp for schedule(dynamic)
+#pragma omp for schedule(dynamic)
         for (size_t i = 0; i < b->n; i++)
             read_file(import, b, i);
     }
@@ -159,8 +163,9 @@ static void check_classes(const struct folder *folder, const struct settings *s)
 {
     size_t n = folder_n_classes(folder);
     if (n < (size_t)s->min_classes)
-        die_file(folder->path, "%zu class%s, want at least %lld: a folder per class (--min-classes 1 takes any)",
-            n, n == 1 ? "" : "es", (long long)s->min_classes);
+        die_file(folder->path,
+                 "%zu class%s, want at least %lld: a folder per class (--min-classes 1 takes any)",
+                 n, n == 1 ? "" : "es", (long long)s->min_classes);
 }
 
 static void check_bad(const struct import *import)
@@ -169,8 +174,9 @@ static void check_bad(const struct import *import)
     if (import->n_rows == 0)
         die_file(import->folder->path, "none of the %zu PNG files can be read", n);
     if ((double)import->n_bad > import->settings->max_bad * (double)n)
-        die_file(import->folder->path, "%zu of %zu PNG files cannot be read, want at most %g of them (--max-bad)",
-            import->n_bad, n, import->settings->max_bad);
+        die_file(import->folder->path,
+                 "%zu of %zu PNG files cannot be read, want at most %g of them (--max-bad)",
+                 import->n_bad, n, import->settings->max_bad);
 }
 
 /* Whether the index at PATH is one that this folder gives, but for files that could not be read. */
@@ -185,9 +191,11 @@ static bool index_fits(const char *path, const struct folder *folder, double tes
         len = getline(&line, &size, file);
     for (size_t i = 0; fits && len > 0 && i < folder->n; i++) {
         const char *name = folder->files[i];
-        char *class_name = folder_class(folder, i), *want = index_format(row, split_of(name, test), class_name, name);
+        char *class_name = folder_class(folder, i),
+             *want = index_format(row, split_of(name, test), class_name, name);
         size_t want_len = strlen(want);
-        if ((size_t)len == want_len + 1 && memcmp(line, want, want_len) == 0 && line[want_len] == '\n') {
+        if ((size_t)len == want_len + 1 && memcmp(line, want, want_len) == 0
+            && line[want_len] == '\n') {
             row++;
             len = getline(&line, &size, file);
         }
@@ -200,9 +208,10 @@ static bool index_fits(const char *path, const struct folder *folder, double tes
     return fits && len <= 0;
 }
 
-/* Whether nothing needs doing. DIGEST becomes that of the folder where it was needed to tell, else empty. */
-static bool is_current(const struct cli *cli, struct history *h, const struct folder *folder, const struct settings *s,
-    char digest[ZIO_DIGEST_SIZE])
+/* Whether nothing needs doing. DIGEST becomes that of the folder where it was needed to tell, else
+ * empty. */
+static bool is_current(const struct cli *cli, struct history *h, const struct folder *folder,
+                       const struct settings *s, char digest[ZIO_DIGEST_SIZE])
 {
     struct stat st;
     digest[0] = '\0';
@@ -210,20 +219,22 @@ static bool is_current(const struct cli *cli, struct history *h, const struct fo
         return false;
     folder_digest(folder, digest);
     history_input(h, digest, NULL);
-    return (cli->audit || !s->index || index_fits(s->index, folder, s->test)) && history_is_current(h, cli->output);
+    return (cli->audit || !s->index || index_fits(s->index, folder, s->test))
+        && history_is_current(h, cli->output);
 }
 
 static void check_outputs(struct settings *s, const char *output)
 {
-    if (s->index && !*s->index)  /* "index =" in a file: none */
+    if (s->index && !*s->index) /* "index =" in a file: none */
         s->index = NULL;
     if (s->index && strcmp(s->index, "-") == 0 && (!output || strcmp(output, "-") == 0))
         die_usage("--index - and the images both go to standard output");
 }
 
-/* Imports the folder whose digest is BEFORE (empty: not known), and commits the images and their index. */
-static void import_folder(const struct cli *cli, struct history *h, const struct folder *folder, const struct settings *s,
-    const char *before)
+/* Imports the folder whose digest is BEFORE (empty: not known), and commits the images and their
+ * index. */
+static void import_folder(const struct cli *cli, struct history *h, const struct folder *folder,
+                          const struct settings *s, const char *before)
 {
     struct npy_header header = {NPY_U8, 4, {folder->n, (size_t)s->size, (size_t)s->size, RGB}};
     struct import import = {.settings = s, .folder = folder, .digest = folder_digest_new()};
@@ -244,32 +255,45 @@ static void import_folder(const struct cli *cli, struct history *h, const struct
     tensor_commit(import.images, h);
     if (import.index)
         whole_end(cli->output);
-    note("%zu images of %zu classes, %zu of them to test on; %zu of %zu files skipped", import.n_rows, folder_n_classes(folder),
-        import.n_test, import.n_bad, folder->n);
+    note("%zu images of %zu classes, %zu of them to test on; %zu of %zu files skipped",
+         import.n_rows, folder_n_classes(folder), import.n_test, import.n_bad, folder->n);
 }
 
 int main(int argc, char **argv)
 {
-    struct settings s = {.size = 80, .image = {{255, 255, 255}, true}, .test = 0.1, .max_bad = 0.05, .min_classes = 2};
+    struct settings s = {.size = 80,
+                         .image = {{255, 255, 255}, true},
+                         .test = 0.1,
+                         .max_bad = 0.05,
+                         .min_classes = 2};
     const struct cli_option options[] = {
         {"size", CLI_INT, &s.size, 1, 2048, NULL, CLI_SETTING, "height and width of the images"},
-        {"fit", CLI_CHOICE, &s.fit, 0, 0, "stretch|crop|pad", CLI_SETTING, "what becomes of images that are not square"},
+        {"fit", CLI_CHOICE, &s.fit, 0, 0, "stretch|crop|pad", CLI_SETTING,
+         "what becomes of images that are not square"},
         {"background", CLI_COLOUR, s.image.background, 0, 0, NULL, CLI_SETTING,
-            "what lies under transparent pixels, and beside an image with --fit pad"},
-        {"orient", CLI_BOOL, &s.image.orient, 0, 0, NULL, CLI_SETTING, "turn images as their eXIf chunk says"},
+         "what lies under transparent pixels, and beside an image with --fit pad"},
+        {"orient", CLI_BOOL, &s.image.orient, 0, 0, NULL, CLI_SETTING,
+         "turn images as their eXIf chunk says"},
         {"test", CLI_REAL, &s.test, 0, 1, NULL, CLI_SETTING,
-            "share of the images to test on, chosen by a hash of class and file name"},
-        {"max-bad", CLI_REAL, &s.max_bad, 0, 1, NULL, CLI_SETTING, "share of the files that may be unreadable"},
-        {"min-classes", CLI_INT, &s.min_classes, 1, 1 << 30, NULL, CLI_SETTING, "how many classes there must be"},
-        {"index", CLI_TEXT, &s.index, 0, 0, "FILE", CLI_OUTPUT, "write row, split, class and path of each image there"},
+         "share of the images to test on, chosen by a hash of class and file name"},
+        {"max-bad", CLI_REAL, &s.max_bad, 0, 1, NULL, CLI_SETTING,
+         "share of the files that may be unreadable"},
+        {"min-classes", CLI_INT, &s.min_classes, 1, 1 << 30, NULL, CLI_SETTING,
+         "how many classes there must be"},
+        {"index", CLI_TEXT, &s.index, 0, 0, "FILE", CLI_OUTPUT,
+         "write row, split, class and path of each image there"},
         tensor_option(),
         {0},
     };
     struct cli cli = {
-        .tool = "import-images", .synopsis = "DIR -o IMAGES", .options = options,
-        .summary = "Reads the PNG files below DIR, a folder per class, into images (N,size,size,3), uint8, ordered by path.",
+        .tool = "import-images",
+        .synopsis = "DIR -o IMAGES",
+        .options = options,
+        .summary = "Reads the PNG files below DIR, a folder per class, into images "
+                   "(N,size,size,3), uint8, ordered by path.",
         .example = "import-images photos --index images.tsv -o images.npy.zst",
-        .min_arguments = 1, .max_arguments = 1,
+        .min_arguments = 1,
+        .max_arguments = 1,
     };
     cli_parse(&cli, argc, argv);
     check_outputs(&s, cli.output);

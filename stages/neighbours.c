@@ -1,7 +1,9 @@
-/* neighbours FEATURES --index FILE: how well the nearest neighbour tells the class, leaving one out.
+/* neighbours FEATURES --index FILE: how well the nearest neighbour tells the class, leaving one
+ * out.
  *
- * Finds the k nearest other rows of each row, Euclidean, and prints for each class, and for all, how many rows have the
- * class that most of these have (the nearest one's of those with as many votes); or, with --list, the neighbours themselves.
+ * Finds the k nearest other rows of each row, Euclidean, and prints for each class, and for all,
+ * how many rows have the class that most of these have (the nearest one's of those with as many
+ * votes); or, with --list, the neighbours themselves.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +16,18 @@
 #include "analysis/rows.h"
 #include "analysis/selection.h"
 
-enum { REVISION = 1, NEIGHBOUR = sizeof(size_t) + sizeof(double) };   /* bytes of a number of a row, and its distance */
+enum {
+    REVISION = 1,
+    NEIGHBOUR = sizeof(size_t) + sizeof(double)
+}; /* bytes of a number of a row, and its distance */
 
 static size_t class_of(const struct selection *s, size_t i)
 {
     return s->ix->rows[s->positions[i]].class_number;
 }
 
-/* The class that most of k rows have, nearest first. votes (n_classes) is all 0, and so again afterwards. */
+/* The class that most of k rows have, nearest first. votes (n_classes) is all 0, and so again
+ * afterwards. */
 static size_t elect(const struct selection *s, const size_t *rows, size_t k, size_t *votes)
 {
     size_t winner = class_of(s, rows[0]);
@@ -50,7 +56,8 @@ static void write_accuracy_line(struct zio_writer *out, const char *name, size_t
     free(numbers);
 }
 
-static void write_accuracy(struct zio_writer *out, const struct selection *s, const size_t *neighbours, size_t k)
+static void write_accuracy(struct zio_writer *out, const struct selection *s,
+                           const size_t *neighbours, size_t k)
 {
     size_t n_classes = s->ix->n_classes, all = 0;
     size_t *n = xcalloc(n_classes, sizeof *n), *right = xcalloc(n_classes, sizeof *right);
@@ -73,10 +80,12 @@ static void write_accuracy(struct zio_writer *out, const struct selection *s, co
     free(right);
 }
 
-static void write_list(struct zio_writer *out, const struct selection *s, const size_t *neighbours, const double *distances,
-                       size_t k)
+static void write_list(struct zio_writer *out, const struct selection *s, const size_t *neighbours,
+                       const double *distances, size_t k)
 {
-    write_text(out, "row\tsplit\tclass\tpath\tneighbour_row\tneighbour_split\tneighbour_class\tneighbour_path\trank\tdistance\n");
+    write_text(out,
+               "row\tsplit\tclass\tpath\tneighbour_row\tneighbour_split\tneighbour_"
+               "class\tneighbour_path\trank\tdistance\n");
     for (size_t i = 0; i < s->n * k; i++) {
         char *numbers = xformat("%zu\t%.9g\n", i % k + 1, distances[i]);
         index_write_fields(out, s->ix, s->positions[i / k]);
@@ -93,33 +102,44 @@ int main(int argc, char **argv)
     bool list = false;
     const struct cli_option options[] = {
         {"k", CLI_INT, &k, 1, 1000, NULL, CLI_SETTING, "neighbours that vote"},
-        {"list", CLI_FLAG, &list, 0, 0, NULL, CLI_SETTING, "print the neighbours of each row instead of the accuracy"},
-        {"classes", CLI_TEXT, &choice.classes, 0, 0, "\"A B C\"", CLI_SETTING, "only rows of these; or \"A,B,C\""},
-        {"split", CLI_CHOICE, &choice.split, 0, 0, "train|test|all", CLI_SETTING, "only rows of this split"},
-        {"index", CLI_TEXT, &choice.index, 0, 0, "FILE", CLI_INPUT, "index of the rows, which tells their classes; needed"},
+        {"list", CLI_FLAG, &list, 0, 0, NULL, CLI_SETTING,
+         "print the neighbours of each row instead of the accuracy"},
+        {"classes", CLI_TEXT, &choice.classes, 0, 0, "\"A B C\"", CLI_SETTING,
+         "only rows of these; or \"A,B,C\""},
+        {"split", CLI_CHOICE, &choice.split, 0, 0, "train|test|all", CLI_SETTING,
+         "only rows of this split"},
+        {"index", CLI_TEXT, &choice.index, 0, 0, "FILE", CLI_INPUT,
+         "index of the rows, which tells their classes; needed"},
         {0},
     };
     struct cli cli = {
-        .tool = "neighbours", .synopsis = "FEATURES --index FILE", .options = options,
-        .summary = "How well the nearest other row tells the class of a row: accuracy of each class and of all, as a table.\n"
-                   "Any tensor will do, images as well as features; its rows are vectors, their distance is Euclidean.",
+        .tool = "neighbours",
+        .synopsis = "FEATURES --index FILE",
+        .options = options,
+        .summary = "How well the nearest other row tells the class of a row: accuracy of each "
+                   "class and of all, as a table.\n"
+                   "Any tensor will do, images as well as features; its rows are vectors, their "
+                   "distance is Euclidean.",
         .example = "neighbours features.npy.zst --index images.tsv\n"
                    "  neighbours images.npy.zst --index images.tsv --k 3 --list | head",
-        .min_arguments = 1, .max_arguments = 1,
+        .min_arguments = 1,
+        .max_arguments = 1,
     };
     cli_parse(&cli, argc, argv);
     if (cli.audit)
         die_usage("a table keeps no history, --audit is not for it");
-    history_free(history_start(&cli, REVISION));   /* a table keeps no history */
+    history_free(history_start(&cli, REVISION)); /* a table keeps no history */
     if (!choice.index || !*choice.index)
         die_usage("--index is needed: it tells the classes");
     struct tensor_reader *t = tensor_open(cli.arguments[0]);
     struct selection s = selection_read(&choice, t);
     if (s.n <= (size_t)k)
-        die_file(cli.arguments[0], "%zu rows, want more than the %lld neighbours of each", s.n, (long long)k);
+        die_file(cli.arguments[0], "%zu rows, want more than the %lld neighbours of each", s.n,
+                 (long long)k);
     if (s.n > (size_t)cli.memory / 4 / ((size_t)k * NEIGHBOUR))
-        die_file(cli.arguments[0], "%lld neighbours of each of %zu rows, --memory %lld holds %zu in all", (long long)k, s.n, (long long)cli.memory,
-                 (size_t)cli.memory / 4 / NEIGHBOUR);
+        die_file(cli.arguments[0],
+                 "%lld neighbours of each of %zu rows, --memory %lld holds %zu in all",
+                 (long long)k, s.n, (long long)cli.memory, (size_t)cli.memory / 4 / NEIGHBOUR);
     struct rows *r = rows_read(t, s.rows, s.n, (size_t)cli.memory / 2);
     size_t *neighbours = xcalloc(s.n, (size_t)k * sizeof *neighbours);
     double *distances = xcalloc(s.n, (size_t)k * sizeof *distances);

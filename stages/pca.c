@@ -1,8 +1,8 @@
 /* pca FEATURES -o OUT: principal components of the rows of a tensor, and their coordinates.
  *
- * Reads the rows (of some classes or one split, where an index tells them), fits a basis to them or takes one from a file,
- * and writes the coordinates (N,P), as a tensor or as a table with what the index says of each row; keeps the basis and
- * prints the variance explained.
+ * Reads the rows (of some classes or one split, where an index tells them), fits a basis to them or
+ * takes one from a file, and writes the coordinates (N,P), as a tensor or as a table with what the
+ * index says of each row; keeps the basis and prints the variance explained.
  */
 #include <jansson.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 #include "analysis/selection.h"
 #include "files/whole.h"
 
-enum { REVISION = 2, SHOWN = 10 };   /* components whose variance is printed */
+enum { REVISION = 2, SHOWN = 10 }; /* components whose variance is printed */
 
 struct options {
     int64_t components;
@@ -27,15 +27,16 @@ struct options {
     const char *apply, *basis, *table;
 };
 
-/* The digest of the model that made what has this history: the first input of the last record that applied one; "" where
- * none did. */
+/* The digest of the model that made what has this history: the first input of the last record that
+ * applied one; "" where none did. */
 static void find_model(char model[ZIO_DIGEST_SIZE], const char *history)
 {
     json_t *records = json_loads(history, 0, NULL), *record;
     size_t i;
 
     strcpy(model, "");
-    json_array_foreach(records, i, record) {
+    json_array_foreach(records, i, record)
+    {
         const char *tool = json_string_value(json_object_get(record, "tool"));
         const char *input = json_string_value(json_array_get(json_object_get(record, "inputs"), 0));
         if (tool && input && (strcmp(tool, "extract") == 0 || strcmp(tool, "encode-stage") == 0))
@@ -44,23 +45,27 @@ static void find_model(char model[ZIO_DIGEST_SIZE], const char *history)
     json_decref(records);
 }
 
-/* Dies where the features are not of the kind that the basis was fitted to. Features without a history may be anything. */
+/* Dies where the features are not of the kind that the basis was fitted to. Features without a
+ * history may be anything. */
 static void check_origin(struct tensor_reader *t, const struct basis *b, const char *basis_path)
 {
     char got[ZIO_DIGEST_SIZE], want[ZIO_DIGEST_SIZE];
 
     if (t->row_items != b->pca.D)
-        die_file(tensor_path(t), "rows of %zu numbers, but the basis '%s' is for %zu", t->row_items, basis_path, b->pca.D);
+        die_file(tensor_path(t), "rows of %zu numbers, but the basis '%s' is for %zu", t->row_items,
+                 basis_path, b->pca.D);
     if (!tensor_history(t) || !b->history)
         return;
     find_model(got, tensor_history(t));
     find_model(want, b->history);
     if (strcmp(got, want) != 0)
         die_file(tensor_path(t), "made by %s%s, but the basis '%s' is for what was made by %s%s",
-                 *got ? "the model " : "no model", got, basis_path, *want ? "the model " : "no model", want);
+                 *got ? "the model " : "no model", got, basis_path,
+                 *want ? "the model " : "no model", want);
 }
 
-static void add_inputs(struct history *h, struct tensor_reader *t, const struct basis *b, const struct index *ix)
+static void add_inputs(struct history *h, struct tensor_reader *t, const struct basis *b,
+                       const struct index *ix)
 {
     tensor_add_to_history(t, h);
     if (b->pca.D > 0)
@@ -77,18 +82,22 @@ static void print_variance(const struct pca *p)
     for (size_t k = 0; k < p->P; k++) {
         together += (double)p->share[k];
         if (k < SHOWN || k + 1 == p->P)
-            note("%9zu %12.6g %6.2f%% %9.2f%%", k + 1, (double)p->variance[k], 100 * (double)p->share[k], 100 * together);
+            note("%9zu %12.6g %6.2f%% %9.2f%%", k + 1, (double)p->variance[k],
+                 100 * (double)p->share[k], 100 * together);
     }
 }
 
 static void fit(struct pca *p, struct rows *r, const struct options *o, size_t memory)
 {
-    size_t n = rows_n(r), D = rows_width(r), most = n < D ? n : D, P = o->components ? (size_t)o->components : 2, n_zero = 0;
+    size_t n = rows_n(r), D = rows_width(r), most = n < D ? n : D,
+           P = o->components ? (size_t)o->components : 2, n_zero = 0;
 
     if (n < 2)
         die_file(rows_path(r), "%zu row%s, want at least 2", n, n == 1 ? "" : "s");
     if (P > most)
-        die_file(rows_path(r), "%zu rows of %zu numbers have no more than %zu components, got --components %zu", n, D, most, P);
+        die_file(rows_path(r),
+                 "%zu rows of %zu numbers have no more than %zu components, got --components %zu",
+                 n, D, most, P);
     enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
     pca_fit(p, r, P, (enum pca_sign)o->sign, memory);
     profile_leave(before);
@@ -113,20 +122,24 @@ static struct zio_writer *create_table(const char *path, const struct selection 
     return file;
 }
 
-static void write_table_row(struct zio_writer *file, const struct selection *s, size_t i, const float *y, size_t P)
+static void write_table_row(struct zio_writer *file, const struct selection *s, size_t i,
+                            const float *y, size_t P)
 {
     if (s->ix)
         index_write_fields(file, s->ix, s->positions[i]);
     for (size_t k = 0; k < P; k++) {
         char text[32];
-        int len = snprintf(text, sizeof text, "%.9g%c", (double)y[k], k + 1 < P ? '\t' : '\n');   /* nine digits are enough */
+        int len = snprintf(text, sizeof text, "%.9g%c", (double)y[k],
+                           k + 1 < P ? '\t' : '\n'); /* nine digits are enough */
         zio_write(file, text, (size_t)len);
     }
 }
 
-/* Writes the coordinates of all rows in the first P components, everywhere they are wanted, and the basis. */
-static void write_coordinates(const struct cli *cli, const struct options *o, const struct pca *p, size_t P, struct rows *r,
-                              const struct selection *s, const struct history *h)
+/* Writes the coordinates of all rows in the first P components, everywhere they are wanted, and the
+ * basis. */
+static void write_coordinates(const struct cli *cli, const struct options *o, const struct pca *p,
+                              size_t P, struct rows *r, const struct selection *s,
+                              const struct history *h)
 {
     size_t n = rows_n(r), n_tables = 0;
     double *y = xmalloc(PCA_BLOCK * p->P * sizeof *y);
@@ -137,7 +150,9 @@ static void write_coordinates(const struct cli *cli, const struct options *o, co
     if (o->tsv)
         tables[n_tables++] = create_table(cli->output, s, P);
     else
-        tensor = tensor_create(cli->output, &(struct npy_header){.dtype = NPY_F32, .rank = 2, .shape = {n, P}}, TENSOR_LEVEL);
+        tensor = tensor_create(cli->output,
+                               &(struct npy_header){.dtype = NPY_F32, .rank = 2, .shape = {n, P}},
+                               TENSOR_LEVEL);
     if (o->table)
         tables[n_tables++] = create_table(o->table, s, P);
     for (size_t first = 0; first < n; first += PCA_BLOCK) {
@@ -147,7 +162,7 @@ static void write_coordinates(const struct cli *cli, const struct options *o, co
         profile_leave(before);
         for (size_t i = 0; i < got; i++)
             for (size_t k = 0; k < P; k++)
-                out[i * P + k] = (float)y[i * p->P + k] + 0.0f;   /* no -0 */
+                out[i * P + k] = (float)y[i * p->P + k] + 0.0f; /* no -0 */
         if (tensor)
             tensor_write(tensor, out, got);
         for (size_t i = 0; i < got; i++)
@@ -172,7 +187,7 @@ static void check_options(struct options *o, const struct cli *cli)
 {
     const char **texts[] = {&o->apply, &o->basis, &o->table};
 
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)   /* "apply =" in a file: none */
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) /* "apply =" in a file: none */
         if (*texts[i] && !**texts[i])
             *texts[i] = NULL;
     if (o->basis && o->apply)
@@ -185,24 +200,36 @@ int main(int argc, char **argv)
 {
     struct options o = {.rows = {.split = INDEX_ALL}, .sign = PCA_SIGN_U};
     const struct cli_option options[] = {
-        {"components", CLI_INT, &o.components, 0, 1e6, NULL, CLI_SETTING, "how many; 0: 2 or, with --apply, all of the basis"},
-        {"sign", CLI_CHOICE, &o.sign, 0, 0, "u|v", CLI_SETTING, "what is positive: the largest coordinate, u, or axis entry, v"},
-        {"classes", CLI_TEXT, &o.rows.classes, 0, 0, "\"A B C\"", CLI_SETTING, "only rows of these; or \"A,B,C\""},
-        {"split", CLI_CHOICE, &o.rows.split, 0, 0, "train|test|all", CLI_SETTING, "only rows of this split"},
-        {"apply", CLI_TEXT, &o.apply, 0, 0, "BASIS", CLI_INPUT, "take the basis from this file instead of fitting one"},
-        {"index", CLI_TEXT, &o.rows.index, 0, 0, "FILE", CLI_INPUT, "index of the rows: for --classes, --split and tables"},
+        {"components", CLI_INT, &o.components, 0, 1e6, NULL, CLI_SETTING,
+         "how many; 0: 2 or, with --apply, all of the basis"},
+        {"sign", CLI_CHOICE, &o.sign, 0, 0, "u|v", CLI_SETTING,
+         "what is positive: the largest coordinate, u, or axis entry, v"},
+        {"classes", CLI_TEXT, &o.rows.classes, 0, 0, "\"A B C\"", CLI_SETTING,
+         "only rows of these; or \"A,B,C\""},
+        {"split", CLI_CHOICE, &o.rows.split, 0, 0, "train|test|all", CLI_SETTING,
+         "only rows of this split"},
+        {"apply", CLI_TEXT, &o.apply, 0, 0, "BASIS", CLI_INPUT,
+         "take the basis from this file instead of fitting one"},
+        {"index", CLI_TEXT, &o.rows.index, 0, 0, "FILE", CLI_INPUT,
+         "index of the rows: for --classes, --split and tables"},
         {"tsv", CLI_FLAG, &o.tsv, 0, 0, NULL, 0, "write a table instead of a tensor"},
         {"table", CLI_TEXT, &o.table, 0, 0, "FILE", CLI_OUTPUT, "write the table here besides"},
-        {"basis", CLI_TEXT, &o.basis, 0, 0, "FILE", CLI_OUTPUT, "keep the basis here: mean, components, variance"},
+        {"basis", CLI_TEXT, &o.basis, 0, 0, "FILE", CLI_OUTPUT,
+         "keep the basis here: mean, components, variance"},
         tensor_option(),
         {0},
     };
     struct cli cli = {
-        .tool = "pca", .synopsis = "FEATURES -o OUT", .options = options,
-        .summary = "Principal components of the rows of a tensor, solved exactly; OUT holds their coordinates (N,P).\n"
+        .tool = "pca",
+        .synopsis = "FEATURES -o OUT",
+        .options = options,
+        .summary = "Principal components of the rows of a tensor, solved exactly; OUT holds their "
+                   "coordinates (N,P).\n"
                    "The variance explained is printed on standard error.",
-        .example = "pca features.npy.zst --components 2 --index images.tsv --table pca-2.tsv -o pca-2.npy.zst",
-        .min_arguments = 1, .max_arguments = 1,
+        .example = "pca features.npy.zst --components 2 --index images.tsv --table pca-2.tsv -o "
+                   "pca-2.npy.zst",
+        .min_arguments = 1,
+        .max_arguments = 1,
     };
     cli_parse(&cli, argc, argv);
     check_options(&o, &cli);
@@ -219,13 +246,14 @@ int main(int argc, char **argv)
     }
     struct rows *r = rows_read(t, s.rows, s.n, (size_t)cli.memory / 2);
     if (!tensor_is_seekable(t))
-        add_inputs(h, t, &b, s.ix);   /* a pipe tells its history at its end */
+        add_inputs(h, t, &b, s.ix); /* a pipe tells its history at its end */
     if (o.apply)
         check_origin(t, &b, o.apply);
     else
         fit(&b.pca, r, &o, (size_t)cli.memory / 2);
     if (o.components > (int64_t)b.pca.P)
-        die_file(o.apply, "has %zu components, got --components %lld", b.pca.P, (long long)o.components);
+        die_file(o.apply, "has %zu components, got --components %lld", b.pca.P,
+                 (long long)o.components);
     write_coordinates(&cli, &o, &b.pca, o.components ? (size_t)o.components : b.pca.P, r, &s, h);
     return 0;
 }

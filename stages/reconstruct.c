@@ -1,5 +1,7 @@
-/* reconstruct MODEL IMAGES -o SHEET: a PNG sheet of some images, and below each what the net gives back. Chosen are the rows of
- * --rows, or --count rows at random: of all, of a split, or of each of some classes, which then start a line each. */
+/* reconstruct MODEL IMAGES -o SHEET: a PNG sheet of some images, and below each what the net gives
+ * back. Chosen are the rows of
+ * --rows, or --count rows at random: of all, of a split, or of each of some classes, which then
+ * start a line each. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +28,10 @@ struct settings {
 };
 
 /* The rows on the sheet, in order. */
-struct picks { size_t n, size, *rows; bool *starts_line; };
+struct picks {
+    size_t n, size, *rows;
+    bool *starts_line;
+};
 
 static void picks_add(struct picks *p, size_t row, bool starts_line)
 {
@@ -69,7 +74,8 @@ static void pick_listed(struct picks *p, const char *list, const struct tensor_r
         if (!ok || (*at && *at != ','))
             die_usage("--rows '%s', want numbers and ranges such as 0,5,10:20", list);
         if (end > t->n_rows)
-            die_file(tensor_path(t), "row %zu of --rows, but there are %zu rows", end - 1, t->n_rows);
+            die_file(tensor_path(t), "row %zu of --rows, but there are %zu rows", end - 1,
+                     t->n_rows);
         for (size_t row = first; row < end; row++)
             picks_add(p, row, false);
     } while (*at++ == ',');
@@ -82,19 +88,21 @@ static int compare(const void *a, const void *b)
 }
 
 /* COUNT of the N candidates (NULL: all rows below N), in order, on lines of their own. */
-static void pick_some(struct picks *p, const size_t *candidates, size_t n, size_t count, struct rng *rng)
+static void pick_some(struct picks *p, const size_t *candidates, size_t n, size_t count,
+                      struct rng *rng)
 {
     uint32_t *order = xcalloc(n, sizeof *order);
     size_t first = p->n;
     rng_permutation(rng, order, (uint32_t)n);
     for (size_t i = 0; i < count && i < n; i++)
         picks_add(p, candidates ? candidates[order[i]] : order[i], i == 0);
-    if (p->n > first)   /* with no row picked there may be no array yet, which qsort does not take */
+    if (p->n > first) /* with no row picked there may be no array yet, which qsort does not take */
         qsort(p->rows + first, p->n - first, sizeof *p->rows, compare);
     free(order);
 }
 
-static void pick_at_random(struct picks *p, const struct settings *s, const struct selection *chosen, uint64_t seed)
+static void pick_at_random(struct picks *p, const struct settings *s,
+                           const struct selection *chosen, uint64_t seed)
 {
     struct rng rng;
     bool by_class = s->chosen.classes && *s->chosen.classes;
@@ -179,7 +187,8 @@ static void place(struct image *sheet, size_t top, size_t left, const float *x, 
     }
 }
 
-static struct image draw_sheet(const struct picks *p, const float *x, const float *y, size_t H, size_t W, size_t columns)
+static struct image draw_sheet(const struct picks *p, const float *x, const float *y, size_t H,
+                               size_t W, size_t columns)
 {
     size_t *line = xcalloc(p->n, sizeof *line), *column = xcalloc(p->n, sizeof *column), widest = 0;
     for (size_t i = 1; i < p->n; i++) {
@@ -189,11 +198,12 @@ static struct image draw_sheet(const struct picks *p, const float *x, const floa
         widest = column[i] > widest ? column[i] : widest;
     }
     struct image sheet = {.height = (line[p->n - 1] + 1) * (2 * H + GAP + LINE_GAP) + LINE_GAP,
-        .width = (widest + 1) * (W + GAP) + 2 * LINE_GAP - GAP};
+                          .width = (widest + 1) * (W + GAP) + 2 * LINE_GAP - GAP};
     sheet.pixels = xmalloc(sheet.height * sheet.width * RGB);
     memset(sheet.pixels, PAPER, sheet.height * sheet.width * RGB);
     for (size_t i = 0; i < p->n; i++) {
-        size_t top = LINE_GAP + line[i] * (2 * H + GAP + LINE_GAP), left = LINE_GAP + column[i] * (W + GAP);
+        size_t top = LINE_GAP + line[i] * (2 * H + GAP + LINE_GAP),
+               left = LINE_GAP + column[i] * (W + GAP);
         place(&sheet, top, left, x + i * H * W * RGB, H, W);
         place(&sheet, top + H + GAP, left, y + i * H * W * RGB, H, W);
     }
@@ -211,7 +221,8 @@ static void write_sheet(const char *path, const struct image *sheet, const struc
     free(text);
 }
 
-static void add_inputs(struct history *h, const struct model *m, struct tensor_reader *t, const struct selection *chosen)
+static void add_inputs(struct history *h, const struct model *m, struct tensor_reader *t,
+                       const struct selection *chosen)
 {
     model_add_to_history(m, h);
     tensor_add_to_history(t, h);
@@ -219,8 +230,8 @@ static void add_inputs(struct history *h, const struct model *m, struct tensor_r
         history_input(h, chosen->ix->digest, NULL);
 }
 
-static void pick(struct picks *p, const struct settings *s, const struct selection *chosen, const struct tensor_reader *t,
-    uint64_t seed)
+static void pick(struct picks *p, const struct settings *s, const struct selection *chosen,
+                 const struct tensor_reader *t, uint64_t seed)
 {
     bool listed = s->rows && *s->rows;
     if (listed && chosen->ix)
@@ -238,20 +249,29 @@ int main(int argc, char **argv)
     struct settings s = {.chosen = {.split = INDEX_ALL}, .count = 10, .columns = 10};
     const struct cli_option options[] = {
         {"rows", CLI_TEXT, &s.rows, 0, 0, "0,5,10:20", CLI_SETTING, "these rows, in this order"},
-        {"count", CLI_INT, &s.count, 1, 10000, NULL, CLI_SETTING, "so many rows at random; with --classes, of each class"},
+        {"count", CLI_INT, &s.count, 1, 10000, NULL, CLI_SETTING,
+         "so many rows at random; with --classes, of each class"},
         {"columns", CLI_INT, &s.columns, 1, 1000, NULL, CLI_SETTING, "images in a line"},
         {"classes", CLI_TEXT, &s.chosen.classes, 0, 0, "\"A B C\"", CLI_SETTING,
-            "only rows of these classes; names with blanks: \"A,B,C\""},
-        {"split", CLI_CHOICE, &s.chosen.split, 0, 0, "train|test|all", CLI_SETTING, "only rows of this split"},
-        {"index", CLI_TEXT, &s.chosen.index, 0, 0, "FILE", CLI_INPUT, "index of the rows: for --classes and --split"},
+         "only rows of these classes; names with blanks: \"A,B,C\""},
+        {"split", CLI_CHOICE, &s.chosen.split, 0, 0, "train|test|all", CLI_SETTING,
+         "only rows of this split"},
+        {"index", CLI_TEXT, &s.chosen.index, 0, 0, "FILE", CLI_INPUT,
+         "index of the rows: for --classes and --split"},
         kernels_option(),
         {0},
     };
     struct cli cli = {
-        .tool = "reconstruct", .synopsis = "MODEL IMAGES -o SHEET", .options = options, .uses_seed = true,
-        .summary = "Draws some of the IMAGES (N,H,W,3), and below each what the net in MODEL gives back, on a sheet: a PNG file.",
-        .example = "reconstruct deep.safetensors.zst images.npy.zst --index images.tsv --classes \"akane ren\" -o sheet.png",
-        .min_arguments = 2, .max_arguments = 2,
+        .tool = "reconstruct",
+        .synopsis = "MODEL IMAGES -o SHEET",
+        .options = options,
+        .uses_seed = true,
+        .summary = "Draws some of the IMAGES (N,H,W,3), and below each what the net in MODEL gives "
+                   "back, on a sheet: a PNG file.",
+        .example = "reconstruct deep.safetensors.zst images.npy.zst --index images.tsv --classes "
+                   "\"akane ren\" -o sheet.png",
+        .min_arguments = 2,
+        .max_arguments = 2,
     };
     cli_parse(&cli, argc, argv);
     struct history *h = history_start(&cli, REVISION);
@@ -268,12 +288,14 @@ int main(int argc, char **argv)
             return 0;
     }
     size_t n_pixels = picks.n * t->row_items;
-    want_memory(PROCESS_MEMORY + net_memory(&m->spec, BATCH, false) + model_memory(m) + tensor_memory(t->row_bytes)
-                    + 2 * n_pixels * (sizeof(float) + 1), picks.n, (size_t)cli.memory);
+    want_memory(PROCESS_MEMORY + net_memory(&m->spec, BATCH, false) + model_memory(m)
+                    + tensor_memory(t->row_bytes) + 2 * n_pixels * (sizeof(float) + 1),
+                picks.n, (size_t)cli.memory);
     float *x = read_rows(t, &picks), *y = reconstruct(m, x, picks.n);
     if (!tensor_is_seekable(t))
-        add_inputs(h, m, t, &chosen);  /* a pipe tells its history at its end */
-    struct image sheet = draw_sheet(&picks, x, y, t->header.shape[1], t->header.shape[2], (size_t)s.columns);
+        add_inputs(h, m, t, &chosen); /* a pipe tells its history at its end */
+    struct image sheet =
+        draw_sheet(&picks, x, y, t->header.shape[1], t->header.shape[2], (size_t)s.columns);
     write_sheet(cli.output, &sheet, h);
     image_release(&sheet);
     free(x);

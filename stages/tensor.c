@@ -1,11 +1,12 @@
-/* tensor: looks into any of our files, takes rows out of a tensor, and goes between our files, plain NPY and TSV.
+/* tensor: looks into any of our files, takes rows out of a tensor, and goes between our files,
+ * plain NPY and TSV.
  *
  *     tensor info FILE...             shape, statistics, digest, history; of a model its tensors
  *     tensor verify FILE...           reads everything and says which file is damaged, and where
- *     tensor rows A:B FILE -o OUT     rows A to B-1 as a tensor; A or B may be left out, and count from the end where negative
- *     tensor tsv FILE                 a line a row; --index puts the index's columns in front
- *     tensor npy FILE -o OUT          plain NPY
- *     tensor from-npy FILE -o OUT     a tensor of plain NPY
+ *     tensor rows A:B FILE -o OUT     rows A to B-1 as a tensor; A or B may be left out, and count
+ * from the end where negative tensor tsv FILE                 a line a row; --index puts the
+ * index's columns in front tensor npy FILE -o OUT          plain NPY tensor from-npy FILE -o OUT a
+ * tensor of plain NPY
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -74,8 +75,8 @@ static void run_verify(const struct cli *cli, const struct options *o)
     for_each_file(cli, inspect_verify, true);
 }
 
-/* Rows FIRST..END-1 of T go to W. What begins far from the start of a file is read there; a pipe is read to its end, where its
- * history is. */
+/* Rows FIRST..END-1 of T go to W. What begins far from the start of a file is read there; a pipe is
+ * read to its end, where its history is. */
 static void copy_rows(struct tensor_reader *t, struct tensor_writer *w, size_t first, size_t end)
 {
     bool seekable = tensor_is_seekable(t), at_once = seekable && first > 0;
@@ -95,12 +96,13 @@ static void copy_rows(struct tensor_reader *t, struct tensor_writer *w, size_t f
             tensor_write(w, rows + from * t->row_bytes, to - from);
     }
     if (!seekable)
-        tensor_read(t, rows, block);   /* the end itself, where there are no rows */
+        tensor_read(t, rows, block); /* the end itself, where there are no rows */
     free(rows);
 }
 
 /* A tensor of the rows FIRST..END-1 of T, unless that is what stands there. */
-static void write_rows(const struct cli *cli, struct history *h, struct tensor_reader *t, size_t first, size_t end)
+static void write_rows(const struct cli *cli, struct history *h, struct tensor_reader *t,
+                       size_t first, size_t end)
 {
     struct npy_header header = t->header;
     struct tensor_writer *w;
@@ -179,13 +181,18 @@ static void run_npy(const struct cli *cli, const struct options *o)
 }
 
 /* Nine digits bring a float32 back, seventeen a float64. */
-static size_t format_item(char *text, size_t size, enum npy_dtype dtype, const void *items, size_t i)
+static size_t format_item(char *text, size_t size, enum npy_dtype dtype, const void *items,
+                          size_t i)
 {
     switch (dtype) {
-    case NPY_U8: return snprintf(text, size, "%u", ((const uint8_t *)items)[i]);
-    case NPY_F32: return snprintf(text, size, "%.9g", ((const float *)items)[i]);
-    case NPY_F64: return snprintf(text, size, "%.17g", ((const double *)items)[i]);
-    case NPY_I64: return snprintf(text, size, "%" PRId64, ((const int64_t *)items)[i]);
+    case NPY_U8:
+        return snprintf(text, size, "%u", ((const uint8_t *)items)[i]);
+    case NPY_F32:
+        return snprintf(text, size, "%.9g", ((const float *)items)[i]);
+    case NPY_F64:
+        return snprintf(text, size, "%.17g", ((const double *)items)[i]);
+    case NPY_I64:
+        return snprintf(text, size, "%" PRId64, ((const int64_t *)items)[i]);
     }
     return 0;
 }
@@ -241,7 +248,7 @@ static void run_tsv(const struct cli *cli, const struct options *o)
 struct command {
     const char *name;
     void (*run)(const struct cli *cli, const struct options *o);
-    int min_arguments, max_arguments;   /* after the name; max < 0: any number */
+    int min_arguments, max_arguments; /* after the name; max < 0: any number */
     const char *synopsis;
 };
 
@@ -270,7 +277,8 @@ static const struct command *take_command(struct cli *cli)
         if (cli->output && c->max_arguments < 0)
             die_usage("'%s' prints to standard output, -o is not for it", name);
         if ((cli->why || cli->audit) && c->run != run_rows && c->run != run_from_npy)
-            die_usage("'%s' writes no history, --%s is not for it", name, cli->why ? "why" : "audit");
+            die_usage("'%s' writes no history, --%s is not for it", name,
+                      cli->why ? "why" : "audit");
         return c;
     }
     die_usage("'%s' is none of info, verify, rows, tsv, npy, from-npy", name);
@@ -280,17 +288,22 @@ int main(int argc, char **argv)
 {
     struct options o = {0};
     const struct cli_option options[] = {
-        {"index", CLI_TEXT, &o.index, 0, 0, "FILE", 0, "tsv: an index; only its rows, its columns in front"},
+        {"index", CLI_TEXT, &o.index, 0, 0, "FILE", 0,
+         "tsv: an index; only its rows, its columns in front"},
         tensor_option(),
         {0},
     };
     struct cli cli = {
-        .tool = "tensor", .synopsis = "info|verify|rows A:B|tsv|npy|from-npy FILE", .options = options,
-        .summary = "info: shape, statistics, digest, history. verify: finds damage. rows A:B: some rows as a tensor.\n"
+        .tool = "tensor",
+        .synopsis = "info|verify|rows A:B|tsv|npy|from-npy FILE",
+        .options = options,
+        .summary = "info: shape, statistics, digest, history. verify: finds damage. rows A:B: some "
+                   "rows as a tensor.\n"
                    "tsv: a line a row. npy: plain NPY. from-npy: a tensor of plain NPY.\n"
                    "info and verify take many files, models and pictures too.",
         .example = "tensor tsv features.npy.zst --index images.tsv | head -n 3",
-        .min_arguments = 1, .max_arguments = -1,
+        .min_arguments = 1,
+        .max_arguments = -1,
     };
     cli_parse(&cli, argc, argv);
     take_command(&cli)->run(&cli, &o);

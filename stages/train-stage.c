@@ -1,8 +1,11 @@
-/* train-stage TRAIN TEST -o MODEL: trains one layer of the stack and its mirror, an autoencoder of its own.
+/* train-stage TRAIN TEST -o MODEL: trains one layer of the stack and its mirror, an autoencoder of
+ * its own.
  *
- *     code = maxpool2(relu(conv(x)))          x^ = output(conv(upsample2(code)))          loss(x^, x)
+ *     code = maxpool2(relu(conv(x)))          x^ = output(conv(upsample2(code)))          loss(x^,
+ * x)
  *
- * TRAIN and TEST hold the same kind of rows (N,H,W,C): images (uint8) for stage 1, codes (float32) of stage k-1 for stage k.
+ * TRAIN and TEST hold the same kind of rows (N,H,W,C): images (uint8) for stage 1, codes (float32)
+ * of stage k-1 for stage k.
  */
 #include <stdlib.h>
 
@@ -36,18 +39,24 @@ static struct net_spec make_spec(const struct settings *s, const struct dataset 
     spec.height = (int)shape[0];
     spec.width = (int)shape[1];
     spec.channels = (int)shape[2];
-    spec.layers[0] = (struct net_layer){(int)s->kernel, (int)s->filters, (enum net_activation)s->output, s->batch_norm};
+    spec.layers[0] = (struct net_layer){(int)s->kernel, (int)s->filters,
+                                        (enum net_activation)s->output, s->batch_norm};
     if ((reason = spec_check(&spec)))
-        die_file(dataset_path(train), "shape (N,%zu,%zu,%zu): %s", shape[0], shape[1], shape[2], reason);
+        die_file(dataset_path(train), "shape (N,%zu,%zu,%zu): %s", shape[0], shape[1], shape[2],
+                 reason);
     if (s->loss == NET_BCE && !dataset_is_image(train))
-        warn_file(dataset_path(train), "binary cross-entropy wants values from 0 to 1, such as images have");
+        warn_file(dataset_path(train),
+                  "binary cross-entropy wants values from 0 to 1, such as images have");
     if (s->loss == NET_MSE && s->output == NET_SIGMOID && !dataset_is_image(train))
-        warn("a sigmoid gives values from 0 to 1 only, codes may be larger; --output linear gives any");
+        warn("a sigmoid gives values from 0 to 1 only, codes may be larger; --output linear gives "
+             "any");
     return spec;
 }
 
-/* The net with its first weights: drawn, or those of the model at --init, which is then an input. */
-static struct net *make_net(const struct settings *s, const struct net_spec *spec, uint64_t seed, const struct model *init)
+/* The net with its first weights: drawn, or those of the model at --init, which is then an input.
+ */
+static struct net *make_net(const struct settings *s, const struct net_spec *spec, uint64_t seed,
+                            const struct model *init)
 {
     struct net *net = net_new(spec, (int)s->train.batch, true);
 
@@ -61,27 +70,51 @@ static struct net *make_net(const struct settings *s, const struct net_spec *spe
 int main(int argc, char **argv)
 {
     struct settings s = {
-        .stage = 1, .kernel = 7, .filters = 16, .output = NET_SIGMOID, .loss = NET_BCE, .initialiser = NET_GLOROT_UNIFORM,
-        .train = {.epochs = 100, .batch = 128, .shuffle = true, .checkpoint = 60,
-                  .optim = {.learning_rate = 0.001, .decay = 0.005, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8}},
+        .stage = 1,
+        .kernel = 7,
+        .filters = 16,
+        .output = NET_SIGMOID,
+        .loss = NET_BCE,
+        .initialiser = NET_GLOROT_UNIFORM,
+        .train = {.epochs = 100,
+                  .batch = 128,
+                  .shuffle = true,
+                  .checkpoint = 60,
+                  .optim = {.learning_rate = 0.001,
+                            .decay = 0.005,
+                            .beta1 = 0.9,
+                            .beta2 = 0.999,
+                            .epsilon = 1e-8}},
     };
     const struct cli_option options[] = {
-        {"stage", CLI_INT, &s.stage, 1, NET_MAX_LAYERS, NULL, CLI_SETTING, "number of the layer, for the names of its tensors"},
-        {"kernel", CLI_INT, &s.kernel, 1, 15, NULL, CLI_SETTING, "height and width of the kernels, odd"},
+        {"stage", CLI_INT, &s.stage, 1, NET_MAX_LAYERS, NULL, CLI_SETTING,
+         "number of the layer, for the names of its tensors"},
+        {"kernel", CLI_INT, &s.kernel, 1, 15, NULL, CLI_SETTING,
+         "height and width of the kernels, odd"},
         {"filters", CLI_INT, &s.filters, 1, 4096, NULL, CLI_SETTING, "channels of the code"},
-        {"output", CLI_CHOICE, &s.output, 0, 0, model_activations, CLI_SETTING, "activation of the reconstruction"},
+        {"output", CLI_CHOICE, &s.output, 0, 0, model_activations, CLI_SETTING,
+         "activation of the reconstruction"},
         {"loss", CLI_CHOICE, &s.loss, 0, 0, model_losses, CLI_SETTING, "what is made small"},
-        {"batch-norm", CLI_BOOL, &s.batch_norm, 0, 0, NULL, CLI_SETTING, "normalise each batch before the relu"},
-        {"initialiser", CLI_CHOICE, &s.initialiser, 0, 0, net_initialisers, CLI_SETTING, "distribution of the first weights"},
+        {"batch-norm", CLI_BOOL, &s.batch_norm, 0, 0, NULL, CLI_SETTING,
+         "normalise each batch before the relu"},
+        {"initialiser", CLI_CHOICE, &s.initialiser, 0, 0, net_initialisers, CLI_SETTING,
+         "distribution of the first weights"},
         {"init", CLI_TEXT, &s.init, 0, 0, "MODEL", CLI_INPUT, "start from these weights instead"},
         kernels_option(),
         {0},
     };
     struct cli cli = {
-        .tool = "train-stage", .synopsis = "TRAIN TEST -o MODEL", .options = options, .more = train_options(&s.train),
-        .summary = "Trains one layer of the stack as an autoencoder of the rows of TRAIN, with the loss on TEST after every epoch.",
-        .example = "train-stage train-0.npy.zst test-0.npy.zst --epochs 20 --log stage-1.tsv -o stage-1.safetensors.zst",
-        .min_arguments = 2, .max_arguments = 2, .uses_seed = true,
+        .tool = "train-stage",
+        .synopsis = "TRAIN TEST -o MODEL",
+        .options = options,
+        .more = train_options(&s.train),
+        .summary = "Trains one layer of the stack as an autoencoder of the rows of TRAIN, with the "
+                   "loss on TEST after every epoch.",
+        .example = "train-stage train-0.npy.zst test-0.npy.zst --epochs 20 --log stage-1.tsv -o "
+                   "stage-1.safetensors.zst",
+        .min_arguments = 2,
+        .max_arguments = 2,
+        .uses_seed = true,
     };
     cli_parse(&cli, argc, argv);
     struct history *h = history_start(&cli, REVISION);
@@ -90,7 +123,7 @@ int main(int argc, char **argv)
     struct net_spec spec = make_spec(&s, train);
     struct model *init = s.init ? model_read(s.init) : NULL;
     bool piped = dataset_is_piped(train) || dataset_is_piped(test);
-    if (piped)   /* the end of a pipe tells its history */
+    if (piped) /* the end of a pipe tells its history */
         train_divide(train, test, &spec, &s.train, (size_t)cli.memory);
     dataset_add_to_history(train, h);
     dataset_add_to_history(test, h);
@@ -101,7 +134,13 @@ int main(int argc, char **argv)
     if (!piped)
         train_divide(train, test, &spec, &s.train, (size_t)cli.memory);
     struct net *net = make_net(&s, &spec, (uint64_t)cli.seed, init);
-    train_run(&(struct train_job){.net = net, .train = train, .test = test, .settings = &s.train, .seed = (uint64_t)cli.seed,
-                                  .history = h, .output = cli.output, .first = (int)s.stage});
+    train_run(&(struct train_job){.net = net,
+                                  .train = train,
+                                  .test = test,
+                                  .settings = &s.train,
+                                  .seed = (uint64_t)cli.seed,
+                                  .history = h,
+                                  .output = cli.output,
+                                  .first = (int)s.stage});
     return 0;
 }

@@ -1,4 +1,5 @@
-/* Products and eigenvectors of blas against the definitions. Prints the name of the kernels in use. */
+/* Products and eigenvectors of blas against the definitions. Prints the name of the kernels in use.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,12 +36,15 @@ static float *narrow(const double *a, size_t n)
     return b;
 }
 
-/* c = op(a) op(b) + beta c in both precisions; rows of the stored matrices lie 3 numbers further apart than they need. */
-static void check_product(struct rng *r, size_t M, size_t N, size_t K, bool ta, bool tb, double beta)
+/* c = op(a) op(b) + beta c in both precisions; rows of the stored matrices lie 3 numbers further
+ * apart than they need. */
+static void check_product(struct rng *r, size_t M, size_t N, size_t K, bool ta, bool tb,
+                          double beta)
 {
     size_t lda = (ta ? M : K) + 3, ldb = (tb ? K : N) + 3, ldc = N + 3;
     size_t na = (ta ? K : M) * lda, nb = (tb ? N : K) * ldb, nc = M * ldc;
-    double *a = random_matrix(r, na), *b = random_matrix(r, nb), *c = random_matrix(r, nc), *want = xmalloc(nc * sizeof *want);
+    double *a = random_matrix(r, na), *b = random_matrix(r, nb), *c = random_matrix(r, nc),
+           *want = xmalloc(nc * sizeof *want);
     float *fa = narrow(a, na), *fb = narrow(b, nb), *fc = narrow(c, nc);
     double error = 0, float_error = 0;
 
@@ -50,7 +54,8 @@ static void check_product(struct rng *r, size_t M, size_t N, size_t K, bool ta, 
         for (size_t j = 0; j < N; j++) {
             double sum = beta * c[i * ldc + j];
             for (size_t k = 0; k < K; k++)
-                sum += (ta ? a[k * lda + i] : a[i * lda + k]) * (tb ? b[j * ldb + k] : b[k * ldb + j]);
+                sum +=
+                    (ta ? a[k * lda + i] : a[i * lda + k]) * (tb ? b[j * ldb + k] : b[k * ldb + j]);
             want[i * ldc + j] = sum;
         }
     blas_dgemm(ta, tb, M, N, K, a, lda, b, ldb, beta, c, ldc);
@@ -70,18 +75,22 @@ static void check_product(struct rng *r, size_t M, size_t N, size_t K, bool ta, 
     free(fc);
 }
 
-/* The P largest: a v = value v, in descending order, and v of length 1 at right angles to one another. */
+/* The P largest: a v = value v, in descending order, and v of length 1 at right angles to one
+ * another. */
 static void check_eigen(struct rng *r, size_t N, size_t P)
 {
-    double *x = random_matrix(r, N * N), *a = xmalloc(N * N * sizeof *a), *copy = xmalloc(N * N * sizeof *copy);
-    double *values = xmalloc(N * sizeof *values), *v = xmalloc(P * N * sizeof *v), residue = 0, angle = 0, order = 0, trace = 0;
+    double *x = random_matrix(r, N * N), *a = xmalloc(N * N * sizeof *a),
+           *copy = xmalloc(N * N * sizeof *copy);
+    double *values = xmalloc(N * sizeof *values), *v = xmalloc(P * N * sizeof *v), residue = 0,
+           angle = 0, order = 0, trace = 0;
 
     for (size_t i = 0; i < N; i++)
         for (size_t j = 0; j < N; j++) {
             a[i * N + j] = 0;
             for (size_t k = 0; k < N; k++)
                 a[i * N + j] += x[i * N + k] * x[j * N + k];
-            copy[i * N + j] = i <= j ? a[i * N + j] : NAN;   /* only the part above the diagonal may be read */
+            copy[i * N + j] =
+                i <= j ? a[i * N + j] : NAN; /* only the part above the diagonal may be read */
         }
     blas_eigen(N, copy, P, values, v);
     for (size_t p = 0; p < P; p++) {
@@ -119,7 +128,8 @@ int main(void)
     rng_init(&r, 1, RNG_TEST, 0);
     blas_open();
     for (int i = 0; i < 60; i++)
-        check_product(&r, 1 + rng_below(&r, 70), 1 + rng_below(&r, 70), 1 + rng_below(&r, 90), i & 1, i & 2, i & 4 ? 1 : 0);
+        check_product(&r, 1 + rng_below(&r, 70), 1 + rng_below(&r, 70), 1 + rng_below(&r, 90),
+                      i & 1, i & 2, i & 4 ? 1 : 0);
     for (size_t n = 1; n < 60; n += 7) {
         check_eigen(&r, n, n);
         check_eigen(&r, n, 1 + n / 3);

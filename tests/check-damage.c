@@ -1,15 +1,18 @@
 /* check-damage bit|flip|cut FILE: writes damaged copies of FILE beside it and prints how many.
  *
  *     bit    FILE.bit-NNNNNN-B, one for every bit of the file, that bit turned over
- *     flip   FILE.flip-NNNNNN-B, one for every byte, one bit of it turned over, another from byte to byte
- *     cut    FILE.cut-NNNNNN-B, one for every length below the file's
+ *     flip   FILE.flip-NNNNNN-B, one for every byte, one bit of it turned over, another from byte
+ * to byte cut    FILE.cut-NNNNNN-B, one for every length below the file's
  *
- * check-damage readers FILE: every bit of FILE turned over in turn; each must be found by reading it in order, at random and through a
- * pipe, and by asking for its history. Prints how many bits, or which is not found.
+ * check-damage readers FILE: every bit of FILE turned over in turn; each must be found by reading
+ * it in order, at random and through a pipe, and by asking for its history. Prints how many bits,
+ * or which is not found.
  *
- * check-damage zero FILE: on standard output FILE with a zero byte at the start of its history, and checksums that fit.
+ * check-damage zero FILE: on standard output FILE with a zero byte at the start of its history, and
+ * checksums that fit.
  *
- * check-damage graft CONTENT HISTORY: on standard output the content of one file with the history of the other.
+ * check-damage graft CONTENT HISTORY: on standard output the content of one file with the history
+ * of the other.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +94,8 @@ static size_t damage(const char *how, const char *path, size_t len)
 
 static unsigned char content[1 << 20];
 
-/* Whether what was read is neither a tensor nor a model, as where a bit of the first magic number is turned over: plain bytes, then. */
+/* Whether what was read is neither a tensor nor a model, as where a bit of the first magic number
+ * is turned over: plain bytes, then. */
 static bool is_other(size_t len)
 {
     struct safetensors s;
@@ -127,7 +131,8 @@ static bool found_in_pipe(size_t len)
     int ends[2], status;
     pid_t child;
 
-    if (pipe(ends) != 0 || write(ends[1], data, len) != (ssize_t)len || dup2(ends[0], STDIN_FILENO) < 0)
+    if (pipe(ends) != 0 || write(ends[1], data, len) != (ssize_t)len
+        || dup2(ends[0], STDIN_FILENO) < 0)
         die("no pipe for %zu bytes", len);
     close(ends[0]);
     close(ends[1]);
@@ -191,6 +196,8 @@ int main(int argc, char **argv)
         zero(argv[2], len);
         return 0;
     }
-    printf("%zu\n", strcmp(argv[1], "readers") == 0 ? check_readers(argv[2], len) : damage(argv[1], argv[2], len));
+    printf("%zu\n",
+           strcmp(argv[1], "readers") == 0 ? check_readers(argv[2], len)
+                                           : damage(argv[1], argv[2], len));
     return 0;
 }

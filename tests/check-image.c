@@ -1,11 +1,12 @@
-/* check-image checks reading and writing of PNG files, in the current folder check-image resize FIGURES checks resizing;
- * FIGURES is tests/data/resize-opencv.tsv check-image ppm FILE the image as PPM, on standard output check-image png H W SEED
- * FILE... writes PNG files of noise, with seeds from SEED on check-image turned ORIENTATION FILE writes a PNG of grey 'a' 'b'
- * 'c', 'd' 'e' 'f' with an eXIf chunk check-image npy N H W SEED images of noise as NPY, on standard output check-image floats
- * N H W SEED the same as float32, from 0 to 1
+/* check-image checks reading and writing of PNG files, in the current folder check-image resize
+ * FIGURES checks resizing; FIGURES is tests/data/resize-opencv.tsv check-image ppm FILE the image
+ * as PPM, on standard output check-image png H W SEED FILE... writes PNG files of noise, with seeds
+ * from SEED on check-image turned ORIENTATION FILE writes a PNG of grey 'a' 'b' 'c', 'd' 'e' 'f'
+ * with an eXIf chunk check-image npy N H W SEED images of noise as NPY, on standard output
+ * check-image floats N H W SEED the same as float32, from 0 to 1
  *
- * Checked are: every kind of PNG there is against the formula of image.h; orientations; what damaged files give; resizing
- * against sums in double precision and against OpenCV's bytes. */
+ * Checked are: every kind of PNG there is against the formula of image.h; orientations; what
+ * damaged files give; resizing against sums in double precision and against OpenCV's bytes. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -35,7 +36,8 @@ static void fail(const char *format, ...)
     failures++;
 }
 
-/* Noise that a few lines of any language make again: Knuth's 64-bit generator, the top byte of each state. */
+/* Noise that a few lines of any language make again: Knuth's 64-bit generator, the top byte of each
+ * state. */
 static void noise(uint8_t *bytes, size_t n, uint64_t seed)
 {
     for (size_t i = 0; i < n; i++) {
@@ -54,35 +56,45 @@ static uint64_t fnv1a(const uint8_t *bytes, size_t n)
 
 /* --- PNG files of every kind --- */
 
-struct kind { int type, depth; bool interlaced, transparent; };  /* transparent: with a tRNS chunk */
-struct exif { const unsigned char *bytes; png_uint_32 len; bool late; };  /* an eXIf chunk, after the image data where LATE */
+struct kind {
+    int type, depth;
+    bool interlaced, transparent;
+}; /* transparent: with a tRNS chunk */
+struct exif {
+    const unsigned char *bytes;
+    png_uint_32 len;
+    bool late;
+}; /* an eXIf chunk, after the image data where LATE */
 
 static unsigned sample(const uint8_t *row, size_t i, int depth)
 {
     if (depth == 16)
         return (unsigned)row[2 * i] << 8 | row[2 * i + 1];
-    return row[i * (size_t)depth / 8] >> (8 - depth - (int)(i * (size_t)depth % 8)) & ((1u << depth) - 1);
+    return row[i * (size_t)depth / 8] >> (8 - depth - (int)(i * (size_t)depth % 8))
+        & ((1u << depth) - 1);
 }
 
 /* Writes a PNG of this kind from packed rows (h,row_bytes), as libpng takes them. */
-static void write_kind(const char *path, const struct kind *k, size_t h, size_t w, uint8_t *rows, size_t row_bytes,
-    png_color *palette, uint8_t *alphas,
-    png_color_16 *transparent, const struct exif *exif)
+static void write_kind(const char *path, const struct kind *k, size_t h, size_t w, uint8_t *rows,
+                       size_t row_bytes, png_color *palette, uint8_t *alphas,
+                       png_color_16 *transparent, const struct exif *exif)
 {
     FILE *file = fopen(path, "wb");
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
     png_infop info = png_create_info_struct(png), after = png_create_info_struct(png);
     png_init_io(png, file);
-    png_set_IHDR(png, info, (png_uint_32)w, (png_uint_32)h, k->depth, k->type, k->interlaced ? PNG_INTERLACE_ADAM7
-        : PNG_INTERLACE_NONE,
-        PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(png, info, (png_uint_32)w, (png_uint_32)h, k->depth, k->type,
+                 k->interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     if (k->type == PNG_COLOR_TYPE_PALETTE)
         png_set_PLTE(png, info, palette, 1 << k->depth);
     if (k->transparent)
-        png_set_tRNS(png, info, alphas, 1 << (k->type == PNG_COLOR_TYPE_PALETTE ? k->depth : 0), transparent);
+        png_set_tRNS(png, info, alphas, 1 << (k->type == PNG_COLOR_TYPE_PALETTE ? k->depth : 0),
+                     transparent);
     if (exif)
-        png_set_eXIf_1(png, exif->late ? after : info, exif->len, (png_bytep)(uintptr_t)exif->bytes);
-    png_set_gAMA(png, info, 0.3);   /* to be ignored */
+        png_set_eXIf_1(png, exif->late ? after : info, exif->len,
+                       (png_bytep)(uintptr_t)exif->bytes);
+    png_set_gAMA(png, info, 0.3); /* to be ignored */
     png_write_info(png, info);
     png_bytep *pointers = xcalloc(h, sizeof *pointers);
     for (size_t y = 0; y < h; y++)
@@ -102,11 +114,14 @@ static uint8_t blended(uint64_t c, uint64_t a, uint64_t b, uint64_t M)
     return (uint8_t)((2 * (c * a * 255 + b * M * (M - a)) + M * M) / (2 * M * M));
 }
 
-static void check_kind(const struct kind *k, size_t h, size_t w, const struct image_settings *s, uint64_t seed)
+static void check_kind(const struct kind *k, size_t h, size_t w, const struct image_settings *s,
+                       uint64_t seed)
 {
-    static const int channels_of[] = {[PNG_COLOR_TYPE_GRAY] = 1, [PNG_COLOR_TYPE_RGB] = 3, [PNG_COLOR_TYPE_PALETTE] = 1,
-        [PNG_COLOR_TYPE_GRAY_ALPHA] = 2,
-        [PNG_COLOR_TYPE_RGBA] = 4};
+    static const int channels_of[] = {[PNG_COLOR_TYPE_GRAY] = 1,
+                                      [PNG_COLOR_TYPE_RGB] = 3,
+                                      [PNG_COLOR_TYPE_PALETTE] = 1,
+                                      [PNG_COLOR_TYPE_GRAY_ALPHA] = 2,
+                                      [PNG_COLOR_TYPE_RGBA] = 4};
     int channels = channels_of[k->type];
     size_t row_bytes = (w * (size_t)channels * (size_t)k->depth + 7) / 8;
     uint8_t *rows = xmalloc(h * row_bytes), alphas[256];
@@ -114,8 +129,9 @@ static void check_kind(const struct kind *k, size_t h, size_t w, const struct im
     noise(rows, h * row_bytes, seed);
     noise(alphas, sizeof alphas, seed + 1);
     noise((uint8_t *)palette, sizeof palette, seed + 2);
-    png_color_16 clear = {.red = (png_uint_16)sample(rows, 0, k->depth),
-        .gray = (png_uint_16)sample(rows, 0, k->depth)};  /* the first pixel is transparent */
+    png_color_16 clear = {
+        .red = (png_uint_16)sample(rows, 0, k->depth),
+        .gray = (png_uint_16)sample(rows, 0, k->depth)}; /* the first pixel is transparent */
     if (k->type == PNG_COLOR_TYPE_RGB) {
         clear.green = (png_uint_16)sample(rows, 1, k->depth);
         clear.blue = (png_uint_16)sample(rows, 2, k->depth);
@@ -134,10 +150,13 @@ static void check_kind(const struct kind *k, size_t h, size_t w, const struct im
         uint64_t v[4] = {0}, M = k->type == PNG_COLOR_TYPE_PALETTE ? 255 : (1u << k->depth) - 1;
         for (int c = 0; c < channels; c++)
             v[c] = sample(row, i % w * (size_t)channels + (size_t)c, k->depth);
-        bool is_clear = k->transparent && v[0] == clear.red && (k->type != PNG_COLOR_TYPE_RGB
-            || (v[1] == clear.green && v[2] == clear.blue));
+        bool is_clear = k->transparent && v[0] == clear.red
+            && (k->type != PNG_COLOR_TYPE_RGB || (v[1] == clear.green && v[2] == clear.blue));
         uint64_t alpha = k->type == PNG_COLOR_TYPE_PALETTE ? k->transparent ? alphas[v[0]] : 255
-            : channels == 4 ? v[3] : channels == 2 ? v[1] : is_clear ? 0 : M;
+            : channels == 4                                ? v[3]
+            : channels == 2                                ? v[1]
+            : is_clear                                     ? 0
+                                                           : M;
         if (k->type == PNG_COLOR_TYPE_PALETTE) {
             png_color colour = palette[v[0]];
             v[0] = colour.red;
@@ -150,17 +169,19 @@ static void check_kind(const struct kind *k, size_t h, size_t w, const struct im
             wrong += im.pixels[i * 3 + (size_t)c] != blended(v[c], alpha, s->background[c], M);
     }
     if (wrong)
-        fail("type %d, depth %d%s%s, %zux%zu: %zu bytes differ", k->type, k->depth, k->interlaced ? ", interlaced" : "",
-            k->transparent ? ", tRNS" : "", h, w, wrong);
+        fail("type %d, depth %d%s%s, %zux%zu: %zu bytes differ", k->type, k->depth,
+             k->interlaced ? ", interlaced" : "", k->transparent ? ", tRNS" : "", h, w, wrong);
     image_release(&im);
     free(rows);
 }
 
 static void check_kinds(void)
 {
-    static const int depths[7][6] = {[PNG_COLOR_TYPE_GRAY] = {1, 2, 4, 8, 16}, [PNG_COLOR_TYPE_RGB] = {8, 16},
-        [PNG_COLOR_TYPE_PALETTE] = {1, 2, 4, 8},
-        [PNG_COLOR_TYPE_GRAY_ALPHA] = {8, 16}, [PNG_COLOR_TYPE_RGBA] = {8, 16}};
+    static const int depths[7][6] = {[PNG_COLOR_TYPE_GRAY] = {1, 2, 4, 8, 16},
+                                     [PNG_COLOR_TYPE_RGB] = {8, 16},
+                                     [PNG_COLOR_TYPE_PALETTE] = {1, 2, 4, 8},
+                                     [PNG_COLOR_TYPE_GRAY_ALPHA] = {8, 16},
+                                     [PNG_COLOR_TYPE_RGBA] = {8, 16}};
     static const struct image_settings over[] = {{{255, 255, 255}, true}, {{10, 200, 77}, true}};
     static const size_t sizes[][2] = {{1, 1}, {3, 5}, {37, 23}, {8, 64}};
     for (int type = 0; type < 7; type++)
@@ -169,26 +190,34 @@ static void check_kinds(void)
                 for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
                     struct kind k = {type, depths[type][d], variant & 1, variant & 2};
                     if (!k.transparent || !(type & PNG_COLOR_MASK_ALPHA))
-                        check_kind(&k, sizes[i][0], sizes[i][1], &over[i % 2], 1 + i + (uint64_t)type * 100);
+                        check_kind(&k, sizes[i][0], sizes[i][1], &over[i % 2],
+                                   1 + i + (uint64_t)type * 100);
                 }
 }
 
 /* --- orientation --- */
 
 /* The 2x3 image a b c / d e f as each orientation shows it, rows behind one another. */
-static const struct { const char *shown; size_t height; } orientations[] = {{"abcdef", 2}, {"cbafed", 2}, {"fedcba", 2},
-    {"defabc", 2}, {"adbecf", 3},
-    {"daebfc", 3}, {"fcebda", 3}, {"cfbead", 3}};
+static const struct {
+    const char *shown;
+    size_t height;
+} orientations[] = {{"abcdef", 2}, {"cbafed", 2}, {"fedcba", 2}, {"defabc", 2},
+                    {"adbecf", 3}, {"daebfc", 3}, {"fcebda", 3}, {"cfbead", 3}};
 
 static void write_turned(const char *path, int orientation, bool big, bool late)
 {
-    unsigned char exif[] = "II*\0\x08\0\0\0\x02\0" "\x01\x01\x03\0\x01\0\0\0\x09\0\0\0" "\x12\x01\x03\0\x01\0\0\0?\0\0\0\0\0\0\0";
-    unsigned char exif_big[] = "MM\0*\0\0\0\x08\0\x02" "\x01\x01\0\x03\0\0\0\x01\0\x09\0\0" "\x01\x12\0\x03\0\0\0\x01\0?\0\0\0\0\0\0";
+    unsigned char exif[] = "II*\0\x08\0\0\0\x02\0"
+                           "\x01\x01\x03\0\x01\0\0\0\x09\0\0\0"
+                           "\x12\x01\x03\0\x01\0\0\0?\0\0\0\0\0\0\0";
+    unsigned char exif_big[] = "MM\0*\0\0\0\x08\0\x02"
+                               "\x01\x01\0\x03\0\0\0\x01\0\x09\0\0"
+                               "\x01\x12\0\x03\0\0\0\x01\0?\0\0\0\0\0\0";
     unsigned char *block = big ? exif_big : exif;
     block[big ? 31 : 30] = (unsigned char)orientation;
     struct kind k = {PNG_COLOR_TYPE_GRAY, 8, false, false};
     uint8_t rows[] = "abcdef";
-    write_kind(path, &k, 2, 3, rows, 3, NULL, NULL, NULL, &(struct exif){block, sizeof exif - 1, late});
+    write_kind(path, &k, 2, 3, rows, 3, NULL, NULL, NULL,
+               &(struct exif){block, sizeof exif - 1, late});
 }
 
 static void check_orientation(int orientation, bool big, bool late, bool asked)
@@ -203,10 +232,11 @@ static void check_orientation(int orientation, bool big, bool late, bool asked)
     }
     for (int i = 0; i < 6; i++)
         got[i] = (char)im.pixels[3 * i];
-    if (im.height != orientations[shown].height || im.height * im.width != 6 || strcmp(got, orientations[shown].shown) != 0)
-        fail("orientation %d (%s, %s): %zux%zu %s, want %s", orientation, big ? "MM" : "II", late ? "after the data" : "before",
-            im.height, im.width, got,
-            orientations[shown].shown);
+    if (im.height != orientations[shown].height || im.height * im.width != 6
+        || strcmp(got, orientations[shown].shown) != 0)
+        fail("orientation %d (%s, %s): %zux%zu %s, want %s", orientation, big ? "MM" : "II",
+             late ? "after the data" : "before", im.height, im.width, got,
+             orientations[shown].shown);
     image_release(&im);
 }
 
@@ -252,7 +282,8 @@ static void check_damage(void)
         write_bytes("bad.png", file, cut);
         check_reason("bad.png", "cut short");
     }
-    for (size_t i = 0; i < n; i++) {  /* a flipped byte is found or, in a chunk that is ignored, changes nothing */
+    for (size_t i = 0; i < n;
+         i++) { /* a flipped byte is found or, in a chunk that is ignored, changes nothing */
         struct image im, whole;
         char error[IMAGE_ERROR];
         uint8_t changed[sizeof file];
@@ -275,10 +306,17 @@ static void check_damage(void)
     check_reason("bad.png", "a WebP file");
     write_bytes("bad.png", "hello, world", 12);
     check_reason("bad.png", "not a PNG file");
-    /* IHDR of 20000 x 20000, and of 8000 x 8000 with next to nothing behind it; CRCs by Python's zlib.crc32 */
-    write_bytes("bad.png", "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x4e\x20\0\0\x4e\x20\x08\x02\0\0\0\x6c\x12\xd1\x6e\0\0\0\x01IDATx\0\0\0\0", 46);
+    /* IHDR of 20000 x 20000, and of 8000 x 8000 with next to nothing behind it; CRCs by Python's
+     * zlib.crc32 */
+    write_bytes("bad.png",
+                "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x4e\x20\0\0\x4e\x20\x08\x02\0\0\0\x6c\x12\xd1"
+                "\x6e\0\0\0\x01IDATx\0\0\0\0",
+                46);
     check_reason("bad.png", "too large: over 67108864 pixels");
-    write_bytes("bad.png", "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x1f\x40\0\0\x1f\x40\x08\x02\0\0\0\x89\x93\x3a\xa3\0\0\0\x01IDATx\0\0\0\0", 46);
+    write_bytes("bad.png",
+                "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x1f\x40\0\0\x1f\x40\x08\x02\0\0\0\x89\x93\x3a"
+                "\xa3\0\0\0\x01IDATx\0\0\0\0",
+                46);
     check_reason("bad.png", "cut short");
     mkdir("folder.png", 0777);
     check_reason("folder.png", "not a regular file");
@@ -293,7 +331,8 @@ static void check_digest(void)
     XXH128_hash_t seen, alone, want = XXH3_128bits("hello, world", 12);
     write_bytes("text.png", "hello, world", 12);
     image_read(&im, "text.png", &(struct image_settings){{0}, true}, &seen, error);
-    if (image_file_digest("text.png", &alone, error) || !XXH128_isEqual(seen, want) || !XXH128_isEqual(alone, want))
+    if (image_file_digest("text.png", &alone, error) || !XXH128_isEqual(seen, want)
+        || !XXH128_isEqual(alone, want))
         fail("the digest of a file is not XXH128 of its bytes");
 }
 
@@ -304,7 +343,8 @@ static void check_write(void)
     struct image im = {.height = 5, .width = 9, .pixels = xmalloc(5 * 9 * 3)}, back;
     char error[IMAGE_ERROR];
     noise(im.pixels, 5 * 9 * 3, 3);
-    image_write("written.png", &im, (const char *const[]){"kasane-history", "[]", "Comment", "\xc3\xa4", NULL});
+    image_write("written.png", &im,
+                (const char *const[]){"kasane-history", "[]", "Comment", "\xc3\xa4", NULL});
     if (image_read(&back, "written.png", &(struct image_settings){{0}, true}, NULL, error))
         fail("written.png: %s", error);
     else if (back.height != 5 || back.width != 9 || memcmp(back.pixels, im.pixels, 5 * 9 * 3) != 0)
@@ -320,7 +360,7 @@ static double area_weight(size_t i, size_t d, size_t j, size_t s)
 {
     if (s > d) {
         double begin = fmax((double)i * (double)s / (double)d, (double)j),
-            end = fmin((double)(i + 1) * (double)s / (double)d, (double)j + 1);
+               end = fmin((double)(i + 1) * (double)s / (double)d, (double)j + 1);
         return end > begin ? (end - begin) * (double)d / (double)s : 0;
     }
     double x = ((double)i + 0.5) * (double)s / (double)d - 0.5, k = floor(x), f = x - k, weight = 0;
@@ -348,8 +388,8 @@ static void check_area(size_t sh, size_t sw, size_t dh, size_t dw)
                         sum += wy * area_weight(x, dw, j, sw) * src[i * stride + j * 3 + c];
                 }
                 if (fabs(dst[(y * dw + x) * 3 + c] - sum) > 0.5 + 1e-6) {
-                    fail("resize_area %zux%zu to %zux%zu at (%zu,%zu,%zu): %d, want %f", sh, sw, dh, dw, y, x, c,
-                        dst[(y * dw + x) * 3 + c], sum);
+                    fail("resize_area %zux%zu to %zux%zu at (%zu,%zu,%zu): %d, want %f", sh, sw, dh,
+                         dw, y, x, c, dst[(y * dw + x) * 3 + c], sum);
                     y = dh;
                     x = dw;
                     break;
@@ -361,8 +401,9 @@ static void check_area(size_t sh, size_t sw, size_t dh, size_t dw)
 
 static void check_areas(void)
 {
-    static const size_t sizes[][4] = {{7, 5, 7, 5}, {10, 10, 5, 5}, {10, 10, 3, 7}, {23, 40, 8, 9}, {5, 6, 11, 13},
-        {1, 1, 4, 6}, {9, 3, 4, 8}, {3, 30, 9, 10}, {31, 17, 1, 1}};
+    static const size_t sizes[][4] = {{7, 5, 7, 5},   {10, 10, 5, 5}, {10, 10, 3, 7},
+                                      {23, 40, 8, 9}, {5, 6, 11, 13}, {1, 1, 4, 6},
+                                      {9, 3, 4, 8},   {3, 30, 9, 10}, {31, 17, 1, 1}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         check_area(sizes[i][0], sizes[i][1], sizes[i][2], sizes[i][3]);
     uint8_t src[7 * 5 * 3], dst[7 * 5 * 3];
@@ -441,8 +482,8 @@ static void make_blank(size_t h, size_t w, const char *path)
     FILE *f = fopen(path, "wb");
     memset(row, 255, w / 8 + 1);
     png_init_io(png, f);
-    png_set_IHDR(png, info, (png_uint_32)w, (png_uint_32)h, 1, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
-        PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(png, info, (png_uint_32)w, (png_uint_32)h, 1, PNG_COLOR_TYPE_GRAY,
+                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png, info);
     for (size_t y = 0; y < h; y++)
         png_write_row(png, row);
@@ -458,12 +499,12 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "ppm") == 0) {
         print_ppm(argv[2]);
     } else if (argc == 6 && (strcmp(argv[1], "npy") == 0 || strcmp(argv[1], "floats") == 0)) {
-        print_npy(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10),
-            strtoul(argv[5], NULL, 10), argv[1][0] == 'f');
+        print_npy(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10),
+                  strtoul(argv[4], NULL, 10), strtoul(argv[5], NULL, 10), argv[1][0] == 'f');
     } else if (argc >= 6 && strcmp(argv[1], "png") == 0) {
         for (int i = 5; i < argc; i++)
-            make_png(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10) + (uint64_t)(i - 5),
-                argv[i]);
+            make_png(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10),
+                     strtoul(argv[4], NULL, 10) + (uint64_t)(i - 5), argv[i]);
     } else if (argc == 5 && strcmp(argv[1], "blank") == 0) {
         make_blank(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), argv[4]);
     } else if (argc == 4 && strcmp(argv[1], "turned") == 0) {

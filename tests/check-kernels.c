@@ -1,7 +1,9 @@
-/* check-kernels ISA: each kernel by itself against its equation in double precision, over random shapes, and that it writes nowhere else.
+/* check-kernels ISA: each kernel by itself against its equation in double precision, over random
+ * shapes, and that it writes nowhere else.
  *
- * check-net holds their composition against the reference; here are the corners that a net does not reach, and the plain form of each trick:
- * upsampling then convolving, pooling a finished convolution, gradients as dense sums.
+ * check-net holds their composition against the reference; here are the corners that a net does not
+ * reach, and the plain form of each trick: upsampling then convolving, pooling a finished
+ * convolution, gradients as dense sums.
  */
 #include <math.h>
 #include <stdio.h>
@@ -19,7 +21,8 @@ static const float UNTOUCHED = 12345.0f;
 
 static const struct kernels *kernels;
 static struct rng rng;
-static float x[SPACE], w[SPACE], packed[4 * SPACE] __attribute__((aligned(64))), bias[64] __attribute__((aligned(64))), y[SPACE], other[SPACE];
+static float x[SPACE], w[SPACE], packed[4 * SPACE] __attribute__((aligned(64))),
+    bias[64] __attribute__((aligned(64))), y[SPACE], other[SPACE];
 static bool failed;
 
 static int between(int low, int high)
@@ -29,7 +32,7 @@ static int between(int low, int high)
 
 static void fill(float *to, size_t n)
 {
-    uint32_t state = rng_u32(&rng) | 1;  /* xorshift: these are many */
+    uint32_t state = rng_u32(&rng) | 1; /* xorshift: these are many */
     for (size_t i = 0; i < n; i++) {
         state ^= state << 13, state ^= state >> 17, state ^= state << 5;
         to[i] = (float)(int32_t)state / 2147483648.0f;
@@ -44,15 +47,20 @@ static void clear(float *to, float value)
 
 static void fail(const char *what, const struct conv *g)
 {
-    printf("%s: wrong for %dx%d positions, %dx%d taps, %d channels, x steps %zu,%zu,%zu\n", what, g->rows, g->cols, g->taps, g->run, g->channels,
-           g->x_row, g->x_col, g->x_tap);
+    printf("%s: wrong for %dx%d positions, %dx%d taps, %d channels, x steps %zu,%zu,%zu\n", what,
+           g->rows, g->cols, g->taps, g->run, g->channels, g->x_row, g->x_col, g->x_tap);
     failed = true;
 }
 
-/* A conv of random shape within SPACE; even rows and columns where EVEN. y is dense but for gaps behind each pixel and each row. */
+/* A conv of random shape within SPACE; even rows and columns where EVEN. y is dense but for gaps
+ * behind each pixel and each row. */
 static struct conv random_conv(bool even, int most_channels)
 {
-    struct conv g = { .rows = between(1, 12), .cols = between(1, 27), .taps = between(1, 9), .run = between(1, 50), .channels = between(1, most_channels) };
+    struct conv g = {.rows = between(1, 12),
+                     .cols = between(1, 27),
+                     .taps = between(1, 9),
+                     .run = between(1, 50),
+                     .channels = between(1, most_channels)};
     if (even)
         g.rows += g.rows % 2, g.cols += g.cols % 2;
     g.x_col = (size_t)between(1, 20);
@@ -66,7 +74,9 @@ static struct conv random_conv(bool even, int most_channels)
 static void pack(const struct conv *g, int lanes, int pad)
 {
     const ptrdiff_t K = g->channels;
-    kernels_pack(packed, w, NULL, &(struct packing){ g->taps, 1, g->run, g->channels, pad, g->run * K, 0, K, 1 }, lanes);
+    kernels_pack(packed, w, NULL,
+                 &(struct packing){g->taps, 1, g->run, g->channels, pad, g->run * K, 0, K, 1},
+                 lanes);
 }
 
 /* The equation; *size is the sum of magnitudes, to which the error is proportional. */
@@ -76,7 +86,8 @@ static double equation(const struct conv *g, int i, int j, int k, double *size)
     *size = fabs(sum);
     for (int r = 0; r < g->taps; r++)
         for (int q = 0; q < g->run; q++) {
-            const double product = (double)w[(r * g->run + q) * g->channels + k] * x[i * g->x_row + j * g->x_col + r * g->x_tap + q];
+            const double product = (double)w[(r * g->run + q) * g->channels + k]
+                * x[i * g->x_row + j * g->x_col + r * g->x_tap + q];
             sum += product;
             *size += fabs(product);
         }
@@ -121,7 +132,8 @@ static void check_dot(void)
         fail("conv_dot", &g);
 }
 
-/* Equal to the last bit to what conv gives on the same numbers; what lies more than 15 floats behind the last position is not touched. */
+/* Equal to the last bit to what conv gives on the same numbers; what lies more than 15 floats
+ * behind the last position is not touched. */
 static void check_planes(void)
 {
     static float planes[SPACE];
@@ -137,7 +149,10 @@ static void check_planes(void)
     clear(y, UNTOUCHED);
     kernels->conv(y, x, packed, bias, &g);
     clear(planes, UNTOUCHED);
-    kernels->conv_planes(planes, x, w, bias, &(struct planes_conv){ .channels = K, .taps = g.taps * g.run, .at = at, .n = n, .y_plane = plane });
+    kernels->conv_planes(
+        planes, x, w, bias,
+        &(struct planes_conv){
+            .channels = K, .taps = g.taps * g.run, .at = at, .n = n, .y_plane = plane});
     bool same = planes[(K - 1) * plane + n + 15] == UNTOUCHED;
     for (int i = 0; i < n * K; i++)
         same &= planes[i % K * plane + i / K] == y[i];
@@ -145,17 +160,27 @@ static void check_planes(void)
         fail("conv_planes", &g);
 }
 
-/* As conv_relu_pool of the same numbers in pixels by a kernel of 1; few values, so that ties are common. */
+/* As conv_relu_pool of the same numbers in pixels by a kernel of 1; few values, so that ties are
+ * common. */
 static void check_pool_planes(void)
 {
     static float want[SPACE];
     static uint8_t argmax[SPACE], where[SPACE];
     const int cols = 2 * between(1, 40), n = cols / 2;
-    const size_t beside = (size_t)n + (size_t)between(15, 30), below = beside * (size_t)between(2, 4);
-    const struct conv g = { .rows = 2, .cols = cols, .taps = 1, .run = 1, .channels = 1, .x_row = (size_t)cols, .x_col = 1, .y_row = (size_t)n, .y_col = 1 };
+    const size_t beside = (size_t)n + (size_t)between(15, 30),
+                 below = beside * (size_t)between(2, 4);
+    const struct conv g = {.rows = 2,
+                           .cols = cols,
+                           .taps = 1,
+                           .run = 1,
+                           .channels = 1,
+                           .x_row = (size_t)cols,
+                           .x_col = 1,
+                           .y_row = (size_t)n,
+                           .y_col = 1};
     w[0] = 1;
     bias[0] = 0;
-    kernels_pack(packed, w, NULL, &(struct packing){ 1, 1, 1, 1, 1, 0, 0, 0, 1 }, kernels->lanes);
+    kernels_pack(packed, w, NULL, &(struct packing){1, 1, 1, 1, 1, 0, 0, 0, 1}, kernels->lanes);
     for (int i = 0; i < 2; i++)
         for (int j = 0; j < cols; j++)
             x[i * cols + j] = y[i * below + j % 2 * beside + (size_t)j / 2] = (float)between(-2, 2);
@@ -183,12 +208,13 @@ static void check_pool(void)
         for (int j = 0; j < g.cols / 2; j++)
             for (int k = 0; k < g.channels; k++) {
                 const float *from = y + 2 * i * g.y_row + 2 * j * g.y_col + k;
-                const float v[4] = { from[0], from[g.y_col], from[g.y_row], from[g.y_row + g.y_col] };
+                const float v[4] = {from[0], from[g.y_col], from[g.y_row], from[g.y_row + g.y_col]};
                 int best = 0;
                 for (int q = 1; q < 4; q++)
                     best = v[q] > v[best] ? q : best;
                 want[i * g.y_row + j * g.y_col + k] = v[best] > 0 ? v[best] : 0;
-                where[(i * (g.cols / 2) + j) * g.y_col + k] = v[best] > 0 ? (uint8_t)best : KERNELS_DEAD;
+                where[(i * (g.cols / 2) + j) * g.y_col + k] =
+                    v[best] > 0 ? (uint8_t)best : KERNELS_DEAD;
             }
     kernels->conv_relu_pool(pooled, argmax, x, packed, bias, &g);
     if (memcmp(pooled, want, sizeof want) != 0 || memcmp(argmax, where, sizeof where) != 0)
@@ -221,7 +247,7 @@ static bool first_wins(const struct winograd *g, const uint8_t *argmax)
     for (int i = 0; i < g->H / 2; i++)
         for (int j = 0; j < g->W / 2; j++) {
             const float *corner = x + 2 * i * g->x_row + 2 * (size_t)j * g->C;
-            bool flat = true, upright = true;  /* each row of the windows; each column */
+            bool flat = true, upright = true; /* each row of the windows; each column */
             for (int r = 0; r <= g->R; r++)
                 for (int q = 0; q < (g->R + 1) * g->C; q++) {
                     flat &= corner[r * g->x_row + q] == corner[r * g->x_row + q % g->C];
@@ -235,31 +261,51 @@ static bool first_wins(const struct winograd *g, const uint8_t *argmax)
     return good;
 }
 
-/* The same results as conv_relu_pool's but for rounding. With tiles of two columns equal windows tie exactly. */
+/* The same results as conv_relu_pool's but for rounding. With tiles of two columns equal windows
+ * tie exactly. */
 static void check_winograd(void)
 {
     static float by_conv[SPACE], scratch[1 << 19] __attribute__((aligned(64)));
     static uint8_t argmax[SPACE];
     const int half = between(1, 4), M = 2 * between(1, half == 4 ? 1 : half == 3 ? 2 : 4 - half);
-    struct winograd g = { .points = 2 * half + M, .both = half < 3 && M <= 4 && between(0, 1), .R = 2 * half + 1, .C = between(1, 20), .K = between(1, 35), .H = 2 * between(1, 8), .W = 2 * between(1, 8), .stride = 1 };
+    struct winograd g = {.points = 2 * half + M,
+                         .both = half < 3 && M <= 4 && between(0, 1),
+                         .R = 2 * half + 1,
+                         .C = between(1, 20),
+                         .K = between(1, 35),
+                         .H = 2 * between(1, 8),
+                         .W = 2 * between(1, 8),
+                         .stride = 1};
     g.y_col = (size_t)(g.K + between(0, 2));
     struct winograd here = g;
     here.x_row = (size_t)(g.W + g.R - 1) * g.C, here.y_row = (size_t)(g.W / 2) * g.y_col;
-    const struct conv plain = { .rows = g.H, .cols = g.W, .taps = g.R, .run = g.R * g.C, .channels = g.K, .x_row = here.x_row, .x_col = (size_t)g.C, .x_tap = here.x_row,
-                                .y_row = here.y_row, .y_col = here.y_col };
+    const struct conv plain = {.rows = g.H,
+                               .cols = g.W,
+                               .taps = g.R,
+                               .run = g.R * g.C,
+                               .channels = g.K,
+                               .x_row = here.x_row,
+                               .x_col = (size_t)g.C,
+                               .x_tap = here.x_row,
+                               .y_row = here.y_row,
+                               .y_col = here.y_col};
     const size_t n = here.y_row * g.H / 2;
-    if (kernels_winograd_sizes(&here, kernels->lanes).scratch > sizeof scratch / sizeof *scratch || g.points * (g.both ? g.points : g.R) * g.C * 48 > 4 * SPACE)
+    if (kernels_winograd_sizes(&here, kernels->lanes).scratch > sizeof scratch / sizeof *scratch
+        || g.points * (g.both ? g.points : g.R) * g.C * 48 > 4 * SPACE)
         return;
     const ptrdiff_t column = (ptrdiff_t)g.y_col;
     const float gap = 0.25f;
     fill(x, SPACE), fill(w, SPACE), fill(bias, 64);
     clear(by_conv, gap), clear(y, gap);
-    kernels_pack(packed, w, NULL, &(struct packing){ g.R, 1, plain.run, g.K, 1, plain.run * column, 0, column, 1 }, kernels->lanes);
+    kernels_pack(packed, w, NULL,
+                 &(struct packing){g.R, 1, plain.run, g.K, 1, plain.run * column, 0, column, 1},
+                 kernels->lanes);
     kernels->conv_relu_pool(by_conv, NULL, x, packed, bias, &plain);
     kernels->winograd_pack(packed, w, NULL, &g);
     memset(argmax, 99, sizeof argmax);
     kernels->winograd_relu_pool(y, argmax, x, packed, bias, &here, 1, 0, 0, scratch);
-    if (!near(y, by_conv, n) || y[n] != gap || argmax[n] != 99 || (g.y_col > (size_t)g.K && (y[g.K] != gap || argmax[g.K] != 99)))
+    if (!near(y, by_conv, n) || y[n] != gap || argmax[n] != 99
+        || (g.y_col > (size_t)g.K && (y[g.K] != gap || argmax[g.K] != 99)))
         fail("winograd_relu_pool", &plain);
     for (int k = 0; k < g.K; k++)
         bias[k] = 10;
@@ -274,14 +320,31 @@ static void check_winograd_planes(void)
 {
     static float by_conv[SPACE], scratch[1 << 19] __attribute__((aligned(64)));
     static uint8_t argmax[SPACE];
-    static const int ways[][2] = { { 4, 3 }, { 6, 3 }, { 8, 3 }, { 6, 5 }, { 8, 5 }, { 8, 7 }, { 10, 7 }, { 10, 9 } };
+    static const int ways[][2] = {{4, 3}, {6, 3}, {8, 3}, {6, 5}, {8, 5}, {8, 7}, {10, 7}, {10, 9}};
     const int *way = ways[between(0, sizeof ways / sizeof *ways - 1)];
-    struct winograd g = { .in_planes = true, .points = way[0], .R = way[1], .C = between(1, 9), .K = between(1, KERNELS_FEW), .H = 2 * between(1, 8), .W = 2 * between(1, 20), .stride = 1 };
-    g.y_col = (size_t)g.K, g.x_row = (size_t)(g.W + g.R - 1) * g.C, g.y_row = (size_t)(g.W / 2) * g.y_col;
+    struct winograd g = {.in_planes = true,
+                         .points = way[0],
+                         .R = way[1],
+                         .C = between(1, 9),
+                         .K = between(1, KERNELS_FEW),
+                         .H = 2 * between(1, 8),
+                         .W = 2 * between(1, 20),
+                         .stride = 1};
+    g.y_col = (size_t)g.K, g.x_row = (size_t)(g.W + g.R - 1) * g.C,
+    g.y_row = (size_t)(g.W / 2) * g.y_col;
     const struct planes p = planes_for_pool(&g);
-    const struct conv plain = { .rows = g.H, .cols = g.W, .taps = g.R, .run = g.R * g.C, .channels = g.K, .x_row = g.x_row, .x_col = (size_t)g.C, .x_tap = g.x_row,
-                                .y_row = g.y_row, .y_col = g.y_col };
-    const struct planes_images image = { .n = 1, .x_row = g.x_row, .y_row = g.y_row, .y_col = g.y_col };
+    const struct conv plain = {.rows = g.H,
+                               .cols = g.W,
+                               .taps = g.R,
+                               .run = g.R * g.C,
+                               .channels = g.K,
+                               .x_row = g.x_row,
+                               .x_col = (size_t)g.C,
+                               .x_tap = g.x_row,
+                               .y_row = g.y_row,
+                               .y_col = g.y_col};
+    const struct planes_images image = {
+        .n = 1, .x_row = g.x_row, .y_row = g.y_row, .y_col = g.y_col};
     const size_t n = g.y_row * g.H / 2;
     if (planes_scratch(&p) > sizeof scratch / sizeof *scratch)
         return;
@@ -302,24 +365,46 @@ static void check_winograd_planes(void)
         fail("winograd in planes: ties between equal windows", &plain);
 }
 
-/* The same results as conv's but for rounding, positions of the result apart as a decoder's phases are. */
+/* The same results as conv's but for rounding, positions of the result apart as a decoder's phases
+ * are. */
 static void check_winograd_conv(void)
 {
     static float by_conv[SPACE], scratch[1 << 19] __attribute__((aligned(64)));
-    static const int ways[][2] = { { 4, 2 }, { 6, 2 }, { 8, 2 }, { 4, 3 }, { 6, 3 }, { 8, 3 }, { 6, 4 }, { 8, 4 }, { 6, 5 }, { 8, 5 }, { 8, 6 }, { 8, 7 }, { 10, 7 }, { 10, 9 } };
+    static const int ways[][2] = {{4, 2}, {6, 2}, {8, 2}, {4, 3}, {6, 3}, {8, 3},  {6, 4},
+                                  {8, 4}, {6, 5}, {8, 5}, {8, 6}, {8, 7}, {10, 7}, {10, 9}};
     const int *way = ways[between(0, sizeof ways / sizeof *ways - 1)], K = between(1, 35);
-    struct winograd g = { .points = way[0], .R = way[1], .C = between(1, 20), .K = K, .H = between(1, 12), .W = between(1, 16), .stride = 1, .y_col = (size_t)(K + between(0, 2)) };
+    struct winograd g = {.points = way[0],
+                         .R = way[1],
+                         .C = between(1, 20),
+                         .K = K,
+                         .H = between(1, 12),
+                         .W = between(1, 16),
+                         .stride = 1,
+                         .y_col = (size_t)(K + between(0, 2))};
     const ptrdiff_t column = (ptrdiff_t)g.y_col;
     struct winograd here = g;
-    here.x_row = (size_t)(g.W + g.R - 1) * g.C, here.y_col = g.y_col * between(1, 2), here.y_row = g.W * here.y_col;
-    const struct conv plain = { .rows = g.H, .cols = g.W, .taps = g.R, .run = g.R * g.C, .channels = g.K, .x_row = here.x_row, .x_col = (size_t)g.C, .x_tap = here.x_row,
-                                .y_row = here.y_row, .y_col = here.y_col };
-    if (here.y_row * g.H >= SPACE || kernels_winograd_sizes(&here, kernels->lanes).scratch > sizeof scratch / sizeof *scratch || g.points * g.R * g.C * 48 > 4 * SPACE)
+    here.x_row = (size_t)(g.W + g.R - 1) * g.C, here.y_col = g.y_col * between(1, 2),
+    here.y_row = g.W * here.y_col;
+    const struct conv plain = {.rows = g.H,
+                               .cols = g.W,
+                               .taps = g.R,
+                               .run = g.R * g.C,
+                               .channels = g.K,
+                               .x_row = here.x_row,
+                               .x_col = (size_t)g.C,
+                               .x_tap = here.x_row,
+                               .y_row = here.y_row,
+                               .y_col = here.y_col};
+    if (here.y_row * g.H >= SPACE
+        || kernels_winograd_sizes(&here, kernels->lanes).scratch > sizeof scratch / sizeof *scratch
+        || g.points * g.R * g.C * 48 > 4 * SPACE)
         return;
     const float gap = 0.25f;
     fill(x, SPACE), fill(w, SPACE), fill(bias, 64);
     clear(by_conv, gap), clear(y, gap);
-    kernels_pack(packed, w, NULL, &(struct packing){ g.R, 1, plain.run, g.K, 1, plain.run * column, 0, column, 1 }, kernels->lanes);
+    kernels_pack(packed, w, NULL,
+                 &(struct packing){g.R, 1, plain.run, g.K, 1, plain.run * column, 0, column, 1},
+                 kernels->lanes);
     kernels->conv(by_conv, x, packed, bias, &plain);
     kernels->winograd_pack(packed, w, NULL, &g);
     kernels->winograd_conv(y, x, packed, bias, &here, 1, 0, 0, scratch);
@@ -330,17 +415,42 @@ static void check_winograd_conv(void)
 /* Both gradients of a decoder equal those by conv and conv_dw. */
 static void check_winograd_backward(void)
 {
-    static float scratch[1 << 19] __attribute__((aligned(64))), du[SPACE * 4] __attribute__((aligned(64))), blocks[SPACE], dbox[SPACE * 4], box[SPACE];
-    const int R = 2 * between(1, 6) + 1, P = (R - 1) / 2, points = 2 * between((P + 3) / 2, 4), C = between(1, 6), K = between(1, 20), all = K + between(0, 2), h = between(1, 7), wide = between(1, 9);
-    const struct winograd g = { .points = points, .R = P + 1, .C = C, .K = K, .H = h, .W = wide, .stride = 2, .x_row = (size_t)(2 * wide + 2 * P) * C, .y_row = (size_t)wide * all, .y_col = (size_t)all };
-    const struct conv plain = { .rows = h, .cols = wide, .taps = R + 1, .run = (R + 1) * C, .channels = K, .x_row = 2 * g.x_row, .x_col = 2 * (size_t)C, .x_tap = g.x_row,
-                                .y_row = g.y_row, .y_col = g.y_col };
-    const size_t n = g.y_row * h, row = (size_t)(K + kernels->lanes - 1) / kernels->lanes * kernels->lanes, n_box = (size_t)(R + 1) * (R + 1) * C * row;
+    static float scratch[1 << 19] __attribute__((aligned(64))),
+        du[SPACE * 4] __attribute__((aligned(64))), blocks[SPACE], dbox[SPACE * 4], box[SPACE];
+    const int R = 2 * between(1, 6) + 1, P = (R - 1) / 2, points = 2 * between((P + 3) / 2, 4),
+              C = between(1, 6), K = between(1, 20), all = K + between(0, 2), h = between(1, 7),
+              wide = between(1, 9);
+    const struct winograd g = {.points = points,
+                               .R = P + 1,
+                               .C = C,
+                               .K = K,
+                               .H = h,
+                               .W = wide,
+                               .stride = 2,
+                               .x_row = (size_t)(2 * wide + 2 * P) * C,
+                               .y_row = (size_t)wide * all,
+                               .y_col = (size_t)all};
+    const struct conv plain = {.rows = h,
+                               .cols = wide,
+                               .taps = R + 1,
+                               .run = (R + 1) * C,
+                               .channels = K,
+                               .x_row = 2 * g.x_row,
+                               .x_col = 2 * (size_t)C,
+                               .x_tap = g.x_row,
+                               .y_row = g.y_row,
+                               .y_col = g.y_col};
+    const size_t n = g.y_row * h,
+                 row = (size_t)(K + kernels->lanes - 1) / kernels->lanes * kernels->lanes,
+                 n_box = (size_t)(R + 1) * (R + 1) * C * row;
     if (kernels_winograd_sizes(&g, kernels->lanes).scratch > sizeof scratch / sizeof *scratch)
         return;
     fill(x, SPACE), fill(w, SPACE), fill(y, SPACE);
     kernels_box(box, w, R, all, C);
-    kernels_pack(packed, box, NULL, &(struct packing){ R + 1, R + 1, C, K, 1, (ptrdiff_t)(R + 1) * C * all, (ptrdiff_t)C * all, 1, C }, kernels->lanes);
+    kernels_pack(packed, box, NULL,
+                 &(struct packing){R + 1, R + 1, C, K, 1, (ptrdiff_t)(R + 1) * C * all,
+                                   (ptrdiff_t)C * all, 1, C},
+                 kernels->lanes);
     static float dsmall[SPACE], want[SPACE];
     clear(dsmall, 0.25f), clear(want, 0.25f);
     memset(dbox, 0, sizeof dbox), memset(du, 0, sizeof du);
@@ -353,7 +463,7 @@ static void check_winograd_backward(void)
     kernels_unblock(blocks, packed, R, C, row);
     for (size_t i = 0; i < n_box; i++)
         if (i % row >= (size_t)K)
-            blocks[i] = dbox[i] = 0;  /* lanes that are no channels */
+            blocks[i] = dbox[i] = 0; /* lanes that are no channels */
     if (!near(dsmall, want, n) || !near(blocks, dbox, n_box))
         fail("winograd_backward", &plain);
 }
@@ -361,13 +471,35 @@ static void check_winograd_backward(void)
 /* Both gradients of an encoder likewise, dsmall in the place of small. */
 static void check_winograd_dense(void)
 {
-    static float scratch[1 << 19] __attribute__((aligned(64))), du[SPACE * 4] __attribute__((aligned(64))), dw[SPACE * 4], want[SPACE];
-    const int R = 2 * between(1, 3) + 1, points = 2 * between((R + 1) / 2, 4), C = between(1, 20), K = between(1, 20), h = between(1, 8), wide = between(1, 9);
-    const size_t row = (size_t)(K + kernels->lanes - 1) / kernels->lanes * kernels->lanes, n_dw = (size_t)(R * R * C) * row;
-    const struct winograd g = { .points = points, .R = R, .C = C, .K = K, .H = h, .W = wide, .stride = 1, .x_row = (size_t)(wide + R - 1) * C, .y_row = (size_t)wide * K, .y_col = (size_t)K };
-    const struct conv plain = { .rows = h, .cols = wide, .taps = R, .run = R * C, .channels = K, .x_row = g.x_row, .x_col = (size_t)C, .x_tap = g.x_row, .y_row = g.y_row, .y_col = g.y_col };
+    static float scratch[1 << 19] __attribute__((aligned(64))),
+        du[SPACE * 4] __attribute__((aligned(64))), dw[SPACE * 4], want[SPACE];
+    const int R = 2 * between(1, 3) + 1, points = 2 * between((R + 1) / 2, 4), C = between(1, 20),
+              K = between(1, 20), h = between(1, 8), wide = between(1, 9);
+    const size_t row = (size_t)(K + kernels->lanes - 1) / kernels->lanes * kernels->lanes,
+                 n_dw = (size_t)(R * R * C) * row;
+    const struct winograd g = {.points = points,
+                               .R = R,
+                               .C = C,
+                               .K = K,
+                               .H = h,
+                               .W = wide,
+                               .stride = 1,
+                               .x_row = (size_t)(wide + R - 1) * C,
+                               .y_row = (size_t)wide * K,
+                               .y_col = (size_t)K};
+    const struct conv plain = {.rows = h,
+                               .cols = wide,
+                               .taps = R,
+                               .run = R * C,
+                               .channels = K,
+                               .x_row = g.x_row,
+                               .x_col = (size_t)C,
+                               .x_tap = g.x_row,
+                               .y_row = g.y_row,
+                               .y_col = g.y_col};
     const size_t n = g.y_row * h;
-    if (kernels_winograd_sizes(&g, kernels->lanes).scratch > sizeof scratch / sizeof *scratch || (size_t)points * R * C * row > 4 * SPACE)
+    if (kernels_winograd_sizes(&g, kernels->lanes).scratch > sizeof scratch / sizeof *scratch
+        || (size_t)points * R * C * row > 4 * SPACE)
         return;
     fill(x, SPACE), fill(w, SPACE), fill(y, SPACE);
     pack(&plain, kernels->lanes, 1);
@@ -381,7 +513,7 @@ static void check_winograd_dense(void)
     kernels->winograd_fold(packed, du, points, R, C * row);
     for (size_t i = 0; i < n_dw; i++)
         if (i % row >= (size_t)K)
-            packed[i] = dw[i] = 0;  /* lanes that are no channels */
+            packed[i] = dw[i] = 0; /* lanes that are no channels */
     if (!near(y, want, n + 1) || !near(packed, dw, n_dw))
         fail("winograd_backward of an encoder", &plain);
 }
@@ -389,7 +521,8 @@ static void check_winograd_dense(void)
 static void check_dw(void)
 {
     struct conv g = random_conv(false, 35);
-    const size_t row = (size_t)(g.channels + kernels->lanes - 1) / kernels->lanes * kernels->lanes, n = (size_t)between(1, 3);
+    const size_t row = (size_t)(g.channels + kernels->lanes - 1) / kernels->lanes * kernels->lanes,
+                 n = (size_t)between(1, 3);
     const size_t x_image = g.x_row * g.rows + g.x_tap * g.taps, dy_image = g.y_row * g.rows;
     if (n * x_image > SPACE || n * dy_image > SPACE - BEYOND)
         return;
@@ -403,8 +536,9 @@ static void check_dw(void)
                 for (size_t m = 0; m < n; m++)
                     for (int i = 0; i < g.rows; i++)
                         for (int j = 0; j < g.cols; j++) {
-                            const double product = (double)y[m * dy_image + i * g.y_row + j * g.y_col + k] *
-                                x[m * x_image + i * g.x_row + j * g.x_col + r * g.x_tap + q];
+                            const double product =
+                                (double)y[m * dy_image + i * g.y_row + j * g.y_col + k]
+                                * x[m * x_image + i * g.x_row + j * g.x_col + r * g.x_tap + q];
                             sum += product;
                             size += fabs(product);
                         }
@@ -420,12 +554,13 @@ static void check_dw(void)
 static void check_sparse_sum(void)
 {
     const int taps = between(1, 15), run = between(1, 200), n = between(0, 40);
-    const size_t x_row = (size_t)run + (size_t)between(0, 20), y_row = (size_t)(run + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
+    const size_t x_row = (size_t)run + (size_t)between(0, 20),
+                 y_row = (size_t)(run + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
     struct entry entries[40];
     fill(x, SPACE), fill(w, SPACE);
     memcpy(y, w, sizeof y);
     for (int i = 0; i < n; i++)
-        entries[i] = (struct entry){ between(0, 1000), (float)rng_uniform(&rng, -1, 1) };
+        entries[i] = (struct entry){between(0, 1000), (float)rng_uniform(&rng, -1, 1)};
     kernels->sparse_sum(y, y_row, x, x_row, taps, run, entries, (size_t)n);
     for (int r = 0; r < taps; r++)
         for (int q = 0; q < run; q++) {
@@ -450,7 +585,11 @@ static void check_sparse_list(void)
     uint8_t argmax[20 * 40 + 64];
     uint32_t n[40] = {0};
     float sums[64] = {0};
-    const struct pooled p = { .cols = between(1, 20), .channels = between(1, 40), .at = 7, .step = 6, .offset = { 0, 3, 100, 103 } };
+    const struct pooled p = {.cols = between(1, 20),
+                             .channels = between(1, 40),
+                             .at = 7,
+                             .step = 6,
+                             .offset = {0, 3, 100, 103}};
     fill(x, SPACE);
     for (size_t i = 0; i < sizeof argmax; i++)
         argmax[i] = (uint8_t)between(0, KERNELS_DEAD);
@@ -481,9 +620,16 @@ static void check_pooled_dw(void)
     enum { COLS = 40, CHANNELS = 20 };
     static struct entry entries[CHANNELS * (COLS + 1)];
     static float by_lists[SPACE];
-    const int taps = 1 + 2 * between(0, 3), C = between(1, taps == 1 ? 79 : taps == 3 ? 8 : taps == 5 ? 3 : 1), run = taps * C, size = kernels_packed(taps * run), K = between(1, CHANNELS);
+    const int taps = 1 + 2 * between(0, 3),
+              C = between(1,
+                          taps == 1       ? 79
+                              : taps == 3 ? 8
+                              : taps == 5 ? 3
+                                          : 1),
+              run = taps * C, size = kernels_packed(taps * run), K = between(1, CHANNELS);
     const int x_row = (2 * COLS + taps) * C;
-    const struct pooled p = { .cols = between(1, COLS), .channels = K, .step = 2 * C, .offset = { 0, C, x_row, x_row + C } };
+    const struct pooled p = {
+        .cols = between(1, COLS), .channels = K, .step = 2 * C, .offset = {0, C, x_row, x_row + C}};
     uint8_t argmax[CHANNELS * COLS + 64];
     uint32_t n[CHANNELS] = {0};
     float sums[64] = {0};
@@ -496,22 +642,26 @@ static void check_pooled_dw(void)
     const size_t row = (size_t)(run + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
     bool equal = y[K * size] == 0;
     for (int k = 0; k < K; k++) {
-        kernels->sparse_sum(by_lists, row, x, (size_t)x_row, taps, run, entries + k * (COLS + 1), n[k]);
+        kernels->sparse_sum(by_lists, row, x, (size_t)x_row, taps, run, entries + k * (COLS + 1),
+                            n[k]);
         for (int r = 0; r < taps; r++)
             equal &= memcmp(y + k * size + r * run, by_lists + r * row, run * sizeof *y) == 0;
         equal &= y[k * size + taps * run] == sums[k];
         memset(by_lists, 0, taps * row * sizeof *by_lists);
     }
     if (!equal) {
-        printf("pooled_dw: wrong for %d positions of %d channels, windows of %d rows of %d\n", p.cols, K, taps, run);
+        printf("pooled_dw: wrong for %d positions of %d channels, windows of %d rows of %d\n",
+               p.cols, K, taps, run);
         failed = true;
     }
 }
 
-/* The box kernel scattered with stride 2 is what w gives on the upsampled image, and its fold is its adjoint. */
+/* The box kernel scattered with stride 2 is what w gives on the upsampled image, and its fold is
+ * its adjoint. */
 static void check_box(void)
 {
-    const int R = 2 * between(0, 4) + 1, P = (R - 1) / 2, C = between(1, 4), K = between(1, 5), small = between(1, 6), large = 2 * small;
+    const int R = 2 * between(0, 4) + 1, P = (R - 1) / 2, C = between(1, 4), K = between(1, 5),
+              small = between(1, 6), large = 2 * small;
     fill(x, SPACE), fill(w, SPACE);
     kernels_box(packed, w, R, C, K);
     for (int i = 0; i < large; i++)
@@ -522,12 +672,14 @@ static void check_box(void)
                     for (int r = 0; r < R; r++)
                         for (int s = 0; s < R; s++)
                             if (i + r >= P && i + r - P < large && j + s >= P && j + s - P < large)
-                                plain += (double)w[((r * R + s) * C + c) * K + k] * x[((i + r - P) / 2 * small + (j + s - P) / 2) * C + c];
+                                plain += (double)w[((r * R + s) * C + c) * K + k]
+                                    * x[((i + r - P) / 2 * small + (j + s - P) / 2) * C + c];
                     for (int u = 0; u < small; u++)
                         for (int v = 0; v < small; v++) {
                             const int t = i - 2 * u + P, s = j - 2 * v + P;
                             if (t >= 0 && t <= R && s >= 0 && s <= R)
-                                box += (double)packed[((t * (R + 1) + s) * C + c) * K + k] * x[(u * small + v) * C + c];
+                                box += (double)packed[((t * (R + 1) + s) * C + c) * K + k]
+                                    * x[(u * small + v) * C + c];
                         }
                 }
                 if (!(fabs(plain - box) <= 1e-5)) {
@@ -539,7 +691,14 @@ static void check_box(void)
     const size_t row = (size_t)between(C, C + 3);
     double left = 0, right = 0;
     fill(other, SPACE);
-    kernels_box_fold(y, C, other, &(struct packing){ .taps = R, .C = K, .K = C, .row = (R + 1) * K * row, .col = K * row, .in = row, .out = 1 });  /* <box(w), g> = <w, fold(g)> */
+    kernels_box_fold(y, C, other,
+                     &(struct packing){.taps = R,
+                                       .C = K,
+                                       .K = C,
+                                       .row = (R + 1) * K * row,
+                                       .col = K * row,
+                                       .in = row,
+                                       .out = 1}); /* <box(w), g> = <w, fold(g)> */
     for (int t = 0; t < (R + 1) * (R + 1); t++)
         for (int c = 0; c < C; c++)
             for (int k = 0; k < K; k++)
@@ -563,7 +722,8 @@ static void check_sigmoid(void)
     x[0] = 1000, x[1] = -1000;
     kernels->sigmoid(y, x, 2);
     if (!(worst <= 3e-7) || y[0] != 1 || !(y[1] >= 0 && y[1] < 1e-37f)) {
-        printf("sigmoid: off by %.1e of its value; sigmoid(1000) = %g, sigmoid(-1000) = %g\n", worst, y[0], y[1]);
+        printf("sigmoid: off by %.1e of its value; sigmoid(1000) = %g, sigmoid(-1000) = %g\n",
+               worst, y[0], y[1]);
         failed = true;
     }
 }
@@ -575,16 +735,21 @@ static void check_bce(void)
     fill(x, n), fill(other, n), clear(y, UNTOUCHED);
     for (size_t i = 0; i < n; i++) {
         x[i] *= 20, other[i] = fabsf(other[i]);
-        const double p = fmin(fmax(1 / (1 + exp(-(double)x[i])), 1e-7), 1 - 1e-7), z = log(p / (1 - p));
+        const double p = fmin(fmax(1 / (1 + exp(-(double)x[i])), 1e-7), 1 - 1e-7),
+                     z = log(p / (1 - p));
         sum += fmax(z, 0) - z * other[i] + log1p(exp(-fabs(z)));
     }
-    const double got = kernels->bce(y, x, other, n, 0.5f), alone = kernels->bce(NULL, x, other, n, 0.5f);
+    const double got = kernels->bce(y, x, other, n, 0.5f),
+                 alone = kernels->bce(NULL, x, other, n, 0.5f);
     for (size_t i = 0; i < n; i++) {
-        const double want = fabs(x[i]) > 16.1181 ? 0 : fabs(x[i]) < 16.1180 ? 0.5 * (1 / (1 + exp(-(double)x[i])) - other[i]) : y[i];
+        const double want = fabs(x[i]) > 16.1181 ? 0
+            : fabs(x[i]) < 16.1180               ? 0.5 * (1 / (1 + exp(-(double)x[i])) - other[i])
+                                                 : y[i];
         worst = fmax(worst, fabs(y[i] - want));
     }
     if (got != alone || !(fabs(got / sum - 1) <= 1e-6) || !(worst <= 2e-7) || y[n] != UNTOUCHED) {
-        printf("bce of %zu: %.9g and %.9g, want %.9g; gradient off by %.1e\n", n, got, alone, sum, worst);
+        printf("bce of %zu: %.9g and %.9g, want %.9g; gradient off by %.1e\n", n, got, alone, sum,
+               worst);
         failed = true;
     }
 }
@@ -605,15 +770,18 @@ static void check_mse(void)
     }
 }
 
-/* By the reference, within limits that cut and without; of normal numbers, of which none lies beyond what 24 bits reach. */
+/* By the reference, within limits that cut and without; of normal numbers, of which none lies
+ * beyond what 24 bits reach. */
 static void check_noise(void)
 {
     static double wide[SPACE], want[SPACE];
     const size_t n = (size_t)between(1, SPACE - BEYOND);
-    const float low = between(0, 1) ? 0 : -INFINITY, high = low == 0 ? 1 : INFINITY, sigma = (float)between(1, 20) / 10;
+    const float low = between(0, 1) ? 0 : -INFINITY, high = low == 0 ? 1 : INFINITY,
+                sigma = (float)between(1, 20) / 10;
     double worst = 0, moment[5] = {0};
     struct rng stream;
-    rng_init(&stream, rng_u32(&rng) | (uint64_t)rng_u32(&rng) << 32, RNG_NOISE, rng_u32(&rng) | (uint64_t)rng_u32(&rng) << 32);
+    rng_init(&stream, rng_u32(&rng) | (uint64_t)rng_u32(&rng) << 32, RNG_NOISE,
+             rng_u32(&rng) | (uint64_t)rng_u32(&rng) << 32);
     fill(x, n), clear(y, UNTOUCHED);
     for (size_t i = 0; i < n; i++)
         wide[i] = x[i];
@@ -625,10 +793,13 @@ static void check_noise(void)
         for (int k = 1; k < 5; k++)
             moment[k] += (power *= (y[i] - wide[i]) / sigma) / (double)n;
     }
-    const double spread = 6 / sqrt((double)n);  /* of the mean, in deviations; of the powers' means sqrt(2), sqrt(15), sqrt(96) times as far */
-    const bool normal = fabs(moment[1]) < spread && fabs(moment[2] - 1) < sqrt(2) * spread && fabs(moment[3]) < sqrt(15) * spread && fabs(moment[4] - 3) < sqrt(96) * spread;
+    const double spread = 6 / sqrt((double)n); /* of the mean, in deviations; of the powers' means
+                                                  sqrt(2), sqrt(15), sqrt(96) times as far */
+    const bool normal = fabs(moment[1]) < spread && fabs(moment[2] - 1) < sqrt(2) * spread
+        && fabs(moment[3]) < sqrt(15) * spread && fabs(moment[4] - 3) < sqrt(96) * spread;
     if (!(worst <= 2e-7 + 1e-6 * sigma) || y[n] != UNTOUCHED || (low != 0 && n > 1000 && !normal)) {
-        printf("noise of %zu: off by %.1e; moments %.3f, %.3f, %.3f, %.3f, want 0, 1, 0, 3\n", n, worst, moment[1], moment[2], moment[3], moment[4]);
+        printf("noise of %zu: off by %.1e; moments %.3f, %.3f, %.3f, %.3f, want 0, 1, 0, 3\n", n,
+               worst, moment[1], moment[2], moment[3], moment[4]);
         failed = true;
     }
     kernels->noise(x, x, n, sigma, low, high, &stream);
@@ -645,8 +816,24 @@ int main(int argc, char **argv)
         die("want an instruction set that this processor runs");
     kernels = kernels_get();
     rng_init(&rng, 2, RNG_TEST, 0);
-    void (*const checks[])(void) = { check_conv, check_dot, check_planes, check_pool, check_pool_planes, check_winograd, check_winograd_planes, check_winograd_conv, check_winograd_backward, check_winograd_dense, check_dw, check_sparse_sum, check_sparse_list, check_pooled_dw, check_box, check_bce, check_mse,
-                                     check_noise };
+    void (*const checks[])(void) = {check_conv,
+                                    check_dot,
+                                    check_planes,
+                                    check_pool,
+                                    check_pool_planes,
+                                    check_winograd,
+                                    check_winograd_planes,
+                                    check_winograd_conv,
+                                    check_winograd_backward,
+                                    check_winograd_dense,
+                                    check_dw,
+                                    check_sparse_sum,
+                                    check_sparse_list,
+                                    check_pooled_dw,
+                                    check_box,
+                                    check_bce,
+                                    check_mse,
+                                    check_noise};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         for (int j = 0; j < SHAPES && !failed; j++)
             checks[i]();

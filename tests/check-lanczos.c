@@ -1,5 +1,5 @@
-/* Block Lanczos on matrices whose eigenvalues are known: I - 2uu' times a diagonal times I - 2uu', u a fixed direction of
- * length 1. */
+/* Block Lanczos on matrices whose eigenvalues are known: I - 2uu' times a diagonal times I - 2uu',
+ * u a fixed direction of length 1. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +41,8 @@ static void multiply(void *context, double *w, const double *q, size_t b)
 /* The diagonal is descending. */
 static void check(const char *what, size_t P)
 {
-    double values[16], *v = xmalloc(P * M * sizeof *v), *w = xmalloc(P * M * sizeof *w), wrong = 0, residue = 0, angle = 0;
+    double values[16], *v = xmalloc(P * M * sizeof *v), *w = xmalloc(P * M * sizeof *w), wrong = 0,
+                       residue = 0, angle = 0;
     size_t n_products = 0, unused = 0;
 
     if (!lanczos_find(M, P, multiply, &n_products, values, v)) {
@@ -62,8 +63,8 @@ static void check(const char *what, size_t P)
         }
     }
     if (wrong > 1e-13 * diagonal[0] || residue > 1e-12 * diagonal[0] || angle > 1e-12) {
-        printf("%s, after %zu products: values wrong by %g, residue %g, angle %g\n", what, n_products, wrong, residue,
-               angle);
+        printf("%s, after %zu products: values wrong by %g, residue %g, angle %g\n", what,
+               n_products, wrong, residue, angle);
         failed = 1;
     }
     free(v);

@@ -1,11 +1,14 @@
-/* check-net ISA [N]: the net's forward pass, losses and gradients against the double-precision reference, for the nets below and N random ones.
- * check-net reference: the reference's gradients against finite differences of its loss.
- * check-net bits [N]: results are the same bytes for 1, 2, 3 and 8 threads, and for AVX2 and AVX-512, of the nets below and N random ones.
+/* check-net ISA [N]: the net's forward pass, losses and gradients against the double-precision
+ * reference, for the nets below and N random ones. check-net reference: the reference's gradients
+ * against finite differences of its loss. check-net bits [N]: results are the same bytes for 1, 2,
+ * 3 and 8 threads, and for AVX2 and AVX-512, of the nets below and N random ones.
  *
- * A maximum of the pool that is nearly a tie falls one way in float32 and another in double, and the only bias of a net may nearly cancel: a random net
- * is wrong if it is for three draws of its data, and one in 50 may be for the first.
- * The nets cover every odd kernel size 1 to 15, any channel counts, H != W, batches of 1 to 1024, ties in the pool, clipped sigmoids, batch
- * normalisation and both penalties. Forward results and gradients must lie within 1e-5 of their tensor's largest value, losses within 1e-6.
+ * A maximum of the pool that is nearly a tie falls one way in float32 and another in double, and
+ * the only bias of a net may nearly cancel: a random net is wrong if it is for three draws of its
+ * data, and one in 50 may be for the first. The nets cover every odd kernel size 1 to 15, any
+ * channel counts, H != W, batches of 1 to 1024, ties in the pool, clipped sigmoids, batch
+ * normalisation and both penalties. Forward results and gradients must lie within 1e-5 of their
+ * tensor's largest value, losses within 1e-6.
  */
 #include <math.h>
 #include <omp.h>
@@ -18,7 +21,11 @@
 #include "base/report.h"
 #include "base/rng.h"
 
-enum data { SMOOTH, TIES, WILD };  /* any values; few values in flat patches; weights so large that the sigmoid is clipped */
+enum data {
+    SMOOTH,
+    TIES,
+    WILD
+}; /* any values; few values in flat patches; weights so large that the sigmoid is clipped */
 
 struct check {
     const char *what;
@@ -28,41 +35,133 @@ struct check {
     enum data data;
 };
 
-#define NONE { .l2 = 0 }
+#define NONE    \
+    {           \
+        .l2 = 0 \
+    }
 static const struct check checks[] = {
-    { "stage 1 in small", { 20, 12, 3, 1, {{7, 16, NET_SIGMOID, false}}, NET_BCE }, 5, NONE, SMOOTH },
-    { "stage 2 in small", { 20, 20, 16, 1, {{5, 32, NET_LINEAR, false}}, NET_MSE }, 3, NONE, SMOOTH },
-    { "stage 3 in small", { 10, 20, 32, 1, {{3, 64, NET_LINEAR, false}}, NET_MSE }, 2, NONE, SMOOTH },
-    { "stage 4", { 10, 10, 64, 1, {{3, 128, NET_LINEAR, false}}, NET_MSE }, 3, NONE, SMOOTH },
-    { "deep, L2", { 16, 32, 3, 4, {{7, 16, NET_SIGMOID, false}, {5, 32, NET_RELU, false}, {3, 64, NET_RELU, false}, {3, 128, NET_RELU, false}}, NET_BCE },
-      9, { .l2 = 0.0005 }, SMOOTH },
-    { "ties in the pool", { 16, 16, 3, 2, {{5, 8, NET_SIGMOID, false}, {3, 16, NET_RELU, false}}, NET_BCE }, 4, NONE, TIES },
-    { "ties in the pool under 7x7 and 5x5", { 24, 40, 3, 3, {{7, 16, NET_SIGMOID, false}, {5, 24, NET_RELU, false}, {3, 16, NET_RELU, false}}, NET_BCE }, 4, NONE, TIES },
-    { "clipped sigmoid", { 8, 12, 3, 1, {{5, 16, NET_SIGMOID, false}}, NET_BCE }, 10, NONE, WILD },
-    { "both penalties", { 12, 8, 3, 2, {{3, 5, NET_SIGMOID, false}, {3, 7, NET_RELU, false}}, NET_BCE }, 17, { .l2 = 0.01, .l1 = 0.001 }, SMOOTH },
-    { "batch normalisation", { 16, 8, 3, 2, {{5, 16, NET_SIGMOID, true}, {3, 20, NET_RELU, true}}, NET_BCE }, 11, NONE, SMOOTH },
-    { "batch normalisation of one layer of two", { 8, 16, 2, 2, {{3, 9, NET_LINEAR, false}, {5, 6, NET_SIGMOID, true}}, NET_MSE }, 6, { .l2 = 0.001, .l1 = 0.01 }, SMOOTH },
-    { "kernel 1, one channel", { 6, 10, 1, 1, {{1, 1, NET_LINEAR, false}}, NET_MSE }, 1, NONE, SMOOTH },
-    { "kernel 3, 3 to 5", { 14, 6, 3, 1, {{3, 5, NET_RELU, false}}, NET_MSE }, 2, NONE, SMOOTH },
-    { "kernel 5, 7 to 17", { 4, 26, 7, 1, {{5, 17, NET_SIGMOID, false}}, NET_MSE }, 3, NONE, SMOOTH },
-    { "kernel 7, 1 to 33", { 10, 10, 1, 1, {{7, 33, NET_SIGMOID, false}}, NET_BCE }, 8, NONE, SMOOTH },
-    { "kernel 9, 3 to 4", { 18, 24, 3, 1, {{9, 4, NET_LINEAR, false}}, NET_MSE }, 7, NONE, SMOOTH },
-    { "kernel 9 on 2x2 pixels", { 2, 2, 5, 1, {{9, 19, NET_LINEAR, false}}, NET_MSE }, 20, NONE, SMOOTH },
-    { "kernel 11", { 12, 14, 3, 1, {{11, 6, NET_SIGMOID, false}}, NET_BCE }, 3, NONE, SMOOTH },
-    { "kernel 13 inside", { 16, 28, 2, 2, {{3, 4, NET_SIGMOID, false}, {13, 5, NET_RELU, false}}, NET_BCE }, 3, NONE, SMOOTH },
-    { "kernel 11 over a whole vector of channels", { 24, 28, 3, 2, {{3, 16, NET_SIGMOID, false}, {11, 6, NET_RELU, false}}, NET_BCE }, 3, NONE, SMOOTH },
-    { "kernel 13 over a whole vector of channels", { 24, 28, 3, 2, {{3, 16, NET_SIGMOID, false}, {13, 6, NET_RELU, false}}, NET_BCE }, 3, NONE, SMOOTH },
-    { "kernel 15, wider than the image", { 4, 2, 2, 1, {{15, 3, NET_SIGMOID, false}}, NET_BCE }, 2, NONE, SMOOTH },
-    { "kernel 9, 17 to 5", { 10, 22, 17, 1, {{9, 5, NET_LINEAR, false}}, NET_MSE }, 9, NONE, SMOOTH },
-    { "kernel 5, 5 to 3, ties", { 20, 14, 5, 1, {{5, 3, NET_RELU, false}}, NET_MSE }, 4, NONE, TIES },
-    { "few channels more than a vector", { 24, 28, 2, 2, {{3, 5, NET_SIGMOID, false}, {5, 17, NET_RELU, false}}, NET_BCE }, 6, { .l2 = 0.001, .l1 = 0.001 }, SMOOTH },
-    { "few channels of images in bands", { 138, 182, 4, 1, {{7, 7, NET_SIGMOID, false}}, NET_BCE }, 1, NONE, SMOOTH },
-    { "few channels of images in bands, 5x5", { 138, 320, 3, 1, {{5, 2, NET_RELU, false}}, NET_MSE }, 1, NONE, SMOOTH },
-    { "one channel to 16 filters in planes", { 24, 28, 1, 1, {{7, 16, NET_SIGMOID, false}}, NET_BCE }, 5, NONE, SMOOTH },
-    { "few columns in planes", { 8, 4, 1, 1, {{3, 4, NET_RELU, false}}, NET_MSE }, 5, NONE, SMOOTH },
-    { "12 filters on images in bands", { 138, 182, 3, 1, {{5, 12, NET_RELU, false}}, NET_MSE }, 1, NONE, SMOOTH },
-    { "few channels inside", { 16, 24, 18, 2, {{5, 33, NET_RELU, false}, {3, 4, NET_RELU, false}}, NET_MSE }, 5, NONE, SMOOTH },
-    { "three layers of odd channels", { 24, 8, 3, 3, {{3, 11, NET_SIGMOID, false}, {1, 13, NET_RELU, false}, {5, 21, NET_SIGMOID, false}}, NET_BCE }, 3, NONE, SMOOTH },
+    {"stage 1 in small", {20, 12, 3, 1, {{7, 16, NET_SIGMOID, false}}, NET_BCE}, 5, NONE, SMOOTH},
+    {"stage 2 in small", {20, 20, 16, 1, {{5, 32, NET_LINEAR, false}}, NET_MSE}, 3, NONE, SMOOTH},
+    {"stage 3 in small", {10, 20, 32, 1, {{3, 64, NET_LINEAR, false}}, NET_MSE}, 2, NONE, SMOOTH},
+    {"stage 4", {10, 10, 64, 1, {{3, 128, NET_LINEAR, false}}, NET_MSE}, 3, NONE, SMOOTH},
+    {"deep, L2",
+     {16,
+      32,
+      3,
+      4,
+      {{7, 16, NET_SIGMOID, false},
+       {5, 32, NET_RELU, false},
+       {3, 64, NET_RELU, false},
+       {3, 128, NET_RELU, false}},
+      NET_BCE},
+     9,
+     {.l2 = 0.0005},
+     SMOOTH},
+    {"ties in the pool",
+     {16, 16, 3, 2, {{5, 8, NET_SIGMOID, false}, {3, 16, NET_RELU, false}}, NET_BCE},
+     4,
+     NONE,
+     TIES},
+    {"ties in the pool under 7x7 and 5x5",
+     {24,
+      40,
+      3,
+      3,
+      {{7, 16, NET_SIGMOID, false}, {5, 24, NET_RELU, false}, {3, 16, NET_RELU, false}},
+      NET_BCE},
+     4,
+     NONE,
+     TIES},
+    {"clipped sigmoid", {8, 12, 3, 1, {{5, 16, NET_SIGMOID, false}}, NET_BCE}, 10, NONE, WILD},
+    {"both penalties",
+     {12, 8, 3, 2, {{3, 5, NET_SIGMOID, false}, {3, 7, NET_RELU, false}}, NET_BCE},
+     17,
+     {.l2 = 0.01, .l1 = 0.001},
+     SMOOTH},
+    {"batch normalisation",
+     {16, 8, 3, 2, {{5, 16, NET_SIGMOID, true}, {3, 20, NET_RELU, true}}, NET_BCE},
+     11,
+     NONE,
+     SMOOTH},
+    {"batch normalisation of one layer of two",
+     {8, 16, 2, 2, {{3, 9, NET_LINEAR, false}, {5, 6, NET_SIGMOID, true}}, NET_MSE},
+     6,
+     {.l2 = 0.001, .l1 = 0.01},
+     SMOOTH},
+    {"kernel 1, one channel", {6, 10, 1, 1, {{1, 1, NET_LINEAR, false}}, NET_MSE}, 1, NONE, SMOOTH},
+    {"kernel 3, 3 to 5", {14, 6, 3, 1, {{3, 5, NET_RELU, false}}, NET_MSE}, 2, NONE, SMOOTH},
+    {"kernel 5, 7 to 17", {4, 26, 7, 1, {{5, 17, NET_SIGMOID, false}}, NET_MSE}, 3, NONE, SMOOTH},
+    {"kernel 7, 1 to 33", {10, 10, 1, 1, {{7, 33, NET_SIGMOID, false}}, NET_BCE}, 8, NONE, SMOOTH},
+    {"kernel 9, 3 to 4", {18, 24, 3, 1, {{9, 4, NET_LINEAR, false}}, NET_MSE}, 7, NONE, SMOOTH},
+    {"kernel 9 on 2x2 pixels",
+     {2, 2, 5, 1, {{9, 19, NET_LINEAR, false}}, NET_MSE},
+     20,
+     NONE,
+     SMOOTH},
+    {"kernel 11", {12, 14, 3, 1, {{11, 6, NET_SIGMOID, false}}, NET_BCE}, 3, NONE, SMOOTH},
+    {"kernel 13 inside",
+     {16, 28, 2, 2, {{3, 4, NET_SIGMOID, false}, {13, 5, NET_RELU, false}}, NET_BCE},
+     3,
+     NONE,
+     SMOOTH},
+    {"kernel 11 over a whole vector of channels",
+     {24, 28, 3, 2, {{3, 16, NET_SIGMOID, false}, {11, 6, NET_RELU, false}}, NET_BCE},
+     3,
+     NONE,
+     SMOOTH},
+    {"kernel 13 over a whole vector of channels",
+     {24, 28, 3, 2, {{3, 16, NET_SIGMOID, false}, {13, 6, NET_RELU, false}}, NET_BCE},
+     3,
+     NONE,
+     SMOOTH},
+    {"kernel 15, wider than the image",
+     {4, 2, 2, 1, {{15, 3, NET_SIGMOID, false}}, NET_BCE},
+     2,
+     NONE,
+     SMOOTH},
+    {"kernel 9, 17 to 5", {10, 22, 17, 1, {{9, 5, NET_LINEAR, false}}, NET_MSE}, 9, NONE, SMOOTH},
+    {"kernel 5, 5 to 3, ties", {20, 14, 5, 1, {{5, 3, NET_RELU, false}}, NET_MSE}, 4, NONE, TIES},
+    {"few channels more than a vector",
+     {24, 28, 2, 2, {{3, 5, NET_SIGMOID, false}, {5, 17, NET_RELU, false}}, NET_BCE},
+     6,
+     {.l2 = 0.001, .l1 = 0.001},
+     SMOOTH},
+    {"few channels of images in bands",
+     {138, 182, 4, 1, {{7, 7, NET_SIGMOID, false}}, NET_BCE},
+     1,
+     NONE,
+     SMOOTH},
+    {"few channels of images in bands, 5x5",
+     {138, 320, 3, 1, {{5, 2, NET_RELU, false}}, NET_MSE},
+     1,
+     NONE,
+     SMOOTH},
+    {"one channel to 16 filters in planes",
+     {24, 28, 1, 1, {{7, 16, NET_SIGMOID, false}}, NET_BCE},
+     5,
+     NONE,
+     SMOOTH},
+    {"few columns in planes", {8, 4, 1, 1, {{3, 4, NET_RELU, false}}, NET_MSE}, 5, NONE, SMOOTH},
+    {"12 filters on images in bands",
+     {138, 182, 3, 1, {{5, 12, NET_RELU, false}}, NET_MSE},
+     1,
+     NONE,
+     SMOOTH},
+    {"few channels inside",
+     {16, 24, 18, 2, {{5, 33, NET_RELU, false}, {3, 4, NET_RELU, false}}, NET_MSE},
+     5,
+     NONE,
+     SMOOTH},
+    {"three layers of odd channels",
+     {24,
+      8,
+      3,
+      3,
+      {{3, 11, NET_SIGMOID, false}, {1, 13, NET_RELU, false}, {5, 21, NET_SIGMOID, false}},
+      NET_BCE},
+     3,
+     NONE,
+     SMOOTH},
 };
 
 static bool failed, quiet;
@@ -71,7 +170,8 @@ static void report(const char *what, const char *part, double off, double limit)
 {
     if (!(off <= limit)) {
         if (!quiet)
-            printf("%s: %s is off by %.2e of its largest value, limit %.0e\n", what, part, off, limit);
+            printf("%s: %s is off by %.2e of its largest value, limit %.0e\n", what, part, off,
+                   limit);
         failed = true;
     }
 }
@@ -94,7 +194,8 @@ static void fill(const struct check *c, struct net *net, float *x, size_t n_x, s
     float *w = net_weights(net, &n_weights);
 
     for (size_t i = 0; i < n_x; i++)
-        x[i] = c->data == TIES ? (float)(i == n_x / 2 || rng_below(rng, 100) == 0) : (float)rng_uniform(rng, 0, 1);
+        x[i] = c->data == TIES ? (float)(i == n_x / 2 || rng_below(rng, 100) == 0)
+                               : (float)rng_uniform(rng, 0, 1);
     net_initialise(net, NET_HE_NORMAL, rng_u32(rng));
     for (size_t i = 0; i < n_parameters; i++)
         for (size_t j = p[i].offset; j < p[i].offset + p[i].count; j++) {
@@ -116,7 +217,8 @@ static double *as_double(const float *x, size_t n)
     return y;
 }
 
-static void check_forward(const struct check *c, struct net *net, const float *x, const double *x2, const float *t, const double *t2, const double *w2)
+static void check_forward(const struct check *c, struct net *net, const float *x, const double *x2,
+                          const float *t, const double *t2, const double *w2)
 {
     const size_t n_code = c->n * net_code_items(net), n_x = c->n * net_input_items(net);
     float *code = xmalloc(n_code * sizeof *code), *y = xmalloc(n_x * sizeof *y);
@@ -127,23 +229,31 @@ static void check_forward(const struct check *c, struct net *net, const float *x
     report(c->what, "code", deviation(code, code2, n_code), 1e-5);
     net_reconstruct(net, y, x, c->n);
     report(c->what, "reconstruction", deviation(y, y2, n_x), 1e-5);
-    report(c->what, "validation loss", fabs(net_evaluate(net, x, t, c->n, &c->penalty) / reference_loss(NULL, &c->spec, w2, x2, t2, c->n, &c->penalty) - 1), 1e-6);
+    report(c->what, "validation loss",
+           fabs(net_evaluate(net, x, t, c->n, &c->penalty)
+                    / reference_loss(NULL, &c->spec, w2, x2, t2, c->n, &c->penalty)
+                - 1),
+           1e-6);
     free(code), free(y), free(code2), free(y2);
 }
 
-static void check_gradients(const struct check *c, struct net *net, const float *x, const double *x2, const float *t, const double *t2, const double *w2)
+static void check_gradients(const struct check *c, struct net *net, const float *x,
+                            const double *x2, const float *t, const double *t2, const double *w2)
 {
     size_t n_weights, n_parameters;
     const struct net_parameter *p = net_parameters(net, &n_parameters);
     net_weights(net, &n_weights);
     double *g2 = xmalloc(n_weights * sizeof *g2);
-    const double loss2 = reference_loss(g2, &c->spec, w2, x2, t2, c->n, &c->penalty), loss = net_train(net, x, t, c->n, &c->penalty);
+    const double loss2 = reference_loss(g2, &c->spec, w2, x2, t2, c->n, &c->penalty),
+                 loss = net_train(net, x, t, c->n, &c->penalty);
 
     report(c->what, "loss", fabs(loss / loss2 - 1), 1e-6);
     for (size_t i = 0; i < n_parameters; i++) {
         const float *g = net_gradients(net) + p[i].offset;
-        const bool normalised = p[i].role == NET_BIAS && strncmp(p[i].name, "encoder", 7) == 0 && i + 1 < n_parameters && p[i + 1].role == NET_GAMMA;
-        if (p[i].role == NET_MEAN || p[i].role == NET_VARIANCE || normalised) {  /* exactly 0: nothing may move them */
+        const bool normalised = p[i].role == NET_BIAS && strncmp(p[i].name, "encoder", 7) == 0
+            && i + 1 < n_parameters && p[i + 1].role == NET_GAMMA;
+        if (p[i].role == NET_MEAN || p[i].role == NET_VARIANCE
+            || normalised) { /* exactly 0: nothing may move them */
             for (size_t j = 0; j < p[i].count; j++)
                 report(c->what, p[i].name, fabs(g[j]), 0);
         } else {
@@ -154,7 +264,8 @@ static void check_gradients(const struct check *c, struct net *net, const float 
 }
 
 /* The reference itself: a few weights of every tensor, moved by +-1e-6. Ties have no derivative. */
-static void check_reference(const struct check *c, const double *x2, const double *t2, double *w2, struct rng *rng)
+static void check_reference(const struct check *c, const double *x2, const double *t2, double *w2,
+                            struct rng *rng)
 {
     size_t n_weights, n_parameters;
     struct net_parameter *p = spec_describe(&c->spec, &n_parameters, &n_weights);
@@ -170,7 +281,8 @@ static void check_reference(const struct check *c, const double *x2, const doubl
             w2[j] = w - h;
             const double down = reference_loss(unused, &c->spec, w2, x2, t2, c->n, &c->penalty);
             w2[j] = w;
-            report(c->what, "reference against finite differences", fabs((up - down) / (2 * h) - g[j]), 1e-6 + 1e-4 * fabs(g[j]));
+            report(c->what, "reference against finite differences",
+                   fabs((up - down) / (2 * h) - g[j]), 1e-6 + 1e-4 * fabs(g[j]));
         }
     free(p), free(g), free(unused);
 }
@@ -182,7 +294,8 @@ static void run(const struct check *c, uint64_t number, bool finite_differences)
     struct net *net = net_new(&c->spec, (int)c->n + 3, true);
     size_t n_weights;
     const size_t n_x = c->n * net_input_items(net);
-    float *x = xmalloc(n_x * sizeof *x), *t = xmalloc(n_x * sizeof *t), *w = net_weights(net, &n_weights);
+    float *x = xmalloc(n_x * sizeof *x), *t = xmalloc(n_x * sizeof *t),
+          *w = net_weights(net, &n_weights);
 
     fill(c, net, x, n_x, &rng);
     for (size_t i = 0; i < n_x; i++)
@@ -199,36 +312,53 @@ static void run(const struct check *c, uint64_t number, bool finite_differences)
     net_free(net);
 }
 
-/* Every fourth net has few values in flat patches. Mostly small channels, images and batches; one dimension in eight draws is large, the others smaller. */
+/* Every fourth net has few values in flat patches. Mostly small channels, images and batches; one
+ * dimension in eight draws is large, the others smaller. */
 static struct check random_check(uint64_t number)
 {
     static char what[200];
-    struct check c = { .what = what, .data = number % 4 == 3 ? TIES : SMOOTH };
+    struct check c = {.what = what, .data = number % 4 == 3 ? TIES : SMOOTH};
     struct rng rng;
     rng_init(&rng, 2, RNG_TEST, number);
     struct net_spec *s = &c.spec;
-    const enum { NOTHING, BATCH, CHANNELS, FILTERS, WIDTH } large = rng_below(&rng, 2) == 0 ? (1 + rng_below(&rng, 4)) : NOTHING;
+    const enum {
+        NOTHING,
+        BATCH,
+        CHANNELS,
+        FILTERS,
+        WIDTH
+    } large = rng_below(&rng, 2) == 0 ? (1 + rng_below(&rng, 4)) : NOTHING;
     const int side = large == NOTHING ? 24 : 8;
     s->n_layers = 1 + (int)rng_below(&rng, large == NOTHING ? 3 : 2);
     s->height = (1 + (int)rng_below(&rng, (uint32_t)side >> s->n_layers)) << s->n_layers;
-    s->width = (1 + (int)rng_below(&rng, large == WIDTH ? 60 : (uint32_t)side >> s->n_layers)) << s->n_layers;
+    s->width = (1 + (int)rng_below(&rng, large == WIDTH ? 60 : (uint32_t)side >> s->n_layers))
+        << s->n_layers;
     s->channels = 1 + (int)rng_below(&rng, large == CHANNELS ? 150 : 12);
     c.n = 1 + rng_below(&rng, large == BATCH ? 1024 : 10);
-    int used = snprintf(what, sizeof what, "random %d: %zu of %dx%dx%d", (int)number, c.n, s->height, s->width, s->channels);
+    int used = snprintf(what, sizeof what, "random %d: %zu of %dx%dx%d", (int)number, c.n,
+                        s->height, s->width, s->channels);
     for (int k = 0; k < s->n_layers; k++) {
         const uint32_t filters = large == FILTERS && k == 0 ? 150 : large == BATCH ? 9 : 36;
-        s->layers[k] = (struct net_layer){ 1 + 2 * (int)rng_below(&rng, rng_below(&rng, 6) == 0 ? 8 : 5), 1 + (int)rng_below(&rng, filters), (enum net_activation)rng_below(&rng, 3), rng_below(&rng, 4) == 0 };
-        /* Where one normalised layer takes away what another's gamma or beta does, as of a single filter or through a kernel of 1, that gradient is nearly 0. */
-        if (k > 0 && s->layers[k].batch_norm && s->layers[k - 1].batch_norm && (s->layers[k - 1].filters == 1 || s->layers[k].kernel == 1))
+        s->layers[k] =
+            (struct net_layer){1 + 2 * (int)rng_below(&rng, rng_below(&rng, 6) == 0 ? 8 : 5),
+                               1 + (int)rng_below(&rng, filters),
+                               (enum net_activation)rng_below(&rng, 3), rng_below(&rng, 4) == 0};
+        /* Where one normalised layer takes away what another's gamma or beta does, as of a single
+         * filter or through a kernel of 1, that gradient is nearly 0. */
+        if (k > 0 && s->layers[k].batch_norm && s->layers[k - 1].batch_norm
+            && (s->layers[k - 1].filters == 1 || s->layers[k].kernel == 1))
             s->layers[k].batch_norm = false;
-        used += snprintf(what + used, sizeof what - used, ", kernel %d, %d filters%s", s->layers[k].kernel, s->layers[k].filters, s->layers[k].batch_norm ? " normalised" : "");
+        used += snprintf(what + used, sizeof what - used, ", kernel %d, %d filters%s",
+                         s->layers[k].kernel, s->layers[k].filters,
+                         s->layers[k].batch_norm ? " normalised" : "");
     }
     s->loss = s->layers[0].activation == NET_SIGMOID ? NET_BCE : NET_MSE;
-    c.penalty = (struct net_penalty){ rng_below(&rng, 2) * 0.001, rng_below(&rng, 2) * 0.001 };
+    c.penalty = (struct net_penalty){rng_below(&rng, 2) * 0.001, rng_below(&rng, 2) * 0.001};
     return c;
 }
 
-/* Two steps of gradient descent, then code and reconstruction: everything that a net computes, in *n floats. */
+/* Two steps of gradient descent, then code and reconstruction: everything that a net computes, in
+ * *n floats. */
 static float *everything(const struct check *c, int threads, size_t *n)
 {
     omp_set_num_threads(threads);
@@ -261,7 +391,7 @@ static float *everything(const struct check *c, int threads, size_t *n)
 
 static void check_bits(const struct check *c)
 {
-    static const char *const names[] = { "avx512", "avx2", "base" };
+    static const char *const names[] = {"avx512", "avx2", "base"};
     float *first[3] = {NULL};
     size_t n;
     for (int isa = 0; isa < 3; isa++) {
@@ -271,13 +401,15 @@ static void check_bits(const struct check *c)
         for (int threads = 2; threads <= 8; threads = threads == 2 ? 3 : threads + 5) {
             float *got = everything(c, threads, &n);
             if (memcmp(first[isa], got, n * sizeof *got) != 0) {
-                printf("%s: %s with %d threads gives other bytes than with 1\n", c->what, names[isa], threads);
+                printf("%s: %s with %d threads gives other bytes than with 1\n", c->what,
+                       names[isa], threads);
                 failed = true;
             }
             free(got);
         }
     }
-    if (first[0] != NULL && first[1] != NULL && memcmp(first[0], first[1], n * sizeof(float)) != 0) {
+    if (first[0] != NULL && first[1] != NULL
+        && memcmp(first[0], first[1], n * sizeof(float)) != 0) {
         printf("%s: avx512 and avx2 give different bytes\n", c->what);
         failed = true;
     }

@@ -1,5 +1,6 @@
-/* Tensors of random shapes and types: what is written is what is read, in order, by blocks and at random, and neither the size
- * of the blocks nor whether the number of rows was known beforehand changes a byte of the file.
+/* Tensors of random shapes and types: what is written is what is read, in order, by blocks and at
+ * random, and neither the size of the blocks nor whether the number of rows was known beforehand
+ * changes a byte of the file.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,14 +22,16 @@ static void expect(bool truth, const char *what, const struct npy_header *h)
     die("%s: %s %s", what, npy_dtype_name(h->dtype), shape);
 }
 
-static void write_file(const char *path, struct npy_header h, const unsigned char *data, const size_t *expected)
+static void write_file(const char *path, struct npy_header h, const unsigned char *data,
+                       const size_t *expected)
 {
     size_t n = h.shape[0], row = npy_count(&h, 1) * npy_item_size(h.dtype);
     struct tensor_writer *w;
 
     if (expected)
         h.shape[0] = *expected;
-    w = expected ? tensor_create_expecting(path, &h, ZIO_LEVEL) : tensor_create(path, &h, ZIO_LEVEL);
+    w = expected ? tensor_create_expecting(path, &h, ZIO_LEVEL)
+                 : tensor_create(path, &h, ZIO_LEVEL);
     for (size_t at = 0, k; at < n; at += k) {
         k = 1 + rng_below(&rng, 200);
         k = k < n - at ? k : n - at;
@@ -37,7 +40,8 @@ static void write_file(const char *path, struct npy_header h, const unsigned cha
     tensor_commit(w, NULL);
 }
 
-static void read_file(const char *path, const struct npy_header *h, const unsigned char *data, unsigned char *got)
+static void read_file(const char *path, const struct npy_header *h, const unsigned char *data,
+                      unsigned char *got)
 {
     struct tensor_reader *t = tensor_open(path);
     size_t n = h->shape[0], row = t->row_bytes;
@@ -47,7 +51,7 @@ static void read_file(const char *path, const struct npy_header *h, const unsign
     for (size_t at = 0, k; (k = tensor_read(t, got, 1 + rng_below(&rng, 100))) > 0; at += k)
         expect(memcmp(got, data + at * row, k * row) == 0, "rows in order", h);
     expect(t->next_row == n, "rows to the end", h);
-    #pragma omp parallel for
+#pragma omp parallel for
     for (int i = 0; i < 8; i++) {
         size_t first = n * i / 9, k = n / 9;
         unsigned char *mine = xmalloc(k * row + 1);
@@ -86,7 +90,8 @@ static void check(struct npy_header h)
     for (int k = 0; k < 2; k++) {
         write_file("expected", h, data, k ? &right : &wrong);
         other = content("expected", &other_len);
-        expect(len == other_len && memcmp(file, other, len) == 0, k ? "bytes of rows as expected" : "bytes of fewer rows than expected", &h);
+        expect(len == other_len && memcmp(file, other, len) == 0,
+               k ? "bytes of rows as expected" : "bytes of fewer rows than expected", &h);
         free(other);
     }
     free(data);
@@ -101,8 +106,9 @@ int main(void)
     check((struct npy_header){NPY_U8, 1, {0}});
     check((struct npy_header){NPY_F32, 4, {0, 8, 8, 3}});
     check((struct npy_header){NPY_U8, 1, {5000000}});
-    check((struct npy_header){NPY_F32, 2, {3, 1000000}});        /* a row is longer than a frame is meant to be */
-    check((struct npy_header){NPY_U8, 2, {2, 2 << 20}});         /* a row is a frame */
+    check((struct npy_header){
+        NPY_F32, 2, {3, 1000000}}); /* a row is longer than a frame is meant to be */
+    check((struct npy_header){NPY_U8, 2, {2, 2 << 20}}); /* a row is a frame */
     check((struct npy_header){NPY_I64, 8, {3, 1, 2, 1, 3, 1, 1, 2}});
     for (int i = 0; i < 24; i++) {
         struct npy_header h = {rng_below(&rng, 4), 1 + rng_below(&rng, 4), {rng_below(&rng, 900)}};

@@ -1,10 +1,10 @@
 /* faults: a library to preload, which lets calls fail that do not fail by themselves.
  *
- *     FAULT="fsync 2"    the second call of fsync fails with EIO; likewise all that are defined below. What is read and written through
- *                        fopen counts as open, read, write and close
- *     FAULT_KILL=1       instead of that, the process is killed before that call
- *     FAULT_LOG=FILE     each such call that is made becomes a line of FILE: its name
- *     NO_TMPFILE=1       the file system knows no files without a name
+ *     FAULT="fsync 2"    the second call of fsync fails with EIO; likewise all that are defined
+ * below. What is read and written through fopen counts as open, read, write and close FAULT_KILL=1
+ * instead of that, the process is killed before that call FAULT_LOG=FILE     each such call that is
+ * made becomes a line of FILE: its name NO_TMPFILE=1       the file system knows no files without a
+ * name
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -41,7 +41,8 @@ static int fails(const char *name, int *calls)
     size_t len = strlen(name);
 
     note_call(name);
-    if (!fault || strncmp(fault, name, len) != 0 || fault[len] != ' ' || __atomic_add_fetch(calls, 1, __ATOMIC_RELAXED) != atoi(fault + len))
+    if (!fault || strncmp(fault, name, len) != 0 || fault[len] != ' '
+        || __atomic_add_fetch(calls, 1, __ATOMIC_RELAXED) != atoi(fault + len))
         return 0;
     if (getenv("FAULT_KILL"))
         raise(SIGKILL);
@@ -50,10 +51,10 @@ static int fails(const char *name, int *calls)
 }
 
 /* A call that gives FAILURE where it fails. */
-#define CALL(type, name, failure, parameters, ...) \
-    type name parameters                           \
-    {                                              \
-        static int calls;                          \
+#define CALL(type, name, failure, parameters, ...)                       \
+    type name parameters                                                 \
+    {                                                                    \
+        static int calls;                                                \
         return fails(#name, &calls) ? failure : NEXT(name)(__VA_ARGS__); \
     }
 
@@ -63,13 +64,15 @@ CALL(ssize_t, write, -1, (int fd, const void *data, size_t len), fd, data, len)
 CALL(int, fsync, -1, (int fd), fd)
 CALL(int, close, -1, (int fd), fd)
 CALL(int, rename, -1, (const char *from, const char *to), from, to)
-CALL(int, linkat, -1, (int from_folder, const char *from, int to_folder, const char *to, int flags), from_folder, from, to_folder, to, flags)
+CALL(int, linkat, -1, (int from_folder, const char *from, int to_folder, const char *to, int flags),
+     from_folder, from, to_folder, to, flags)
 CALL(int, unlink, -1, (const char *path), path)
 CALL(int, mkdir, -1, (const char *path, mode_t mode), path, mode)
 CALL(int, mkostemp, -1, (char *path, int flags), path, flags)
-CALL(int, utimensat, -1, (int folder, const char *path, const struct timespec times[2], int flags), folder, path, times, flags)
+CALL(int, utimensat, -1, (int folder, const char *path, const struct timespec times[2], int flags),
+     folder, path, times, flags)
 CALL(DIR *, opendir, NULL, (const char *path), path)
-CALL(struct dirent *, readdir, NULL, (DIR *folder), folder)
+CALL(struct dirent *, readdir, NULL, (DIR * folder), folder)
 
 int open(const char *path, int flags, ...)
 {
@@ -111,7 +114,9 @@ static int cookie_close(void *fd)
 FILE *fopen(const char *path, const char *mode)
 {
     const cookie_io_functions_t functions = {cookie_read, cookie_write, NULL, cookie_close};
-    int flags = *mode == 'r' ? O_RDONLY : *mode == 'w' ? O_WRONLY | O_CREAT | O_TRUNC : O_WRONLY | O_CREAT | O_APPEND;
+    int flags = *mode == 'r' ? O_RDONLY
+        : *mode == 'w'       ? O_WRONLY | O_CREAT | O_TRUNC
+                             : O_WRONLY | O_CREAT | O_APPEND;
     int fd = open(path, flags | O_CLOEXEC, 0666);
 
     return fd < 0 ? NULL : fopencookie((void *)(long)fd, mode, functions);

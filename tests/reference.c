@@ -27,11 +27,12 @@ static size_t at(struct reference_shape s, size_t n, long i, long j, size_t c)
     return ((n * s.h + (size_t)i) * s.w + (size_t)j) * s.c + c;
 }
 
-void reference_conv(double *y, const double *x, const double *w, const double *b, struct reference_shape s, size_t k, size_t r)
+void reference_conv(double *y, const double *x, const double *w, const double *b,
+                    struct reference_shape s, size_t k, size_t r)
 {
     long pad = ((long)r - 1) / 2;
 
-    #pragma omp parallel for collapse(2)
+#pragma omp parallel for collapse(2)
     for (size_t n = 0; n < s.n; n++)
         for (size_t i = 0; i < s.h; i++)
             for (size_t j = 0; j < s.w; j++)
@@ -48,8 +49,8 @@ void reference_conv(double *y, const double *x, const double *w, const double *b
                 }
 }
 
-void reference_conv_backward(double *dx, double *dw, double *db, const double *dy, const double *x, const double *w,
-                             struct reference_shape s, size_t k, size_t r)
+void reference_conv_backward(double *dx, double *dw, double *db, const double *dy, const double *x,
+                             const double *w, struct reference_shape s, size_t k, size_t r)
 {
     long pad = ((long)r - 1) / 2;
 
@@ -57,7 +58,7 @@ void reference_conv_backward(double *dx, double *dw, double *db, const double *d
     for (size_t i = 0; i < s.n * s.h * s.w; i++)
         for (size_t f = 0; f < k; f++)
             db[f] += dy[i * k + f];
-    #pragma omp parallel for collapse(3)
+#pragma omp parallel for collapse(3)
     for (size_t u = 0; u < r; u++)
         for (size_t v = 0; v < r; v++)
             for (size_t c = 0; c < s.c; c++)
@@ -75,7 +76,7 @@ void reference_conv_backward(double *dx, double *dw, double *db, const double *d
     if (!dx)
         return;
     memset(dx, 0, count(s) * sizeof *dx);
-    #pragma omp parallel for
+#pragma omp parallel for
     for (size_t n = 0; n < s.n; n++)
         for (size_t i = 0; i < s.h; i++)
             for (size_t j = 0; j < s.w; j++)
@@ -84,12 +85,14 @@ void reference_conv_backward(double *dx, double *dw, double *db, const double *d
                         for (size_t c = 0; c < s.c; c++) {
                             size_t to = at(s, n, (long)(i + u) - pad, (long)(j + v) - pad, c);
                             for (size_t f = 0; to != SIZE_MAX && f < k; f++)
-                                dx[to] += w[((u * r + v) * s.c + c) * k + f] * dy[((n * s.h + i) * s.w + j) * k + f];
+                                dx[to] += w[((u * r + v) * s.c + c) * k + f]
+                                    * dy[((n * s.h + i) * s.w + j) * k + f];
                         }
 }
 
 /* Position in x of the first maximum of the window (i,j). */
-static size_t first_maximum(const double *x, struct reference_shape s, size_t n, size_t i, size_t j, size_t c)
+static size_t first_maximum(const double *x, struct reference_shape s, size_t n, size_t i, size_t j,
+                            size_t c)
 {
     size_t best = at(s, n, (long)(2 * i), (long)(2 * j), c);
 
@@ -111,7 +114,8 @@ void reference_pool(double *y, const double *x, struct reference_shape s)
                     *y++ = x[first_maximum(x, s, n, i, j, c)];
 }
 
-void reference_pool_backward(double *dx, const double *dy, const double *x, struct reference_shape s)
+void reference_pool_backward(double *dx, const double *dy, const double *x,
+                             struct reference_shape s)
 {
     memset(dx, 0, count(s) * sizeof *dx);
     for (size_t n = 0; n < s.n; n++)
@@ -140,8 +144,8 @@ void reference_upsample_backward(double *dx, const double *dy, struct reference_
                     dx[at(s, n, (long)(i / 2), (long)(j / 2), c)] += *dy++;
 }
 
-void reference_norm(double *y, const double *x, const double *gamma, const double *beta, double *mean, double *variance, bool batch,
-                    struct reference_shape s)
+void reference_norm(double *y, const double *x, const double *gamma, const double *beta,
+                    double *mean, double *variance, bool batch, struct reference_shape s)
 {
     size_t m = s.n * s.h * s.w;
 
@@ -154,13 +158,16 @@ void reference_norm(double *y, const double *x, const double *gamma, const doubl
                 variance[c] += pow(x[i * s.c + c] - mean[c], 2) / (double)m;
         }
         for (size_t i = 0; i < m; i++)
-            y[i * s.c + c] = gamma[c] * (x[i * s.c + c] - mean[c]) / sqrt(variance[c] + norm_epsilon) + beta[c];
+            y[i * s.c + c] =
+                gamma[c] * (x[i * s.c + c] - mean[c]) / sqrt(variance[c] + norm_epsilon) + beta[c];
     }
 }
 
-/* With z = (x-mean)/sqrt(variance+eps), of M values: dx = gamma/sqrt(variance+eps) * (dy - mean(dy) - z * mean(dy*z)). */
-void reference_norm_backward(double *dx, double *dgamma, double *dbeta, const double *dy, const double *x, const double *gamma,
-                             const double *mean, const double *variance, struct reference_shape s)
+/* With z = (x-mean)/sqrt(variance+eps), of M values: dx = gamma/sqrt(variance+eps) * (dy - mean(dy)
+ * - z * mean(dy*z)). */
+void reference_norm_backward(double *dx, double *dgamma, double *dbeta, const double *dy,
+                             const double *x, const double *gamma, const double *mean,
+                             const double *variance, struct reference_shape s)
 {
     size_t m = s.n * s.h * s.w;
 
@@ -172,23 +179,27 @@ void reference_norm_backward(double *dx, double *dgamma, double *dbeta, const do
             dbeta[c] += dy[i * s.c + c];
         }
         for (size_t i = 0; i < m; i++)
-            dx[i * s.c + c] = gamma[c] * scale * (dy[i * s.c + c] - dbeta[c] / (double)m
-                                                  - (x[i * s.c + c] - mean[c]) * scale * dgamma[c] / (double)m);
+            dx[i * s.c + c] = gamma[c] * scale
+                * (dy[i * s.c + c] - dbeta[c] / (double)m
+                   - (x[i * s.c + c] - mean[c]) * scale * dgamma[c] / (double)m);
     }
 }
 
 /* --- the net --- */
 
-/* Every value between x and the reconstruction, for layer k (from 0): conv -> norm -> relu -> pool, and back up. */
+/* Every value between x and the reconstruction, for layer k (from 0): conv -> norm -> relu -> pool,
+ * and back up. */
 struct values {
-    struct reference_shape shape[NET_MAX_LAYERS + 1];      /* of code[k] */
-    double *code[NET_MAX_LAYERS + 1];                      /* code[0] = x, code[k+1] after layer k */
+    struct reference_shape shape[NET_MAX_LAYERS + 1]; /* of code[k] */
+    double *code[NET_MAX_LAYERS + 1];                 /* code[0] = x, code[k+1] after layer k */
     double *conv[NET_MAX_LAYERS], *norm[NET_MAX_LAYERS], *relu[NET_MAX_LAYERS];
     double *mean[NET_MAX_LAYERS], *variance[NET_MAX_LAYERS];
-    double *up[NET_MAX_LAYERS], *y[NET_MAX_LAYERS + 1];    /* y[k]: what decoder k gives; y[K] = code[K] */
+    double *up[NET_MAX_LAYERS],
+        *y[NET_MAX_LAYERS + 1]; /* y[k]: what decoder k gives; y[K] = code[K] */
 };
 
-static const double *find(const struct net_spec *spec, const double *block, const char *part, int k, const char *what)
+static const double *find(const struct net_spec *spec, const double *block, const char *part, int k,
+                          const char *what)
 {
     size_t n, n_weights;
     struct net_parameter *p = spec_describe(spec, &n, &n_weights);
@@ -205,7 +216,8 @@ static const double *find(const struct net_spec *spec, const double *block, cons
     return found;
 }
 
-static double *find_in(const struct net_spec *spec, double *block, const char *part, int k, const char *what)
+static double *find_in(const struct net_spec *spec, double *block, const char *part, int k,
+                       const char *what)
 {
     return block + (find(spec, block, part, k, what) - block);
 }
@@ -221,9 +233,11 @@ static double slope(enum net_activation a, double y)
     return a == NET_RELU ? y > 0 : a == NET_SIGMOID ? y * (1 - y) : 1;
 }
 
-static void encode(struct values *v, const struct net_spec *spec, const double *weights, const double *x, size_t n, bool batch)
+static void encode(struct values *v, const struct net_spec *spec, const double *weights,
+                   const double *x, size_t n, bool batch)
 {
-    v->shape[0] = (struct reference_shape){n, (size_t)spec->height, (size_t)spec->width, (size_t)spec->channels};
+    v->shape[0] = (struct reference_shape){n, (size_t)spec->height, (size_t)spec->width,
+                                           (size_t)spec->channels};
     v->code[0] = zeros(count(v->shape[0]));
     memcpy(v->code[0], x, count(v->shape[0]) * sizeof *x);
     for (int k = 0; k < spec->n_layers; k++) {
@@ -236,14 +250,16 @@ static void encode(struct values *v, const struct net_spec *spec, const double *
         v->variance[k] = zeros(out.c);
         v->shape[k + 1] = (struct reference_shape){s.n, s.h / 2, s.w / 2, out.c};
         v->code[k + 1] = zeros(count(v->shape[k + 1]));
-        reference_conv(v->conv[k], v->code[k], find(spec, weights, "encoder", k, "kernel"), find(spec, weights, "encoder", k, "bias"),
-                       s, out.c, (size_t)layer->kernel);
+        reference_conv(v->conv[k], v->code[k], find(spec, weights, "encoder", k, "kernel"),
+                       find(spec, weights, "encoder", k, "bias"), s, out.c, (size_t)layer->kernel);
         memcpy(v->norm[k], v->conv[k], count(out) * sizeof(double));
         if (layer->batch_norm) {
             memcpy(v->mean[k], find(spec, weights, "encoder", k, "mean"), out.c * sizeof(double));
-            memcpy(v->variance[k], find(spec, weights, "encoder", k, "variance"), out.c * sizeof(double));
+            memcpy(v->variance[k], find(spec, weights, "encoder", k, "variance"),
+                   out.c * sizeof(double));
             reference_norm(v->norm[k], v->conv[k], find(spec, weights, "encoder", k, "gamma"),
-                           find(spec, weights, "encoder", k, "beta"), v->mean[k], v->variance[k], batch, out);
+                           find(spec, weights, "encoder", k, "beta"), v->mean[k], v->variance[k],
+                           batch, out);
         }
         for (size_t i = 0; i < count(out); i++)
             v->relu[k][i] = activate(NET_RELU, v->norm[k][i]);
@@ -258,12 +274,14 @@ static void decode(struct values *v, const struct net_spec *spec, const double *
     v->y[n_layers] = zeros(count(v->shape[n_layers]));
     memcpy(v->y[n_layers], v->code[n_layers], count(v->shape[n_layers]) * sizeof(double));
     for (int k = n_layers - 1; k >= 0; k--) {
-        struct reference_shape small = v->shape[k + 1], large = {small.n, 2 * small.h, 2 * small.w, small.c};
+        struct reference_shape small = v->shape[k + 1],
+                               large = {small.n, 2 * small.h, 2 * small.w, small.c};
         v->up[k] = zeros(count(large));
         v->y[k] = zeros(count(v->shape[k]));
         reference_upsample(v->up[k], v->y[k + 1], small);
-        reference_conv(v->y[k], v->up[k], find(spec, weights, "decoder", k, "kernel"), find(spec, weights, "decoder", k, "bias"),
-                       large, v->shape[k].c, (size_t)spec->layers[k].kernel);
+        reference_conv(v->y[k], v->up[k], find(spec, weights, "decoder", k, "kernel"),
+                       find(spec, weights, "decoder", k, "bias"), large, v->shape[k].c,
+                       (size_t)spec->layers[k].kernel);
         for (size_t i = 0; i < count(v->shape[k]); i++)
             v->y[k][i] = activate(spec->layers[k].activation, v->y[k][i]);
     }
@@ -285,7 +303,8 @@ static void release(struct values *v)
     }
 }
 
-void reference_forward(double *code, double *y, const struct net_spec *spec, const double *weights, const double *x, size_t n)
+void reference_forward(double *code, double *y, const struct net_spec *spec, const double *weights,
+                       const double *x, size_t n)
 {
     struct values v = {0};
 
@@ -298,8 +317,10 @@ void reference_forward(double *code, double *y, const struct net_spec *spec, con
     release(&v);
 }
 
-/* The mean loss of y against t, and in dz its derivative by what the output activation was applied to. */
-static double output_loss(double *dz, const struct net_spec *spec, const double *y, const double *t, size_t n)
+/* The mean loss of y against t, and in dz its derivative by what the output activation was applied
+ * to. */
+static double output_loss(double *dz, const struct net_spec *spec, const double *y, const double *t,
+                          size_t n)
 {
     const double e = 1e-7;
     double sum = 0;
@@ -317,15 +338,18 @@ static double output_loss(double *dz, const struct net_spec *spec, const double 
     return sum / (double)n;
 }
 
-/* From dz, the derivative by decoder 0's convolution, the gradients of all decoders; the derivative by the code goes to DCODE. */
-static void decode_backward(double *dcode, double *gradient, const struct net_spec *spec, const double *weights,
-                            const struct values *v, double *dz)
+/* From dz, the derivative by decoder 0's convolution, the gradients of all decoders; the derivative
+ * by the code goes to DCODE. */
+static void decode_backward(double *dcode, double *gradient, const struct net_spec *spec,
+                            const double *weights, const struct values *v, double *dz)
 {
     for (int k = 0; k < spec->n_layers; k++) {
-        struct reference_shape small = v->shape[k + 1], large = {small.n, 2 * small.h, 2 * small.w, small.c};
+        struct reference_shape small = v->shape[k + 1],
+                               large = {small.n, 2 * small.h, 2 * small.w, small.c};
         double *dup = zeros(count(large)), *dy = zeros(count(small));
-        reference_conv_backward(dup, find_in(spec, gradient, "decoder", k, "kernel"), find_in(spec, gradient, "decoder", k, "bias"), dz,
-                                v->up[k], find(spec, weights, "decoder", k, "kernel"), large, v->shape[k].c,
+        reference_conv_backward(dup, find_in(spec, gradient, "decoder", k, "kernel"),
+                                find_in(spec, gradient, "decoder", k, "bias"), dz, v->up[k],
+                                find(spec, weights, "decoder", k, "kernel"), large, v->shape[k].c,
                                 (size_t)spec->layers[k].kernel);
         reference_upsample_backward(dy, dup, small);
         for (size_t i = 0; k + 1 < spec->n_layers && i < count(small); i++)
@@ -338,23 +362,29 @@ static void decode_backward(double *dcode, double *gradient, const struct net_sp
     free(dz);
 }
 
-static void encode_backward(double *gradient, const struct net_spec *spec, const double *weights, const struct values *v, double *dcode)
+static void encode_backward(double *gradient, const struct net_spec *spec, const double *weights,
+                            const struct values *v, double *dcode)
 {
     for (int k = spec->n_layers - 1; k >= 0; k--) {
-        struct reference_shape s = v->shape[k], out = {s.n, s.h, s.w, (size_t)spec->layers[k].filters};
+        struct reference_shape s = v->shape[k],
+                               out = {s.n, s.h, s.w, (size_t)spec->layers[k].filters};
         double *dz = zeros(count(out)), *dx = k > 0 ? zeros(count(s)) : NULL;
         reference_pool_backward(dz, dcode, v->relu[k], out);
         for (size_t i = 0; i < count(out); i++)
             dz[i] *= slope(NET_RELU, v->relu[k][i]);
         if (spec->layers[k].batch_norm) {
             double *dconv = zeros(count(out));
-            reference_norm_backward(dconv, find_in(spec, gradient, "encoder", k, "gamma"), find_in(spec, gradient, "encoder", k, "beta"),
-                                    dz, v->conv[k], find(spec, weights, "encoder", k, "gamma"), v->mean[k], v->variance[k], out);
+            reference_norm_backward(dconv, find_in(spec, gradient, "encoder", k, "gamma"),
+                                    find_in(spec, gradient, "encoder", k, "beta"), dz, v->conv[k],
+                                    find(spec, weights, "encoder", k, "gamma"), v->mean[k],
+                                    v->variance[k], out);
             free(dz);
             dz = dconv;
         }
-        reference_conv_backward(dx, find_in(spec, gradient, "encoder", k, "kernel"), find_in(spec, gradient, "encoder", k, "bias"), dz,
-                                v->code[k], find(spec, weights, "encoder", k, "kernel"), s, out.c, (size_t)spec->layers[k].kernel);
+        reference_conv_backward(dx, find_in(spec, gradient, "encoder", k, "kernel"),
+                                find_in(spec, gradient, "encoder", k, "bias"), dz, v->code[k],
+                                find(spec, weights, "encoder", k, "kernel"), s, out.c,
+                                (size_t)spec->layers[k].kernel);
         free(dz);
         free(dcode);
         dcode = dx;
@@ -362,8 +392,8 @@ static void encode_backward(double *gradient, const struct net_spec *spec, const
     free(dcode);
 }
 
-double reference_loss(double *gradient, const struct net_spec *spec, const double *weights, const double *x, const double *t,
-                      size_t n, const struct net_penalty *penalty)
+double reference_loss(double *gradient, const struct net_spec *spec, const double *weights,
+                      const double *x, const double *t, size_t n, const struct net_penalty *penalty)
 {
     size_t n_parameters, n_weights, n_code;
     struct net_parameter *parameters = spec_describe(spec, &n_parameters, &n_weights);
@@ -391,14 +421,16 @@ double reference_loss(double *gradient, const struct net_spec *spec, const doubl
         encode_backward(gradient, spec, weights, &v, dcode);
         for (size_t i = 0; i < n_parameters; i++)
             for (size_t j = 0; parameters[i].role == NET_KERNEL && j < parameters[i].count; j++)
-                gradient[parameters[i].offset + j] += 2 * penalty->l2 * weights[parameters[i].offset + j];
+                gradient[parameters[i].offset + j] +=
+                    2 * penalty->l2 * weights[parameters[i].offset + j];
     }
     release(&v);
     free(parameters);
     return loss;
 }
 
-void reference_noise(double *y, const double *x, size_t n, double sigma, double low, double high, struct rng stream)
+void reference_noise(double *y, const double *x, size_t n, double sigma, double low, double high,
+                     struct rng stream)
 {
     double z[64];
 
@@ -406,7 +438,8 @@ void reference_noise(double *y, const double *x, size_t n, double sigma, double 
         if (i % 64 == 0)
             for (int b = 0; b < 16; b++)
                 for (int pair = 0; pair < 2; pair++) {
-                    double u = ((rng_u32(&stream) >> 8) + 1) / 16777216.0, v = (rng_u32(&stream) >> 8) / 16777216.0;
+                    double u = ((rng_u32(&stream) >> 8) + 1) / 16777216.0,
+                           v = (rng_u32(&stream) >> 8) / 16777216.0;
                     z[32 * pair + b] = sqrt(-2 * log(u)) * cos(2 * M_PI * v);
                     z[32 * pair + 16 + b] = sqrt(-2 * log(u)) * sin(2 * M_PI * v);
                 }

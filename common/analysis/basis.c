@@ -14,12 +14,14 @@ enum { MAX_FILE = 1 << 30 };
 /* The file's tensors, in its order, for components (P,D). */
 static void list_tensors(struct safetensors_entry e[N_TENSORS], size_t D, size_t P)
 {
-    static char names[N_TENSORS][20] = {"mean", "mean.rest", "components", "components.rest", "variance", "share"};
+    static char names[N_TENSORS][20] = {"mean",     "mean.rest", "components", "components.rest",
+                                        "variance", "share"};
     size_t offset = 0;
 
     for (int i = 0; i < N_TENSORS; i++) {
         bool matrix = i == COMPONENTS || i == COMPONENTS_REST;
-        e[i] = (struct safetensors_entry){.name = names[i], .rank = matrix ? 2 : 1, .offset = offset};
+        e[i] =
+            (struct safetensors_entry){.name = names[i], .rank = matrix ? 2 : 1, .offset = offset};
         e[i].shape[0] = i <= MEAN_REST ? D : P;
         e[i].shape[1] = matrix ? D : 0;
         e[i].count = e[i].shape[0] * (matrix ? D : 1);
@@ -45,8 +47,13 @@ void basis_write(const char *path, const struct pca *p, size_t n, const struct h
     digest_numbers(digest, p);
     text = history_text(h, digest);
     list_tensors(entries, p->D, p->P);
-    header = safetensors_format(&(struct safetensors){.entries = entries, .n_entries = N_TENSORS, .n_metadata = 2,
-                                    .metadata = (struct safetensors_pair[]){{"rows", rows}, {"history", text}}}, &len);
+    header = safetensors_format(
+        &(struct safetensors){.entries = entries,
+                              .n_entries = N_TENSORS,
+                              .n_metadata = 2,
+                              .metadata =
+                                  (struct safetensors_pair[]){{"rows", rows}, {"history", text}}},
+        &len);
     zio_write(w, header, len);
     zio_write(w, p->numbers, p->n_numbers * sizeof *p->numbers);
     zio_commit(w, NULL);
@@ -71,21 +78,25 @@ void basis_parse(struct basis *b, const char *path, const unsigned char *data, s
     list_tensors(want, components->shape[1], components->shape[0]);
     n_numbers = want[SHARE].offset + want[SHARE].count;
     if (s.n_floats != n_numbers)
-        die_file(path, "no basis: %zu numbers, want %zu for 'components' (%zu,%zu)", s.n_floats, n_numbers, components->shape[0],
-                 components->shape[1]);
+        die_file(path, "no basis: %zu numbers, want %zu for 'components' (%zu,%zu)", s.n_floats,
+                 n_numbers, components->shape[0], components->shape[1]);
     pca_init(&b->pca, components->shape[1], components->shape[0]);
     for (int i = 0; i < N_TENSORS; i++) {
         got = safetensors_find(&s, want[i].name);
-        if (!got || got->rank != want[i].rank || memcmp(got->shape, want[i].shape, (size_t)got->rank * sizeof *got->shape) != 0)
-            die_file(path, "no basis: no tensor '%s' that fits 'components' (%zu,%zu)", want[i].name, b->pca.P, b->pca.D);
-        memcpy(b->pca.numbers + want[i].offset, data + s.data_start + got->offset * sizeof(float), got->count * sizeof(float));
+        if (!got || got->rank != want[i].rank
+            || memcmp(got->shape, want[i].shape, (size_t)got->rank * sizeof *got->shape) != 0)
+            die_file(path, "no basis: no tensor '%s' that fits 'components' (%zu,%zu)",
+                     want[i].name, b->pca.P, b->pca.D);
+        memcpy(b->pca.numbers + want[i].offset, data + s.data_start + got->offset * sizeof(float),
+               got->count * sizeof(float));
     }
     for (size_t i = 0; i < b->pca.n_numbers; i++)
         if (!isfinite(b->pca.numbers[i]))
             die_file(path, "holds a value that is not finite");
     pca_widen(&b->pca);
     digest_numbers(b->digest, &b->pca);
-    b->history = safetensors_metadata(&s, "history") ? xstrdup(safetensors_metadata(&s, "history")) : NULL;
+    b->history =
+        safetensors_metadata(&s, "history") ? xstrdup(safetensors_metadata(&s, "history")) : NULL;
     safetensors_release(&s);
 }
 

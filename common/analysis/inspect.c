@@ -23,7 +23,8 @@ static enum kind kind_of(struct zio_reader *r)
 
     if (n >= 8 && memcmp(head, "\x89PNG\r\n\x1a\n", 8) == 0)
         return KIND_PICTURE;
-    if (n >= 10 && head[8] == '{' && memcmp(head + 5, "\0\0\0", 3) == 0)   /* the length of a JSON header, below 1 TiB */
+    if (n >= 10 && head[8] == '{'
+        && memcmp(head + 5, "\0\0\0", 3) == 0) /* the length of a JSON header, below 1 TiB */
         return KIND_MODEL;
     return KIND_TENSOR;
 }
@@ -51,10 +52,18 @@ static void add_numbers(struct statistics *s, enum npy_dtype dtype, const void *
 {
     for (size_t i = 0; i < n; i++)
         switch (dtype) {
-        case NPY_U8: add_number(s, ((const uint8_t *)items)[i]); break;
-        case NPY_F32: add_number(s, ((const float *)items)[i]); break;
-        case NPY_F64: add_number(s, ((const double *)items)[i]); break;
-        case NPY_I64: add_number(s, ((const int64_t *)items)[i]); break;
+        case NPY_U8:
+            add_number(s, ((const uint8_t *)items)[i]);
+            break;
+        case NPY_F32:
+            add_number(s, ((const float *)items)[i]);
+            break;
+        case NPY_F64:
+            add_number(s, ((const double *)items)[i]);
+            break;
+        case NPY_I64:
+            add_number(s, ((const int64_t *)items)[i]);
+            break;
         }
 }
 
@@ -63,7 +72,8 @@ static void print_statistics(const struct statistics *s, enum npy_dtype dtype)
     int digits = npy_item_size(dtype) == 8 ? 17 : 9;
 
     if (s->n_finite > 0)
-        printf("min         %.*g\nmean        %.9g\nmax         %.*g\n", digits, s->min, s->sum / s->n_finite, digits, s->max);
+        printf("min         %.*g\nmean        %.9g\nmax         %.*g\n", digits, s->min,
+               s->sum / s->n_finite, digits, s->max);
     printf("non-finite  %llu\n", (unsigned long long)s->n_other);
 }
 
@@ -138,9 +148,11 @@ static void model_info(struct zio_reader *r)
     printf("tensors     %zu\nnumbers     %zu\n", s.n_entries, s.n_floats);
     for (size_t i = 0; i < s.n_metadata; i++)
         if (strcmp(s.metadata[i].key, "history") != 0)
-            print_line("%-11s %.*s", s.metadata[i].key, (int)strcspn(s.metadata[i].value, "\n"), s.metadata[i].value);
+            print_line("%-11s %.*s", s.metadata[i].key, (int)strcspn(s.metadata[i].value, "\n"),
+                       s.metadata[i].value);
     print_file(r);
-    memmove(data, data + s.data_start, s.n_floats * sizeof *numbers);   /* behind the header they need not be aligned */
+    memmove(data, data + s.data_start,
+            s.n_floats * sizeof *numbers); /* behind the header they need not be aligned */
     numbers = (const float *)(const void *)data;
     for (size_t i = 0; i < s.n_entries; i++)
         print_entry(&s.entries[i], numbers + s.entries[i].offset);
@@ -185,9 +197,16 @@ void inspect_info(const char *path)
     struct zio_reader *r = zio_open(path);
 
     switch (kind_of(r)) {
-    case KIND_TENSOR: tensor_info(r); break;
-    case KIND_MODEL: model_info(r); break;
-    case KIND_PICTURE: zio_close(r); picture_info(path); break;
+    case KIND_TENSOR:
+        tensor_info(r);
+        break;
+    case KIND_MODEL:
+        model_info(r);
+        break;
+    case KIND_PICTURE:
+        zio_close(r);
+        picture_info(path);
+        break;
     }
 }
 
@@ -265,7 +284,8 @@ static uint32_t big_endian(const unsigned char *p)
     return (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
 }
 
-/* Every chunk by its checksum: libpng forgives damage in those that are not the image, of which the history is one. */
+/* Every chunk by its checksum: libpng forgives damage in those that are not the image, of which the
+ * history is one. */
 static void check_chunks(struct zio_reader *r)
 {
     size_t len, at = 8, size;
@@ -303,8 +323,14 @@ void inspect_verify(const char *path)
     struct zio_reader *r = zio_open(path);
 
     switch (kind_of(r)) {
-    case KIND_TENSOR: tensor_verify(r); break;
-    case KIND_MODEL: model_verify(r); break;
-    case KIND_PICTURE: picture_verify(r, path); break;
+    case KIND_TENSOR:
+        tensor_verify(r);
+        break;
+    case KIND_MODEL:
+        model_verify(r);
+        break;
+    case KIND_PICTURE:
+        picture_verify(r, path);
+        break;
     }
 }

@@ -9,21 +9,25 @@
 #include "base/rng.h"
 
 enum {
-    COLUMNS = 256,   /* of one call of BLAS */
-    VECTORS = 32,    /* likewise */
-    LANES = 8,       /* sums side by side: fixed, so that every processor adds in the same order */
+    COLUMNS = 256, /* of one call of BLAS */
+    VECTORS = 32,  /* likewise */
+    LANES = 8,     /* sums side by side: fixed, so that every processor adds in the same order */
 };
 
 struct basis_vectors {
-    size_t m, b, n;        /* n vectors so far, the last b of them are the current block */
-    double *q;             /* (LANCZOS_STEPS*b,m) */
-    double *t;             /* (LANCZOS_STEPS*b, the same): q A q' of the blocks that were multiplied */
-    double scale;          /* of A: the longest row of a product so far */
-    double *r;             /* (b,b): row i of what the current block leaves over is sum_j r[i][j] of the next block's rows */
+    size_t m, b, n; /* n vectors so far, the last b of them are the current block */
+    double *q;      /* (LANCZOS_STEPS*b,m) */
+    double *t;      /* (LANCZOS_STEPS*b, the same): q A q' of the blocks that were multiplied */
+    double scale;   /* of A: the longest row of a product so far */
+    double *r; /* (b,b): row i of what the current block leaves over is sum_j r[i][j] of the next
+                  block's rows */
     struct rng rng;
 };
 
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 static double dot(const double *x, const double *y, size_t m)
 {
@@ -45,14 +49,14 @@ static void project_out(double *w, size_t b, const double *q, size_t n, size_t m
 {
     double *part = xmalloc(b * n * sizeof *part);
 
-    #pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic)
     for (size_t j = 0; j < n; j += VECTORS)
         blas_dgemm(false, true, b, smaller(VECTORS, n - j), m, w, m, q + j * m, m, 0, part + j, n);
     for (size_t i = 0; i < b * n; i++) {
         h[i] += part[i];
         part[i] = -part[i];
     }
-    #pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic)
     for (size_t c = 0; c < m; c += COLUMNS)
         blas_dgemm(false, false, b, smaller(COLUMNS, m - c), n, part, n, q + c, m, 1, w + c, m);
     free(part);
@@ -64,8 +68,9 @@ static void draw(struct basis_vectors *v, double *row)
         row[i] = rng_normal(&v->rng);
 }
 
-/* Makes row `n` of q of length 1 and at right angles to those before it; adds to r[j] what it had of row first+j. A row of
- * which nothing but rounding is left, below FLOOR, becomes a random one, and no part of what it was. */
+/* Makes row `n` of q of length 1 and at right angles to those before it; adds to r[j] what it had
+ * of row first+j. A row of which nothing but rounding is left, below FLOOR, becomes a random one,
+ * and no part of what it was. */
 static void add_vector(struct basis_vectors *v, size_t first, double floor, double *r)
 {
     double *row = v->q + v->n * v->m, before = sqrt(dot(row, row, v->m)), length;
@@ -113,14 +118,16 @@ static void step(struct basis_vectors *v, lanczos_product *product, void *contex
     project_out(w, b, v->q, n, m, h);
     for (size_t i = 0; i < b; i++)
         for (size_t j = 0; j < n; j++)
-            v->t[j * wide + first + i] = h[i * n + j];   /* above the diagonal, which is what is read */
+            v->t[j * wide + first + i] =
+                h[i * n + j]; /* above the diagonal, which is what is read */
     memset(v->r, 0, b * b * sizeof *v->r);
     for (size_t i = 0; i < b; i++)
         add_vector(v, n, 1e-14 * v->scale, v->r + i * b);
     free(h);
 }
 
-/* Eigenvalues of T, of all blocks but the last, and their vectors s (P,n); whether all residuals are small. */
+/* Eigenvalues of T, of all blocks but the last, and their vectors s (P,n); whether all residuals
+ * are small. */
 static bool solve(const struct basis_vectors *v, size_t P, double *values, double *s)
 {
     size_t b = v->b, n = v->n - b, wide = LANCZOS_STEPS * b;
@@ -149,7 +156,8 @@ size_t lanczos_block(size_t P)
     return (P + 4 + 7) / 8 * 8;
 }
 
-bool lanczos_find(size_t m, size_t P, lanczos_product *product, void *context, double *values, double *vectors)
+bool lanczos_find(size_t m, size_t P, lanczos_product *product, void *context, double *values,
+                  double *vectors)
 {
     size_t b = lanczos_block(P), wide = LANCZOS_STEPS * b, next = 2;
     struct basis_vectors v = {.m = m, .b = b};

@@ -11,17 +11,24 @@
 #include "base/vectors.h"
 
 enum {
-    TILE = 256,         /* rows and columns that one call of BLAS adds to: its operands fit the second-level cache */
-    SLICE = 64,         /* rows of one tile of XX' */
-    SLICES = 16,        /* of the rows, each summed by one thread */
-    PIECE = 1 << 17,    /* numbers that a thread looks at at once: they stay in its second-level cache, */
-    PIECE_ROWS = 32,    /* of so many rows: with few vectors OpenBLAS then multiplies them as they lie, without a copy */
-    KEPT = 1 << 20,     /* coordinates kept from when their signs were chosen to when they are written */
-    LARGE = 1024,       /* rows and columns from which on Lanczos may be used */
-    PASSES = 100,       /* what Lanczos may cost, in passes over the rows with one vector each */
+    TILE = 256, /* rows and columns that one call of BLAS adds to: its operands fit the second-level
+                   cache */
+    SLICE = 64, /* rows of one tile of XX' */
+    SLICES = 16, /* of the rows, each summed by one thread */
+    PIECE =
+        1 << 17, /* numbers that a thread looks at at once: they stay in its second-level cache, */
+    PIECE_ROWS = 32, /* of so many rows: with few vectors OpenBLAS then multiplies them as they lie,
+                        without a copy */
+    KEPT =
+        1 << 20,  /* coordinates kept from when their signs were chosen to when they are written */
+    LARGE = 1024, /* rows and columns from which on Lanczos may be used */
+    PASSES = 100, /* what Lanczos may cost, in passes over the rows with one vector each */
 };
 
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 /* How many rows a thread looks at at once. Depends on D alone. */
 static size_t piece_rows(size_t D)
@@ -32,7 +39,7 @@ static size_t piece_rows(size_t D)
 /* sums (width) = parts (SLICES,width), added in their order. */
 static void add_slices(double *sums, const double *parts, size_t width)
 {
-    #pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static)
     for (size_t c = 0; c < width; c++) {
         sums[c] = 0;
         for (size_t s = 0; s < SLICES; s++)
@@ -40,20 +47,22 @@ static void add_slices(double *sums, const double *parts, size_t width)
     }
 }
 
-/* What a pass over all rows adds up: part (width) += what the `got` centred rows x (got,D) give. scratch: `got` times `b`
- * numbers. */
-typedef void add_rows(double *part, const double *x, size_t got, size_t D, const double *q, size_t b, double *scratch);
+/* What a pass over all rows adds up: part (width) += what the `got` centred rows x (got,D) give.
+ * scratch: `got` times `b` numbers. */
+typedef void add_rows(double *part, const double *x, size_t got, size_t D, const double *q,
+                      size_t b, double *scratch);
 
 /* sums (width) = the sum over all rows, which come minus mean (NULL: as they are). */
-static void pass(double *sums, size_t width, add_rows *add, struct rows *r, const double *mean, const double *q, size_t b)
+static void pass(double *sums, size_t width, add_rows *add, struct rows *r, const double *mean,
+                 const double *q, size_t b)
 {
     size_t n = rows_n(r), D = rows_width(r), most = piece_rows(D);
     double *parts = xcalloc(SLICES * width, sizeof *parts);
 
-    #pragma omp parallel
+#pragma omp parallel
     {
         double *x = xaligned(most * D * sizeof *x), *scratch = xaligned(most * b * sizeof *scratch);
-        #pragma omp for schedule(dynamic)
+#pragma omp for schedule(dynamic)
         for (size_t s = 0; s < SLICES; s++) {
             size_t end = n * (s + 1) / SLICES;
             for (size_t first = n * s / SLICES; first < end; first += most) {
@@ -70,7 +79,8 @@ static void pass(double *sums, size_t width, add_rows *add, struct rows *r, cons
 }
 
 /* sums (D) += four rows of x, squares (D) += those of their squares. */
-VECTORS static void add_four(double *restrict sums, double *restrict squares, const double *restrict x, size_t D)
+VECTORS static void add_four(double *restrict sums, double *restrict squares,
+                             const double *restrict x, size_t D)
 {
     const double *restrict y = x + D, *restrict z = y + D, *restrict w = z + D;
 
@@ -81,7 +91,8 @@ VECTORS static void add_four(double *restrict sums, double *restrict squares, co
 }
 
 /* part (2,D): sums and sums of squares */
-static void add_sums(double *part, const double *x, size_t got, size_t D, const double *q, size_t b, double *scratch)
+static void add_sums(double *part, const double *x, size_t got, size_t D, const double *q, size_t b,
+                     double *scratch)
 {
     size_t i = 0;
 
@@ -95,8 +106,9 @@ static void add_sums(double *part, const double *x, size_t got, size_t D, const 
         }
 }
 
-/* mean (D), and the sum of squares of all centred rows. Sums are of differences to the first row: what is the same in all
- * rows gives 0, and little is lost where the mean is large beside the differences. */
+/* mean (D), and the sum of squares of all centred rows. Sums are of differences to the first row:
+ * what is the same in all rows gives 0, and little is lost where the mean is large beside the
+ * differences. */
 static double find_mean(double *mean, struct rows *r)
 {
     size_t n = rows_n(r), D = rows_width(r);
@@ -114,13 +126,17 @@ static double find_mean(double *mean, struct rows *r)
 }
 
 /* part (b,D) += (x q')' x */
-static void add_products(double *part, const double *x, size_t got, size_t D, const double *q, size_t b, double *scratch)
+static void add_products(double *part, const double *x, size_t got, size_t D, const double *q,
+                         size_t b, double *scratch)
 {
     blas_dgemm(false, true, got, b, D, x, D, q, D, 0, scratch, b);
     blas_dgemm(true, false, b, D, got, scratch, b, x, D, 1, part, D);
 }
 
-struct centred { struct rows *rows; const double *mean; };
+struct centred {
+    struct rows *rows;
+    const double *mean;
+};
 
 /* w (b,D) = q X'X */
 static void multiply(void *context, double *w, const double *q, size_t b)
@@ -139,12 +155,13 @@ static void find_moments(double *a, struct rows *r, const double *mean, double *
     for (size_t first = 0; first < n; first += block) {
         size_t got = smaller(block, n - first);
         rows_get(r, x, first, got, mean);
-        #pragma omp parallel for collapse(2) schedule(dynamic)
+#pragma omp parallel for collapse(2) schedule(dynamic)
         for (size_t i = 0; i < tiles; i++)
             for (size_t j = 0; j < tiles; j++)
                 if (j >= i)
-                    blas_dgemm(true, false, smaller(TILE, D - i * TILE), smaller(TILE, D - j * TILE), got, x + i * TILE, D,
-                               x + j * TILE, D, 1, a + i * TILE * D + j * TILE, D);
+                    blas_dgemm(true, false, smaller(TILE, D - i * TILE),
+                               smaller(TILE, D - j * TILE), got, x + i * TILE, D, x + j * TILE, D,
+                               1, a + i * TILE * D + j * TILE, D);
         progress("covariance: %zu of %zu rows", first + got, n);
     }
     progress_end();
@@ -163,11 +180,11 @@ static void find_products(double *a, struct rows *r, const double *mean, double 
             const double *other = j == i ? x : z;
             if (j > i)
                 rows_get(r, z, j, width, mean);
-            #pragma omp parallel for collapse(2) schedule(dynamic)
+#pragma omp parallel for collapse(2) schedule(dynamic)
             for (size_t s = 0; s < got; s += SLICE)
                 for (size_t t = 0; t < width; t += SLICE)
-                    blas_dgemm(false, true, smaller(SLICE, got - s), smaller(SLICE, width - t), D, x + s * D, D, other + t * D, D,
-                               0, a + (i + s) * n + j + t, n);
+                    blas_dgemm(false, true, smaller(SLICE, got - s), smaller(SLICE, width - t), D,
+                               x + s * D, D, other + t * D, D, 0, a + (i + s) * n + j + t, n);
         }
         progress("products: %zu of %zu rows", i + got, n);
     }
@@ -175,7 +192,8 @@ static void find_products(double *a, struct rows *r, const double *mean, double 
 }
 
 /* v (P,D) = u X, u (P,n). */
-static void find_axes(double *v, const double *u, size_t P, struct rows *r, const double *mean, double *x)
+static void find_axes(double *v, const double *u, size_t P, struct rows *r, const double *mean,
+                      double *x)
 {
     size_t n = rows_n(r), D = rows_width(r), block = rows_block(D);
 
@@ -183,9 +201,10 @@ static void find_axes(double *v, const double *u, size_t P, struct rows *r, cons
     for (size_t first = 0; first < n; first += block) {
         size_t got = smaller(block, n - first);
         rows_get(r, x, first, got, mean);
-        #pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic)
         for (size_t c = 0; c < D; c += TILE)
-            blas_dgemm(false, false, P, smaller(TILE, D - c), got, u + first, n, x + c, D, 1, v + c, D);
+            blas_dgemm(false, false, P, smaller(TILE, D - c), got, u + first, n, x + c, D, 1, v + c,
+                       D);
     }
 }
 
@@ -211,8 +230,8 @@ static size_t largest(const double *v, size_t n, size_t stride)
     return best;
 }
 
-/* What each component's sign is decided by: its largest coordinate over all rows. One more pass over them, of which the
- * coordinates are kept where they are few. */
+/* What each component's sign is decided by: its largest coordinate over all rows. One more pass
+ * over them, of which the coordinates are kept where they are few. */
 static void find_largest_coordinates(struct pca *p, double *found, struct rows *r)
 {
     size_t n = rows_n(r);
@@ -256,7 +275,8 @@ static void split(float *high, float *low, const double *x, size_t n)
     }
 }
 
-/* Below this an eigenvalue is rounding: of the eigenvalues beside the largest, or of the mean beside the rows. */
+/* Below this an eigenvalue is rounding: of the eigenvalues beside the largest, or of the mean
+ * beside the rows. */
 static double rounding(const struct rows *r, const double *mean, double largest_value)
 {
     size_t n = rows_n(r), D = rows_width(r);
@@ -264,7 +284,8 @@ static double rounding(const struct rows *r, const double *mean, double largest_
 
     for (size_t j = 0; j < D; j++)
         squares += mean[j] * mean[j];
-    return fmax((double)smaller(n, D) * DBL_EPSILON * largest_value, (double)n * squares * 16 * DBL_EPSILON * DBL_EPSILON);
+    return fmax((double)smaller(n, D) * DBL_EPSILON * largest_value,
+                (double)n * squares * 16 * DBL_EPSILON * DBL_EPSILON);
 }
 
 /* NEED: numbers besides the components themselves. */
@@ -272,17 +293,24 @@ static void check_memory(const struct rows *r, size_t P, double need, size_t mem
 {
     need += 3 * (double)P * (double)rows_width(r) + 2 * (double)P * PCA_BLOCK + (double)KEPT;
     if (8 * need > (double)memory)
-        die_file(rows_path(r), "%zu components of %zu rows of %zu numbers take %.0f MiB of memory, --memory leaves %.0f for them",
-                 P, rows_n(r), rows_width(r), ceil(8 * need / 0x1p20), floor((double)memory / 0x1p20));
+        die_file(rows_path(r),
+                 "%zu components of %zu rows of %zu numbers take %.0f MiB of memory, --memory "
+                 "leaves %.0f for them",
+                 P, rows_n(r), rows_width(r), ceil(8 * need / 0x1p20),
+                 floor((double)memory / 0x1p20));
 }
 
 /* By the whole matrix. values (P), v (P,D). */
-static void solve_matrix(double *values, double *v, size_t P, struct rows *r, const double *mean, size_t memory)
+static void solve_matrix(double *values, double *v, size_t P, struct rows *r, const double *mean,
+                         size_t memory)
 {
     size_t n = rows_n(r), D = rows_width(r), m = smaller(n, D), block = smaller(rows_block(D), n);
     double *a, *x, *z, *u;
 
-    check_memory(r, P, (double)m * (double)m + (D <= n ? 1 : 2) * (double)block * (double)D + (double)P * (double)m, memory);
+    check_memory(r, P,
+                 (double)m * (double)m + (D <= n ? 1 : 2) * (double)block * (double)D
+                     + (double)P * (double)m,
+                 memory);
     a = xaligned(m * m * sizeof *a);
     x = xaligned(block * D * sizeof *x);
     if (D <= n) {
@@ -301,8 +329,10 @@ static void solve_matrix(double *values, double *v, size_t P, struct rows *r, co
     free(x);
 }
 
-/* By passes over the rows, where that is less work and the vectors are not too large to keep. False where it is not, or fails. */
-static bool solve_passes(double *values, double *v, size_t P, struct rows *r, const double *mean, size_t memory)
+/* By passes over the rows, where that is less work and the vectors are not too large to keep. False
+ * where it is not, or fails. */
+static bool solve_passes(double *values, double *v, size_t P, struct rows *r, const double *mean,
+                         size_t memory)
 {
     size_t n = rows_n(r), D = rows_width(r), m = smaller(n, D), b = lanczos_block(P);
 
@@ -323,15 +353,16 @@ void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t
     total = find_mean(mean, r);
     for (size_t j = 0; j < D; j++)
         total = fabs(mean[j]) <= FLT_MAX ? total : INFINITY;
-    if (!(total <= FLT_MAX))   /* then every coordinate fits float32 as well */
-        die_file(rows_path(r), "numbers too large: a mean or the sum of squares is over %g", (double)FLT_MAX);
+    if (!(total <= FLT_MAX)) /* then every coordinate fits float32 as well */
+        die_file(rows_path(r), "numbers too large: a mean or the sum of squares is over %g",
+                 (double)FLT_MAX);
     if (!solve_passes(values, v, P, r, mean, memory))
         solve_matrix(values, v, P, r, mean, memory);
     least = rounding(r, mean, values[0]);
     split(p->mean, p->mean_rest, mean, D);
     for (size_t k = 0; k < P; k++) {
         if (values[k] <= least)
-            continue;   /* stays 0 */
+            continue; /* stays 0 */
         normalise(v + k * D, D);
         p->variance[k] = (float)(values[k] / (double)(n - 1));
         p->share[k] = (float)(values[k] / total);
@@ -381,10 +412,10 @@ void pca_project(const struct pca *p, double *y, struct rows *r, size_t first, s
         return;
     }
     blas_open();
-    #pragma omp parallel
+#pragma omp parallel
     {
         double *x = xaligned(most * p->D * sizeof *x);
-        #pragma omp for schedule(dynamic)
+#pragma omp for schedule(dynamic)
         for (size_t i = 0; i < n; i += most) {
             size_t got = smaller(most, n - i);
             rows_get(r, x, first + i, got, p->centre);

@@ -12,15 +12,15 @@
 #include "base/spool.h"
 #include "base/vectors.h"
 
-enum { PIECE = 4 << 20, CHUNK = 1 << 16 };   /* bytes read at once: of the tensor, of the spool */
+enum { PIECE = 4 << 20, CHUNK = 1 << 16 }; /* bytes read at once: of the tensor, of the spool */
 
 struct rows {
     char *path;
     enum npy_dtype dtype;
     size_t n, D, row_bytes;
-    unsigned char *kept;    /* (n,row_bytes), or NULL and */
-    int spool;              /* the same bytes on disk */
-    double *zeros;          /* (D) */
+    unsigned char *kept; /* (n,row_bytes), or NULL and */
+    int spool;           /* the same bytes on disk */
+    double *zeros;       /* (D) */
 };
 
 VECTORS static bool is_finite(const unsigned char *row, enum npy_dtype dtype, size_t D)
@@ -37,7 +37,8 @@ VECTORS static bool is_finite(const unsigned char *row, enum npy_dtype dtype, si
 }
 
 /* x = row - mean. */
-VECTORS static void convert(double *restrict x, const unsigned char *row, enum npy_dtype dtype, size_t D, const double *restrict mean)
+VECTORS static void convert(double *restrict x, const unsigned char *row, enum npy_dtype dtype,
+                            size_t D, const double *restrict mean)
 {
     const float *f32 = (const float *)row;
     const double *f64 = (const double *)row;
@@ -70,10 +71,15 @@ struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, s
     size_t at_once = t->row_bytes < PIECE ? PIECE / (t->row_bytes + 1) : 1, bytes, kept = 0;
     unsigned char *piece = NULL;
 
-    *r = (struct rows){.path = xstrdup(tensor_path(t)), .dtype = t->header.dtype, .n = which ? n : t->n_rows, .D = t->row_items,
-                       .row_bytes = t->row_bytes, .spool = -1};
+    *r = (struct rows){.path = xstrdup(tensor_path(t)),
+                       .dtype = t->header.dtype,
+                       .n = which ? n : t->n_rows,
+                       .D = t->row_items,
+                       .row_bytes = t->row_bytes,
+                       .spool = -1};
     if (t->header.rank < 2 || r->D == 0)
-        die_file(r->path, "rows of %s, want at least two dimensions", r->D == 0 ? "no numbers" : "one number");
+        die_file(r->path, "rows of %s, want at least two dimensions",
+                 r->D == 0 ? "no numbers" : "one number");
     r->zeros = xcalloc(r->D, sizeof *r->zeros);
     if (!__builtin_mul_overflow(r->n, r->row_bytes, &bytes) && bytes <= memory)
         r->kept = xaligned(bytes);
@@ -81,9 +87,11 @@ struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, s
         r->spool = spool_open();
     if (!r->kept || which)
         piece = xaligned(at_once * t->row_bytes);
-    for (size_t row = 0, got; (got = tensor_read(t, piece ? piece : r->kept + kept * r->row_bytes, at_once)) > 0; row += got) {
+    for (size_t row = 0, got;
+         (got = tensor_read(t, piece ? piece : r->kept + kept * r->row_bytes, at_once)) > 0;
+         row += got) {
         unsigned char *rows = piece ? piece : r->kept + kept * r->row_bytes;
-        size_t wanted = 0;   /* moved to the front of the piece */
+        size_t wanted = 0; /* moved to the front of the piece */
         for (size_t i = 0; i < got; i++) {
             const unsigned char *from = rows + i * r->row_bytes;
             if (which && (kept + wanted == n || which[kept + wanted] != row + i))
@@ -108,9 +116,18 @@ struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, s
     return r;
 }
 
-size_t rows_n(const struct rows *r) { return r->n; }
-size_t rows_width(const struct rows *r) { return r->D; }
-const char *rows_path(const struct rows *r) { return r->path; }
+size_t rows_n(const struct rows *r)
+{
+    return r->n;
+}
+size_t rows_width(const struct rows *r)
+{
+    return r->D;
+}
+const char *rows_path(const struct rows *r)
+{
+    return r->path;
+}
 
 size_t rows_block(size_t D)
 {
@@ -123,17 +140,18 @@ void rows_get(struct rows *r, double *x, size_t first, size_t n, const double *m
 {
     size_t at_once = r->row_bytes < CHUNK ? CHUNK / r->row_bytes : 1;
 
-    #pragma omp parallel
+#pragma omp parallel
     {
         unsigned char *chunk = r->kept ? NULL : xaligned(at_once * r->row_bytes);
-        #pragma omp for schedule(static)
+#pragma omp for schedule(static)
         for (size_t i = 0; i < n; i += at_once) {
             size_t got = at_once < n - i ? at_once : n - i;
             const unsigned char *from = r->kept ? r->kept + (first + i) * r->row_bytes : chunk;
             if (!r->kept)
                 spool_read(r->spool, chunk, got * r->row_bytes, (first + i) * r->row_bytes);
             for (size_t j = 0; j < got; j++)
-                convert(x + (i + j) * r->D, from + j * r->row_bytes, r->dtype, r->D, mean ? mean : r->zeros);
+                convert(x + (i + j) * r->D, from + j * r->row_bytes, r->dtype, r->D,
+                        mean ? mean : r->zeros);
         }
         free(chunk);
     }

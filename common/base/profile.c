@@ -14,7 +14,8 @@ static const char *const names[PROFILE_PARTS] = {
     "other", "start", "reading", "arithmetic", "writing", "waiting", "disk", "checkpoint",
 };
 static const enum profile_part order[PROFILE_PARTS] = {
-    PROFILE_START, PROFILE_READING, PROFILE_ARITHMETIC, PROFILE_WRITING, PROFILE_WAITING, PROFILE_DISK, PROFILE_CHECKPOINT, PROFILE_OTHER,
+    PROFILE_START,   PROFILE_READING, PROFILE_ARITHMETIC, PROFILE_WRITING,
+    PROFILE_WAITING, PROFILE_DISK,    PROFILE_CHECKPOINT, PROFILE_OTHER,
 };
 
 static struct {
@@ -22,13 +23,17 @@ static struct {
     const char *tool, *output, *table;
     char head[200];
     pid_t process;
-    double began;                        /* seconds, as now() */
-    double own[PROFILE_PARTS];           /* of the main thread */
-    double others[PROFILE_PARTS];        /* of all others together; the mutex is theirs */
+    double began;                 /* seconds, as now() */
+    double own[PROFILE_PARTS];    /* of the main thread */
+    double others[PROFILE_PARTS]; /* of all others together; the mutex is theirs */
     pthread_mutex_t mutex;
 } profile = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-static _Thread_local struct { bool is_main; enum profile_part part; double since; } here;
+static _Thread_local struct {
+    bool is_main;
+    enum profile_part part;
+    double since;
+} here;
 
 static double seconds(clockid_t clock)
 {
@@ -79,7 +84,8 @@ void profile_head(const char *format, ...)
 
 static void print(double total)
 {
-    note("profile: %d thread%s%s%s", omp_get_max_threads(), omp_get_max_threads() == 1 ? "" : "s", *profile.head ? ", " : "", profile.head);
+    note("profile: %d thread%s%s%s", omp_get_max_threads(), omp_get_max_threads() == 1 ? "" : "s",
+         *profile.head ? ", " : "", profile.head);
     note("%-10s %10s %8s %14s", "part", "seconds", "share", "other threads");
     for (int i = 0; i < PROFILE_PARTS; i++) {
         double own = profile.own[order[i]], others = profile.others[order[i]];
@@ -88,14 +94,16 @@ static void print(double total)
     note("%-10s %10.3f %6.1f %%", "total", total, 100.0);
 }
 
-/* In one write, so that programs that end at once do not mix. A profile that cannot be kept spoils nothing. */
+/* In one write, so that programs that end at once do not mix. A profile that cannot be kept spoils
+ * nothing. */
 static void append(void)
 {
     char *text = xstrdup("");
     FILE *file = fopen(profile.table, "ae");
 
     for (int i = 0; i < PROFILE_PARTS; i++) {
-        char *longer = xformat("%s%s\t%s\t%s\t%.4f\t%.4f\n", text, profile.tool, profile.output ? profile.output : "-", names[order[i]],
+        char *longer = xformat("%s%s\t%s\t%s\t%.4f\t%.4f\n", text, profile.tool,
+                               profile.output ? profile.output : "-", names[order[i]],
                                profile.own[order[i]], profile.others[order[i]]);
         free(text);
         text = longer;
@@ -107,12 +115,13 @@ static void append(void)
     free(text);
 }
 
-/* What is left of the wall clock is in no part, also where a thread beside the main one ends the process. */
+/* What is left of the wall clock is in no part, also where a thread beside the main one ends the
+ * process. */
 static void finish(void)
 {
     double total, parts = 0;
 
-    if (getpid() != profile.process)   /* a child's end is not ours */
+    if (getpid() != profile.process) /* a child's end is not ours */
         return;
     if (here.is_main)
         change(PROFILE_OTHER);
@@ -128,7 +137,8 @@ static void finish(void)
 
 void profile_start(const char *tool, const char *output, bool prints, const char *table)
 {
-    double used = seconds(CLOCK_PROCESS_CPUTIME_ID);   /* also before the program started itself again */
+    double used =
+        seconds(CLOCK_PROCESS_CPUTIME_ID); /* also before the program started itself again */
 
     profile.tool = tool;
     profile.output = output;

@@ -14,7 +14,8 @@ void report_init(const char *name)
     tool = name;
 }
 
-/* Appends what of TEXT fits before END, escaped; returns where it ends. C1 controls are C2 80 to C2 9F in UTF-8. */
+/* Appends what of TEXT fits before END, escaped; returns where it ends. C1 controls are C2 80 to C2
+ * 9F in UTF-8. */
 static char *append_printable(char *to, const char *end, const char *text)
 {
     for (unsigned char c; (c = (unsigned char)*text) && end - to > 8; text++) {
@@ -42,7 +43,8 @@ char *printable(const char *text)
     return to;
 }
 
-/* One call to stdio per line: lines of programs that share a terminal or a log do not mix. No allocation: there may be none left. */
+/* One call to stdio per line: lines of programs that share a terminal or a log do not mix. No
+ * allocation: there may be none left. */
 static void line(const char *path, const char *format, va_list arguments)
 {
     char text[8192], whole[32768], *to = whole;
@@ -51,7 +53,10 @@ static void line(const char *path, const char *format, va_list arguments)
     progress_end();
     vsnprintf(text, sizeof text, format, arguments);
     to = append_printable(to, end, tool);
-    to = append_printable(to, end, !path ? ": " : strcmp(path, "-") == 0 ? ": standard input: " : ": '");
+    to = append_printable(to, end,
+                          !path                        ? ": "
+                              : strcmp(path, "-") == 0 ? ": standard input: "
+                                                       : ": '");
     if (path && strcmp(path, "-") != 0)
         to = append_printable(append_printable(to, end, path), end, "': ");
     to = append_printable(to, end, text);
@@ -92,7 +97,8 @@ void die_usage(const char *format, ...)
 void want_memory(size_t bytes, size_t n, size_t memory)
 {
     if (bytes > memory)
-        die("the net with %zu row%s at once wants %zu MiB, --memory is %zu MiB", n, n == 1 ? "" : "s", (bytes >> 20) + 1, memory >> 20);
+        die("the net with %zu row%s at once wants %zu MiB, --memory is %zu MiB", n,
+            n == 1 ? "" : "s", (bytes >> 20) + 1, memory >> 20);
 }
 
 void warn(const char *format, ...)

@@ -32,7 +32,7 @@ static void next_block(struct rng *r)
     r->block[1] = c1;
     r->block[2] = c2;
     r->block[3] = c3;
-    r->counter[0]++;   /* 2^34 numbers a stream */
+    r->counter[0]++; /* 2^34 numbers a stream */
     r->used = 0;
 }
 
@@ -45,7 +45,8 @@ uint32_t rng_u32(struct rng *r)
 
 uint32_t rng_below(struct rng *r, uint32_t n)
 {
-    /* Lemire 2019: the high word of a product, redrawn in the few cases that would favour small numbers. */
+    /* Lemire 2019: the high word of a product, redrawn in the few cases that would favour small
+     * numbers. */
     uint64_t m = (uint64_t)rng_u32(r) * n;
 
     if ((uint32_t)m < n) {
@@ -63,7 +64,7 @@ double rng_uniform(struct rng *r, double low, double high)
 
 double rng_normal(struct rng *r)
 {
-    double u = (rng_u32(r) + 1.0) * 0x1p-32;   /* (0, 1]: its logarithm is finite */
+    double u = (rng_u32(r) + 1.0) * 0x1p-32; /* (0, 1]: its logarithm is finite */
     double angle = 2 * M_PI * (rng_u32(r) * 0x1p-32);
 
     return sqrt(-2 * log(u)) * cos(angle);

@@ -41,7 +41,8 @@ void spool_read(int fd, void *data, size_t len, size_t offset)
     for (size_t done = 0; done < len;) {
         ssize_t n = pread(fd, (char *)data + done, len - done, (off_t)(offset + done));
         if (n == 0 || (n < 0 && errno != EINTR))
-            die_file(folder(), "reading a temporary file: %s", n < 0 ? strerror(errno) : "cut short");
+            die_file(folder(), "reading a temporary file: %s",
+                     n < 0 ? strerror(errno) : "cut short");
         done += n > 0 ? (size_t)n : 0;
     }
 }

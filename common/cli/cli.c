@@ -18,11 +18,11 @@ enum source { UNSET, FROM_FILE, FROM_COMMAND };
 
 struct parser {
     struct cli *cli;
-    struct cli_option table[MAX_OPTIONS];   /* the program's own options, then the common ones */
+    struct cli_option table[MAX_OPTIONS]; /* the program's own options, then the common ones */
     int n;
-    enum source set[MAX_OPTIONS];           /* the command line wins over the file */
-    int line_set[MAX_OPTIONS];              /* line of the file that set it, 0: none */
-    const char *file;                       /* -c FILE */
+    enum source set[MAX_OPTIONS]; /* the command line wins over the file */
+    int line_set[MAX_OPTIONS];    /* line of the file that set it, 0: none */
+    const char *file;             /* -c FILE */
     bool help, version, print;
 };
 
@@ -42,11 +42,18 @@ static void build_table(struct parser *p)
     for (const struct cli_option *o = c->more; o && o->name; o++)
         add(p, *o);
     if (c->uses_seed)
-        add(p, (struct cli_option){"seed", CLI_INT, &c->seed, 0, 9007199254740992.0, NULL, CLI_SETTING,
-                                   "what all random choices start from"});
-    add(p, (struct cli_option){"threads", CLI_INT, &c->threads, 1, 1024, NULL, 0, "threads; the result is the same for any number"});
-    add(p, (struct cli_option){"memory", CLI_SIZE, &c->memory, 64 << 20, 0x1p50, NULL, 0, "memory to stay within"});
-    add(p, (struct cli_option){"profile", CLI_FLAG, &c->profile, 0, 0, NULL, 0, "say at the end where the time went"});
+        add(p,
+            (struct cli_option){"seed", CLI_INT, &c->seed, 0, 9007199254740992.0, NULL, CLI_SETTING,
+                                "what all random choices start from"});
+    add(p,
+        (struct cli_option){"threads", CLI_INT, &c->threads, 1, 1024, NULL, 0,
+                            "threads; the result is the same for any number"});
+    add(p,
+        (struct cli_option){"memory", CLI_SIZE, &c->memory, 64 << 20, 0x1p50, NULL, 0,
+                            "memory to stay within"});
+    add(p,
+        (struct cli_option){"profile", CLI_FLAG, &c->profile, 0, 0, NULL, 0,
+                            "say at the end where the time went"});
 }
 
 /* --- values --- */
@@ -214,7 +221,8 @@ static bool in_range(const struct cli_option *o, double v)
     return (o->min == 0 && o->max == 0) || (v >= o->min && v <= o->max);
 }
 
-/* Stores TEXT in the option; false where it is no such value or out of range. TEXT must outlive the process. */
+/* Stores TEXT in the option; false where it is no such value or out of range. TEXT must outlive the
+ * process. */
 static bool store(const struct cli_option *o, const char *text)
 {
     int64_t i = 0;
@@ -224,7 +232,8 @@ static bool store(const struct cli_option *o, const char *text)
     switch (o->type) {
     case CLI_INT:
     case CLI_SIZE:
-        if (!(o->type == CLI_INT ? parse_int(text, &i) : parse_size(text, &i)) || !in_range(o, (double)i))
+        if (!(o->type == CLI_INT ? parse_int(text, &i) : parse_size(text, &i))
+            || !in_range(o, (double)i))
             return false;
         *(int64_t *)o->value = i;
         return true;
@@ -343,10 +352,12 @@ static char *trim(char *s)
     return s;
 }
 
-/* Cuts a comment off: a '#' that starts the line or follows a blank, unless the value starts with it ("#ffffff"). */
+/* Cuts a comment off: a '#' that starts the line or follows a blank, unless the value starts with
+ * it ("#ffffff"). */
 static void cut_comment(char *text)
 {
-    char *equals = strchr(text, '='), *value = equals ? equals + 1 + strspn(equals + 1, " \t") : NULL;
+    char *equals = strchr(text, '='),
+         *value = equals ? equals + 1 + strspn(equals + 1, " \t") : NULL;
 
     for (char *p = text; (p = strchr(p, '#')); p++)
         if (p == text || (isspace((unsigned char)p[-1]) && p != value)) {
@@ -381,7 +392,7 @@ static void read_setting(struct parser *p, char *text, int line)
     p->line_set[i] = line;
     option = p->table[i];
     if (p->set[i] == FROM_COMMAND)
-        option.value = scratch;   /* the command line has set it: checked all the same */
+        option.value = scratch; /* the command line has set it: checked all the same */
     else
         p->set[i] = FROM_FILE;
     if (!store(&option, value))
@@ -415,13 +426,20 @@ static void read_conf(struct parser *p)
 static const char *value_name(const struct cli_option *o)
 {
     switch (o->type) {
-    case CLI_FLAG: return "";
-    case CLI_BOOL: return " yes|no";
-    case CLI_COLOUR: return " COLOUR";
-    case CLI_SIZE: return " SIZE";
-    case CLI_TIME: return " TIME";
-    case CLI_TEXT: return xformat(" %s", o->choices ? o->choices : "TEXT");
-    default: return xformat(" %s", o->choices ? o->choices : "N");
+    case CLI_FLAG:
+        return "";
+    case CLI_BOOL:
+        return " yes|no";
+    case CLI_COLOUR:
+        return " COLOUR";
+    case CLI_SIZE:
+        return " SIZE";
+    case CLI_TIME:
+        return " TIME";
+    case CLI_TEXT:
+        return xformat(" %s", o->choices ? o->choices : "TEXT");
+    default:
+        return xformat(" %s", o->choices ? o->choices : "N");
     }
 }
 
@@ -442,26 +460,32 @@ static void print_help(const struct parser *p)
     const struct cli *c = p->cli;
     char value[512];
 
-    printf("usage: %s [OPTION]... %s\n\n%s\n\noptions, with their defaults:\n", c->tool, c->synopsis, c->summary);
+    printf("usage: %s [OPTION]... %s\n\n%s\n\noptions, with their defaults:\n", c->tool,
+           c->synopsis, c->summary);
     for (int i = 0; i < p->n; i++) {
         const struct cli_option *o = &p->table[i];
         format_value(value, sizeof value, o);
-        print_option(xformat("--%s%s", o->name, value_name(o)), o->help, o->type == CLI_FLAG ? NULL : value);
+        print_option(xformat("--%s%s", o->name, value_name(o)), o->help,
+                     o->type == CLI_FLAG ? NULL : value);
     }
     print_option("-c FILE", "read settings from FILE, one a line: key = value", NULL);
     if (!c->no_output)
         print_option("-o FILE", "where the output goes", "standard output");
     print_option("--print-config", "print the settings that decide the output, and exit", NULL);
     if (!c->no_output) {
-        print_option("--why", "print why the file at -o is not what these settings give, and exit", NULL);
-        print_option("--audit", "the same by the contents of all inputs, whatever they record of themselves", NULL);
+        print_option("--why", "print why the file at -o is not what these settings give, and exit",
+                     NULL);
+        print_option("--audit",
+                     "the same by the contents of all inputs, whatever they record of themselves",
+                     NULL);
     }
     print_option("--help, --version", "print, and exit", NULL);
     if (c->example)
         printf("\nexample:\n  %s\n", c->example);
 }
 
-void cli_each_setting(const struct cli *cli, void (*each)(void *, const char *, const char *), void *context)
+void cli_each_setting(const struct cli *cli, void (*each)(void *, const char *, const char *),
+                      void *context)
 {
     struct parser p = {.cli = (struct cli *)cli};
     char value[64];
@@ -469,7 +493,8 @@ void cli_each_setting(const struct cli *cli, void (*each)(void *, const char *, 
     build_table(&p);
     for (int i = 0; i < p.n; i++) {
         const struct cli_option *o = &p.table[i];
-        const char *text = o->type == CLI_TEXT ? *(const char **)o->value : NULL;   /* of any length */
+        const char *text =
+            o->type == CLI_TEXT ? *(const char **)o->value : NULL; /* of any length */
         if (!(o->flags & CLI_SETTING))
             continue;
         format_value(value, sizeof value, o);
@@ -477,7 +502,8 @@ void cli_each_setting(const struct cli *cli, void (*each)(void *, const char *, 
     }
 }
 
-void cli_each_file(const struct cli *cli, unsigned flag, void (*each)(void *, const char *), void *context)
+void cli_each_file(const struct cli *cli, unsigned flag, void (*each)(void *, const char *),
+                   void *context)
 {
     struct parser p = {.cli = (struct cli *)cli};
 
@@ -596,32 +622,36 @@ static void check_arguments(const struct cli *c)
     if (n < c->min_arguments)
         die_usage("%d argument%s, want %s", n, n == 1 ? "" : "s", c->synopsis);
     if (c->max_arguments >= 0 && n > c->max_arguments)
-        die_usage("argument '%s' is one too many, want %s", c->arguments[c->max_arguments], c->synopsis);
+        die_usage("argument '%s' is one too many, want %s", c->arguments[c->max_arguments],
+                  c->synopsis);
     for (int i = 0; i < n; i++)
         inputs += strcmp(c->arguments[i], "-") == 0;
     if (inputs > 1)
         die_usage("'-' is given twice, and standard input can be read once");
 }
 
-/* GNU OpenMP lets a waiting thread spin for milliseconds before it sleeps. Where another program wants the core, each
- * barrier then costs a time slice: a small net trained 400 times slower on a busy machine. The library reads its
- * settings when it is loaded, so the program starts itself again with a spin of some microseconds. */
+/* GNU OpenMP lets a waiting thread spin for milliseconds before it sleeps. Where another program
+ * wants the core, each barrier then costs a time slice: a small net trained 400 times slower on a
+ * busy machine. The library reads its settings when it is loaded, so the program starts itself
+ * again with a spin of some microseconds. */
 static void wait_briefly(char **argv)
 {
-    static const char *const asked[] = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"};
+    static const char *const asked[] = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_PROC_BIND",
+                                        "OMP_PLACES", "GOMP_CPU_AFFINITY"};
     char path[4096];
     ssize_t length;
 
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
         if (getenv(asked[i]))
-            return;   /* the last three have bound this thread to a core, on which all would be after an exec */
+            return; /* the last three have bound this thread to a core, on which all would be after
+                       an exec */
     if (setenv("GOMP_SPINCOUNT", "5000", 1) != 0)
         return;
     length = readlink("/proc/self/exe", path, sizeof path - 1);
     if (length <= 0)
         return;
     path[length] = '\0';
-    execv(path, argv);   /* where it fails, all works as well, slower */
+    execv(path, argv); /* where it fails, all works as well, slower */
 }
 
 void cli_parse(struct cli *cli, int argc, char **argv)
@@ -630,7 +660,8 @@ void cli_parse(struct cli *cli, int argc, char **argv)
 
     wait_briefly(argv);
     report_init(cli->tool);
-    cli->threads = omp_get_num_procs();   /* those it may use, even where it has bound this thread to one */
+    cli->threads =
+        omp_get_num_procs(); /* those it may use, even where it has bound this thread to one */
     cli->memory = (int64_t)1 << 30;
     build_table(&p);
     read_command(&p, argc, argv);
@@ -653,5 +684,6 @@ void cli_parse(struct cli *cli, int argc, char **argv)
     if (!cli->why)
         check_arguments(cli);
     omp_set_num_threads((int)cli->threads);
-    profile_start(cli->tool, cli->output, cli->profile, cli->why || cli->audit ? NULL : getenv("KASANE_PROFILE"));
+    profile_start(cli->tool, cli->output, cli->profile,
+                  cli->why || cli->audit ? NULL : getenv("KASANE_PROFILE"));
 }

@@ -6,8 +6,8 @@
 
 #include "base/report.h"
 
-enum { HEAD = 8, ENTRY = 12, FOOTER = 9 };       /* of a skippable frame; of the seek table */
-enum { FIXED = HEAD + 4 + 4 + 8 };               /* a record frame without frames and without text */
+enum { HEAD = 8, ENTRY = 12, FOOTER = 9 }; /* of a skippable frame; of the seek table */
+enum { FIXED = HEAD + 4 + 4 + 8 };         /* a record frame without frames and without text */
 enum { TABLE_FLAGS = 0x80, FOOTER_MAGIC = 0x8F92EAB1 };
 
 uint32_t frames_u32(const unsigned char *p)
@@ -45,8 +45,11 @@ void frames_append(struct frames *f, struct frame frame)
 
 void frames_add(struct frames *f, const void *data, size_t len, size_t content)
 {
-    frames_append(f, (struct frame){.stored = len, .content = content, .hash = XXH64(data, len, 0),
-                             .checksum = frames_u32((const unsigned char *)data + len - 4)});
+    frames_append(f,
+                  (struct frame){.stored = len,
+                                 .content = content,
+                                 .hash = XXH64(data, len, 0),
+                                 .checksum = frames_u32((const unsigned char *)data + len - 4)});
 }
 
 uint64_t frames_stored(const struct frames *f)
@@ -106,7 +109,8 @@ unsigned char *frames_format(const struct frames *f, const char *history, size_t
         memcpy(p, history, text);
     p = put_u32(put_u32(tail + record, FRAMES_MAGIC_TABLE), table - HEAD);
     for (size_t i = 0; i < f->n; i++)
-        p = put_u32(put_u32(put_u32(p, f->list[i].stored), f->list[i].content), f->list[i].checksum);
+        p = put_u32(put_u32(put_u32(p, f->list[i].stored), f->list[i].content),
+                    f->list[i].checksum);
     p = put_u32(put_u32(put_u32(p, record), 0), XXH64(NULL, 0, 0));
     p = put_u32(p, f->n + 1);
     *p++ = TABLE_FLAGS;
@@ -116,7 +120,8 @@ unsigned char *frames_format(const struct frames *f, const char *history, size_t
     return tail;
 }
 
-const char *frames_tail_length(uint64_t *len, const unsigned char end[FRAMES_END], uint64_t file_len)
+const char *frames_tail_length(uint64_t *len, const unsigned char end[FRAMES_END],
+                               uint64_t file_len)
 {
     const unsigned char *footer = end + FRAMES_END - FOOTER;
 
@@ -133,7 +138,8 @@ const char *frames_parse(struct frames *f, char **history, const unsigned char *
     size_t record, n, text;
     const unsigned char *entry;
 
-    if (len < FIXED + HEAD + ENTRY + FOOTER || frames_u32(tail) != FRAMES_MAGIC_RECORD || memcmp(tail + HEAD, "KSNH", 4) != 0)
+    if (len < FIXED + HEAD + ENTRY + FOOTER || frames_u32(tail) != FRAMES_MAGIC_RECORD
+        || memcmp(tail + HEAD, "KSNH", 4) != 0)
         return "no record before its seek table: not written by kasane, or damaged";
     record = HEAD + (size_t)frames_u32(tail + 4);
     n = frames_u32(tail + 12);
@@ -146,7 +152,9 @@ const char *frames_parse(struct frames *f, char **history, const unsigned char *
     entry = tail + record + HEAD;
     *f = (struct frames){.list = xcalloc(n, sizeof *f->list), .capacity = n};
     for (size_t i = 0; i < n; i++, entry += ENTRY) {
-        struct frame frame = {.stored = frames_u32(entry), .content = frames_u32(entry + 4), .checksum = frames_u32(entry + 8),
+        struct frame frame = {.stored = frames_u32(entry),
+                              .content = frames_u32(entry + 4),
+                              .checksum = frames_u32(entry + 8),
                               .hash = u64(tail + 16 + 8 * i)};
 
         if (frame.stored < 9 || frame.content == 0 || frame.content > FRAMES_MAX_CONTENT) {

@@ -14,12 +14,12 @@
 #include "files/whole.h"
 #include "files/zio.h"
 
-enum { MAX_RECORDS = 4096 };   /* a history of more is damage: each is held against all before it */
+enum { MAX_RECORDS = 4096 }; /* a history of more is damage: each is held against all before it */
 
 struct history {
     const struct cli *cli;
-    json_t *records;   /* of the inputs, none twice */
-    json_t *own;       /* the record of this run, its output not yet known */
+    json_t *records; /* of the inputs, none twice */
+    json_t *own;     /* the record of this run, its output not yet known */
 };
 
 static json_t *checked(json_t *value)
@@ -39,7 +39,8 @@ static json_t *text_value(const char *text)
         return value;
     p = escaped = xmalloc(4 * strlen(text) + 1);
     for (; *text; text++)
-        p += (unsigned char)*text < 0x80 ? sprintf(p, "%c", *text) : sprintf(p, "\\x%02x", (unsigned char)*text);
+        p += (unsigned char)*text < 0x80 ? sprintf(p, "%c", *text)
+                                         : sprintf(p, "\\x%02x", (unsigned char)*text);
     *p = '\0';
     value = checked(json_string(escaped));
     free(escaped);
@@ -59,8 +60,7 @@ static json_t *parse(const char *text)
     size_t i;
     json_t *record;
 
-    json_array_foreach(records, i, record)
-        fits = fits && json_is_object(record);
+    json_array_foreach(records, i, record) fits = fits && json_is_object(record);
     if (!fits) {
         json_decref(records);
         return NULL;
@@ -77,7 +77,7 @@ static const char *string_of(const json_t *record, const char *key)
 
 static const json_t *last_of(const json_t *records)
 {
-    return json_array_get(records, json_array_size(records) - 1);   /* NULL where there is none */
+    return json_array_get(records, json_array_size(records) - 1); /* NULL where there is none */
 }
 
 /* --- reading the history of any file of ours --- */
@@ -98,7 +98,7 @@ static const char *read_model(struct zio_reader *r, char **text, char error[ZIO_
     for (int i = 0; i < 8; i++)
         len |= (uint64_t)head[i] << 8 * i;
     if (len > JSON_MAX_TEXT || len > zio_length(r) - 8)
-        return NULL;   /* no model */
+        return NULL; /* no model */
     header = xmalloc(len + 1);
     if (zio_try_read_at(r, header, len, 8, error)) {
         free(header);
@@ -127,7 +127,8 @@ static const char *read_png(struct zio_reader *r, char **text, char error[ZIO_ER
         len = (size_t)head[0] << 24 | head[1] << 16 | head[2] << 8 | head[3];
         if (len > zio_length(r) - at - 12)
             return strcpy(error, "cut short: ends inside a PNG chunk");
-        if (len < JSON_MAX_TEXT && len > sizeof keyword && (memcmp(head + 4, "iTXt", 4) == 0 || memcmp(head + 4, "tEXt", 4) == 0)) {
+        if (len < JSON_MAX_TEXT && len > sizeof keyword
+            && (memcmp(head + 4, "iTXt", 4) == 0 || memcmp(head + 4, "tEXt", 4) == 0)) {
             char *chunk = xcalloc(len + 1, 1);
             size_t start = sizeof keyword;
 
@@ -136,7 +137,8 @@ static const char *read_png(struct zio_reader *r, char **text, char error[ZIO_ER
                 return error;
             }
             if (memcmp(chunk, keyword, sizeof keyword) == 0) {
-                if (head[4] == 'i') {   /* compression flag and method, language, translated keyword */
+                if (head[4]
+                    == 'i') { /* compression flag and method, language, translated keyword */
                     start += 2;
                     start += start < len ? strlen(chunk + start) + 1 : 0;
                     start += start < len ? strlen(chunk + start) + 1 : 0;
@@ -152,7 +154,8 @@ static const char *read_png(struct zio_reader *r, char **text, char error[ZIO_ER
     return NULL;
 }
 
-/* *text is the history of the file at PATH, NULL where it has none. NULL, or the reason why it cannot be read. */
+/* *text is the history of the file at PATH, NULL where it has none. NULL, or the reason why it
+ * cannot be read. */
 static const char *try_read(const char *path, char **text, char error[ZIO_ERROR])
 {
     struct zio_reader *r;
@@ -161,7 +164,9 @@ static const char *try_read(const char *path, char **text, char error[ZIO_ERROR]
     const char *bad;
 
     *text = NULL;
-    if (strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))   /* opening a FIFO would wait for its writer */
+    if (strcmp(path, "-") == 0
+        || (stat(path, &st) == 0
+            && !S_ISREG(st.st_mode))) /* opening a FIFO would wait for its writer */
         return strcpy(error, "not a regular file");
     bad = zio_try_open(&r, path, error);
     if (!bad && zio_history(r))
@@ -169,7 +174,8 @@ static const char *try_read(const char *path, char **text, char error[ZIO_ERROR]
     else if (!bad && zio_length(r) >= sizeof head)
         bad = zio_try_read_at(r, head, sizeof head, 0, error);
     if (!bad && !*text)
-        bad = memcmp(head, "\x89PNG\r\n\x1a\n", sizeof head) == 0 ? read_png(r, text, error) : read_model(r, text, error);
+        bad = memcmp(head, "\x89PNG\r\n\x1a\n", sizeof head) == 0 ? read_png(r, text, error)
+                                                                  : read_model(r, text, error);
     zio_close(r);
     return bad;
 }
@@ -189,10 +195,11 @@ struct reasons {
     const json_t *old, *own;
     char *text;
     size_t n, size, n_inputs;
-    bool unfinished;   /* the output, and what was written beside it */
+    bool unfinished; /* the output, and what was written beside it */
 };
 
-static void add_reason(struct reasons *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add_reason(struct reasons *r, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 static void add_reason(struct reasons *r, const char *format, ...)
 {
     va_list arguments;
@@ -217,10 +224,12 @@ static void add_reason(struct reasons *r, const char *format, ...)
 /* The objects under KIND, "settings" or "derived". */
 static void compare_settings(struct reasons *r, const json_t *own, const char *kind)
 {
-    json_t *old_settings = json_object_get(r->old, kind), *settings = json_object_get(own, kind), *value;
+    json_t *old_settings = json_object_get(r->old, kind), *settings = json_object_get(own, kind),
+           *value;
     const char *key;
 
-    json_object_foreach(settings, key, value) {
+    json_object_foreach(settings, key, value)
+    {
         const char *before = json_string_value(json_object_get(old_settings, key));
 
         if (!before)
@@ -228,9 +237,9 @@ static void compare_settings(struct reasons *r, const json_t *own, const char *k
         else if (strcmp(before, json_string_value(value)) != 0)
             add_reason(r, "%s %s -> %s", key, before, json_string_value(value));
     }
-    json_object_foreach(old_settings, key, value)
-        if (!json_object_get(settings, key))
-            add_reason(r, "%s %s -> (none)", key, json_string_value(value) ? json_string_value(value) : "(damaged)");
+    json_object_foreach(old_settings, key, value) if (!json_object_get(settings, key))
+        add_reason(r, "%s %s -> (none)", key,
+                   json_string_value(value) ? json_string_value(value) : "(damaged)");
 }
 
 static const char *name_of(const char *path)
@@ -255,7 +264,8 @@ static void audit_input(void *context, const char *path)
 
     r->n_inputs++;
     if (strcmp(before, now) != 0)
-        add_reason(r, "'%s' is not what it was made from: it holds %s, recorded is %s", name_of(path), now, before);
+        add_reason(r, "'%s' is not what it was made from: it holds %s, recorded is %s",
+                   name_of(path), now, before);
 }
 
 /* An input with a digest in its own history must be among the recorded inputs. */
@@ -268,11 +278,12 @@ static void compare_input(void *context, const char *path)
     size_t i;
 
     r->n_inputs++;
-    if (strcmp(path, "-") == 0 || try_read(path, &text, error) || !history_digest(text, digest, sizeof digest))
+    if (strcmp(path, "-") == 0 || try_read(path, &text, error)
+        || !history_digest(text, digest, sizeof digest))
         return;
     free(text);
-    json_array_foreach(json_object_get(r->old, "inputs"), i, input)
-        found = found || strcmp(json_string_value(input) ? json_string_value(input) : "", digest) == 0;
+    json_array_foreach(json_object_get(r->old, "inputs"), i, input) found =
+        found || strcmp(json_string_value(input) ? json_string_value(input) : "", digest) == 0;
     if (!found)
         add_reason(r, "'%s' is not what it was made from", name_of(path));
 }
@@ -280,7 +291,8 @@ static void compare_input(void *context, const char *path)
 static struct reasons compare(const struct history *h, const json_t *old)
 {
     struct reasons r = {.old = old, .own = h->own};
-    long long before = json_integer_value(json_object_get(old, "revision")), now = json_integer_value(json_object_get(h->own, "revision"));
+    long long before = json_integer_value(json_object_get(old, "revision")),
+              now = json_integer_value(json_object_get(h->own, "revision"));
     size_t n_inputs = json_array_size(json_object_get(old, "inputs"));
 
     if (strcmp(string_of(old, "tool"), string_of(h->own, "tool")) != 0) {
@@ -298,7 +310,8 @@ static struct reasons compare(const struct history *h, const json_t *old)
     return r;
 }
 
-/* The reasons for the last of RECORDS; where that is by another tool, for the record by this one with the fewest. */
+/* The reasons for the last of RECORDS; where that is by another tool, for the record by this one
+ * with the fewest. */
 static struct reasons compare_nearest(const struct history *h, const json_t *records)
 {
     struct reasons best = compare(h, last_of(records));
@@ -307,12 +320,12 @@ static struct reasons compare_nearest(const struct history *h, const json_t *rec
 
     if (strcmp(string_of(best.old, "tool"), h->cli->tool) == 0)
         return best;
-    json_array_foreach(records, i, record)
-        if (strcmp(string_of(record, "tool"), h->cli->tool) == 0) {
-            struct reasons r = compare(h, record);
-            if (r.n < best.n || strcmp(string_of(best.old, "tool"), h->cli->tool) != 0)
-                best = r;
-        }
+    json_array_foreach(records, i, record) if (strcmp(string_of(record, "tool"), h->cli->tool) == 0)
+    {
+        struct reasons r = compare(h, record);
+        if (r.n < best.n || strcmp(string_of(best.old, "tool"), h->cli->tool) != 0)
+            best = r;
+    }
     return best;
 }
 
@@ -359,7 +372,8 @@ static void want_file(void *context, const char *path)
     struct stat st;
 
     (void)context;
-    if (strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+    if (strcmp(path, "-") == 0
+        || (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
         die_file(path, "no file, want one for --audit");
 }
 
@@ -371,7 +385,8 @@ struct history *history_start(const struct cli *cli, int revision)
     h->cli = cli;
     cli_each_setting(cli, add_setting, settings);
     h->records = checked(json_array());
-    h->own = checked(json_pack("{s:s, s:i, s:o, s:[]}", "tool", cli->tool, "revision", revision, "settings", settings, "inputs"));
+    h->own = checked(json_pack("{s:s, s:i, s:o, s:[]}", "tool", cli->tool, "revision", revision,
+                               "settings", settings, "inputs"));
     if (cli->why)
         answer(h);
     if (cli->audit)
@@ -400,9 +415,7 @@ static bool contains(const json_t *records, const json_t *wanted)
     size_t i;
     json_t *record;
 
-    json_array_foreach(records, i, record)
-        if (json_equal(record, wanted))
-            return true;
+    json_array_foreach(records, i, record) if (json_equal(record, wanted)) return true;
     return false;
 }
 
@@ -412,9 +425,8 @@ void history_input(struct history *h, const char *digest, const char *text)
     size_t i;
 
     json_array_append_new(json_object_get(h->own, "inputs"), text_value(digest));
-    json_array_foreach(records, i, record)
-        if (!contains(h->records, record))
-            json_array_append(h->records, record);
+    json_array_foreach(records, i, record) if (!contains(h->records, record))
+        json_array_append(h->records, record);
     json_decref(records);
 }
 
@@ -441,9 +453,10 @@ bool history_is_current(const struct history *h, const char *path)
     free(text);
     same = json_array_size(records) > 0;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const json_t *before = json_object_get(last_of(records), keys[i]), *now = json_object_get(h->own, keys[i]);
+        const json_t *before = json_object_get(last_of(records), keys[i]),
+                     *now = json_object_get(h->own, keys[i]);
 
-        same = same && (before == now || json_equal(before, now));   /* both may be absent */
+        same = same && (before == now || json_equal(before, now)); /* both may be absent */
     }
     json_decref(records);
     beside.unfinished = whole_is_unfinished(path);
@@ -459,7 +472,8 @@ bool history_is_current(const struct history *h, const char *path)
 
 char *history_difference(const struct history *h, const char *text, const char *except)
 {
-    json_t *records = parse(text), *old = json_deep_copy(last_of(records)), *own = checked(json_deep_copy(h->own));
+    json_t *records = parse(text), *old = json_deep_copy(last_of(records)),
+           *own = checked(json_deep_copy(h->own));
     struct reasons r = {.old = old};
 
     json_object_del(json_object_get(old, "settings"), except);
@@ -530,9 +544,8 @@ bool history_find(const char *text, const char *tool, char *digest, size_t size)
     bool found = false;
     size_t i;
 
-    json_array_foreach(records, i, record)
-        if (strcmp(string_of(record, "tool"), tool) == 0)
-            found = digest_of(record, digest, size);
+    json_array_foreach(records, i, record) if (strcmp(string_of(record, "tool"), tool) == 0) found =
+        digest_of(record, digest, size);
     json_decref(records);
     return found;
 }
@@ -542,8 +555,8 @@ static void print_settings(const json_t *settings)
     const char *key;
     json_t *value;
 
-    json_object_foreach((json_t *)settings, key, value)
-        print_line("    %s = %s", key, json_string_value(value) ? json_string_value(value) : "(damaged)");
+    json_object_foreach((json_t *)settings, key, value) print_line(
+        "    %s = %s", key, json_string_value(value) ? json_string_value(value) : "(damaged)");
 }
 
 void history_print(const char *text)
@@ -551,12 +564,14 @@ void history_print(const char *text)
     json_t *records = parse(text), *record, *input;
     size_t i, k;
 
-    json_array_foreach(records, i, record) {
-        print_line("%s, revision %lld", string_of(record, "tool"), (long long)json_integer_value(json_object_get(record, "revision")));
+    json_array_foreach(records, i, record)
+    {
+        print_line("%s, revision %lld", string_of(record, "tool"),
+                   (long long)json_integer_value(json_object_get(record, "revision")));
         print_settings(json_object_get(record, "settings"));
         print_settings(json_object_get(record, "derived"));
-        json_array_foreach(json_object_get(record, "inputs"), k, input)
-            print_line("    input  %s", json_string_value(input) ? json_string_value(input) : "(damaged)");
+        json_array_foreach(json_object_get(record, "inputs"), k, input) print_line(
+            "    input  %s", json_string_value(input) ? json_string_value(input) : "(damaged)");
         print_line("    output %s", string_of(record, "output"));
     }
     json_decref(records);

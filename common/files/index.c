@@ -25,7 +25,8 @@ static size_t count_lines(const char *text)
     return n;
 }
 
-/* Cuts the next field off *REST at END, in place, and undoes its escapes. NULL: there is no END, or an unknown escape. */
+/* Cuts the next field off *REST at END, in place, and undoes its escapes. NULL: there is no END, or
+ * an unknown escape. */
 static char *take_field(char **rest, char end)
 {
     char *field = *rest, *to = field, *from = field;
@@ -41,13 +42,19 @@ static char *take_field(char **rest, char end)
     return field;
 }
 
-struct class_slot { const char *name; size_t number; };
+struct class_slot {
+    const char *name;
+    size_t number;
+};
 /* Open addressing; n_slots is a power of 2, at least twice the names. */
-struct class_table { struct class_slot *slots; size_t n_slots; };
+struct class_table {
+    struct class_slot *slots;
+    size_t n_slots;
+};
 
 static struct class_slot *find_slot(const struct class_table *t, const char *name)
 {
-    uint64_t hash = 14695981039346656037u;  /* FNV-1a */
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
     for (const char *c = name; *c; c++)
         hash = (hash ^ (unsigned char)*c) * 1099511628211u;
     size_t i = hash & (t->n_slots - 1);
@@ -75,12 +82,15 @@ static size_t class_number(struct index *ix, struct class_table *t, const char *
 }
 
 /* Parses one line, whose four fields start at *REST. NULL, or the reason. */
-static const char *parse_row(struct index *ix, struct class_table *t, struct index_row *row, char **rest)
+static const char *parse_row(struct index *ix, struct class_table *t, struct index_row *row,
+                             char **rest)
 {
     char *number = take_field(rest, '\t'), *split = number ? take_field(rest, '\t') : NULL;
-    char *name = split ? take_field(rest, '\t') : NULL, *path = name ? take_field(rest, '\n') : NULL;
+    char *name = split ? take_field(rest, '\t') : NULL,
+         *path = name ? take_field(rest, '\n') : NULL;
     if (!path)
-        return "want four fields, row, split, class and path, with tab, newline and backslash written \\t \\n \\\\";
+        return "want four fields, row, split, class and path, with tab, newline and backslash "
+               "written \\t \\n \\\\";
     char *end;
     errno = 0;
     unsigned long long value = strtoull(number, &end, 10);
@@ -115,9 +125,11 @@ struct index *index_read(const char *path, size_t n_rows)
         if (reason)
             die_file(path, "line %zu: %s", ix->n + 2, reason);
         if (row->row >= n_rows)
-            die_file(path, "line %zu: row %zu, but there are %zu rows", ix->n + 2, row->row, n_rows);
+            die_file(path, "line %zu: row %zu, but there are %zu rows", ix->n + 2, row->row,
+                     n_rows);
         if (ix->n > 0 && row->row <= row[-1].row)
-            die_file(path, "line %zu: row %zu follows row %zu, want them increasing", ix->n + 2, row->row, row[-1].row);
+            die_file(path, "line %zu: row %zu follows row %zu, want them increasing", ix->n + 2,
+                     row->row, row[-1].row);
         ix->n++;
     }
     free(classes.slots);
@@ -189,19 +201,26 @@ size_t *index_select(const struct index *ix, enum index_split split, const char 
     free(chosen);
     if (*n == 0)
         die_file(ix->path, "no rows of %s%s", split == INDEX_ALL ? "any split" : split_names[split],
-            classes ? " in these classes" : "");
+                 classes ? " in these classes" : "");
     return positions;
 }
 
 /* --- writing --- */
 
-struct index_writer { struct zio_writer *file; size_t n; };
+struct index_writer {
+    struct zio_writer *file;
+    size_t n;
+};
 
 static char *escape(const char *text)
 {
     char *escaped = xmalloc(2 * strlen(text) + 1), *to = escaped;
     for (; *text; text++) {
-        char letter = *text == '\t' ? 't' : *text == '\n' ? 'n' : *text == '\r' ? 'r' : *text == '\\' ? '\\' : 0;
+        char letter = *text == '\t' ? 't'
+            : *text == '\n'         ? 'n'
+            : *text == '\r'         ? 'r'
+            : *text == '\\'         ? '\\'
+                                    : 0;
         if (letter)
             *to++ = '\\';
         *to++ = letter ? letter : *text;
@@ -229,7 +248,8 @@ static void write_owned(struct zio_writer *file, char *text, char end)
 void index_write_fields(struct zio_writer *file, const struct index *ix, size_t i)
 {
     const struct index_row *row = &ix->rows[i];
-    write_owned(file, index_format(row->row, row->split, ix->classes[row->class_number], row->path), '\t');
+    write_owned(file, index_format(row->row, row->split, ix->classes[row->class_number], row->path),
+                '\t');
 }
 
 void index_write_text(struct zio_writer *file, const char *text)
@@ -245,7 +265,8 @@ struct index_writer *index_create(const char *path)
     return w;
 }
 
-void index_add(struct index_writer *w, enum index_split split, const char *class_name, const char *path)
+void index_add(struct index_writer *w, enum index_split split, const char *class_name,
+               const char *path)
 {
     write_owned(w->file, index_format(w->n++, split, class_name, path), '\n');
 }

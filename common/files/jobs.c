@@ -19,13 +19,15 @@ struct jobs {
     size_t n_slots, slot_size;
     char *slots;
     enum state *states;
-    size_t *idle, n_idle;          /* a stack: the slot used last is warm, and big enough */
-    size_t *started, first, n;     /* a ring, n_slots long: those started and not yet taken, oldest first */
+    size_t *idle, n_idle; /* a stack: the slot used last is warm, and big enough */
+    size_t *started, first,
+        n; /* a ring, n_slots long: those started and not yet taken, oldest first */
     int n_running, n_threads, max_threads;
     pthread_t threads[MAX_THREADS];
 };
 
-struct jobs *jobs_new(int n_threads, size_t n_slots, size_t slot_size, bool serial, void (*work)(void *slot))
+struct jobs *jobs_new(int n_threads, size_t n_slots, size_t slot_size, bool serial,
+                      void (*work)(void *slot))
 {
     struct jobs *j = xcalloc(1, sizeof *j);
 
@@ -43,7 +45,10 @@ struct jobs *jobs_new(int n_threads, size_t n_slots, size_t slot_size, bool seri
         j->idle[j->n_idle] = n_slots - 1 - j->n_idle;
         j->n_idle++;
     }
-    j->max_threads = n_threads <= 1 ? 0 : serial ? 1 : n_threads < MAX_THREADS ? n_threads : MAX_THREADS;
+    j->max_threads = n_threads <= 1 ? 0
+        : serial                    ? 1
+        : n_threads < MAX_THREADS   ? n_threads
+                                    : MAX_THREADS;
     return j;
 }
 
@@ -101,14 +106,16 @@ static void *thread_main(void *argument)
     return NULL;
 }
 
-/* Without a thread the owner does the work, so that failing to make one is no error. Signals are the main thread's. */
+/* Without a thread the owner does the work, so that failing to make one is no error. Signals are
+ * the main thread's. */
 static void make_threads(struct jobs *j)
 {
     sigset_t all, before;
 
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    while (j->n_threads < j->max_threads && pthread_create(&j->threads[j->n_threads], NULL, thread_main, j) == 0)
+    while (j->n_threads < j->max_threads
+           && pthread_create(&j->threads[j->n_threads], NULL, thread_main, j) == 0)
         j->n_threads++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     j->max_threads = j->n_threads;

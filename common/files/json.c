@@ -2,7 +2,8 @@
 
 #include <stdbool.h>
 
-/* What stands in strings does not count. Every value but the first of its container follows one of "[{,:". */
+/* What stands in strings does not count. Every value but the first of its container follows one of
+ * "[{,:". */
 static bool is_bounded(const char *text, size_t len)
 {
     size_t depth = 0, n_values = 0;

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct { const char *name, *descr; size_t size; } dtypes[] = {
+static const struct {
+    const char *name, *descr;
+    size_t size;
+} dtypes[] = {
     [NPY_U8] = {"uint8", "|u1", 1},
     [NPY_F32] = {"float32", "<f4", 4},
     [NPY_F64] = {"float64", "<f8", 8},
@@ -22,7 +25,8 @@ const char *npy_dtype_name(enum npy_dtype dtype)
     return dtypes[dtype].name;
 }
 
-/* Dimensions of 0 count as 1 for the overflow: (2^63,2^63,0) is refused, so that any part of a shape may be multiplied. */
+/* Dimensions of 0 count as 1 for the overflow: (2^63,2^63,0) is refused, so that any part of a
+ * shape may be multiplied. */
 size_t npy_count(const struct npy_header *h, int first)
 {
     size_t product = 1;
@@ -55,8 +59,11 @@ size_t npy_header_length(const unsigned char *data)
     return 12 + (data[8] | (size_t)data[9] << 8 | (size_t)data[10] << 16 | (size_t)data[11] << 24);
 }
 
-/* The dictionary is a Python literal. What follows reads the part of that language which can stand here. */
-struct cursor { const char *at, *end; };
+/* The dictionary is a Python literal. What follows reads the part of that language which can stand
+ * here. */
+struct cursor {
+    const char *at, *end;
+};
 
 static void skip_spaces(struct cursor *c)
 {
@@ -141,7 +148,7 @@ static const char *read_shape(struct cursor *c, struct npy_header *h)
         if (h->rank == NPY_MAX_RANK)
             return "more than 8 dimensions";
         h->shape[h->rank++] = value;
-        if (c->at < c->end && *c->at == 'L')   /* Python 2 wrote long integers so */
+        if (c->at < c->end && *c->at == 'L') /* Python 2 wrote long integers so */
             c->at++;
         if (!skip_char(c, ',') && !(c->at < c->end && *c->at == ')' && h->rank > 1))
             return damaged;
@@ -199,7 +206,8 @@ const char *npy_parse(struct npy_header *h, const unsigned char *data, size_t le
     if (seen != 7)
         return "damaged NPY header: a key is missing";
     count = npy_count(h, 0);
-    if (count == SIZE_MAX || __builtin_mul_overflow(count, npy_item_size(h->dtype), &bytes) || bytes > SIZE_MAX / 4)
+    if (count == SIZE_MAX || __builtin_mul_overflow(count, npy_item_size(h->dtype), &bytes)
+        || bytes > SIZE_MAX / 4)
         return "shape overflows";
     return NULL;
 }
@@ -207,11 +215,13 @@ const char *npy_parse(struct npy_header *h, const unsigned char *data, size_t le
 size_t npy_format(const struct npy_header *h, unsigned char *data, size_t size)
 {
     char text[NPY_MAX_RANK * 24 + 64];
-    int len = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (", dtypes[h->dtype].descr);
+    int len = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (",
+                       dtypes[h->dtype].descr);
     size_t total;
 
     for (int i = 0; i < h->rank; i++)
-        len += snprintf(text + len, sizeof text - len, "%s%zu%s", i ? ", " : "", h->shape[i], h->rank == 1 ? "," : "");
+        len += snprintf(text + len, sizeof text - len, "%s%zu%s", i ? ", " : "", h->shape[i],
+                        h->rank == 1 ? "," : "");
     len += snprintf(text + len, sizeof text - len, "), }");
     total = NPY_PREFIX + len + 1 <= NPY_FIXED ? NPY_FIXED : (NPY_PREFIX + len + 1 + 63) / 64 * 64;
     if (total > size)

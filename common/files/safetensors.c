@@ -36,23 +36,28 @@ static const char *parse_metadata(struct safetensors *s, json_t *metadata)
     if (!json_is_object(metadata))
         return "__metadata__ is no object";
     s->metadata = xcalloc(json_object_size(metadata), sizeof *s->metadata);
-    json_object_foreach(metadata, key, value) {
+    json_object_foreach(metadata, key, value)
+    {
         if (!json_is_string(value))
             return "a value in __metadata__ is no text";
-        s->metadata[s->n_metadata++] = (struct safetensors_pair){xstrdup(key), xstrdup(json_string_value(value))};
+        s->metadata[s->n_metadata++] =
+            (struct safetensors_pair){xstrdup(key), xstrdup(json_string_value(value))};
     }
     return NULL;
 }
 
-/* E from {"dtype":"F32","shape":[...],"data_offsets":[begin,end]}; data of DATA_LEN bytes follow the header. */
+/* E from {"dtype":"F32","shape":[...],"data_offsets":[begin,end]}; data of DATA_LEN bytes follow
+ * the header. */
 static const char *parse_entry(struct safetensors_entry *e, json_t *value, size_t data_len)
 {
-    size_t product = 1;   /* dimensions of 0 counted as 1, so that any part of a shape may be multiplied */
+    size_t product =
+        1; /* dimensions of 0 counted as 1, so that any part of a shape may be multiplied */
     json_t *dtype = json_object_get(value, "dtype"), *shape = json_object_get(value, "shape");
     json_t *offsets = json_object_get(value, "data_offsets");
     json_int_t begin, end;
 
-    if (!json_is_string(dtype) || !json_is_array(shape) || !json_is_array(offsets) || json_array_size(offsets) != 2)
+    if (!json_is_string(dtype) || !json_is_array(shape) || !json_is_array(offsets)
+        || json_array_size(offsets) != 2)
         return "a tensor without dtype, shape and data_offsets";
     if (strcmp(json_string_value(dtype), "F32") != 0)
         return "a tensor that is not float32";
@@ -66,14 +71,18 @@ static const char *parse_entry(struct safetensors_entry *e, json_t *value, size_
             return "a dimension that is no whole number";
         e->shape[i] = (size_t)json_integer_value(dimension);
         e->count *= e->shape[i];
-        if (e->shape[i] > 0 && (__builtin_mul_overflow(product, e->shape[i], &product) || product > SIZE_MAX / sizeof(float)))
+        if (e->shape[i] > 0
+            && (__builtin_mul_overflow(product, e->shape[i], &product)
+                || product > SIZE_MAX / sizeof(float)))
             return "shape overflows";
     }
-    if (!json_is_integer(json_array_get(offsets, 0)) || !json_is_integer(json_array_get(offsets, 1)))
+    if (!json_is_integer(json_array_get(offsets, 0))
+        || !json_is_integer(json_array_get(offsets, 1)))
         return "an offset that is no whole number";
     begin = json_integer_value(json_array_get(offsets, 0));
     end = json_integer_value(json_array_get(offsets, 1));
-    if (begin < 0 || end < begin || (uint64_t)end > data_len || begin % (json_int_t)sizeof(float) != 0)
+    if (begin < 0 || end < begin || (uint64_t)end > data_len
+        || begin % (json_int_t)sizeof(float) != 0)
         return "an offset outside the data";
     if ((size_t)(end - begin) != e->count * sizeof(float))
         return "offsets that do not fit the shape";
@@ -87,7 +96,7 @@ static int by_offset(const void *a, const void *b)
 
     if (x->offset != y->offset)
         return x->offset < y->offset ? -1 : 1;
-    return (x->count > y->count) - (x->count < y->count);   /* empty tensors first */
+    return (x->count > y->count) - (x->count < y->count); /* empty tensors first */
 }
 
 static const char *parse_object(struct safetensors *s, json_t *root, size_t data_len)
@@ -97,7 +106,8 @@ static const char *parse_object(struct safetensors *s, json_t *root, size_t data
     size_t end = 0;
 
     s->entries = xcalloc(json_object_size(root), sizeof *s->entries);
-    json_object_foreach(root, key, value) {
+    json_object_foreach(root, key, value)
+    {
         if (strcmp(key, "__metadata__") == 0) {
             reason = parse_metadata(s, value);
         } else {
@@ -154,7 +164,8 @@ static json_t *entry_json(const struct safetensors_entry *e)
     for (int i = 0; i < e->rank; i++)
         json_array_append_new(shape, json_integer((json_int_t)e->shape[i]));
     return json_pack("{s:s, s:o, s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets",
-                     (json_int_t)(e->offset * sizeof(float)), (json_int_t)((e->offset + e->count) * sizeof(float)));
+                     (json_int_t)(e->offset * sizeof(float)),
+                     (json_int_t)((e->offset + e->count) * sizeof(float)));
 }
 
 unsigned char *safetensors_format(const struct safetensors *s, size_t *len)

@@ -11,26 +11,27 @@
 #include "files/frames.h"
 
 enum { BLOCK = 1 << 20 };
-enum { WINDOW_LOG_MAX = 25 };   /* 32 MiB, what plain zstd asks for up to level 20 */
+enum { WINDOW_LOG_MAX = 25 }; /* 32 MiB, what plain zstd asks for up to level 20 */
 
 /* What stands next. */
 enum place { AT_FRAME, IN_FRAME, AT_END };
 
 struct stream {
     int fd;
-    bool framed;                    /* zstd; otherwise plain bytes */
+    bool framed; /* zstd; otherwise plain bytes */
     bool ended;
-    unsigned char *in;              /* BLOCK bytes */
+    unsigned char *in; /* BLOCK bytes */
     size_t in_used, in_len;
     bool in_ended;
-    uint64_t stored;                /* what was read of it */
+    uint64_t stored; /* what was read of it */
     enum place place;
     ZSTD_DCtx *decompressor;
-    XXH64_state_t *frame_hash;      /* of the current frame as stored */
+    XXH64_state_t *frame_hash; /* of the current frame as stored */
     uint64_t frame_stored, frame_content;
-    XXH64_state_t *seen;            /* of sizes and hashes of all frames so far, to be held against the record */
+    XXH64_state_t
+        *seen; /* of sizes and hashes of all frames so far, to be held against the record */
     size_t n_seen;
-    unsigned char *tail;            /* record frame and seek table */
+    unsigned char *tail; /* record frame and seek table */
     size_t tail_len, tail_capacity;
     char *history;
 };
@@ -91,7 +92,8 @@ static void see_frame(XXH64_state_t *seen, uint64_t stored, uint64_t content, ui
     XXH64_update(seen, values, sizeof values);
 }
 
-/* Keeps the skippable frame that comes next, record or seek table, for check_tail; passes over those of others. */
+/* Keeps the skippable frame that comes next, record or seek table, for check_tail; passes over
+ * those of others. */
 static const char *take_skippable(struct stream *s, uint32_t magic, char error[REASON_SIZE])
 {
     bool ours = magic == FRAMES_MAGIC_RECORD || magic == FRAMES_MAGIC_TABLE;
@@ -109,7 +111,8 @@ static const char *take_skippable(struct stream *s, uint32_t magic, char error[R
             return error;
         n = s->in_len - s->in_used;
         if (n == 0)
-            return reason(error, "cut short: ends inside its %s", ours ? "record or seek table" : "skippable frame");
+            return reason(error, "cut short: ends inside its %s",
+                          ours ? "record or seek table" : "skippable frame");
         n = n < left ? n : left;
         if (ours && s->tail_len + n > s->tail_capacity) {
             s->tail_capacity = 2 * s->tail_capacity + n;
@@ -136,7 +139,7 @@ static const char *check_tail(struct stream *s, char error[REASON_SIZE])
     bool same;
 
     if (s->tail_len == 0)
-        return NULL;   /* made by plain zstd */
+        return NULL; /* made by plain zstd */
     if (s->place != AT_END)
         return reason(error, "cut short: ends before its seek table");
     bad = frames_parse(&frames, &s->history, s->tail, s->tail_len);
@@ -153,7 +156,8 @@ static const char *check_tail(struct stream *s, char error[REASON_SIZE])
 }
 
 /* Up to LEN bytes of the frame that the stream is in. */
-static const char *read_frame(struct stream *s, void *data, size_t len, size_t *got, char error[REASON_SIZE])
+static const char *read_frame(struct stream *s, void *data, size_t len, size_t *got,
+                              char error[REASON_SIZE])
 {
     ZSTD_outBuffer out = {data, len, 0};
     ZSTD_inBuffer in = {s->in, s->in_len, s->in_used};
@@ -203,7 +207,8 @@ static const char *next_frame(struct stream *s, char error[REASON_SIZE])
     return NULL;
 }
 
-const char *stream_read(struct stream *s, void *data, size_t len, size_t *got, char error[REASON_SIZE])
+const char *stream_read(struct stream *s, void *data, size_t len, size_t *got,
+                        char error[REASON_SIZE])
 {
     const char *bad = NULL;
 

@@ -63,8 +63,8 @@ struct tensor_reader *tensor_from(struct zio_reader *file)
         die_file(path, "rows of %zu bytes, at most 64 MiB", t->row_bytes);
     want = t->data_start + (uint64_t)t->n_rows * t->row_bytes;
     if (zio_is_seekable(t->file) && zio_length(t->file) != want)
-        die_file(path, "%llu bytes of content, shape %s wants %llu", (unsigned long long)zio_length(t->file), shape,
-                 (unsigned long long)want);
+        die_file(path, "%llu bytes of content, shape %s wants %llu",
+                 (unsigned long long)zio_length(t->file), shape, (unsigned long long)want);
     return t;
 }
 
@@ -78,8 +78,10 @@ struct tensor_reader *tensor_open(const char *path)
     return tensor_from(zio_open(path));
 }
 
-/* "(N,80,80,3)": N for the number of rows where it does not matter, * where another dimension does not. */
-static void format_sizes(const size_t *sizes, int rank, bool any_rows, bool exact, char *text, size_t size)
+/* "(N,80,80,3)": N for the number of rows where it does not matter, * where another dimension does
+ * not. */
+static void format_sizes(const size_t *sizes, int rank, bool any_rows, bool exact, char *text,
+                         size_t size)
 {
     size_t used = 0;
 
@@ -128,7 +130,8 @@ size_t tensor_read(struct tensor_reader *t, void *rows, size_t n)
     n = n < left ? n : left;
     got = zio_read(t->file, rows, n * t->row_bytes);
     if (got < n * t->row_bytes)
-        die_file(tensor_path(t), "cut short: ends in row %zu of %zu", t->next_row + got / t->row_bytes, t->n_rows);
+        die_file(tensor_path(t), "cut short: ends in row %zu of %zu",
+                 t->next_row + got / t->row_bytes, t->n_rows);
     t->next_row += n;
     if (t->next_row == t->n_rows && zio_read(t->file, &beyond, 1) > 0)
         die_file(tensor_path(t), "more data than its shape says");
@@ -179,11 +182,11 @@ void tensor_close(struct tensor_reader *t)
 struct tensor_writer {
     struct npy_header header;
     struct zio_writer *file;
-    bool may_differ;         /* the number of rows from that of the header */
-    bool held;               /* on the way to a pipe */
+    bool may_differ; /* the number of rows from that of the header */
+    bool held;       /* on the way to a pipe */
     size_t row_bytes;
-    size_t frame_rows;       /* rows a frame holds */
-    size_t rows;             /* written so far */
+    size_t frame_rows; /* rows a frame holds */
+    size_t rows;       /* written so far */
 };
 
 static void write_header(struct tensor_writer *w, unsigned char *data, size_t *len)
@@ -194,7 +197,14 @@ static void write_header(struct tensor_writer *w, unsigned char *data, size_t *l
 
 struct cli_option tensor_option(void)
 {
-    return (struct cli_option){"level", CLI_INT, &level_wanted, -50, 19, NULL, 0, "zstd level of the output: -50 is fast, 19 is small"};
+    return (struct cli_option){"level",
+                               CLI_INT,
+                               &level_wanted,
+                               -50,
+                               19,
+                               NULL,
+                               0,
+                               "zstd level of the output: -50 is fast, 19 is small"};
 }
 
 static bool is_plain(const char *path)
@@ -204,7 +214,8 @@ static bool is_plain(const char *path)
     return len >= 4 && strcmp(path + len - 4, ".npy") == 0;
 }
 
-static struct tensor_writer *create(const char *path, const struct npy_header *header, int level, bool may_differ)
+static struct tensor_writer *create(const char *path, const struct npy_header *header, int level,
+                                    bool may_differ)
 {
     struct tensor_writer *w = xcalloc(1, sizeof *w);
     unsigned char data[NPY_FIXED * 2];
@@ -217,7 +228,10 @@ static struct tensor_writer *create(const char *path, const struct npy_header *h
         die("a row of %zu numbers is too long, at most 64 MiB", items);
     w->row_bytes = items * npy_item_size(header->dtype);
     w->frame_rows = rows_per_frame(w->row_bytes);
-    w->file = zio_create(path, is_plain(path) ? ZIO_PLAIN : level == TENSOR_LEVEL ? (int)level_wanted : level);
+    w->file = zio_create(path,
+                         is_plain(path)              ? ZIO_PLAIN
+                             : level == TENSOR_LEVEL ? (int)level_wanted
+                                                     : level);
     w->may_differ = may_differ;
     w->held = may_differ && zio_hold(w->file);
     write_header(w, data, &len);
@@ -230,7 +244,8 @@ struct tensor_writer *tensor_create(const char *path, const struct npy_header *h
     return create(path, header, level, false);
 }
 
-struct tensor_writer *tensor_create_expecting(const char *path, const struct npy_header *header, int level)
+struct tensor_writer *tensor_create_expecting(const char *path, const struct npy_header *header,
+                                              int level)
 {
     return create(path, header, level, true);
 }

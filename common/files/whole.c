@@ -17,7 +17,7 @@
 enum { FLUSH = 4 << 20 };
 
 struct whole {
-    char *path;         /* as the user wrote it, for messages; NULL: standard output */
+    char *path; /* as the user wrote it, for messages; NULL: standard output */
     int fd;
     off_t len, started; /* bytes written; of which the disk was told to begin */
     char *final;        /* where it will stand, links followed; NULL: written straight */
@@ -25,9 +25,12 @@ struct whole {
     struct whole *next; /* in the list of those with a hidden name */
 };
 
-/* Those whose hidden name is to be removed however the process ends. Changed only while signals are blocked and the lock is held. */
+/* Those whose hidden name is to be removed however the process ends. Changed only while signals are
+ * blocked and the lock is held. */
 static struct whole *hidden;
-static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;   /* recursive: a thread that fails while it holds it ends the process */
+static pthread_mutex_t lock =
+    PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP; /* recursive: a thread that fails while it holds it ends
+                                               the process */
 
 /* Keeps the lock: other threads make no more of them while the process ends. */
 static void remove_hidden(void)
@@ -40,7 +43,7 @@ static void remove_hidden(void)
 static void die_by_signal(int number)
 {
     remove_hidden();
-    raise(number);   /* SA_RESETHAND: the default now, delivered when the handler returns */
+    raise(number); /* SA_RESETHAND: the default now, delivered when the handler returns */
 }
 
 static void enter(sigset_t *before)
@@ -125,14 +128,15 @@ static int open_unnamed(const char *folder)
     if (fd < 0)
         return -1;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    if (access(link, F_OK) != 0) {   /* no /proc: it could never get a name */
+    if (access(link, F_OK) != 0) { /* no /proc: it could never get a name */
         close(fd);
         return -1;
     }
     return fd;
 }
 
-/* The descriptor that PATH names, or -1: opening /dev/stdout anew would write over what a ">>" means to keep. */
+/* The descriptor that PATH names, or -1: opening /dev/stdout anew would write over what a ">>"
+ * means to keep. */
 static int named_descriptor(const char *path)
 {
     int fd = -1, end = 0;
@@ -141,12 +145,15 @@ static int named_descriptor(const char *path)
         return STDOUT_FILENO;
     if (strcmp(path, "/dev/stderr") == 0)
         return STDERR_FILENO;
-    if ((sscanf(path, "/dev/fd/%d%n", &fd, &end) == 1 || sscanf(path, "/proc/self/fd/%d%n", &fd, &end) == 1) && path[end] == '\0')
+    if ((sscanf(path, "/dev/fd/%d%n", &fd, &end) == 1
+         || sscanf(path, "/proc/self/fd/%d%n", &fd, &end) == 1)
+        && path[end] == '\0')
         return fd;
     return -1;
 }
 
-/* Where a regular file named PATH will stand, links followed, or NULL where something else stands there. */
+/* Where a regular file named PATH will stand, links followed, or NULL where something else stands
+ * there. */
 static char *regular_place(const char *path)
 {
     struct stat st;
@@ -155,7 +162,7 @@ static char *regular_place(const char *path)
     if (stat(path, &st) == 0) {
         if (!S_ISREG(st.st_mode))
             return NULL;
-        if (access(path, W_OK) != 0)   /* a rename would pass over a file that is write-protected */
+        if (access(path, W_OK) != 0) /* a rename would pass over a file that is write-protected */
             die_file(path, "%s", strerror(errno));
     } else if (errno != ENOENT || *path == '\0') {
         die_file(path, "%s", strerror(errno));
@@ -197,7 +204,7 @@ struct whole *whole_create(const char *path)
     struct whole *w = xcalloc(1, sizeof *w);
     int fd = named_descriptor(path);
 
-    signal(SIGXFSZ, SIG_IGN);   /* a write beyond a quota then fails like any other, with a message */
+    signal(SIGXFSZ, SIG_IGN); /* a write beyond a quota then fails like any other, with a message */
     w->path = path && strcmp(path, "-") != 0 ? xstrdup(path) : NULL;
     if (fd >= 0) {
         w->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -219,7 +226,8 @@ bool whole_is_terminal(const struct whole *w)
     return isatty(w->fd);
 }
 
-/* Has the disk begin with what is there, so that whole_commit finds little left to wait for. Where it fails, all works as well. */
+/* Has the disk begin with what is there, so that whole_commit finds little left to wait for. Where
+ * it fails, all works as well. */
 static void start_flush(struct whole *w)
 {
     if (!w->final || w->len - w->started < FLUSH)
@@ -269,7 +277,8 @@ int whole_restart(struct whole *w)
     return written;
 }
 
-/* Gives a file without a name the final one, or a hidden one to be renamed where something stands there already. */
+/* Gives a file without a name the final one, or a hidden one to be renamed where something stands
+ * there already. */
 static void link_file(struct whole *w)
 {
     char self[64];
@@ -290,7 +299,8 @@ static void link_file(struct whole *w)
     whole_fail(w, strerror(errno));
 }
 
-/* The name lasts only once the folder is on the disk too. A folder that may be written but not read cannot be flushed. */
+/* The name lasts only once the folder is on the disk too. A folder that may be written but not read
+ * cannot be flushed. */
 static void flush_folder(const char *final, const char *path)
 {
     char *folder = folder_of(final);
@@ -304,7 +314,8 @@ static void flush_folder(const char *final, const char *path)
     close(fd);
 }
 
-/* The file's close is checked before it has its name: a second descriptor keeps it alive until then. */
+/* The file's close is checked before it has its name: a second descriptor keeps it alive until
+ * then. */
 static void close_first(struct whole *w)
 {
     int kept = fcntl(w->fd, F_DUPFD_CLOEXEC, 3);
@@ -382,7 +393,7 @@ void whole_begin(const char *path)
     fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0 || close(fd) != 0)
         die_file(path, "%s", strerror(errno));
-    flush_folder(mark, path);   /* before any of the names */
+    flush_folder(mark, path); /* before any of the names */
     free(mark);
 }
 
@@ -409,7 +420,8 @@ int whole_scratch(const char *path)
     struct stat st;
     bool beside = named_descriptor(path) < 0 && (stat(path, &st) != 0 || S_ISREG(st.st_mode));
     const char *temporary = getenv("TMPDIR");
-    char *folder = beside ? folder_of(path) : xstrdup(temporary && *temporary ? temporary : "/var/tmp");
+    char *folder =
+        beside ? folder_of(path) : xstrdup(temporary && *temporary ? temporary : "/var/tmp");
     int fd = open(folder, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
 
     if (fd < 0) {

@@ -20,7 +20,8 @@
 #include "files/stream.h"
 #include "files/whole.h"
 
-/* ZIO_LEVEL is -1: little larger than 1, and read almost twice as fast, each time. One core, zstd 1.5.4, frames of 2 MiB, in MB/s of content to compress, to decompress, and size in percent:
+/* ZIO_LEVEL is -1: little larger than 1, and read almost twice as fast, each time. One core,
+ * zstd 1.5.4, frames of 2 MiB, in MB/s of content to compress, to decompress, and size in percent:
  *
  *                                   level -1           1              3             5
  *     images, uint8             285 1350 81    180 690 78     82 690 69     43 620 65
@@ -29,20 +30,20 @@
  *
  * Higher levels look for longer matches, of which codes have none.
  */
-enum { BLOCK = 1 << 20 };              /* plain bytes are written, and pipes read, in such blocks */
-enum { IN_FLIGHT = 32 << 20 };         /* content that threads may hold, unless a single frame is longer */
+enum { BLOCK = 1 << 20 };      /* plain bytes are written, and pipes read, in such blocks */
+enum { IN_FLIGHT = 32 << 20 }; /* content that threads may hold, unless a single frame is longer */
 
 /* One frame on its way to the file or from it, or one block of a pipe. */
 struct piece {
     struct zio_reader *reader;
     unsigned char *content, *stored;
-    size_t used, capacity;             /* of content, bytes */
+    size_t used, capacity; /* of content, bytes */
     size_t stored_len, stored_capacity;
-    size_t frame;                      /* its number, reading */
+    size_t frame; /* its number, reading */
     ZSTD_CCtx *compressor;
     ZSTD_DCtx *decompressor;
     int level;
-    const char *bad;                   /* reason why reading failed, in error; writing: zstd's name of the failure */
+    const char *bad; /* reason why reading failed, in error; writing: zstd's name of the failure */
     char error[ZIO_ERROR];
 };
 
@@ -55,7 +56,7 @@ size_t zio_memory(size_t frame)
 {
     size_t slots = n_slots(omp_get_max_threads()), most = IN_FLIGHT / frame + 1;
 
-    return 2 * (slots < most ? slots : most) * frame;   /* content, and what is stored of it */
+    return 2 * (slots < most ? slots : most) * frame; /* content, and what is stored of it */
 }
 
 static void reserve(unsigned char **data, size_t *capacity, size_t size)
@@ -79,7 +80,8 @@ static void release_piece(void *slot)
 
 void zio_format_digest(char digest[ZIO_DIGEST_SIZE], uint64_t high, uint64_t low)
 {
-    snprintf(digest, ZIO_DIGEST_SIZE, "xxh128:%016llx%016llx", (unsigned long long)high, (unsigned long long)low);
+    snprintf(digest, ZIO_DIGEST_SIZE, "xxh128:%016llx%016llx", (unsigned long long)high,
+             (unsigned long long)low);
 }
 
 static void digest_of(XXH3_state_t *state, char digest[ZIO_DIGEST_SIZE])
@@ -102,16 +104,16 @@ static XXH3_state_t *new_hash(void)
 /* --- writing --- */
 
 struct zio_writer {
-    char *path;                        /* NULL: standard output */
+    char *path; /* NULL: standard output */
     struct whole *file;
     int level;
-    struct jobs *jobs;                 /* struct piece: compression; NULL: plain */
-    size_t in_flight;                  /* content of the pieces started and not yet written */
-    struct piece *piece;               /* the current frame's content; NULL: nothing yet */
-    struct piece plain;                /* used where there are no jobs */
+    struct jobs *jobs;   /* struct piece: compression; NULL: plain */
+    size_t in_flight;    /* content of the pieces started and not yet written */
+    struct piece *piece; /* the current frame's content; NULL: nothing yet */
+    struct piece plain;  /* used where there are no jobs */
     struct frames frames;
-    XXH3_state_t *hash;                /* of all content */
-    int held;                          /* the scratch file of a pipe's bytes that are held, or -1 */
+    XXH3_state_t *hash; /* of all content */
+    int held;           /* the scratch file of a pipe's bytes that are held, or -1 */
 };
 
 static void compress(void *slot)
@@ -217,7 +219,7 @@ void zio_write(struct zio_writer *w, const void *data, size_t len)
     size_t most = is_framed(w) ? FRAMES_MAX_CONTENT : BLOCK;
     const char *at = data;
 
-    if (w->held < 0)   /* held: the digest is that of zio_revise */
+    if (w->held < 0) /* held: the digest is that of zio_revise */
         XXH3_128bits_update(w->hash, data, len);
     while (len > 0) {
         size_t left = most - (w->piece ? w->piece->used : 0), n = len < left ? len : left;
@@ -283,7 +285,8 @@ static void read_held(struct zio_writer *w, int held, void *data, size_t len)
 }
 
 /* Reads the next frame of what was held into p, as it is stored and decompressed. */
-static void read_held_frame(struct zio_writer *w, int held, struct piece *p, const struct frame *frame)
+static void read_held_frame(struct zio_writer *w, int held, struct piece *p,
+                            const struct frame *frame)
 {
     reserve(&p->content, &p->capacity, frame->content);
     reserve(&p->stored, &p->stored_capacity, frame->stored);
@@ -292,8 +295,10 @@ static void read_held_frame(struct zio_writer *w, int held, struct piece *p, con
         whole_fail(w->file, "its temporary file is damaged");
 }
 
-/* The digest goes over the content in its final order, so what was held is decompressed once more. */
-static void revise_frames(struct zio_writer *w, int held, struct piece *p, const void *head, size_t len, size_t old_len)
+/* The digest goes over the content in its final order, so what was held is decompressed once more.
+ */
+static void revise_frames(struct zio_writer *w, int held, struct piece *p, const void *head,
+                          size_t len, size_t old_len)
 {
     struct frames old = w->frames;
 
@@ -311,7 +316,8 @@ static void revise_frames(struct zio_writer *w, int held, struct piece *p, const
     frames_release(&old);
 }
 
-static void revise_plain(struct zio_writer *w, int held, struct piece *p, const void *head, size_t len, size_t old_len)
+static void revise_plain(struct zio_writer *w, int held, struct piece *p, const void *head,
+                         size_t len, size_t old_len)
 {
     off_t left = lseek(held, 0, SEEK_END) - old_len;
 
@@ -388,27 +394,27 @@ void zio_commit(struct zio_writer *w, const char *history)
 struct zio_reader {
     char *path;
     int fd, threads;
-    bool framed;                       /* zstd; otherwise plain bytes. Of a regular file only */
-    bool seekable;                     /* a regular file; otherwise all comes through stream */
-    uint64_t length;                   /* of the content; UINT64_MAX: not known */
-    uint64_t stored;                   /* of the file; of a stream what has come of it */
+    bool framed;     /* zstd; otherwise plain bytes. Of a regular file only */
+    bool seekable;   /* a regular file; otherwise all comes through stream */
+    uint64_t length; /* of the content; UINT64_MAX: not known */
+    uint64_t stored; /* of the file; of a stream what has come of it */
     struct frames frames;
     char *history;
     struct stream *stream;
-    unsigned char ahead[16];           /* what zio_peek took from it */
+    unsigned char ahead[16]; /* what zio_peek took from it */
     size_t n_ahead;
 
-    uint64_t position;                 /* in the content: what zio_read gives next */
-    XXH3_state_t *hash;                /* of what zio_read gave */
-    bool ended;                        /* zio_read returned 0 */
-    struct jobs *jobs;                 /* struct piece: decompression ahead of zio_read */
-    struct piece *piece;               /* that zio_read is in; NULL: none */
-    size_t piece_at;                   /* bytes of it that it gave */
-    size_t next_frame;                 /* to be started */
-    size_t in_flight;                  /* content of the pieces started */
-    bool last_block;                   /* the stream has come to its end */
+    uint64_t position;   /* in the content: what zio_read gives next */
+    XXH3_state_t *hash;  /* of what zio_read gave */
+    bool ended;          /* zio_read returned 0 */
+    struct jobs *jobs;   /* struct piece: decompression ahead of zio_read */
+    struct piece *piece; /* that zio_read is in; NULL: none */
+    size_t piece_at;     /* bytes of it that it gave */
+    size_t next_frame;   /* to be started */
+    size_t in_flight;    /* content of the pieces started */
+    bool last_block;     /* the stream has come to its end */
 
-    pthread_mutex_t at_mutex;          /* of at: the frame that zio_read_at was in last */
+    pthread_mutex_t at_mutex; /* of at: the frame that zio_read_at was in last */
     struct piece at;
 };
 
@@ -454,8 +460,11 @@ static const char *read_tail(struct zio_reader *r, uint64_t file_len, char error
     if (bad)
         return reason(error, "%s", bad);
     if (frames_stored(&r->frames) != file_len - len)
-        return reason(error, "%llu bytes before its record, its seek table says %llu: cut, or something was added",
-                      (unsigned long long)(file_len - len), (unsigned long long)frames_stored(&r->frames));
+        return reason(error,
+                      "%llu bytes before its record, its seek table says %llu: cut, or something "
+                      "was added",
+                      (unsigned long long)(file_len - len),
+                      (unsigned long long)frames_stored(&r->frames));
     r->length = frames_content(&r->frames);
     return NULL;
 }
@@ -488,9 +497,11 @@ const char *zio_try_open(struct zio_reader **reader, const char *path, char erro
     r->path = xstrdup(path);
     r->hash = new_hash();
     r->at.frame = SIZE_MAX;
-    r->threads = omp_get_max_threads();   /* here: another thread that reads may not know of --threads */
+    r->threads =
+        omp_get_max_threads(); /* here: another thread that reads may not know of --threads */
     pthread_mutex_init(&r->at_mutex, NULL);
-    r->fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    r->fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                                   : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (r->fd < 0 || fstat(r->fd, &st) != 0)
         return reason(error, "%s", strerror(errno));
     if (S_ISDIR(st.st_mode))
@@ -515,16 +526,18 @@ static void decode(const struct zio_reader *r, struct piece *p)
     p->used = f->content;
     p->bad = pread_all(r->fd, p->stored, f->stored, f->start, p->error);
     if (!p->bad && XXH64(p->stored, f->stored, 0) != f->hash)
-        p->bad = reason(p->error, "damaged: frame %zu of %zu, at byte %llu", p->frame + 1, r->frames.n,
-                        (unsigned long long)f->start);
+        p->bad = reason(p->error, "damaged: frame %zu of %zu, at byte %llu", p->frame + 1,
+                        r->frames.n, (unsigned long long)f->start);
     if (!p->bad && frames_u32(p->stored) != FRAMES_MAGIC_DATA)
-        p->bad = reason(p->error, "damaged: frame %zu of %zu is none of zstd", p->frame + 1, r->frames.n);
+        p->bad = reason(p->error, "damaged: frame %zu of %zu is none of zstd", p->frame + 1,
+                        r->frames.n);
     if (p->bad)
         return;
     got = ZSTD_decompressDCtx(p->decompressor, p->content, f->content, p->stored, f->stored);
     if (got != f->content || frames_u32(p->stored + f->stored - 4) != f->checksum)
-        p->bad = reason(p->error, "damaged: frame %zu of %zu: %s", p->frame + 1, r->frames.n,
-                        ZSTD_isError(got) ? ZSTD_getErrorName(got) : "not what the seek table says");
+        p->bad =
+            reason(p->error, "damaged: frame %zu of %zu: %s", p->frame + 1, r->frames.n,
+                   ZSTD_isError(got) ? ZSTD_getErrorName(got) : "not what the seek table says");
 }
 
 static void decode_job(void *slot)
@@ -568,7 +581,8 @@ static void read_ahead(struct zio_reader *r)
 }
 
 /* Content in order, through the pieces. */
-static const char *read_pieces(struct zio_reader *r, void *data, size_t len, size_t *got, char error[ZIO_ERROR])
+static const char *read_pieces(struct zio_reader *r, void *data, size_t len, size_t *got,
+                               char error[ZIO_ERROR])
 {
     for (*got = 0; *got < len;) {
         struct piece *p = r->piece;
@@ -598,8 +612,8 @@ static const char *read_pieces(struct zio_reader *r, void *data, size_t len, siz
     return NULL;
 }
 
-static const char *read_frames_at(const struct zio_reader *r, struct piece *p, void *data, size_t len, uint64_t offset,
-                                  char error[ZIO_ERROR])
+static const char *read_frames_at(const struct zio_reader *r, struct piece *p, void *data,
+                                  size_t len, uint64_t offset, char error[ZIO_ERROR])
 {
     char *at = data;
 
@@ -623,17 +637,18 @@ static const char *read_frames_at(const struct zio_reader *r, struct piece *p, v
     return NULL;
 }
 
-const char *zio_try_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset, char error[ZIO_ERROR])
+const char *zio_try_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset,
+                            char error[ZIO_ERROR])
 {
     const char *bad;
 
     assert(r->seekable);
     if (offset > r->length || len > r->length - offset)
-        return reason(error, "cut short: %llu bytes of content, want %llu", (unsigned long long)r->length,
-                      (unsigned long long)(offset + len));
+        return reason(error, "cut short: %llu bytes of content, want %llu",
+                      (unsigned long long)r->length, (unsigned long long)(offset + len));
     if (!r->framed)
         return pread_all(r->fd, data, len, offset, error);
-    if (pthread_mutex_trylock(&r->at_mutex) == 0) {   /* rows close to one another share a frame */
+    if (pthread_mutex_trylock(&r->at_mutex) == 0) { /* rows close to one another share a frame */
         bad = read_frames_at(r, &r->at, data, len, offset, error);
         pthread_mutex_unlock(&r->at_mutex);
     } else {
@@ -645,7 +660,8 @@ const char *zio_try_read_at(struct zio_reader *r, void *data, size_t len, uint64
     return bad;
 }
 
-const char *zio_try_read(struct zio_reader *r, void *data, size_t len, size_t *got, char error[ZIO_ERROR])
+const char *zio_try_read(struct zio_reader *r, void *data, size_t len, size_t *got,
+                         char error[ZIO_ERROR])
 {
     const char *bad;
 
@@ -673,7 +689,7 @@ const char *zio_try_read(struct zio_reader *r, void *data, size_t len, size_t *g
 
 struct zio_reader *zio_open(const char *path)
 {
-    enum profile_part before = profile_enter(PROFILE_READING);   /* a pipe may come late */
+    enum profile_part before = profile_enter(PROFILE_READING); /* a pipe may come late */
     struct zio_reader *r;
     char error[ZIO_ERROR];
 
@@ -720,14 +736,16 @@ unsigned char *zio_read_all(struct zio_reader *r, size_t most, size_t *len)
     unsigned char *data = xmalloc(size + 1);
 
     if (known && r->length > most_content(r, most))
-        die_file(r->path, "%llu bytes of content in a file of %llu, want at most %zu", (unsigned long long)r->length,
-                 (unsigned long long)r->stored, most_content(r, most));
+        die_file(r->path, "%llu bytes of content in a file of %llu, want at most %zu",
+                 (unsigned long long)r->length, (unsigned long long)r->stored,
+                 most_content(r, most));
     for (*len = 0; (got = zio_read(r, data + *len, size - *len)) > 0; *len += got)
         if (!known && *len + got == size) {
             size_t bound = most_content(r, most);
 
             if (size >= bound)
-                die_file(r->path, "over %zu bytes of content in the first %llu of the file", bound, (unsigned long long)r->stored);
+                die_file(r->path, "over %zu bytes of content in the first %llu of the file", bound,
+                         (unsigned long long)r->stored);
             size = 2 * size < bound ? 2 * size : bound;
             data = xrealloc(data, size + 1, 1);
         }
@@ -744,7 +762,7 @@ size_t zio_peek(struct zio_reader *r, void *data, size_t len)
     if (r->seekable) {
         len = r->length < len ? r->length : len;
         bad = zio_try_read_at(r, data, len, 0, error);
-        release_piece(&r->at);   /* a frame may be 64 MiB long, and is read again in order */
+        release_piece(&r->at); /* a frame may be 64 MiB long, and is read again in order */
         r->at = (struct piece){.frame = SIZE_MAX};
     } else {
         if (r->n_ahead == 0)
@@ -815,7 +833,8 @@ void zio_reader_digest(struct zio_reader *r, char digest[ZIO_DIGEST_SIZE])
     free(block);
 }
 
-/* A thread that waits for a pipe cannot be called back: where the content was not read to its end, it keeps what it works on. */
+/* A thread that waits for a pipe cannot be called back: where the content was not read to its end,
+ * it keeps what it works on. */
 void zio_close(struct zio_reader *r)
 {
     if (r->stream && r->jobs && !r->ended)

@@ -1,8 +1,10 @@
-/* The kernels of one instruction set; the Makefile compiles this file once for each, and kernels.c chooses at start.
+/* The kernels of one instruction set; the Makefile compiles this file once for each, and kernels.c
+ * chooses at start.
  *
- * GCC vector extensions at the native width. This file alone is compiled with -ffp-contract=fast: acc += w*x is then one
- * instruction where there is one. Each element of a result is summed in an order that the equations in kernels.h fix and the width of a vector
- * does not change, so that AVX2 and AVX-512 give the same bytes.
+ * GCC vector extensions at the native width. This file alone is compiled with -ffp-contract=fast:
+ * acc += w*x is then one instruction where there is one. Each element of a result is summed in an
+ * order that the equations in kernels.h fix and the width of a vector does not change, so that AVX2
+ * and AVX-512 give the same bytes.
  */
 #include "kernels/kernels.h"
 
@@ -11,20 +13,29 @@
 #include <string.h>
 
 #if defined(__AVX512F__)
-enum { LANES = 16, HALF = 8, TILE_COLS = 10, TILE_RUN = 24, SPARSE_TILE = 25 };  /* 32 registers */
+enum { LANES = 16, HALF = 8, TILE_COLS = 10, TILE_RUN = 24, SPARSE_TILE = 25 }; /* 32 registers */
 #define TABLE kernels_avx512
 #define NAME "avx512"
-#define LANE_NUMBERS { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 }
+#define LANE_NUMBERS                                         \
+    {                                                        \
+        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 \
+    }
 #elif defined(__AVX2__) && defined(__FMA__)
-enum { LANES = 8, HALF = 8, TILE_COLS = 6, TILE_RUN = 12, SPARSE_TILE = 12 };    /* 16 registers */
+enum { LANES = 8, HALF = 8, TILE_COLS = 6, TILE_RUN = 12, SPARSE_TILE = 12 }; /* 16 registers */
 #define TABLE kernels_avx2
 #define NAME "avx2"
-#define LANE_NUMBERS { 0, 1, 2, 3, 4, 5, 6, 7 }
+#define LANE_NUMBERS           \
+    {                          \
+        0, 1, 2, 3, 4, 5, 6, 7 \
+    }
 #else
 enum { LANES = 4, HALF = 4, TILE_COLS = 6, TILE_RUN = 12, SPARSE_TILE = 12 };
 #define TABLE kernels_base
 #define NAME "base"
-#define LANE_NUMBERS { 0, 1, 2, 3 }
+#define LANE_NUMBERS \
+    {                \
+        0, 1, 2, 3   \
+    }
 #endif
 
 typedef float vec __attribute__((vector_size(4 * LANES), may_alias));
@@ -36,33 +47,45 @@ typedef uint32_t uvec __attribute__((vector_size(4 * LANES)));
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* A value used more than once, which the compiler would rather load again each time: most loads here cross cache lines. */
+/* A value used more than once, which the compiler would rather load again each time: most loads
+ * here cross cache lines. */
 #if defined(__x86_64__)
 #define IN_REGISTER(v) __asm__("" : "+v"(v))
 #else
 #define IN_REGISTER(v) (void)(v)
 #endif
 
-INLINE vec load(const float *p) { return *(const vec_unaligned *)p; }
-INLINE void store(float *p, vec v) { *(vec_unaligned *)p = v; }
-INLINE vec select(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
+INLINE vec load(const float *p)
+{
+    return *(const vec_unaligned *)p;
+}
+INLINE void store(float *p, vec v)
+{
+    *(vec_unaligned *)p = v;
+}
+INLINE vec select(ivec mask, vec a, vec b)
+{
+    return (vec)((mask & (ivec)a) | (~mask & (ivec)b));
+}
 
 /* In two steps, for which there are instructions: gcc takes a single one apart into elements. */
 INLINE ivec widen(const uint8_t *p)
 {
-    return (ivec)__builtin_convertvector(__builtin_convertvector(*(const bvec_unaligned *)p, half_ivec), uvec);
+    return (ivec) __builtin_convertvector(
+        __builtin_convertvector(*(const bvec_unaligned *)p, half_ivec), uvec);
 }
 
 INLINE bvec_unaligned to_bytes(ivec v)
 {
-#if defined(__AVX512F__)  /* which has one */
+#if defined(__AVX512F__) /* which has one */
     return __builtin_convertvector(v, bvec_unaligned);
 #else
     return __builtin_convertvector(__builtin_convertvector(v, half_ivec), bvec_unaligned);
 #endif
 }
 
-/* The first N of LANES elements of `size` bytes from FROM, N < LANES: in pieces of a half, a quarter and so on of a vector, as N in binary says. */
+/* The first N of LANES elements of `size` bytes from FROM, N < LANES: in pieces of a half, a
+ * quarter and so on of a vector, as N in binary says. */
 INLINE void copy_part(void *to, const void *from, int n, size_t size)
 {
     char *p = to;
@@ -94,7 +117,8 @@ INLINE vec load_part(const float *p, int n)
     return v;
 }
 
-/* max(v, 0) of four positions in row-major order and, unless argmax is NULL, which it was: the first on ties. N lanes are real. */
+/* max(v, 0) of four positions in row-major order and, unless argmax is NULL, which it was: the
+ * first on ties. N lanes are real. */
 INLINE void pool(float *y, uint8_t *argmax, vec v0, vec v1, vec v2, vec v3, int n)
 {
     const vec zero = {0};
@@ -107,9 +131,15 @@ INLINE void pool(float *y, uint8_t *argmax, vec v0, vec v1, vec v2, vec v3, int 
         store_part(y, select(best > zero, best, zero), n);
         return;
     }
-    better = v1 > best;  best = select(better, v1, best);  where = (better & 1) | (~better & where);
-    better = v2 > best;  best = select(better, v2, best);  where = (better & 2) | (~better & where);
-    better = v3 > best;  best = select(better, v3, best);  where = (better & 3) | (~better & where);
+    better = v1 > best;
+    best = select(better, v1, best);
+    where = (better & 1) | (~better & where);
+    better = v2 > best;
+    best = select(better, v2, best);
+    where = (better & 2) | (~better & where);
+    better = v3 > best;
+    best = select(better, v3, best);
+    where = (better & 3) | (~better & where);
     const ivec live = best > zero;
     where = (live & where) | (~live & KERNELS_DEAD);
     store_part(y, select(live, best, zero), n);
@@ -122,15 +152,25 @@ INLINE void pool(float *y, uint8_t *argmax, vec v0, vec v1, vec v2, vec v3, int 
 
 /* --- conv: the register tile --- */
 
-struct epilogue { bool pool; uint8_t *argmax; };
+struct epilogue {
+    bool pool;
+    uint8_t *argmax;
+};
 
-/* Half of the widest vectors, where that is enough: half the work where the processor's units are as wide, and never more. */
+/* Half of the widest vectors, where that is enough: half the work where the processor's units are
+ * as wide, and never more. */
 typedef float half __attribute__((vector_size(4 * HALF), may_alias));
 typedef float half_unaligned __attribute__((vector_size(4 * HALF), aligned(4), may_alias));
 
-INLINE half lower_half(vec v) { half h; memcpy(&h, &v, sizeof h); return h; }
+INLINE half lower_half(vec v)
+{
+    half h;
+    memcpy(&h, &v, sizeof h);
+    return h;
+}
 
-/* The upper half does not matter. By registers: a vector read from memory waits where it was written in parts. */
+/* The upper half does not matter. By registers: a vector read from memory waits where it was
+ * written in parts. */
 INLINE vec widen_half(half h)
 {
 #if defined(__AVX512F__)
@@ -140,8 +180,10 @@ INLINE vec widen_half(half h)
 #endif
 }
 
-/* Output positions ROWS x COLS from (0,0) of x and y, output channels k0..k0+LANES-1 of which N are real; NARROW: at most HALF are. */
-INLINE void tile(int rows, int cols, bool narrow, float *y, const float *x, const float *w, vec bias, const struct conv *g, int n, struct epilogue e)
+/* Output positions ROWS x COLS from (0,0) of x and y, output channels k0..k0+LANES-1 of which N are
+ * real; NARROW: at most HALF are. */
+INLINE void tile(int rows, int cols, bool narrow, float *y, const float *x, const float *w,
+                 vec bias, const struct conv *g, int n, struct epilogue e)
 {
     vec acc[2][TILE_COLS];
     half part[2][TILE_COLS];
@@ -154,7 +196,8 @@ INLINE void tile(int rows, int cols, bool narrow, float *y, const float *x, cons
             else
                 acc[i][j] = bias;
     for (int r = 0; r < g->taps; r++) {
-        const float *base[2][2];  /* of every fifth column: with the others at 1, 2, 3 and 4 steps from it, all addresses fit the registers */
+        const float *base[2][2]; /* of every fifth column: with the others at 1, 2, 3 and 4 steps
+                                    from it, all addresses fit the registers */
 #pragma GCC unroll 2
         for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
@@ -164,7 +207,9 @@ INLINE void tile(int rows, int cols, bool narrow, float *y, const float *x, cons
         for (int q = 0; q < g->run; q++, w += LANES) {
             const vec wq = narrow ? (vec){0} : *(const vec *)w;
             const half hq = narrow ? *(const half *)w : (half){0};
-            __asm__ volatile("" : "+r"(step), "+r"(step3));  /* keeps 2*step and 4*step out of registers: they are addressing modes */
+            __asm__ volatile(""
+                             : "+r"(step), "+r"(step3)); /* keeps 2*step and 4*step out of
+                                                            registers: they are addressing modes */
 #pragma GCC unroll 2
             for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 10
@@ -193,8 +238,8 @@ INLINE void tile(int rows, int cols, bool narrow, float *y, const float *x, cons
             return;
 #pragma GCC unroll 5
         for (int j = 0; j < cols; j += 2)
-            pool(y + j / 2 * g->y_col, e.argmax == NULL ? NULL : e.argmax + j / 2 * g->y_col, acc[0][j], acc[0][j + 1], acc[1][j],
-                 acc[1][j + 1], n);
+            pool(y + j / 2 * g->y_col, e.argmax == NULL ? NULL : e.argmax + j / 2 * g->y_col,
+                 acc[0][j], acc[0][j + 1], acc[1][j], acc[1][j + 1], n);
         return;
     }
 #pragma GCC unroll 2
@@ -204,49 +249,97 @@ INLINE void tile(int rows, int cols, bool narrow, float *y, const float *x, cons
             store_part(y + i * g->y_row + j * g->y_col, acc[i][j], n);
 }
 
-INLINE void any_tile(int rows, int cols, bool narrow, float *y, const float *x, const float *w, vec bias, const struct conv *g, int n, struct epilogue e)
+INLINE void any_tile(int rows, int cols, bool narrow, float *y, const float *x, const float *w,
+                     vec bias, const struct conv *g, int n, struct epilogue e)
 {
     switch (rows * 16 + cols) {
-    case 16 + 1: tile(1, 1, narrow, y, x, w, bias, g, n, e); break;
-    case 16 + 2: tile(1, 2, narrow, y, x, w, bias, g, n, e); break;
-    case 16 + 3: tile(1, 3, narrow, y, x, w, bias, g, n, e); break;
-    case 16 + 4: tile(1, 4, narrow, y, x, w, bias, g, n, e); break;
-    case 16 + 5: tile(1, 5, narrow, y, x, w, bias, g, n, e); break;
-    case 16 + 6: tile(1, 6, narrow, y, x, w, bias, g, n, e); break;
-    case 32 + 1: tile(2, 1, narrow, y, x, w, bias, g, n, e); break;
-    case 32 + 2: tile(2, 2, narrow, y, x, w, bias, g, n, e); break;
-    case 32 + 3: tile(2, 3, narrow, y, x, w, bias, g, n, e); break;
-    case 32 + 4: tile(2, 4, narrow, y, x, w, bias, g, n, e); break;
-    case 32 + 5: tile(2, 5, narrow, y, x, w, bias, g, n, e); break;
-    case 32 + 6: tile(2, 6, narrow, y, x, w, bias, g, n, e); break;
+    case 16 + 1:
+        tile(1, 1, narrow, y, x, w, bias, g, n, e);
+        break;
+    case 16 + 2:
+        tile(1, 2, narrow, y, x, w, bias, g, n, e);
+        break;
+    case 16 + 3:
+        tile(1, 3, narrow, y, x, w, bias, g, n, e);
+        break;
+    case 16 + 4:
+        tile(1, 4, narrow, y, x, w, bias, g, n, e);
+        break;
+    case 16 + 5:
+        tile(1, 5, narrow, y, x, w, bias, g, n, e);
+        break;
+    case 16 + 6:
+        tile(1, 6, narrow, y, x, w, bias, g, n, e);
+        break;
+    case 32 + 1:
+        tile(2, 1, narrow, y, x, w, bias, g, n, e);
+        break;
+    case 32 + 2:
+        tile(2, 2, narrow, y, x, w, bias, g, n, e);
+        break;
+    case 32 + 3:
+        tile(2, 3, narrow, y, x, w, bias, g, n, e);
+        break;
+    case 32 + 4:
+        tile(2, 4, narrow, y, x, w, bias, g, n, e);
+        break;
+    case 32 + 5:
+        tile(2, 5, narrow, y, x, w, bias, g, n, e);
+        break;
+    case 32 + 6:
+        tile(2, 6, narrow, y, x, w, bias, g, n, e);
+        break;
 #if defined(__AVX512F__)
-    case 16 + 7: tile(1, 7, narrow, y, x, w, bias, g, n, e); break;
-    case 16 + 8: tile(1, 8, narrow, y, x, w, bias, g, n, e); break;
-    case 16 + 9: tile(1, 9, narrow, y, x, w, bias, g, n, e); break;
-    case 16 + 10: tile(1, 10, narrow, y, x, w, bias, g, n, e); break;
-    case 32 + 7: tile(2, 7, narrow, y, x, w, bias, g, n, e); break;
-    case 32 + 8: tile(2, 8, narrow, y, x, w, bias, g, n, e); break;
-    case 32 + 9: tile(2, 9, narrow, y, x, w, bias, g, n, e); break;
-    case 32 + 10: tile(2, 10, narrow, y, x, w, bias, g, n, e); break;
+    case 16 + 7:
+        tile(1, 7, narrow, y, x, w, bias, g, n, e);
+        break;
+    case 16 + 8:
+        tile(1, 8, narrow, y, x, w, bias, g, n, e);
+        break;
+    case 16 + 9:
+        tile(1, 9, narrow, y, x, w, bias, g, n, e);
+        break;
+    case 16 + 10:
+        tile(1, 10, narrow, y, x, w, bias, g, n, e);
+        break;
+    case 32 + 7:
+        tile(2, 7, narrow, y, x, w, bias, g, n, e);
+        break;
+    case 32 + 8:
+        tile(2, 8, narrow, y, x, w, bias, g, n, e);
+        break;
+    case 32 + 9:
+        tile(2, 9, narrow, y, x, w, bias, g, n, e);
+        break;
+    case 32 + 10:
+        tile(2, 10, narrow, y, x, w, bias, g, n, e);
+        break;
 #endif
     }
 }
 
-static void wide_tile(int rows, int cols, float *y, const float *x, const float *w, vec bias, const struct conv *g, int n, struct epilogue e)
+static void wide_tile(int rows, int cols, float *y, const float *x, const float *w, vec bias,
+                      const struct conv *g, int n, struct epilogue e)
 {
     any_tile(rows, cols, false, y, x, w, bias, g, n, e);
 }
 
-static void narrow_tile(int rows, int cols, float *y, const float *x, const float *w, vec bias, const struct conv *g, int n, struct epilogue e)
+static void narrow_tile(int rows, int cols, float *y, const float *x, const float *w, vec bias,
+                        const struct conv *g, int n, struct epilogue e)
 {
     any_tile(rows, cols, HALF < LANES, y, x, w, bias, g, n, e);
 }
 
-/* One image: for each vector of output channels (its kernel stays in cache), for each pair of rows, the columns in tiles of nearly equal width. */
-static void each_tile(float *y, const float *x, const float *w, const float *b, const struct conv *g, struct epilogue e)
+/* One image: for each vector of output channels (its kernel stays in cache), for each pair of rows,
+ * the columns in tiles of nearly equal width. */
+static void each_tile(float *y, const float *x, const float *w, const float *b,
+                      const struct conv *g, struct epilogue e)
 {
-    const int shrink = e.pool ? 2 : 1;  /* conv positions per output position, per axis; tiles are multiples of it */
-    const int units = g->cols / shrink, n_tiles = (units + TILE_COLS / shrink - 1) / (TILE_COLS / shrink);
+    const int shrink = e.pool
+        ? 2
+        : 1; /* conv positions per output position, per axis; tiles are multiples of it */
+    const int units = g->cols / shrink,
+              n_tiles = (units + TILE_COLS / shrink - 1) / (TILE_COLS / shrink);
     const size_t w_group = (size_t)g->taps * g->run * LANES;
     for (int k0 = 0; k0 < g->channels; k0 += LANES, w += w_group) {
         const vec bias = b == NULL ? (vec){0} : *(const vec *)(b + k0);
@@ -254,12 +347,14 @@ static void each_tile(float *y, const float *x, const float *w, const float *b, 
         for (int i = 0; i < g->rows; i += 2) {
             const int rows = g->rows - i < 2 ? 1 : 2;
             for (int t = 0; t < n_tiles; t++) {
-                const int j = units * t / n_tiles * shrink, end = units * (t + 1) / n_tiles * shrink;
+                const int j = units * t / n_tiles * shrink,
+                          end = units * (t + 1) / n_tiles * shrink;
                 struct epilogue here = e;
                 if (e.argmax != NULL)
                     here.argmax += ((size_t)(i / 2) * (g->cols / 2) + j / 2) * g->y_col + k0;
-                (narrow ? narrow_tile : wide_tile)(rows, end - j, y + i / shrink * g->y_row + j / shrink * g->y_col + k0,
-                                                   x + i * g->x_row + j * g->x_col, w, bias, g, g->channels - k0, here);
+                (narrow ? narrow_tile : wide_tile)(
+                    rows, end - j, y + i / shrink * g->y_row + j / shrink * g->y_col + k0,
+                    x + i * g->x_row + j * g->x_col, w, bias, g, g->channels - k0, here);
             }
         }
     }
@@ -267,12 +362,13 @@ static void each_tile(float *y, const float *x, const float *w, const float *b, 
 
 static void conv(float *y, const float *x, const float *w, const float *b, const struct conv *g)
 {
-    each_tile(y, x, w, b, g, (struct epilogue){ false, NULL });
+    each_tile(y, x, w, b, g, (struct epilogue){false, NULL});
 }
 
-static void conv_relu_pool(float *y, uint8_t *argmax, const float *x, const float *w, const float *b, const struct conv *g)
+static void conv_relu_pool(float *y, uint8_t *argmax, const float *x, const float *w,
+                           const float *b, const struct conv *g)
 {
-    each_tile(y, x, w, b, g, (struct epilogue){ true, argmax });
+    each_tile(y, x, w, b, g, (struct epilogue){true, argmax});
 }
 
 /* --- winograd --- */
@@ -282,11 +378,18 @@ enum { MOST_POINTS = 10, MOST_PAIRS = 4 };
 /* The positive point of pair I. All that follows from them is exact in float. */
 INLINE float pair_point(int points, int i)
 {
-    return points == MOST_POINTS ? (i == 0 ? 0.5f : i == 1 ? 0.75f : i == 2 ? 1.25f : 2.5f) : i == 0 ? 1.0f : i == 1 ? 2.0f : 0.5f;
+    return points == MOST_POINTS ? (i == 0       ? 0.5f
+                                        : i == 1 ? 0.75f
+                                        : i == 2 ? 1.25f
+                                                 : 2.5f)
+        : i == 0                 ? 1.0f
+        : i == 1                 ? 2.0f
+                                 : 0.5f;
 }
 
-/* POINTS (4, 6, 8, 10) columns to their values at 0, the pairs of points, and infinity. Up to 8 points written in differences: equal columns give exactly 0
- * but for the point 1, so that the results within a flat tile are equal to the last bit. */
+/* POINTS (4, 6, 8, 10) columns to their values at 0, the pairs of points, and infinity. Up to 8
+ * points written in differences: equal columns give exactly 0 but for the point 1, so that the
+ * results within a flat tile are equal to the last bit. */
 INLINE void to_points(int points, vec v[MOST_POINTS], const vec d[MOST_POINTS])
 {
     if (points == 4) {
@@ -295,7 +398,8 @@ INLINE void to_points(int points, vec v[MOST_POINTS], const vec d[MOST_POINTS])
         v[2] = d[2] - d[1];
         v[3] = d[3] - d[1];
     } else if (points == 6) {
-        const vec a = d[4] - d[2], b = d[0] - d[2], p = d[3] - d[1], even = d[4] - d[2] * 4.0f, odd = d[3] - d[1] * 4.0f;
+        const vec a = d[4] - d[2], b = d[0] - d[2], p = d[3] - d[1], even = d[4] - d[2] * 4.0f,
+                  odd = d[3] - d[1] * 4.0f;
         v[0] = b + a * 0.25f;
         v[1] = even + odd;
         v[2] = even - odd;
@@ -305,7 +409,8 @@ INLINE void to_points(int points, vec v[MOST_POINTS], const vec d[MOST_POINTS])
     } else if (points == 8) {
         const vec a = d[2] - d[4], b = d[6] - d[4], p = d[1] - d[3], q = d[5] - d[3];
         const vec even1 = (d[2] + d[6]) - d[4] * 4.25f, odd1 = (d[1] + d[5]) - d[3] * 4.25f;
-        const vec even2 = b + a * 0.25f, odd2 = p * 0.5f + q * 2.0f, even3 = b + a * 4.0f, odd3 = p * 2.0f + q * 0.5f;
+        const vec even2 = b + a * 0.25f, odd2 = p * 0.5f + q * 2.0f, even3 = b + a * 4.0f,
+                  odd3 = p * 2.0f + q * 0.5f;
         v[0] = (d[0] - d[6]) - a * 5.25f;
         v[1] = even1 + odd1;
         v[2] = even1 - odd1;
@@ -314,8 +419,9 @@ INLINE void to_points(int points, vec v[MOST_POINTS], const vec d[MOST_POINTS])
         v[5] = even3 + odd3;
         v[6] = even3 - odd3;
         v[7] = (d[7] - d[1]) - q * 5.25f;
-    } else {  /* at p: x(x+p) times the product of x^2-q^2 over the other pairs; at 0 and infinity: the product over all */
-        float all[MOST_PAIRS + 1] = {1};  /* its coefficients, from x^8 down */
+    } else { /* at p: x(x+p) times the product of x^2-q^2 over the other pairs; at 0 and infinity:
+                the product over all */
+        float all[MOST_PAIRS + 1] = {1}; /* its coefficients, from x^8 down */
 #pragma GCC unroll 4
         for (int i = 0; i < MOST_PAIRS; i++) {
             float others[MOST_PAIRS] = {1};
@@ -359,7 +465,7 @@ INLINE void from_points(int points, int M, vec y[8], const float *m, size_t plan
 #pragma GCC unroll 10
     for (int i = 0; i < points; i++)
         p[i] = *(const vec *)(m + i * plane);
-    const int pairs = points / 2 - 1;  /* 1 and -1, 2 and -2, ... */
+    const int pairs = points / 2 - 1; /* 1 and -1, 2 and -2, ... */
 #pragma GCC unroll 4
     for (int i = 0; i < pairs; i++)
         sum[i] = p[2 * i + 1] + p[2 * i + 2], difference[i] = p[2 * i + 1] - p[2 * i + 2];
@@ -402,16 +508,19 @@ INLINE void spread(int points, int M, float *m, size_t plane, const vec y[8])
     *(vec *)(m + (points - 1) * plane) = y[M - 1];
 }
 
-/* How column s of a kernel counts at point i: a power of the point, over the product of its distances from the other points. */
+/* How column s of a kernel counts at point i: a power of the point, over the product of its
+ * distances from the other points. */
 static double point_factor(int points, int i, int s, int R)
 {
-    if (i == points - 1)  /* infinity */
+    if (i == points - 1) /* infinity */
         return s == R - 1;
-    const double point = i == 0 ? 0 : i % 2 == 1 ? pair_point(points, i / 2) : -pair_point(points, i / 2 - 1);
+    const double point = i == 0 ? 0
+        : i % 2 == 1            ? pair_point(points, i / 2)
+                                : -pair_point(points, i / 2 - 1);
     double factor = 1, distances = i == 0 ? 1 : 2 * point * point;
     for (int k = 0; k < points / 2 - 1; k++) {
         const double other = pair_point(points, k);
-        if (i == 0 && points == MOST_POINTS)  /* with fewer, to_points has divided by it */
+        if (i == 0 && points == MOST_POINTS) /* with fewer, to_points has divided by it */
             distances *= other * other;
         else if (i > 0 && k != (i - 1) / 2)
             distances *= point * point - other * other;
@@ -423,14 +532,19 @@ static double point_factor(int points, int i, int s, int R)
 
 static void winograd_pack(float *u, const float *w, const float *scale, const struct winograd *g)
 {
-    const int R = g->R, C = g->stride * g->stride * g->C, K = g->K, down = g->both ? g->points : 1, taps = g->both ? 1 : R, rows = g->both ? R : 1;
-    const size_t column = C * g->y_col, plane = (size_t)taps * C * (g->in_planes ? K : (K + LANES - 1) / LANES * LANES);
-    const size_t group = g->in_planes ? LANES : (size_t)taps * C * LANES, wide = g->in_planes ? K : LANES;
+    const int R = g->R, C = g->stride * g->stride * g->C, K = g->K, down = g->both ? g->points : 1,
+              taps = g->both ? 1 : R, rows = g->both ? R : 1;
+    const size_t column = C * g->y_col,
+                 plane = (size_t)taps * C * (g->in_planes ? K : (K + LANES - 1) / LANES * LANES);
+    const size_t group = g->in_planes ? LANES : (size_t)taps * C * LANES,
+                 wide = g->in_planes ? K : LANES;
     for (int i = 0; i < down * g->points; i++, u += plane) {
-        float factors[MOST_POINTS][MOST_POINTS];  /* (rows,R) of this plane */
+        float factors[MOST_POINTS][MOST_POINTS]; /* (rows,R) of this plane */
         for (int r = 0; r < rows; r++)
             for (int s = 0; s < R; s++)
-                factors[r][s] = (float)(point_factor(g->points, i % g->points, s, R) * (g->both ? point_factor(g->points, i / g->points, r, R) : 1));
+                factors[r][s] =
+                    (float)(point_factor(g->points, i % g->points, s, R)
+                            * (g->both ? point_factor(g->points, i / g->points, r, R) : 1));
         for (int k0 = 0; k0 < K; k0 += LANES) {
             const int n = K - k0 < LANES ? K - k0 : LANES;
             float *to = u + k0 / LANES * group;
@@ -466,9 +580,10 @@ static void winograd_fold(float *dw, const float *du, int points, int R, size_t 
         }
 }
 
-/* The columns of a row of x, C floats each, apart by their place in a tile of M: column u + M*t at [u % M][t + u/M], rows of PARTED. What whole vectors write
- * too much is written again. */
-static void part_columns(int points, float *apart, const float *x, int M, int tiles, int parted, int C)
+/* The columns of a row of x, C floats each, apart by their place in a tile of M: column u + M*t at
+ * [u % M][t + u/M], rows of PARTED. What whole vectors write too much is written again. */
+static void part_columns(int points, float *apart, const float *x, int M, int tiles, int parted,
+                         int C)
 {
     for (int place = 0; place < M; place++)
         for (int t = 0; t < tiles + (points - 1 - place) / M; t++)
@@ -477,10 +592,11 @@ static void part_columns(int points, float *apart, const float *x, int M, int ti
 }
 
 /* LINES lines of tiles of the result, their x at the points. */
-INLINE void expand_rows(int points, float *v, const float *x, const struct winograd *g, const struct winograd_sizes *z, int lines, float *apart)
+INLINE void expand_rows(int points, float *v, const float *x, const struct winograd *g,
+                        const struct winograd_sizes *z, int lines, float *apart)
 {
     const int M = points + 1 - g->R, pixel = g->stride * g->C, parted = z->tiles + (points - 1) / M;
-    size_t at[MOST_POINTS];  /* of a tile's columns */
+    size_t at[MOST_POINTS]; /* of a tile's columns */
     for (int u = 0; u < points; u++)
         at[u] = z->apart == 0 ? (size_t)u * pixel : (size_t)(u % M * parted + u / M) * pixel;
     for (int r = 0; r < lines + g->R - 1; r++) {
@@ -507,8 +623,10 @@ INLINE void expand_rows(int points, float *v, const float *x, const struct winog
     }
 }
 
-/* Likewise along both axes. BELOW: rows of x from here to its end; what a tile would see behind it counts as 0. */
-INLINE void expand_squares(int points, float *v, const float *x, const struct winograd *g, const struct winograd_sizes *z, int lines, int below)
+/* Likewise along both axes. BELOW: rows of x from here to its end; what a tile would see behind it
+ * counts as 0. */
+INLINE void expand_squares(int points, float *v, const float *x, const struct winograd *g,
+                           const struct winograd_sizes *z, int lines, int below)
 {
     const int M = points + 1 - g->R;
     for (int line = 0; line < lines; line++)
@@ -534,31 +652,59 @@ INLINE void expand_squares(int points, float *v, const float *x, const struct wi
             }
 }
 
-static void expand(float *v, const float *x, const struct winograd *g, const struct winograd_sizes *z, int lines, int below, float *apart)
+static void expand(float *v, const float *x, const struct winograd *g,
+                   const struct winograd_sizes *z, int lines, int below, float *apart)
 {
     switch (g->points * 10 + g->both) {
-    case 40: expand_rows(4, v, x, g, z, lines, apart); break;
-    case 60: expand_rows(6, v, x, g, z, lines, apart); break;
-    case 80: expand_rows(8, v, x, g, z, lines, apart); break;
-    case 100: expand_rows(10, v, x, g, z, lines, apart); break;
-    case 41: expand_squares(4, v, x, g, z, lines, below); break;
-    case 61: expand_squares(6, v, x, g, z, lines, below); break;
-    case 81: expand_squares(8, v, x, g, z, lines, below); break;
-    default: assert(!"a way to the points");
+    case 40:
+        expand_rows(4, v, x, g, z, lines, apart);
+        break;
+    case 60:
+        expand_rows(6, v, x, g, z, lines, apart);
+        break;
+    case 80:
+        expand_rows(8, v, x, g, z, lines, apart);
+        break;
+    case 100:
+        expand_rows(10, v, x, g, z, lines, apart);
+        break;
+    case 41:
+        expand_squares(4, v, x, g, z, lines, below);
+        break;
+    case 61:
+        expand_squares(6, v, x, g, z, lines, below);
+        break;
+    case 81:
+        expand_squares(8, v, x, g, z, lines, below);
+        break;
+    default:
+        assert(!"a way to the points");
     }
 }
 
-/* What v and m are to one another in a plane: the positions of all lines and tiles, one behind another. */
-static struct conv between_points(const struct winograd *g, const struct winograd_sizes *z, int lines)
+/* What v and m are to one another in a plane: the positions of all lines and tiles, one behind
+ * another. */
+static struct conv between_points(const struct winograd *g, const struct winograd_sizes *z,
+                                  int lines)
 {
     const int n = lines * z->tiles, rows = n % 2 == 0 ? 2 : 1;
     const size_t cols = (size_t)n / rows;
-    return (struct conv){ .rows = rows, .cols = (int)cols, .taps = z->taps, .run = g->stride * g->stride * g->C, .channels = (int)z->m_col,
-                          .x_row = cols * z->v_col, .x_col = z->v_col, .x_tap = z->tiles * z->v_col, .y_row = cols * z->m_col, .y_col = z->m_col };
+    return (struct conv){.rows = rows,
+                         .cols = (int)cols,
+                         .taps = z->taps,
+                         .run = g->stride * g->stride * g->C,
+                         .channels = (int)z->m_col,
+                         .x_row = cols * z->v_col,
+                         .x_col = z->v_col,
+                         .x_tap = z->tiles * z->v_col,
+                         .y_row = cols * z->m_col,
+                         .y_col = z->m_col};
 }
 
-/* Products in all planes for IMAGES images: a plane's kernel serves them all before the next one's. Where an image has few positions, tiles take two images. */
-static void multiply(float *m, const float *v, const float *u, const struct winograd *g, const struct winograd_sizes *z, int lines, size_t images)
+/* Products in all planes for IMAGES images: a plane's kernel serves them all before the next one's.
+ * Where an image has few positions, tiles take two images. */
+static void multiply(float *m, const float *v, const float *u, const struct winograd *g,
+                     const struct winograd_sizes *z, int lines, size_t images)
 {
     struct conv products = between_points(g, z, lines);
     const size_t plane_size = (size_t)products.taps * products.run * products.channels;
@@ -571,14 +717,16 @@ static void multiply(float *m, const float *v, const float *u, const struct wino
     }
     for (int plane = 0; plane < z->planes; plane++)
         for (size_t i = 0; i < images; i++)
-            conv(m + i * z->m_image + plane * z->m_plane, v + i * z->v_image + plane * z->v_plane, u + plane * plane_size, NULL, &products);
+            conv(m + i * z->m_image + plane * z->m_plane, v + i * z->v_image + plane * z->v_plane,
+                 u + plane * plane_size, NULL, &products);
 }
 
 /* --- conv_dw --- */
 
-/* WIDTH consecutive elements of a tap row against one vector of output channels, over all positions of N images. */
-INLINE void outer(int width, float *dw, size_t dw_row, int n_valid, const float *x, const float *dy, const struct conv *g, size_t n,
-                  size_t x_image, size_t dy_image)
+/* WIDTH consecutive elements of a tap row against one vector of output channels, over all positions
+ * of N images. */
+INLINE void outer(int width, float *dw, size_t dw_row, int n_valid, const float *x, const float *dy,
+                  const struct conv *g, size_t n, size_t x_image, size_t dy_image)
 {
     vec acc[TILE_RUN];
 #pragma GCC unroll 24
@@ -601,11 +749,13 @@ INLINE void outer(int width, float *dw, size_t dw_row, int n_valid, const float 
             store(dw + q * dw_row, acc[q]);
 }
 
-static void conv_dw(float *dw, const float *x, const float *dy, const struct conv *g, size_t n, size_t x_image, size_t dy_image)
+static void conv_dw(float *dw, const float *x, const float *dy, const struct conv *g, size_t n,
+                    size_t x_image, size_t dy_image)
 {
     const size_t dw_row = (size_t)(g->channels + LANES - 1) / LANES * LANES;
     const int n_blocks = (g->run + TILE_RUN - 1) / TILE_RUN;
-    const int width = (g->run + 4 * n_blocks - 1) / (4 * n_blocks) * 4;  /* nearly equal blocks, in fours: few widths to compile */
+    const int width = (g->run + 4 * n_blocks - 1) / (4 * n_blocks)
+        * 4; /* nearly equal blocks, in fours: few widths to compile */
     for (int k0 = 0; k0 < g->channels; k0 += LANES)
         for (int r = 0; r < g->taps; r++)
             for (int q = 0; q < g->run; q += width) {
@@ -613,28 +763,49 @@ static void conv_dw(float *dw, const float *x, const float *dy, const struct con
                 const float *xr = x + r * g->x_tap + q;
                 const int valid = g->run - q;
                 switch (valid < width ? (valid + 3) / 4 * 4 : width) {
-                case 4: outer(4, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image); break;
-                case 8: outer(8, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image); break;
-                case 12: outer(12, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image); break;
+                case 4:
+                    outer(4, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image);
+                    break;
+                case 8:
+                    outer(8, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image);
+                    break;
+                case 12:
+                    outer(12, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image);
+                    break;
 #if defined(__AVX512F__)
-                case 16: outer(16, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image); break;
-                case 20: outer(20, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image); break;
-                case 24: outer(24, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image); break;
+                case 16:
+                    outer(16, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image);
+                    break;
+                case 20:
+                    outer(20, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image);
+                    break;
+                case 24:
+                    outer(24, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image);
+                    break;
 #endif
                 }
             }
 }
 
-/* Output (i,j) of the pool and, where they are wanted, which it was: of an image or, from its first row, of a band. */
-struct pooled_at { float *y; uint8_t *argmax; size_t y_row, y_col; int W, K; };
+/* Output (i,j) of the pool and, where they are wanted, which it was: of an image or, from its first
+ * row, of a band. */
+struct pooled_at {
+    float *y;
+    uint8_t *argmax;
+    size_t y_row, y_col;
+    int W, K;
+};
 
 INLINE void pool_to(const struct pooled_at *to, int i, int j, int k, vec v0, vec v1, vec v2, vec v3)
 {
-    pool(to->y + i * to->y_row + j * to->y_col + k, to->argmax == NULL ? NULL : to->argmax + (i * (size_t)to->W + j) * to->y_col + k, v0, v1, v2, v3, to->K - k);
+    pool(to->y + i * to->y_row + j * to->y_col + k,
+         to->argmax == NULL ? NULL : to->argmax + (i * (size_t)to->W + j) * to->y_col + k, v0, v1,
+         v2, v3, to->K - k);
 }
 
 /* ROWS pooled rows from their products by a kernel of R columns. */
-INLINE void pool_rows(int points, int R, const struct pooled_at *to, const float *m, const struct winograd_sizes *z, const float *b, int rows)
+INLINE void pool_rows(int points, int R, const struct pooled_at *to, const float *m,
+                      const struct winograd_sizes *z, const float *b, int rows)
 {
     const int M = points + 1 - R;
     const size_t line = z->tiles * z->m_col;
@@ -648,18 +819,20 @@ INLINE void pool_rows(int points, int R, const struct pooled_at *to, const float
 #pragma GCC unroll 4
                 for (int j = 0; j < M; j += 2)
                     if ((t * M + j) / 2 < to->W)
-                        pool_to(to, i, (t * M + j) / 2, k, upper[j] + bias, upper[j + 1] + bias, lower[j] + bias, lower[j + 1] + bias);
+                        pool_to(to, i, (t * M + j) / 2, k, upper[j] + bias, upper[j + 1] + bias,
+                                lower[j] + bias, lower[j + 1] + bias);
             }
 }
 
 /* Likewise from products along both axes. */
-INLINE void pool_squares(int points, int R, const struct pooled_at *to, const float *m, const struct winograd_sizes *z, const float *b, int rows)
+INLINE void pool_squares(int points, int R, const struct pooled_at *to, const float *m,
+                         const struct winograd_sizes *z, const float *b, int rows)
 {
     const int M = points + 1 - R;
     for (int top = 0; top < rows; top += M / 2)
         for (int t = 0; t < z->tiles; t++, m += z->m_col)
             for (int k = 0; k < to->K; k += LANES) {
-                vec across[8][8], left[8], right[8];  /* by point of the rows, then column */
+                vec across[8][8], left[8], right[8]; /* by point of the rows, then column */
                 const vec bias = *(const vec *)(b + k);
                 for (int i = 0; i < points; i++)
                     from_points(points, M, across[i], m + i * points * z->m_plane + k, z->m_plane);
@@ -669,32 +842,60 @@ INLINE void pool_squares(int points, int R, const struct pooled_at *to, const fl
 #pragma GCC unroll 4
                     for (int i = 0; i < M; i += 2)
                         if (top + i / 2 < rows)
-                            pool_to(to, top + i / 2, (t * M + j) / 2, k, left[i] + bias, right[i] + bias, left[i + 1] + bias, right[i + 1] + bias);
+                            pool_to(to, top + i / 2, (t * M + j) / 2, k, left[i] + bias,
+                                    right[i] + bias, left[i + 1] + bias, right[i + 1] + bias);
                 }
             }
 }
 
-static void pool_products(const struct pooled_at *to, const float *m, const struct winograd *g, const struct winograd_sizes *z, const float *b, int rows)
+static void pool_products(const struct pooled_at *to, const float *m, const struct winograd *g,
+                          const struct winograd_sizes *z, const float *b, int rows)
 {
     switch (g->points * 100 + g->R * 10 + g->both) {
-    case 430: pool_rows(4, 3, to, m, z, b, rows); break;
-    case 630: pool_rows(6, 3, to, m, z, b, rows); break;
-    case 650: pool_rows(6, 5, to, m, z, b, rows); break;
-    case 830: pool_rows(8, 3, to, m, z, b, rows); break;
-    case 850: pool_rows(8, 5, to, m, z, b, rows); break;
-    case 870: pool_rows(8, 7, to, m, z, b, rows); break;
-    case 1070: pool_rows(10, 7, to, m, z, b, rows); break;
-    case 1090: pool_rows(10, 9, to, m, z, b, rows); break;
-    case 431: pool_squares(4, 3, to, m, z, b, rows); break;
-    case 631: pool_squares(6, 3, to, m, z, b, rows); break;
-    case 651: pool_squares(6, 5, to, m, z, b, rows); break;
-    case 851: pool_squares(8, 5, to, m, z, b, rows); break;
-    default: assert(!"a way to pool");
+    case 430:
+        pool_rows(4, 3, to, m, z, b, rows);
+        break;
+    case 630:
+        pool_rows(6, 3, to, m, z, b, rows);
+        break;
+    case 650:
+        pool_rows(6, 5, to, m, z, b, rows);
+        break;
+    case 830:
+        pool_rows(8, 3, to, m, z, b, rows);
+        break;
+    case 850:
+        pool_rows(8, 5, to, m, z, b, rows);
+        break;
+    case 870:
+        pool_rows(8, 7, to, m, z, b, rows);
+        break;
+    case 1070:
+        pool_rows(10, 7, to, m, z, b, rows);
+        break;
+    case 1090:
+        pool_rows(10, 9, to, m, z, b, rows);
+        break;
+    case 431:
+        pool_squares(4, 3, to, m, z, b, rows);
+        break;
+    case 631:
+        pool_squares(6, 3, to, m, z, b, rows);
+        break;
+    case 651:
+        pool_squares(6, 5, to, m, z, b, rows);
+        break;
+    case 851:
+        pool_squares(8, 5, to, m, z, b, rows);
+        break;
+    default:
+        assert(!"a way to pool");
     }
 }
 
 /* Columns of tile T, as far as the row goes. */
-INLINE void store_columns(int M, float *y, const vec columns[8], int t, int k, const struct winograd *g)
+INLINE void store_columns(int M, float *y, const vec columns[8], int t, int k,
+                          const struct winograd *g)
 {
 #pragma GCC unroll 7
     for (int j = 0; j < M; j++)
@@ -703,7 +904,8 @@ INLINE void store_columns(int M, float *y, const vec columns[8], int t, int k, c
 }
 
 /* One row of the result from its products. */
-INLINE void store_row(int points, int M, float *y, const float *m, const float *b, const struct winograd *g, const struct winograd_sizes *z)
+INLINE void store_row(int points, int M, float *y, const float *m, const float *b,
+                      const struct winograd *g, const struct winograd_sizes *z)
 {
     for (int t = 0; t < z->tiles; t++, m += z->m_col)
         for (int k = 0; k < g->K; k += LANES) {
@@ -716,29 +918,60 @@ INLINE void store_row(int points, int M, float *y, const float *m, const float *
         }
 }
 
-static void store_products(float *y, const float *m, const struct winograd *g, const struct winograd_sizes *z, const float *b, int rows)
+static void store_products(float *y, const float *m, const struct winograd *g,
+                           const struct winograd_sizes *z, const float *b, int rows)
 {
     for (int i = 0; i < rows; i++, y += g->y_row, m += z->tiles * z->m_col)
-        switch (g->points * 10 + g->points + 1 - g->R) {  /* and columns of a tile */
-        case 42: store_row(4, 2, y, m, b, g, z); break;
-        case 43: store_row(4, 3, y, m, b, g, z); break;
-        case 62: store_row(6, 2, y, m, b, g, z); break;
-        case 63: store_row(6, 3, y, m, b, g, z); break;
-        case 64: store_row(6, 4, y, m, b, g, z); break;
-        case 65: store_row(6, 5, y, m, b, g, z); break;
-        case 82: store_row(8, 2, y, m, b, g, z); break;
-        case 83: store_row(8, 3, y, m, b, g, z); break;
-        case 84: store_row(8, 4, y, m, b, g, z); break;
-        case 85: store_row(8, 5, y, m, b, g, z); break;
-        case 86: store_row(8, 6, y, m, b, g, z); break;
-        case 87: store_row(8, 7, y, m, b, g, z); break;
-        case 102: store_row(10, 2, y, m, b, g, z); break;
-        case 104: store_row(10, 4, y, m, b, g, z); break;
-        default: assert(!"a way to store");
+        switch (g->points * 10 + g->points + 1 - g->R) { /* and columns of a tile */
+        case 42:
+            store_row(4, 2, y, m, b, g, z);
+            break;
+        case 43:
+            store_row(4, 3, y, m, b, g, z);
+            break;
+        case 62:
+            store_row(6, 2, y, m, b, g, z);
+            break;
+        case 63:
+            store_row(6, 3, y, m, b, g, z);
+            break;
+        case 64:
+            store_row(6, 4, y, m, b, g, z);
+            break;
+        case 65:
+            store_row(6, 5, y, m, b, g, z);
+            break;
+        case 82:
+            store_row(8, 2, y, m, b, g, z);
+            break;
+        case 83:
+            store_row(8, 3, y, m, b, g, z);
+            break;
+        case 84:
+            store_row(8, 4, y, m, b, g, z);
+            break;
+        case 85:
+            store_row(8, 5, y, m, b, g, z);
+            break;
+        case 86:
+            store_row(8, 6, y, m, b, g, z);
+            break;
+        case 87:
+            store_row(8, 7, y, m, b, g, z);
+            break;
+        case 102:
+            store_row(10, 2, y, m, b, g, z);
+            break;
+        case 104:
+            store_row(10, 4, y, m, b, g, z);
+            break;
+        default:
+            assert(!"a way to store");
         }
 }
 
-static void forward(bool pooled, float *y, uint8_t *argmax, const float *x, const float *u, const float *b, const struct winograd *g, size_t n, size_t x_image,
+static void forward(bool pooled, float *y, uint8_t *argmax, const float *x, const float *u,
+                    const float *b, const struct winograd *g, size_t n, size_t x_image,
                     size_t y_image, float *scratch)
 {
     const struct winograd_sizes z = kernels_winograd_sizes(g, LANES);
@@ -749,10 +982,12 @@ static void forward(bool pooled, float *y, uint8_t *argmax, const float *x, cons
             const size_t images = n - first < z.images ? n - first : z.images;
             const int end = g->H - band < band_rows ? g->H : band + band_rows;
             for (size_t i = 0; i < images; i++)
-                expand(v + i * z.v_image, x + (first + i) * x_image + band * g->x_row, g, &z, (end - band + z.height - 1) / z.height, g->H - band + g->R - 1, apart);
+                expand(v + i * z.v_image, x + (first + i) * x_image + band * g->x_row, g, &z,
+                       (end - band + z.height - 1) / z.height, g->H - band + g->R - 1, apart);
             for (int row = band; row < end; row += group_rows) {
                 const int rows = end - row < group_rows ? end - row : group_rows;
-                multiply(m, v + (row - band) / z.height * z.tiles * z.v_col, u, g, &z, (rows + z.height - 1) / z.height, images);
+                multiply(m, v + (row - band) / z.height * z.tiles * z.v_col, u, g, &z,
+                         (rows + z.height - 1) / z.height, images);
                 for (size_t i = 0; i < images; i++) {
                     float *image = y + (first + i) * y_image;
                     if (!pooled) {
@@ -760,28 +995,36 @@ static void forward(bool pooled, float *y, uint8_t *argmax, const float *x, cons
                         continue;
                     }
                     const size_t at = ((first + i) * (g->H / 2) + row / 2) * (g->W / 2) * g->y_col;
-                    const struct pooled_at to = { image + row / 2 * g->y_row, argmax == NULL ? NULL : argmax + at, g->y_row, g->y_col, g->W / 2, g->K };
+                    const struct pooled_at to = {image + row / 2 * g->y_row,
+                                                 argmax == NULL ? NULL : argmax + at,
+                                                 g->y_row,
+                                                 g->y_col,
+                                                 g->W / 2,
+                                                 g->K};
                     pool_products(&to, m + i * z.m_image, g, &z, b, rows / 2);
                 }
             }
         }
 }
 
-static void winograd_relu_pool(float *y, uint8_t *argmax, const float *x, const float *u, const float *b, const struct winograd *g, size_t n, size_t x_image,
+static void winograd_relu_pool(float *y, uint8_t *argmax, const float *x, const float *u,
+                               const float *b, const struct winograd *g, size_t n, size_t x_image,
                                size_t y_image, float *scratch)
 {
     forward(true, y, argmax, x, u, b, g, n, x_image, y_image, scratch);
 }
 
-static void winograd_conv(float *y, const float *x, const float *u, const float *b, const struct winograd *g, size_t n, size_t x_image, size_t y_image,
+static void winograd_conv(float *y, const float *x, const float *u, const float *b,
+                          const struct winograd *g, size_t n, size_t x_image, size_t y_image,
                           float *scratch)
 {
     forward(false, y, NULL, x, u, b, g, n, x_image, y_image, scratch);
 }
 
-/* A row of dsmall from its products, whose place a row of small takes, spread to the points: what conv_dw wants there. Of each tile small is read before dsmall
- * is written. */
-INLINE void exchange_row(int points, int R, float *dsmall, float *m, const float *small, const struct winograd *g, const struct winograd_sizes *z)
+/* A row of dsmall from its products, whose place a row of small takes, spread to the points: what
+ * conv_dw wants there. Of each tile small is read before dsmall is written. */
+INLINE void exchange_row(int points, int R, float *dsmall, float *m, const float *small,
+                         const struct winograd *g, const struct winograd_sizes *z)
 {
     const int M = points + 1 - R;
     for (int t = 0; t < z->tiles; t++, m += z->m_col)
@@ -789,34 +1032,63 @@ INLINE void exchange_row(int points, int R, float *dsmall, float *m, const float
             vec columns[8], own[8];
 #pragma GCC unroll 7
             for (int j = 0; j < M; j++)
-                own[j] = t * M + j < g->W ? load(small + (size_t)(t * M + j) * g->y_col + k) : (vec){0};
+                own[j] =
+                    t * M + j < g->W ? load(small + (size_t)(t * M + j) * g->y_col + k) : (vec){0};
             from_points(points, M, columns, m + k, z->m_plane);
             store_columns(M, dsmall, columns, t, k, g);
             spread(points, M, m + k, z->m_plane, own);
         }
 }
 
-static void exchange(float *to, float *m, const float *from, const struct winograd *g, const struct winograd_sizes *z)
+static void exchange(float *to, float *m, const float *from, const struct winograd *g,
+                     const struct winograd_sizes *z)
 {
     switch (g->points * 10 + g->R) {
-    case 42: exchange_row(4, 2, to, m, from, g, z); break;
-    case 43: exchange_row(4, 3, to, m, from, g, z); break;
-    case 62: exchange_row(6, 2, to, m, from, g, z); break;
-    case 63: exchange_row(6, 3, to, m, from, g, z); break;
-    case 64: exchange_row(6, 4, to, m, from, g, z); break;
-    case 65: exchange_row(6, 5, to, m, from, g, z); break;
-    case 82: exchange_row(8, 2, to, m, from, g, z); break;
-    case 83: exchange_row(8, 3, to, m, from, g, z); break;
-    case 84: exchange_row(8, 4, to, m, from, g, z); break;
-    case 85: exchange_row(8, 5, to, m, from, g, z); break;
-    case 86: exchange_row(8, 6, to, m, from, g, z); break;
-    case 87: exchange_row(8, 7, to, m, from, g, z); break;
-    default: assert(!"a way back");
+    case 42:
+        exchange_row(4, 2, to, m, from, g, z);
+        break;
+    case 43:
+        exchange_row(4, 3, to, m, from, g, z);
+        break;
+    case 62:
+        exchange_row(6, 2, to, m, from, g, z);
+        break;
+    case 63:
+        exchange_row(6, 3, to, m, from, g, z);
+        break;
+    case 64:
+        exchange_row(6, 4, to, m, from, g, z);
+        break;
+    case 65:
+        exchange_row(6, 5, to, m, from, g, z);
+        break;
+    case 82:
+        exchange_row(8, 2, to, m, from, g, z);
+        break;
+    case 83:
+        exchange_row(8, 3, to, m, from, g, z);
+        break;
+    case 84:
+        exchange_row(8, 4, to, m, from, g, z);
+        break;
+    case 85:
+        exchange_row(8, 5, to, m, from, g, z);
+        break;
+    case 86:
+        exchange_row(8, 6, to, m, from, g, z);
+        break;
+    case 87:
+        exchange_row(8, 7, to, m, from, g, z);
+        break;
+    default:
+        assert(!"a way back");
     }
 }
 
-static void winograd_backward(float *dsmall, float *du, const float *dy, const float *small, const float *u, const struct winograd *g, size_t n,
-                              size_t dy_image, size_t small_row, size_t small_image, size_t dsmall_image, float *scratch)
+static void winograd_backward(float *dsmall, float *du, const float *dy, const float *small,
+                              const float *u, const struct winograd *g, size_t n, size_t dy_image,
+                              size_t small_row, size_t small_image, size_t dsmall_image,
+                              float *scratch)
 {
     const struct winograd_sizes z = kernels_winograd_sizes(g, LANES);
     float *v = scratch, *m = scratch + z.images * z.v_image, *apart = m + z.images * z.m_image;
@@ -825,19 +1097,22 @@ static void winograd_backward(float *dsmall, float *du, const float *dy, const f
             const size_t images = n - first < z.images ? n - first : z.images;
             const int end = g->H - band < z.lines ? g->H : band + z.lines;
             for (size_t i = 0; i < images; i++)
-                expand(v + i * z.v_image, dy + (first + i) * dy_image + band * g->stride * g->x_row, g, &z, end - band, 0, apart);
+                expand(v + i * z.v_image, dy + (first + i) * dy_image + band * g->stride * g->x_row,
+                       g, &z, end - band, 0, apart);
             for (int row = band; row < end; row += z.group) {
                 const int rows = end - row < z.group ? end - row : z.group;
                 const float *here = v + (row - band) * z.tiles * z.v_col;
                 multiply(m, here, u, g, &z, rows, images);
                 for (size_t i = 0; i < images; i++)
                     for (int r = 0; r < rows; r++)
-                        exchange(dsmall + (first + i) * dsmall_image + (row + r) * g->y_row, m + i * z.m_image + r * z.tiles * z.m_col,
+                        exchange(dsmall + (first + i) * dsmall_image + (row + r) * g->y_row,
+                                 m + i * z.m_image + r * z.tiles * z.m_col,
                                  small + (first + i) * small_image + (row + r) * small_row, g, &z);
                 const struct conv products = between_points(g, &z, rows);
                 for (int point = 0; point < g->points; point++)
-                    conv_dw(du + (size_t)point * products.taps * products.run * products.channels, here + point * z.v_plane, m + point * z.m_plane, &products,
-                            images, z.v_image, z.m_image);
+                    conv_dw(du + (size_t)point * products.taps * products.run * products.channels,
+                            here + point * z.v_plane, m + point * z.m_plane, &products, images,
+                            z.v_image, z.m_image);
             }
         }
 }
@@ -868,7 +1143,8 @@ INLINE vec fold_pair(vec a, vec b, int span)
 }
 
 /* COLS positions from (0,0) of x and y by channels 0..K-1. */
-INLINE void dot_tile(int cols, int K, float *y, const float *x, const float *w, const float *b, const struct conv *g)
+INLINE void dot_tile(int cols, int K, float *y, const float *x, const float *w, const float *b,
+                     const struct conv *g)
 {
     const size_t w_row = (size_t)(g->run + DOT - 1) / DOT * DOT, w_channel = w_row * g->taps;
     vec acc[PARTS][24];
@@ -905,7 +1181,8 @@ INLINE void dot_tile(int cols, int K, float *y, const float *x, const float *w, 
                 base[j / 5] += DOT;
         }
     }
-    /* lanes l and l+8, then l+4, l+2, l+1, whatever the width; two sums share a vector after each halving, which bit-reverses their order */
+    /* lanes l and l+8, then l+4, l+2, l+1, whatever the width; two sums share a vector after each
+     * halving, which bit-reverses their order */
 #pragma GCC unroll 4
     for (int n = PARTS / 2; n > 0; n /= 2)
 #pragma GCC unroll 4
@@ -918,7 +1195,8 @@ INLINE void dot_tile(int cols, int K, float *y, const float *x, const float *w, 
     for (int span = LANES / 2; span > 0; span /= 2) {
 #pragma GCC unroll 12
         for (int i = 0; i < (left + 1) / 2; i++)
-            acc[0][i] = fold_pair(acc[0][2 * i], 2 * i + 1 < left ? acc[0][2 * i + 1] : (vec){0}, span);
+            acc[0][i] =
+                fold_pair(acc[0][2 * i], 2 * i + 1 < left ? acc[0][2 * i + 1] : (vec){0}, span);
         left = (left + 1) / 2;
     }
 #pragma GCC unroll 8
@@ -934,19 +1212,33 @@ INLINE void dot_tile(int cols, int K, float *y, const float *x, const float *w, 
         }
 }
 
-INLINE void dot_channels(int K, float *y, const float *x, const float *w, const float *b, const struct conv *g)
+INLINE void dot_channels(int K, float *y, const float *x, const float *w, const float *b,
+                         const struct conv *g)
 {
-    const int most = K == 1 || PARTS == 1 ? DOT_COLS : DOT_COLS / 2;  /* sums fit the registers, and one channel's are enough that none waits */
+    const int most = K == 1 || PARTS == 1
+        ? DOT_COLS
+        : DOT_COLS / 2; /* sums fit the registers, and one channel's are enough that none waits */
     for (int j = 0, cols; j < g->cols; j += cols) {
         float *yj = y + j * g->y_col;
         const float *xj = x + j * g->x_col;
         for (cols = most; cols > g->cols - j; cols /= 2)
             ;
         switch (cols) {
-        case 1: dot_tile(1, K, yj, xj, w, b, g); break;
-        case 2: if (most >= 2) dot_tile(2, K, yj, xj, w, b, g); break;
-        case 4: if (most >= 4) dot_tile(4, K, yj, xj, w, b, g); break;
-        case 8: if (most >= 8) dot_tile(8, K, yj, xj, w, b, g); break;
+        case 1:
+            dot_tile(1, K, yj, xj, w, b, g);
+            break;
+        case 2:
+            if (most >= 2)
+                dot_tile(2, K, yj, xj, w, b, g);
+            break;
+        case 4:
+            if (most >= 4)
+                dot_tile(4, K, yj, xj, w, b, g);
+            break;
+        case 8:
+            if (most >= 8)
+                dot_tile(8, K, yj, xj, w, b, g);
+            break;
         }
     }
 }
@@ -961,19 +1253,26 @@ static void conv_dot(float *y, const float *x, const float *w, const float *b, c
             float *yi = y + i * g->y_row + k;
             const float *xi = x + i * g->x_row, *wk = w + k * w_channel;
             switch (end - k) {
-            case 1: dot_channels(1, yi, xi, wk, b + k, g); break;
-            case 2: dot_channels(2, yi, xi, wk, b + k, g); break;
-            case 3: dot_channels(3, yi, xi, wk, b + k, g); break;
+            case 1:
+                dot_channels(1, yi, xi, wk, b + k, g);
+                break;
+            case 2:
+                dot_channels(2, yi, xi, wk, b + k, g);
+                break;
+            case 3:
+                dot_channels(3, yi, xi, wk, b + k, g);
+                break;
             }
         }
 }
 
 /* --- conv_planes: vectors along the positions --- */
 
-enum { PLANE_VECTORS = 12 };  /* of positions in a tile, at most */
+enum { PLANE_VECTORS = 12 }; /* of positions in a tile, at most */
 
 /* VECTORS from the first position of x and y by channels 0..K-1. */
-INLINE void planes_tile(int vectors, int K, float *y, const float *x, const float *w, const float *b, const struct planes_conv *g)
+INLINE void planes_tile(int vectors, int K, float *y, const float *x, const float *w,
+                        const float *b, const struct planes_conv *g)
 {
     vec acc[3][PLANE_VECTORS];
 #pragma GCC unroll 3
@@ -1003,9 +1302,13 @@ INLINE void planes_tile(int vectors, int K, float *y, const float *x, const floa
             store(y + k * g->y_plane + v * LANES, acc[k][v]);
 }
 
-INLINE void planes_channels(int K, float *y, const float *x, const float *w, const float *b, const struct planes_conv *g)
+INLINE void planes_channels(int K, float *y, const float *x, const float *w, const float *b,
+                            const struct planes_conv *g)
 {
-    const int most = LANES == 16 ? (K == 3 ? 8 : 12) : K == 3 ? 3 : K == 2 ? 6 : 12;  /* with K kernels and an x in registers */
+    const int most = LANES == 16 ? (K == 3 ? 8 : 12)
+        : K == 3                 ? 3
+        : K == 2                 ? 6
+                                 : 12; /* with K kernels and an x in registers */
     const int all = (g->n + LANES - 1) / LANES;
     for (int v = 0, n; v < all; v += n) {
         float *yv = y + v * LANES;
@@ -1013,26 +1316,53 @@ INLINE void planes_channels(int K, float *y, const float *x, const float *w, con
         for (n = most; n > all - v; n = n == 3 ? 2 : n == 4 ? 3 : n / 2)
             ;
         switch (n) {
-        case 1: planes_tile(1, K, yv, xv, w, b, g); break;
-        case 2: if (most >= 2) planes_tile(2, K, yv, xv, w, b, g); break;
-        case 3: if (most >= 3) planes_tile(3, K, yv, xv, w, b, g); break;
-        case 4: if (most >= 4) planes_tile(4, K, yv, xv, w, b, g); break;
-        case 6: if (most >= 6) planes_tile(6, K, yv, xv, w, b, g); break;
-        case 8: if (most >= 8) planes_tile(8, K, yv, xv, w, b, g); break;
-        case 12: if (most >= 12) planes_tile(12, K, yv, xv, w, b, g); break;
+        case 1:
+            planes_tile(1, K, yv, xv, w, b, g);
+            break;
+        case 2:
+            if (most >= 2)
+                planes_tile(2, K, yv, xv, w, b, g);
+            break;
+        case 3:
+            if (most >= 3)
+                planes_tile(3, K, yv, xv, w, b, g);
+            break;
+        case 4:
+            if (most >= 4)
+                planes_tile(4, K, yv, xv, w, b, g);
+            break;
+        case 6:
+            if (most >= 6)
+                planes_tile(6, K, yv, xv, w, b, g);
+            break;
+        case 8:
+            if (most >= 8)
+                planes_tile(8, K, yv, xv, w, b, g);
+            break;
+        case 12:
+            if (most >= 12)
+                planes_tile(12, K, yv, xv, w, b, g);
+            break;
         }
     }
 }
 
-static void conv_planes(float *y, const float *x, const float *w, const float *b, const struct planes_conv *g)
+static void conv_planes(float *y, const float *x, const float *w, const float *b,
+                        const struct planes_conv *g)
 {
     const int groups = (g->channels + 2) / 3;
     for (int group = 0; group < groups; group++) {
         const int k = g->channels * group / groups, end = g->channels * (group + 1) / groups;
         switch (end - k) {
-        case 1: planes_channels(1, y + k * g->y_plane, x, w + k, b + k, g); break;
-        case 2: planes_channels(2, y + k * g->y_plane, x, w + k, b + k, g); break;
-        case 3: planes_channels(3, y + k * g->y_plane, x, w + k, b + k, g); break;
+        case 1:
+            planes_channels(1, y + k * g->y_plane, x, w + k, b + k, g);
+            break;
+        case 2:
+            planes_channels(2, y + k * g->y_plane, x, w + k, b + k, g);
+            break;
+        case 3:
+            planes_channels(3, y + k * g->y_plane, x, w + k, b + k, g);
+            break;
         }
     }
 }
@@ -1040,7 +1370,7 @@ static void conv_planes(float *y, const float *x, const float *w, const float *b
 /* What whole vectors write beyond a row the next one writes again. */
 INLINE void expand_planes(int points, float *v, const float *x, const struct planes_points *g)
 {
-    size_t at[MOST_POINTS];  /* of a tile's columns */
+    size_t at[MOST_POINTS]; /* of a tile's columns */
     for (int u = 0; u < points; u++)
         at[u] = (u + g->first) % g->M * g->x_plane + (u + g->first) / g->M;
     for (int i = 0; i < g->rows; i++, x += g->x_row, v += g->v_row)
@@ -1059,16 +1389,26 @@ INLINE void expand_planes(int points, float *v, const float *x, const struct pla
 static void planes_to_points(float *v, const float *x, const struct planes_points *g)
 {
     switch (g->points) {
-    case 4: expand_planes(4, v, x, g); break;
-    case 6: expand_planes(6, v, x, g); break;
-    case 8: expand_planes(8, v, x, g); break;
-    case 10: expand_planes(10, v, x, g); break;
-    default: assert(!"a way to the points");
+    case 4:
+        expand_planes(4, v, x, g);
+        break;
+    case 6:
+        expand_planes(6, v, x, g);
+        break;
+    case 8:
+        expand_planes(8, v, x, g);
+        break;
+    case 10:
+        expand_planes(10, v, x, g);
+        break;
+    default:
+        assert(!"a way to the points");
     }
 }
 
 /* N tiles from the points. */
-INLINE void interpolate_planes(int points, int M, float *y, size_t y_plane, const float *m, size_t m_plane, float b, size_t n)
+INLINE void interpolate_planes(int points, int M, float *y, size_t y_plane, const float *m,
+                               size_t m_plane, float b, size_t n)
 {
     for (size_t p = 0; p < n; p += LANES) {
         vec columns[8];
@@ -1079,37 +1419,71 @@ INLINE void interpolate_planes(int points, int M, float *y, size_t y_plane, cons
     }
 }
 
-static void planes_from_points(float *y, size_t y_plane, const float *m, size_t m_plane, float b, int points, int M, size_t n)
+static void planes_from_points(float *y, size_t y_plane, const float *m, size_t m_plane, float b,
+                               int points, int M, size_t n)
 {
     switch (points * 10 + M) {
-    case 42: interpolate_planes(4, 2, y, y_plane, m, m_plane, b, n); break;
-    case 43: interpolate_planes(4, 3, y, y_plane, m, m_plane, b, n); break;
-    case 62: interpolate_planes(6, 2, y, y_plane, m, m_plane, b, n); break;
-    case 63: interpolate_planes(6, 3, y, y_plane, m, m_plane, b, n); break;
-    case 64: interpolate_planes(6, 4, y, y_plane, m, m_plane, b, n); break;
-    case 65: interpolate_planes(6, 5, y, y_plane, m, m_plane, b, n); break;
-    case 82: interpolate_planes(8, 2, y, y_plane, m, m_plane, b, n); break;
-    case 83: interpolate_planes(8, 3, y, y_plane, m, m_plane, b, n); break;
-    case 84: interpolate_planes(8, 4, y, y_plane, m, m_plane, b, n); break;
-    case 85: interpolate_planes(8, 5, y, y_plane, m, m_plane, b, n); break;
-    case 86: interpolate_planes(8, 6, y, y_plane, m, m_plane, b, n); break;
-    case 87: interpolate_planes(8, 7, y, y_plane, m, m_plane, b, n); break;
-    case 102: interpolate_planes(10, 2, y, y_plane, m, m_plane, b, n); break;
-    case 104: interpolate_planes(10, 4, y, y_plane, m, m_plane, b, n); break;
-    default: assert(!"a way from the points");
+    case 42:
+        interpolate_planes(4, 2, y, y_plane, m, m_plane, b, n);
+        break;
+    case 43:
+        interpolate_planes(4, 3, y, y_plane, m, m_plane, b, n);
+        break;
+    case 62:
+        interpolate_planes(6, 2, y, y_plane, m, m_plane, b, n);
+        break;
+    case 63:
+        interpolate_planes(6, 3, y, y_plane, m, m_plane, b, n);
+        break;
+    case 64:
+        interpolate_planes(6, 4, y, y_plane, m, m_plane, b, n);
+        break;
+    case 65:
+        interpolate_planes(6, 5, y, y_plane, m, m_plane, b, n);
+        break;
+    case 82:
+        interpolate_planes(8, 2, y, y_plane, m, m_plane, b, n);
+        break;
+    case 83:
+        interpolate_planes(8, 3, y, y_plane, m, m_plane, b, n);
+        break;
+    case 84:
+        interpolate_planes(8, 4, y, y_plane, m, m_plane, b, n);
+        break;
+    case 85:
+        interpolate_planes(8, 5, y, y_plane, m, m_plane, b, n);
+        break;
+    case 86:
+        interpolate_planes(8, 6, y, y_plane, m, m_plane, b, n);
+        break;
+    case 87:
+        interpolate_planes(8, 7, y, y_plane, m, m_plane, b, n);
+        break;
+    case 102:
+        interpolate_planes(10, 2, y, y_plane, m, m_plane, b, n);
+        break;
+    case 104:
+        interpolate_planes(10, 4, y, y_plane, m, m_plane, b, n);
+        break;
+    default:
+        assert(!"a way from the points");
     }
 }
 
-static void pool_planes(float *y, uint8_t *argmax, const float *z, size_t beside, size_t below, size_t n)
+static void pool_planes(float *y, uint8_t *argmax, const float *z, size_t beside, size_t below,
+                        size_t n)
 {
     for (size_t p = 0; p < n; p += LANES)
-        pool(y + p, argmax == NULL ? NULL : argmax + p, load(z + p), load(z + beside + p), load(z + below + p), load(z + below + beside + p), LANES);
+        pool(y + p, argmax == NULL ? NULL : argmax + p, load(z + p), load(z + beside + p),
+             load(z + below + p), load(z + below + beside + p), LANES);
 }
 
 /* --- sparse_sum --- */
 
-/* TAIL: half a vector does for a run's end, as for 7x7 kernels on 3 channels; loads that cross a cache line are fewer. */
-INLINE void windows(int rows, int vecs, bool tail, float *y, size_t y_row, const float *x, size_t x_row, const struct entry *e, size_t n)
+/* TAIL: half a vector does for a run's end, as for 7x7 kernels on 3 channels; loads that cross a
+ * cache line are fewer. */
+INLINE void windows(int rows, int vecs, bool tail, float *y, size_t y_row, const float *x,
+                    size_t x_row, const struct entry *e, size_t n)
 {
     vec acc[SPARSE_TILE];
     half end[7];
@@ -1142,7 +1516,8 @@ INLINE void windows(int rows, int vecs, bool tail, float *y, size_t y_row, const
     }
 }
 
-/* Which of four positions each of LANES channels took, of which N are real: what lies behind may be another thread's. */
+/* Which of four positions each of LANES channels took, of which N are real: what lies behind may be
+ * another thread's. */
 INLINE ivec taken(const uint8_t *argmax, int n)
 {
     uint8_t all[LANES];
@@ -1153,7 +1528,8 @@ INLINE ivec taken(const uint8_t *argmax, int n)
     return widen(all);
 }
 
-static void sparse_list(struct entry *entries, size_t room, uint32_t *n, float *sums, const float *g, const uint8_t *argmax, const struct pooled *p)
+static void sparse_list(struct entry *entries, size_t room, uint32_t *n, float *sums,
+                        const float *g, const uint8_t *argmax, const struct pooled *p)
 {
     const struct pooled local = *p;
     const int K = local.channels, whole = K / LANES * LANES;
@@ -1162,7 +1538,7 @@ static void sparse_list(struct entry *entries, size_t room, uint32_t *n, float *
         int32_t at = local.at;
         for (int j = 0; j < local.cols; j++, at += local.step) {
             const uint8_t where = argmax[j * K + k];
-            *e = (struct entry){ at + local.offset[where], g[j * K + k] };
+            *e = (struct entry){at + local.offset[where], g[j * K + k]};
             e += where != KERNELS_DEAD;
         }
         n[k] = (uint32_t)(e - first);
@@ -1177,10 +1553,16 @@ static void sparse_list(struct entry *entries, size_t room, uint32_t *n, float *
     }
 }
 
-static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int taps, int run, const struct entry *e, size_t n)
+static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int taps, int run,
+                       const struct entry *e, size_t n)
 {
-    const int rows = taps % 7 == 0 ? 7 : taps % 5 == 0 ? 5 : taps % 3 == 0 ? 3 : taps % 4 == 0 ? 4 : 1;
-    const int all = (run + LANES - 1) / LANES, most = rows == 1 ? 8 : SPARSE_TILE / rows, blocks = (all + most - 1) / most;
+    const int rows = taps % 7 == 0 ? 7
+        : taps % 5 == 0            ? 5
+        : taps % 3 == 0            ? 3
+        : taps % 4 == 0            ? 4
+                                   : 1;
+    const int all = (run + LANES - 1) / LANES, most = rows == 1 ? 8 : SPARSE_TILE / rows,
+              blocks = (all + most - 1) / most;
     for (int r = 0; r < taps; r += rows, x += rows * x_row, y += rows * y_row)
         for (int block = 0; block < blocks; block++) {
             const int v = all * block / blocks, vecs = all * (block + 1) / blocks - v;
@@ -1189,45 +1571,111 @@ static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int
 #if defined(__AVX512F__)
             if (rows == 7 && blocks == 1 && (run - 1) % LANES < HALF) {
                 switch (vecs) {
-                case 1: windows(7, 0, true, to, y_row, from, x_row, e, n); break;
-                case 2: windows(7, 1, true, to, y_row, from, x_row, e, n); break;
-                case 3: windows(7, 2, true, to, y_row, from, x_row, e, n); break;
+                case 1:
+                    windows(7, 0, true, to, y_row, from, x_row, e, n);
+                    break;
+                case 2:
+                    windows(7, 1, true, to, y_row, from, x_row, e, n);
+                    break;
+                case 3:
+                    windows(7, 2, true, to, y_row, from, x_row, e, n);
+                    break;
                 }
                 continue;
             }
 #endif
             switch (rows * 16 + vecs) {
-            case 112 + 1: windows(7, 1, false, to, y_row, from, x_row, e, n); break;
-            case 80 + 1: windows(5, 1, false, to, y_row, from, x_row, e, n); break;
-            case 80 + 2: windows(5, 2, false, to, y_row, from, x_row, e, n); break;
-            case 48 + 1: windows(3, 1, false, to, y_row, from, x_row, e, n); break;
-            case 48 + 2: windows(3, 2, false, to, y_row, from, x_row, e, n); break;
-            case 48 + 3: windows(3, 3, false, to, y_row, from, x_row, e, n); break;
-            case 48 + 4: windows(3, 4, false, to, y_row, from, x_row, e, n); break;
-            case 64 + 1: windows(4, 1, false, to, y_row, from, x_row, e, n); break;
-            case 64 + 2: windows(4, 2, false, to, y_row, from, x_row, e, n); break;
-            case 64 + 3: windows(4, 3, false, to, y_row, from, x_row, e, n); break;
-            case 16 + 1: windows(1, 1, false, to, y_row, from, x_row, e, n); break;
-            case 16 + 2: windows(1, 2, false, to, y_row, from, x_row, e, n); break;
-            case 16 + 3: windows(1, 3, false, to, y_row, from, x_row, e, n); break;
-            case 16 + 4: windows(1, 4, false, to, y_row, from, x_row, e, n); break;
-            case 16 + 5: windows(1, 5, false, to, y_row, from, x_row, e, n); break;
-            case 16 + 6: windows(1, 6, false, to, y_row, from, x_row, e, n); break;
-            case 16 + 7: windows(1, 7, false, to, y_row, from, x_row, e, n); break;
-            case 16 + 8: windows(1, 8, false, to, y_row, from, x_row, e, n); break;
+            case 112 + 1:
+                windows(7, 1, false, to, y_row, from, x_row, e, n);
+                break;
+            case 80 + 1:
+                windows(5, 1, false, to, y_row, from, x_row, e, n);
+                break;
+            case 80 + 2:
+                windows(5, 2, false, to, y_row, from, x_row, e, n);
+                break;
+            case 48 + 1:
+                windows(3, 1, false, to, y_row, from, x_row, e, n);
+                break;
+            case 48 + 2:
+                windows(3, 2, false, to, y_row, from, x_row, e, n);
+                break;
+            case 48 + 3:
+                windows(3, 3, false, to, y_row, from, x_row, e, n);
+                break;
+            case 48 + 4:
+                windows(3, 4, false, to, y_row, from, x_row, e, n);
+                break;
+            case 64 + 1:
+                windows(4, 1, false, to, y_row, from, x_row, e, n);
+                break;
+            case 64 + 2:
+                windows(4, 2, false, to, y_row, from, x_row, e, n);
+                break;
+            case 64 + 3:
+                windows(4, 3, false, to, y_row, from, x_row, e, n);
+                break;
+            case 16 + 1:
+                windows(1, 1, false, to, y_row, from, x_row, e, n);
+                break;
+            case 16 + 2:
+                windows(1, 2, false, to, y_row, from, x_row, e, n);
+                break;
+            case 16 + 3:
+                windows(1, 3, false, to, y_row, from, x_row, e, n);
+                break;
+            case 16 + 4:
+                windows(1, 4, false, to, y_row, from, x_row, e, n);
+                break;
+            case 16 + 5:
+                windows(1, 5, false, to, y_row, from, x_row, e, n);
+                break;
+            case 16 + 6:
+                windows(1, 6, false, to, y_row, from, x_row, e, n);
+                break;
+            case 16 + 7:
+                windows(1, 7, false, to, y_row, from, x_row, e, n);
+                break;
+            case 16 + 8:
+                windows(1, 8, false, to, y_row, from, x_row, e, n);
+                break;
 #if defined(__AVX512F__)
-            case 112 + 2: windows(7, 2, false, to, y_row, from, x_row, e, n); break;
-            case 112 + 3: windows(7, 3, false, to, y_row, from, x_row, e, n); break;
-            case 80 + 3: windows(5, 3, false, to, y_row, from, x_row, e, n); break;
-            case 80 + 4: windows(5, 4, false, to, y_row, from, x_row, e, n); break;
-            case 80 + 5: windows(5, 5, false, to, y_row, from, x_row, e, n); break;
-            case 64 + 4: windows(4, 4, false, to, y_row, from, x_row, e, n); break;
-            case 64 + 5: windows(4, 5, false, to, y_row, from, x_row, e, n); break;
-            case 64 + 6: windows(4, 6, false, to, y_row, from, x_row, e, n); break;
-            case 48 + 5: windows(3, 5, false, to, y_row, from, x_row, e, n); break;
-            case 48 + 6: windows(3, 6, false, to, y_row, from, x_row, e, n); break;
-            case 48 + 7: windows(3, 7, false, to, y_row, from, x_row, e, n); break;
-            case 48 + 8: windows(3, 8, false, to, y_row, from, x_row, e, n); break;
+            case 112 + 2:
+                windows(7, 2, false, to, y_row, from, x_row, e, n);
+                break;
+            case 112 + 3:
+                windows(7, 3, false, to, y_row, from, x_row, e, n);
+                break;
+            case 80 + 3:
+                windows(5, 3, false, to, y_row, from, x_row, e, n);
+                break;
+            case 80 + 4:
+                windows(5, 4, false, to, y_row, from, x_row, e, n);
+                break;
+            case 80 + 5:
+                windows(5, 5, false, to, y_row, from, x_row, e, n);
+                break;
+            case 64 + 4:
+                windows(4, 4, false, to, y_row, from, x_row, e, n);
+                break;
+            case 64 + 5:
+                windows(4, 5, false, to, y_row, from, x_row, e, n);
+                break;
+            case 64 + 6:
+                windows(4, 6, false, to, y_row, from, x_row, e, n);
+                break;
+            case 48 + 5:
+                windows(3, 5, false, to, y_row, from, x_row, e, n);
+                break;
+            case 48 + 6:
+                windows(3, 6, false, to, y_row, from, x_row, e, n);
+                break;
+            case 48 + 7:
+                windows(3, 7, false, to, y_row, from, x_row, e, n);
+                break;
+            case 48 + 8:
+                windows(3, 8, false, to, y_row, from, x_row, e, n);
+                break;
 #endif
             }
         }
@@ -1235,12 +1683,18 @@ static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int
 
 /* --- pooled_dw --- */
 
-enum { PACKED_COLS = 16, PLACES = KERNELS_DEAD + 1, PIECE = 8 };  /* pooled positions packed at once; windows of each, one of zeros; floats copied at once */
+enum {
+    PACKED_COLS = 16,
+    PLACES = KERNELS_DEAD + 1,
+    PIECE = 8
+}; /* pooled positions packed at once; windows of each, one of zeros; floats copied at once */
 
 typedef float piece __attribute__((vector_size(4 * PIECE), aligned(4), may_alias));
 
-/* The windows of COLS pooled positions, each one behind another, and a 1 behind each. What a piece has too much, the next one overwrites. */
-INLINE void pack_windows(int size, float *windows, const float *x, const struct pooled *p, int cols, int taps, int run, size_t x_row)
+/* The windows of COLS pooled positions, each one behind another, and a 1 behind each. What a piece
+ * has too much, the next one overwrites. */
+INLINE void pack_windows(int size, float *windows, const float *x, const struct pooled *p, int cols,
+                         int taps, int run, size_t x_row)
 {
     for (int j = 0; j < cols; j++, windows += PLACES * size, x += p->step) {
 #pragma GCC unroll 4
@@ -1250,7 +1704,11 @@ INLINE void pack_windows(int size, float *windows, const float *x, const struct 
             for (int r = 0; r < taps; r++, from += x_row, to += run)
                 for (int i = 0; i < run; i += PIECE) {
                     *(piece *)(to + i) = *(const piece *)(from + i);
-                    __asm__ volatile("" : : : "memory");  /* or the compiler would call memmove for a few floats */
+                    __asm__ volatile(
+                        ""
+                        :
+                        :
+                        : "memory"); /* or the compiler would call memmove for a few floats */
                 }
             *to = 1;
         }
@@ -1259,7 +1717,8 @@ INLINE void pack_windows(int size, float *windows, const float *x, const struct 
 }
 
 /* N channels. */
-INLINE void sum_windows(int n, int size, float *dw, const float *windows, const float *g, const uint8_t *argmax, int cols, size_t channels)
+INLINE void sum_windows(int n, int size, float *dw, const float *windows, const float *g,
+                        const uint8_t *argmax, int cols, size_t channels)
 {
     vec acc[80 / LANES > 8 ? 80 / LANES : 10];
     const int vecs = size / LANES;
@@ -1279,9 +1738,14 @@ INLINE void sum_windows(int n, int size, float *dw, const float *windows, const 
         store(dw + i * LANES, acc[i]);
 }
 
-INLINE void pooled_rows(int size, float *dw, const float *x, const float *g, const uint8_t *argmax, const struct pooled *p, int taps, int run, size_t x_row)
+INLINE void pooled_rows(int size, float *dw, const float *x, const float *g, const uint8_t *argmax,
+                        const struct pooled *p, int taps, int run, size_t x_row)
 {
-    const int K = p->channels, vecs = size / LANES, most = vecs == 1 ? 8 : vecs == 2 ? 4 : vecs <= 5 ? 2 : 1;  /* channels: up to ten sums, so that none waits */
+    const int K = p->channels, vecs = size / LANES,
+              most = vecs == 1 ? 8
+        : vecs == 2            ? 4
+        : vecs <= 5            ? 2
+                               : 1; /* channels: up to ten sums, so that none waits */
     float windows[PACKED_COLS * PLACES * 80 + PIECE] __attribute__((aligned(64)));
     for (int j = 0; j < p->cols; j += PACKED_COLS) {
         const int cols = p->cols - j < PACKED_COLS ? p->cols - j : PACKED_COLS;
@@ -1292,22 +1756,42 @@ INLINE void pooled_rows(int size, float *dw, const float *x, const float *g, con
             while (n > K - k)
                 n /= 2;
             switch (n) {
-            case 8: if (most >= 8) sum_windows(8, size, dw + k * size, windows, gk, where, cols, K); break;
-            case 4: if (most >= 4) sum_windows(4, size, dw + k * size, windows, gk, where, cols, K); break;
-            case 2: if (most >= 2) sum_windows(2, size, dw + k * size, windows, gk, where, cols, K); break;
-            case 1: sum_windows(1, size, dw + k * size, windows, gk, where, cols, K); break;
+            case 8:
+                if (most >= 8)
+                    sum_windows(8, size, dw + k * size, windows, gk, where, cols, K);
+                break;
+            case 4:
+                if (most >= 4)
+                    sum_windows(4, size, dw + k * size, windows, gk, where, cols, K);
+                break;
+            case 2:
+                if (most >= 2)
+                    sum_windows(2, size, dw + k * size, windows, gk, where, cols, K);
+                break;
+            case 1:
+                sum_windows(1, size, dw + k * size, windows, gk, where, cols, K);
+                break;
             }
         }
     }
 }
 
-static void pooled_dw(float *dw, const float *x, const float *g, const uint8_t *argmax, const struct pooled *p, int taps, int run, size_t x_row)
+static void pooled_dw(float *dw, const float *x, const float *g, const uint8_t *argmax,
+                      const struct pooled *p, int taps, int run, size_t x_row)
 {
     switch (kernels_packed(taps * run)) {
-    case 16: pooled_rows(16, dw, x, g, argmax, p, taps, run, x_row); break;
-    case 32: pooled_rows(32, dw, x, g, argmax, p, taps, run, x_row); break;
-    case 64: pooled_rows(64, dw, x, g, argmax, p, taps, run, x_row); break;
-    case 80: pooled_rows(80, dw, x, g, argmax, p, taps, run, x_row); break;
+    case 16:
+        pooled_rows(16, dw, x, g, argmax, p, taps, run, x_row);
+        break;
+    case 32:
+        pooled_rows(32, dw, x, g, argmax, p, taps, run, x_row);
+        break;
+    case 64:
+        pooled_rows(64, dw, x, g, argmax, p, taps, run, x_row);
+        break;
+    case 80:
+        pooled_rows(80, dw, x, g, argmax, p, taps, run, x_row);
+        break;
     }
 }
 
@@ -1359,12 +1843,15 @@ static void norm_relu_pool(float *y, uint8_t *argmax, const float *z, const stru
     for (int j = 0; j < n->cols; j++, z += 2 * K, y += n->y_col)
         for (int k = 0; k < K; k += LANES) {
             const vec scale = load(n->scale + k), shift = load(n->shift + k);
-            pool(y + k, argmax == NULL ? NULL : argmax + j * n->y_col + k, load(z + k) * scale + shift, load(z + K + k) * scale + shift,
-                 load(z + n->z_row + k) * scale + shift, load(z + n->z_row + K + k) * scale + shift, K - k);
+            pool(y + k, argmax == NULL ? NULL : argmax + j * n->y_col + k,
+                 load(z + k) * scale + shift, load(z + K + k) * scale + shift,
+                 load(z + n->z_row + k) * scale + shift, load(z + n->z_row + K + k) * scale + shift,
+                 K - k);
         }
 }
 
-static void norm_gradient_sums(double *sum, double *product, const float *g, const uint8_t *argmax, const float *z, const struct norm *n)
+static void norm_gradient_sums(double *sum, double *product, const float *g, const uint8_t *argmax,
+                               const float *z, const struct norm *n)
 {
     const int K = n->channels;
     for (int k = 0; k < K; k += LANES) {
@@ -1394,8 +1881,10 @@ static void norm_gradient(float *z, const float *g, const uint8_t *argmax, const
             vec dz[4];
 #pragma GCC unroll 4
             for (int q = 0; q < 4; q++) {
-                const vec zn = (load(z + (q / 2) * n->z_row + q % 2 * K + k) - load(n->centre + k)) * load(n->spread + k);
-                dz[q] = select(where == q, taking, zero) - load(n->dz_a + k) - load(n->dz_b + k) * zn;
+                const vec zn = (load(z + (q / 2) * n->z_row + q % 2 * K + k) - load(n->centre + k))
+                    * load(n->spread + k);
+                dz[q] =
+                    select(where == q, taking, zero) - load(n->dz_a + k) - load(n->dz_b + k) * zn;
             }
 #pragma GCC unroll 4
             for (int q = 0; q < 4; q++)
@@ -1406,16 +1895,19 @@ static void norm_gradient(float *z, const float *g, const uint8_t *argmax, const
 /* --- activation and loss --- */
 
 /* 2^n for integers n in [-126, 127] */
-INLINE vec power2(vec n) { return (vec)((__builtin_convertvector(n, ivec) + 127) << 23); }
+INLINE vec power2(vec n)
+{
+    return (vec)((__builtin_convertvector(n, ivec) + 127) << 23);
+}
 
 /* exp(-a), a in [0, 87] (larger counts as 87): 2^n * exp(r), |r| <= ln2/2; about 1 ulp. */
 INLINE vec exp_negative(vec a)
 {
     const vec limit = (vec){0} + 87.0f;
     a = select(a > limit, limit, a);
-    const vec big = (vec){0} + 12582912.0f;                      /* 1.5 * 2^23: adding it rounds to an integer */
+    const vec big = (vec){0} + 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
     const vec n = (a * -1.44269504f + big) - big;
-    vec r = -a - n * 0.693145752f;                               /* ln 2 in two parts; the first has 15 bits */
+    vec r = -a - n * 0.693145752f; /* ln 2 in two parts; the first has 15 bits */
     r = r - n * 1.42860677e-6f;
     vec p = r * 1.98756915e-4f + 1.39819995e-3f;
     p = p * r + 8.33345205e-3f;
@@ -1439,13 +1931,16 @@ INLINE vec log1p_series(vec s)
     return (p * s2 * s + s) * 2.0f;
 }
 
-INLINE vec sigmoid_of(vec a, vec e)  /* e = exp(-|a|) */
+INLINE vec sigmoid_of(vec a, vec e) /* e = exp(-|a|) */
 {
     const vec up = 1.0f / (e + 1.0f);
     return select(a >= (vec){0}, up, e * up);
 }
 
-INLINE vec absolute(vec a) { return (vec)((ivec)a & 0x7fffffff); }
+INLINE vec absolute(vec a)
+{
+    return (vec)((ivec)a & 0x7fffffff);
+}
 
 INLINE vec sigmoid_vec(vec a)
 {
@@ -1460,7 +1955,10 @@ static void sigmoid(float *y, const float *a, size_t n)
     store_part(y + i, sigmoid_vec(load_part(a + i, (int)(n - i))), (int)(n - i));
 }
 
-enum { SUMS = 16, SUM_VECTORS = 2 * SUMS / LANES };  /* partial sums of a loss: element i goes to sum i % SUMS, whatever the width */
+enum {
+    SUMS = 16,
+    SUM_VECTORS = 2 * SUMS / LANES
+}; /* partial sums of a loss: element i goes to sum i % SUMS, whatever the width */
 
 /* The first N of them. */
 static double fold_sums(double total, const dvec *sum, int n)
@@ -1475,12 +1973,16 @@ INLINE void bce_part(float *d, dvec *sum, const float *a, const float *t, float 
 {
 #pragma GCC unroll 4
     for (int l = 0; l < SUMS; l += LANES) {
-        const vec va = load(a + l), vt = load(t + l), zero = {0}, limit = zero + KERNELS_CLIP, size = absolute(va);
+        const vec va = load(a + l), vt = load(t + l), zero = {0}, limit = zero + KERNELS_CLIP,
+                  size = absolute(va);
         const ivec clipped = size > limit;
         const vec e = exp_negative(size), u = select(clipped, zero + 1.0000001e-7f, e);
-        const vec both = 1.0f / ((e + 1.0f) * (u + 2.0f)), up = both * (u + 2.0f);  /* one division for 1/(1+e) and 1/(2+u) */
-        const vec y = select(va >= zero, up, e * up), z = select(clipped, select(va >= zero, limit, -limit), va);
-        add_double(sum + 2 * l / LANES, select(z > zero, z, zero) - z * vt + log1p_series(u * (both * (e + 1.0f))));
+        const vec both = 1.0f / ((e + 1.0f) * (u + 2.0f)),
+                  up = both * (u + 2.0f); /* one division for 1/(1+e) and 1/(2+u) */
+        const vec y = select(va >= zero, up, e * up),
+                  z = select(clipped, select(va >= zero, limit, -limit), va);
+        add_double(sum + 2 * l / LANES,
+                   select(z > zero, z, zero) - z * vt + log1p_series(u * (both * (e + 1.0f))));
         store(d + l, select(clipped, zero, (y - vt) * scale));
     }
 }
@@ -1523,7 +2025,7 @@ static double mse(float *d, const float *y, const float *t, size_t n, float scal
         mse_part(d == NULL ? unused : d + i, sum, y + i, t + i, scale);
     memcpy(py, y + i, (n - i) * sizeof *y);
     memcpy(pt, t + i, (n - i) * sizeof *t);
-    mse_part(unused, sum, py, pt, scale);  /* behind the end 0 - 0 adds nothing */
+    mse_part(unused, sum, py, pt, scale); /* behind the end 0 - 0 adds nothing */
     if (d != NULL)
         memcpy(d + i, unused, (n - i) * sizeof *d);
     return fold_sums(0, sum, SUMS);
@@ -1533,9 +2035,13 @@ static double mse(float *d, const float *y, const float *t, size_t n, float scal
 
 typedef uint64_t wvec __attribute__((vector_size(4 * LANES)));
 
-enum { BLOCKS = 16, NUMBERS = 4 * BLOCKS };  /* blocks of the generator at once, whatever the width, and their numbers */
+enum {
+    BLOCKS = 16,
+    NUMBERS = 4 * BLOCKS
+}; /* blocks of the generator at once, whatever the width, and their numbers */
 
-/* The words of a*m: of the even lanes and of the odd ones by themselves, which are products of 64 bits. */
+/* The words of a*m: of the even lanes and of the odd ones by themselves, which are products of 64
+ * bits. */
 INLINE void multiply_words(uvec *high, uvec *low, uvec a, uint32_t m)
 {
     const uint64_t word = 0xffffffff;
@@ -1545,7 +2051,10 @@ INLINE void multiply_words(uvec *high, uvec *low, uvec a, uint32_t m)
 }
 
 /* (0, 1] in steps of 2^-24, exactly */
-INLINE vec uniform_of(uvec word) { return (__builtin_convertvector((ivec)(word >> 8), vec) + 1.0f) * 0x1p-24f; }
+INLINE vec uniform_of(uvec word)
+{
+    return (__builtin_convertvector((ivec)(word >> 8), vec) + 1.0f) * 0x1p-24f;
+}
 
 /* u = m * 2^n with m from sqrt(1/2) to sqrt(2), and log m = 2 atanh((m-1)/(m+1)) */
 INLINE vec log_of(vec u)
@@ -1555,7 +2064,8 @@ INLINE vec log_of(vec u)
     return __builtin_convertvector(n, vec) * 0.693147181f + log1p_series((m - 1.0f) / (m + 1.0f));
 }
 
-/* Two normal numbers of two words (Box and Muller): by their angle, a quarter turn q and |t| <= 1/2 of one, and by their radius. */
+/* Two normal numbers of two words (Box and Muller): by their angle, a quarter turn q and |t| <= 1/2
+ * of one, and by their radius. */
 INLINE void normal_pair(float *z0, float *z1, uvec word0, uvec word1)
 {
     const vec quarters = __builtin_convertvector((ivec)(word1 >> 8), vec) * 0x1p-22f;
@@ -1584,7 +2094,8 @@ INLINE void normal_numbers(float *z, const struct rng *stream, uint32_t first)
 {
     const uvec lane = LANE_NUMBERS;
     for (int b = 0; b < BLOCKS; b += LANES) {
-        uvec c0 = lane + (first + (uint32_t)b), c1 = (uvec){0} + stream->counter[1], c2 = (uvec){0} + stream->counter[2], c3 = (uvec){0} + stream->counter[3];
+        uvec c0 = lane + (first + (uint32_t)b), c1 = (uvec){0} + stream->counter[1],
+             c2 = (uvec){0} + stream->counter[2], c3 = (uvec){0} + stream->counter[3];
         uvec high0, low0, high2, low2;
         uint32_t k0 = stream->key[0], k1 = stream->key[1];
         for (int round = 0; round < 10; round++, k0 += RNG_WEYL0, k1 += RNG_WEYL1) {
@@ -1597,7 +2108,8 @@ INLINE void normal_numbers(float *z, const struct rng *stream, uint32_t first)
     }
 }
 
-static void noise(float *y, const float *x, size_t n, float sigma, float low, float high, const struct rng *stream)
+static void noise(float *y, const float *x, size_t n, float sigma, float low, float high,
+                  const struct rng *stream)
 {
     const vec least = (vec){0} + low, most = (vec){0} + high;
     float z[NUMBERS] __attribute__((aligned(64)));
@@ -1613,12 +2125,30 @@ static void noise(float *y, const float *x, size_t n, float sigma, float low, fl
 }
 
 const struct kernels TABLE = {
-    .name = NAME, .lanes = LANES,
-    .conv = conv, .conv_relu_pool = conv_relu_pool, .conv_dw = conv_dw,
-    .winograd_pack = winograd_pack, .winograd_fold = winograd_fold, .winograd_relu_pool = winograd_relu_pool, .winograd_conv = winograd_conv,
+    .name = NAME,
+    .lanes = LANES,
+    .conv = conv,
+    .conv_relu_pool = conv_relu_pool,
+    .conv_dw = conv_dw,
+    .winograd_pack = winograd_pack,
+    .winograd_fold = winograd_fold,
+    .winograd_relu_pool = winograd_relu_pool,
+    .winograd_conv = winograd_conv,
     .winograd_backward = winograd_backward,
-    .conv_dot = conv_dot, .conv_planes = conv_planes, .planes_to_points = planes_to_points, .planes_from_points = planes_from_points, .pool_planes = pool_planes,
-    .sparse_list = sparse_list, .sparse_sum = sparse_sum, .pooled_dw = pooled_dw,
-    .norm_sums = norm_sums, .norm_relu_pool = norm_relu_pool, .norm_gradient_sums = norm_gradient_sums, .norm_gradient = norm_gradient,
-    .sigmoid = sigmoid, .bce = bce, .mse = mse, .noise = noise,
+    .conv_dot = conv_dot,
+    .conv_planes = conv_planes,
+    .planes_to_points = planes_to_points,
+    .planes_from_points = planes_from_points,
+    .pool_planes = pool_planes,
+    .sparse_list = sparse_list,
+    .sparse_sum = sparse_sum,
+    .pooled_dw = pooled_dw,
+    .norm_sums = norm_sums,
+    .norm_relu_pool = norm_relu_pool,
+    .norm_gradient_sums = norm_gradient_sums,
+    .norm_gradient = norm_gradient,
+    .sigmoid = sigmoid,
+    .bce = bce,
+    .mse = mse,
+    .noise = noise,
 };

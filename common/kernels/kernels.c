@@ -11,7 +11,7 @@ extern const struct kernels kernels_avx2, kernels_avx512;
 #endif
 
 static const struct kernels *chosen;
-static int isa;   /* --isa, a position in choices() */
+static int isa; /* --isa, a position in choices() */
 
 const struct kernels *const *kernels_all(void)
 {
@@ -20,7 +20,8 @@ const struct kernels *const *kernels_all(void)
         int n = 0;
 #if defined(__x86_64__)
         __builtin_cpu_init();
-        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+            && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
             all[n++] = &kernels_avx512;
         if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
             all[n++] = &kernels_avx2;
@@ -54,7 +55,9 @@ static const char *choices(void)
 
 struct cli_option kernels_option(void)
 {
-    return (struct cli_option){"isa", CLI_CHOICE, &isa, 0, 0, choices(), 0, "instruction set of the arithmetic; auto: the best here"};
+    return (struct cli_option){
+        "isa", CLI_CHOICE, &isa, 0,
+        0,     choices(),  0,    "instruction set of the arithmetic; auto: the best here"};
 }
 
 const struct kernels *kernels_get(void)
@@ -73,24 +76,38 @@ const struct kernels *kernels_get(void)
 
 struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes)
 {
-    enum { FIRST_LEVEL = (32 << 10) / sizeof(float) };  /* that cache */
-    const int M = g->points + 1 - g->R, span = g->stride * g->C, vectors = (span + lanes - 1) / lanes;
-    struct winograd_sizes z = { .tiles = (g->W + M - 1) / M, .height = g->both ? M : 1, .planes = g->both ? g->points * g->points : g->points,
-                                .taps = g->both ? 1 : g->R, .m_col = (size_t)(g->K + lanes - 1) / lanes * lanes };
-    const bool together = g->stride == 1 && !g->both && (z.tiles * g->C + lanes - 1) / lanes < z.tiles * vectors;
+    enum { FIRST_LEVEL = (32 << 10) / sizeof(float) }; /* that cache */
+    const int M = g->points + 1 - g->R, span = g->stride * g->C,
+              vectors = (span + lanes - 1) / lanes;
+    struct winograd_sizes z = {.tiles = (g->W + M - 1) / M,
+                               .height = g->both ? M : 1,
+                               .planes = g->both ? g->points * g->points : g->points,
+                               .taps = g->both ? 1 : g->R,
+                               .m_col = (size_t)(g->K + lanes - 1) / lanes * lanes};
+    const bool together =
+        g->stride == 1 && !g->both && (z.tiles * g->C + lanes - 1) / lanes < z.tiles * vectors;
     z.steps = together ? 1 : z.tiles;
     z.span = together ? z.tiles * g->C : span;
-    z.apart = together ? ((size_t)M * (z.tiles + (g->points - 1) / M) * g->C + 15) / 16 * 16 + KERNELS_MAX_LANES : 0;
+    z.apart = together
+        ? ((size_t)M * (z.tiles + (g->points - 1) / M) * g->C + 15) / 16 * 16 + KERNELS_MAX_LANES
+        : 0;
     z.v_col = (size_t)(together ? g->C : g->stride * span);
     const size_t v_line = z.planes * z.tiles * z.v_col, m_line = z.planes * z.tiles * z.m_col;
-    const bool few = g->stride == 1 && z.planes * z.taps * g->C * z.m_col <= FIRST_LEVEL / 2;  /* the kernels pass through the first level with each group */
+    const bool few = g->stride == 1
+        && z.planes * z.taps * g->C * z.m_col
+            <= FIRST_LEVEL / 2; /* the kernels pass through the first level with each group */
     const int least = g->both ? 1 : 2, n_least = (g->H + least * z.height - 1) / (least * z.height);
-    const size_t fit = KERNELS_SECOND_LEVEL / (v_line + (few ? 0 : m_line)) / least, bands = (n_least + fit) / (fit + 1);
+    const size_t fit = KERNELS_SECOND_LEVEL / (v_line + (few ? 0 : m_line)) / least,
+                 bands = (n_least + fit) / (fit + 1);
     z.lines = (int)((n_least + bands - 1) / bands) * least;
-    const size_t image = v_line * (z.lines + z.taps - 1) + m_line * z.lines, group = FIRST_LEVEL / m_line / 2 * 2;
+    const size_t image = v_line * (z.lines + z.taps - 1) + m_line * z.lines,
+                 group = FIRST_LEVEL / m_line / 2 * 2;
     z.images = bands > 1 || image > KERNELS_SECOND_LEVEL / 2 ? 1 : KERNELS_SECOND_LEVEL / image;
-    z.group = z.images > 1 || !few || group >= (size_t)z.lines ? z.lines : group < 2 ? 2 : (int)group;
-    z.v_plane = (z.tiles * z.v_col * (z.lines + z.taps - 1) + 31) / 32 * 32 + 16;  /* whole vectors are written; odd numbers of cache lines, for the sets of the cache */
+    z.group = z.images > 1 || !few || group >= (size_t)z.lines ? z.lines
+        : group < 2                                            ? 2
+                                                               : (int)group;
+    z.v_plane = (z.tiles * z.v_col * (z.lines + z.taps - 1) + 31) / 32 * 32
+        + 16; /* whole vectors are written; odd numbers of cache lines, for the sets of the cache */
     z.v_image = z.planes * z.v_plane;
     z.m_plane = (z.tiles * z.m_col * z.group + 31) / 32 * 32 + 16;
     z.m_image = z.planes * z.m_plane;
@@ -104,16 +121,20 @@ double kernels_winograd_work(const struct winograd *g)
     const double C = (double)g->stride * g->stride * g->C, K = g->K;
     if (g->points == 0)
         return (double)g->H * g->W * g->R * g->R * C * K;
-    const int M = g->points + 1 - g->R, p = g->points, across = (g->W + M - 1) / M, down = g->both ? (g->H + M - 1) / M : g->H;
+    const int M = g->points + 1 - g->R, p = g->points, across = (g->W + M - 1) / M,
+              down = g->both ? (g->H + M - 1) / M : g->H;
     const double way = 1.5 * p * p / 4;
-    return (double)across * down * (g->both ? 1.25 * (p * p * C * K + way * (2 * p * C + (p + M) * K)) : p * g->R * C * K + way * (C + K));
+    return (double)across * down
+        * (g->both ? 1.25 * (p * p * C * K + way * (2 * p * C + (p + M) * K))
+                   : p * g->R * C * K + way * (C + K));
 }
 
 struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use)
 {
     struct winograd best = g, way = g;
-    const bool by_work = use == WINOGRAD_INFERENCE || use == WINOGRAD_TIES, ten = use == WINOGRAD_INFERENCE || (use == WINOGRAD_POOL && g.R >= 7);
-    int least = g.W * g.R * 3 / 4 + 1;  /* multiplications in a row, for each of the kernel's */
+    const bool by_work = use == WINOGRAD_INFERENCE || use == WINOGRAD_TIES,
+               ten = use == WINOGRAD_INFERENCE || (use == WINOGRAD_POOL && g.R >= 7);
+    int least = g.W * g.R * 3 / 4 + 1; /* multiplications in a row, for each of the kernel's */
     best.points = way.points = 0, best.both = way.both = false;
     if (g.K == 0 || g.R < 2 || g.R > 9 || (!g.in_planes && g.R * g.C * g.stride * g.stride < 10))
         return best;
@@ -121,20 +142,25 @@ struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use
         for (int both = 0; both <= (g.both && by_work && way.points <= 8); both++) {
             const int M = way.points + 1 - g.R, cost = M < 2 ? 0 : (g.W + M - 1) / M * way.points;
             way.both = both;
-            if (M < 2 || (use == WINOGRAD_TIES && M != 2) || (use != WINOGRAD_ANY && M % 2 != 0) || (both && (M > 4 || g.R > 5))
-                || (way.points > 8 && (M > 4 || g.W < g.R)))
+            if (M < 2 || (use == WINOGRAD_TIES && M != 2) || (use != WINOGRAD_ANY && M % 2 != 0)
+                || (both && (M > 4 || g.R > 5)) || (way.points > 8 && (M > 4 || g.W < g.R)))
                 continue;
-            if (by_work ? kernels_winograd_work(&way) < kernels_winograd_work(&best) * (best.points == 0 ? 0.75 : 1) : cost < least)
+            if (by_work ? kernels_winograd_work(&way)
+                        < kernels_winograd_work(&best) * (best.points == 0 ? 0.75 : 1)
+                        : cost < least)
                 best = way, least = cost;
         }
     return best;
 }
 
-/* What FEW channels take at a position, in products of vectors of LANES, 8 or 16; the numbers are measured. */
+/* What FEW channels take at a position, in products of vectors of LANES, 8 or 16; the numbers are
+ * measured. */
 static double planes_cost(const struct split_work *g, int few, int lanes)
 {
-    const double products = (few == 1 ? 1.9 : 1.1) * g->share * g->taps * g->run / lanes;  /* what is loaded for one channel serves no other */
-    return few * (products + (lanes == 16 ? 0.5 : 0.85)) + (lanes == 16 ? 0.4 : 0.75) * g->moved + g->extra;
+    const double products = (few == 1 ? 1.9 : 1.1) * g->share * g->taps * g->run
+        / lanes; /* what is loaded for one channel serves no other */
+    return few * (products + (lanes == 16 ? 0.5 : 0.85)) + (lanes == 16 ? 0.4 : 0.75) * g->moved
+        + g->extra;
 }
 
 static double dot_cost(const struct split_work *g, int few, int lanes)
@@ -146,22 +172,26 @@ static double dot_cost(const struct split_work *g, int few, int lanes)
 static double vectors_cost(const struct split_work *g, int few, int lanes)
 {
     if (lanes == 16)
-        return (few <= 8 && !g->filtered ? 0.75 : 1) * g->vector + 3;  /* half a vector is half the work of some processors */
+        return (few <= 8 && !g->filtered ? 0.75 : 1) * g->vector
+            + 3; /* half a vector is half the work of some processors */
     return (few <= 8 ? 1 : 2) * ((g->filtered ? 1.1 : 1) * g->vector + 6);
 }
 
 struct split kernels_split(const struct split_work *g, int lanes)
 {
     const int few = g->few, own = lanes == 16 ? 16 : 8;
-    const struct split no_few = { g->K, 0, false };
+    const struct split no_few = {g->K, 0, false};
     if (few == 0 || few > g->most)
         return no_few;
-    const double planes = planes_cost(g, few, 8) * planes_cost(g, few, 16), vectors = vectors_cost(g, few, 8) * vectors_cost(g, few, 16);
+    const double planes = planes_cost(g, few, 8) * planes_cost(g, few, 16),
+                 vectors = vectors_cost(g, few, 8) * vectors_cost(g, few, 16);
     const double dot = dot_cost(g, few, 8) * dot_cost(g, few, 16);
-    const bool by_planes = few > 8 || planes < 0.6 * dot;  /* where they are close dot's order is kinder to the caches */
+    const bool by_planes = few > 8
+        || planes < 0.6 * dot; /* where they are close dot's order is kinder to the caches */
     const bool alike = by_planes && g->share == 1 && !g->filtered;
-    const bool pays = alike ? planes_cost(g, few, own) < 0.95 * vectors_cost(g, few, own) : (by_planes ? planes : dot) < 0.7 * vectors;
-    return pays ? (struct split){ g->K - few, few, by_planes } : no_few;
+    const bool pays = alike ? planes_cost(g, few, own) < 0.95 * vectors_cost(g, few, own)
+                            : (by_planes ? planes : dot) < 0.7 * vectors;
+    return pays ? (struct split){g->K - few, few, by_planes} : no_few;
 }
 
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes)
@@ -210,7 +240,8 @@ void kernels_blocks(float *blocks, const float *box, int R, int C, int K)
         for (int v = 0; v < T; v++)
             for (int ab = 0; ab < 4; ab++)
                 for (int k = 0; k < K; k++) {
-                    const float *from = box + ((size_t)(2 * u + ab / 2) * (R + 1) + 2 * v + ab % 2) * C * K + k;
+                    const float *from =
+                        box + ((size_t)(2 * u + ab / 2) * (R + 1) + 2 * v + ab % 2) * C * K + k;
                     for (int c = 0; c < C; c++)
                         *blocks++ = from[(size_t)c * K];
                 }
@@ -222,7 +253,8 @@ void kernels_unblock(float *dbox, const float *dblocks, int R, int K, size_t row
     const size_t pixel = K * row;
     for (int t = 0; t <= R; t++)
         for (int u = 0; u <= R; u++, dbox += pixel)
-            memcpy(dbox, dblocks + (((size_t)(t / 2) * T + u / 2) * 4 + t % 2 * 2 + u % 2) * pixel, pixel * sizeof *dbox);
+            memcpy(dbox, dblocks + (((size_t)(t / 2) * T + u / 2) * 4 + t % 2 * 2 + u % 2) * pixel,
+                   pixel * sizeof *dbox);
 }
 
 void kernels_box_fold(float *dw, int filters, const float *dbox, const struct packing *g)
@@ -230,10 +262,12 @@ void kernels_box_fold(float *dw, int filters, const float *dbox, const struct pa
     const int R = g->taps, C = g->C;
     for (int r = 0; r < R; r++)
         for (int s = 0; s < R; s++) {
-            const float *a = dbox + (R - 1 - r) * g->row + (R - 1 - s) * g->col;  /* e = f = 0; always inside */
+            const float *a =
+                dbox + (R - 1 - r) * g->row + (R - 1 - s) * g->col; /* e = f = 0; always inside */
             const float *b = a + g->col, *c = a + g->row, *d = c + g->col;
             float *to = dw + ((size_t)r * R + s) * filters * C;
-            for (int k0 = 0; k0 < g->K; k0 += 16)  /* transposed: what is written stays in the first-level cache */
+            for (int k0 = 0; k0 < g->K;
+                 k0 += 16) /* transposed: what is written stays in the first-level cache */
                 for (int i = 0; i < C; i++)
                     for (int k = k0; k < g->K && k < k0 + 16; k++) {
                         const ptrdiff_t at = i * g->in + k * g->out;

@@ -8,7 +8,8 @@
 
 #include "base/report.h"
 
-static const char *const names[4] = {"training.weights", "training.m", "training.v", "training.best"};
+static const char *const names[4] = {"training.weights", "training.m", "training.v",
+                                     "training.best"};
 
 static float *copied(const float *from, size_t n)
 {
@@ -90,7 +91,8 @@ static bool get_number(const struct safetensors *s, const char *key, uint64_t *v
     const char *text = safetensors_metadata(s, key);
     int end = 0;
 
-    return text && sscanf(text, "%20" SCNu64 "%n", value, &end) == 1 && text[end] == '\0' && *value < UINT64_C(1) << 62;
+    return text && sscanf(text, "%20" SCNu64 "%n", value, &end) == 1 && text[end] == '\0'
+        && *value < UINT64_C(1) << 62;
 }
 
 static bool get_real(const struct safetensors *s, const char *key, double *value)
@@ -110,7 +112,8 @@ static bool is_log(const char *text)
     return text && (*text == '\0' || text[strlen(text) - 1] == '\n');
 }
 
-struct checkpoint *checkpoint_parse(const struct safetensors *s, const unsigned char *data, size_t n, const char **reason)
+struct checkpoint *checkpoint_parse(const struct safetensors *s, const unsigned char *data,
+                                    size_t n, const char **reason)
 {
     struct checkpoint *c;
     const struct safetensors_entry *e[4];
@@ -131,8 +134,10 @@ struct checkpoint *checkpoint_parse(const struct safetensors *s, const unsigned 
     for (int i = 0; i < (best ? 4 : 3); i++)
         memcpy(blocks[i], data + e[i]->offset * sizeof(float), n * sizeof(float));
     if (!get_number(s, "training.epoch", &c->epoch) || !get_number(s, "training.rows", &c->rows)
-        || !get_real(s, "training.loss_sum", &c->loss_sum) || !get_number(s, "training.updates", &c->updates)
-        || !get_real(s, "training.best_loss", &c->best_loss) || !get_number(s, "training.best_epoch", &c->best_epoch)
+        || !get_real(s, "training.loss_sum", &c->loss_sum)
+        || !get_number(s, "training.updates", &c->updates)
+        || !get_real(s, "training.best_loss", &c->best_loss)
+        || !get_number(s, "training.best_epoch", &c->best_epoch)
         || !is_log(safetensors_metadata(s, "training.log")) || c->epoch < 1)
         *reason = "a training position that cannot be read";
     else

@@ -17,24 +17,24 @@
 #include "files/tensor.h"
 #include "base/vectors.h"
 
-enum { PIECE = 4096 };   /* numbers looked at at once */
+enum { PIECE = 4096 }; /* numbers looked at at once */
 
 struct dataset {
     struct tensor_reader *tensor;
     char *path;
     size_t n, items, row_bytes, memory;
     size_t shape[3];
-    bool image;                 /* uint8 */
+    bool image; /* uint8 */
 
     bool loaded;
-    unsigned char *rows;        /* (n,row_bytes) in memory, or NULL and */
-    int spool;                  /* the same bytes in an unlinked file */
-    unsigned char *raw;         /* one row on its way from the spool */
+    unsigned char *rows; /* (n,row_bytes) in memory, or NULL and */
+    int spool;           /* the same bytes in an unlinked file */
+    unsigned char *raw;  /* one row on its way from the spool */
 
-    uint32_t *order;            /* (n) rows of this epoch */
-    size_t batch, next;         /* next: position in the order of the batch to be made */
-    float *made[2];             /* (batch,items): the one in use and the one being made */
-    size_t n_made;              /* rows in the one being made */
+    uint32_t *order;    /* (n) rows of this epoch */
+    size_t batch, next; /* next: position in the order of the batch to be made */
+    float *made[2];     /* (batch,items): the one in use and the one being made */
+    size_t n_made;      /* rows in the one being made */
     int current;
     pthread_t maker;
     bool making;
@@ -65,13 +65,17 @@ static size_t block_rows(const struct dataset *d)
     return d->row_bytes < (1 << 20) ? (1 << 20) / d->row_bytes : 1;
 }
 
-bool dataset_is_piped(const struct dataset *d) { return !tensor_is_seekable(d->tensor); }
+bool dataset_is_piped(const struct dataset *d)
+{
+    return !tensor_is_seekable(d->tensor);
+}
 
 size_t dataset_memory(const struct dataset *d, size_t batch)
 {
     size_t rows = batch < d->n ? batch : d->n;
 
-    return 2 * rows * d->items * sizeof(float) + d->n * sizeof *d->order + block_rows(d) * d->row_bytes + d->row_bytes + tensor_memory(d->row_bytes);
+    return 2 * rows * d->items * sizeof(float) + d->n * sizeof *d->order
+        + block_rows(d) * d->row_bytes + d->row_bytes + tensor_memory(d->row_bytes);
 }
 
 void dataset_limit(struct dataset *d, size_t memory)
@@ -79,9 +83,18 @@ void dataset_limit(struct dataset *d, size_t memory)
     d->memory = memory;
 }
 
-size_t dataset_n(const struct dataset *d) { return d->n; }
-const char *dataset_path(const struct dataset *d) { return d->path; }
-bool dataset_is_image(const struct dataset *d) { return d->image; }
+size_t dataset_n(const struct dataset *d)
+{
+    return d->n;
+}
+const char *dataset_path(const struct dataset *d)
+{
+    return d->path;
+}
+bool dataset_is_image(const struct dataset *d)
+{
+    return d->image;
+}
 
 void dataset_shape(const struct dataset *d, size_t shape[3])
 {
@@ -118,13 +131,14 @@ static void check_finite(const struct dataset *d, const float *x, size_t n, size
         die_file(d->path, "row %zu holds a value that is not finite", first_row + bad / d->items);
 }
 
-/* Large pages, where the system has them: a fault for each small one costs more than to decompress its rows. */
+/* Large pages, where the system has them: a fault for each small one costs more than to decompress
+ * its rows. */
 static void advise_large(unsigned char *data, size_t len)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), skip = (page - (uintptr_t)data % page) % page;
 
     if (len > skip)
-        madvise(data + skip, len - skip, MADV_HUGEPAGE);   /* where it fails, all works as well */
+        madvise(data + skip, len - skip, MADV_HUGEPAGE); /* where it fails, all works as well */
 }
 
 static void load(struct dataset *d)
@@ -212,7 +226,8 @@ static void wait_made(struct dataset *d)
     profile_leave(before);
 }
 
-void dataset_start(struct dataset *d, size_t batch, bool shuffle, uint64_t seed, uint64_t epoch, size_t first)
+void dataset_start(struct dataset *d, size_t batch, bool shuffle, uint64_t seed, uint64_t epoch,
+                   size_t first)
 {
     load(d);
     wait_made(d);

@@ -11,11 +11,12 @@
 #include "base/report.h"
 #include "files/tensor.h"
 
-enum { BLOCK = 128 };   /* rows at a time, or fewer where the memory does not hold them */
+enum { BLOCK = 128 }; /* rows at a time, or fewer where the memory does not hold them */
 
 static struct npy_header code_header(const struct net *net, size_t n_rows, bool flatten)
 {
-    struct npy_header header = {.dtype = NPY_F32, .rank = flatten ? 2 : 4, .shape = {n_rows, net_code_items(net)}};
+    struct npy_header header = {
+        .dtype = NPY_F32, .rank = flatten ? 2 : 4, .shape = {n_rows, net_code_items(net)}};
 
     if (!flatten)
         net_code_shape(net, header.shape + 1);
@@ -26,9 +27,11 @@ static struct npy_header code_header(const struct net *net, size_t n_rows, bool 
 static size_t block_rows(const struct model *m, const struct tensor_reader *t, size_t memory)
 {
     const struct net_spec *s = &m->spec;
-    size_t code = (size_t)(s->height >> s->n_layers) * (s->width >> s->n_layers) * s->layers[s->n_layers - 1].filters * sizeof(float);
+    size_t code = (size_t)(s->height >> s->n_layers) * (s->width >> s->n_layers)
+        * s->layers[s->n_layers - 1].filters * sizeof(float);
     size_t row = 2 * (t->row_bytes + code), n;
-    size_t fixed = PROCESS_MEMORY + net_memory(s, BLOCK, false) + model_memory(m) + tensor_memory(t->row_bytes) + tensor_memory(code);
+    size_t fixed = PROCESS_MEMORY + net_memory(s, BLOCK, false) + model_memory(m)
+        + tensor_memory(t->row_bytes) + tensor_memory(code);
 
     want_memory(fixed + row, 1, memory);
     n = (memory - fixed) / row;
@@ -42,12 +45,14 @@ static size_t read_block(struct tensor_reader *t, void *rows, size_t most)
     size_t n = tensor_read(t, rows, most), items = n * t->row_items, bad;
 
     if (t->header.dtype == NPY_F32 && (bad = dataset_not_finite(rows, items)) < items)
-        die_file(tensor_path(t), "row %zu holds a value that is not finite", t->next_row - n + bad / t->row_items);
+        die_file(tensor_path(t), "row %zu holds a value that is not finite",
+                 t->next_row - n + bad / t->row_items);
     profile_leave(before);
     return n;
 }
 
-/* What is read and written while the net is at work on another block: of two of each the one that is not `now`. */
+/* What is read and written while the net is at work on another block: of two of each the one that
+ * is not `now`. */
 struct turn {
     struct tensor_reader *reader;
     struct tensor_writer *writer;
@@ -69,7 +74,8 @@ static void write_and_read(void *context)
 }
 
 /* From reader to writer. */
-static void encode_rows(struct net *net, struct tensor_reader *t, struct tensor_writer *w, size_t block)
+static void encode_rows(struct net *net, struct tensor_reader *t, struct tensor_writer *w,
+                        size_t block)
 {
     struct turn u = {.reader = t, .writer = w, .block = block, .now = 1};
 
@@ -114,7 +120,7 @@ void encode_run(const struct cli *cli, int revision, bool flatten)
     struct tensor_writer *w = tensor_create(cli->output, &header, TENSOR_LEVEL);
     encode_rows(net, t, w, block);
     if (!tensor_is_seekable(t))
-        tensor_add_to_history(t, h);   /* a pipe tells its history at its end */
+        tensor_add_to_history(t, h); /* a pipe tells its history at its end */
     tensor_commit(w, h);
     net_free(net);
     tensor_close(t);

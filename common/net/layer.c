@@ -7,7 +7,10 @@
 #include "kernels/planes.h"
 #include "base/vectors.h"
 
-enum { BAND_BYTES = 16 << 10, PACKED_FILTERS = 8 };  /* for so many, packed windows pay; of 16 lanes, not of fewer */
+enum {
+    BAND_BYTES = 16 << 10,
+    PACKED_FILTERS = 8
+}; /* for so many, packed windows pay; of 16 lanes, not of fewer */
 
 /* --- memory --- */
 
@@ -28,12 +31,14 @@ float *plane_image(const struct plane *p, const struct work *w, size_t m)
     return p->data + ((p->passing ? w->here : w->place) + m) * p->size;
 }
 
-/* The places and, behind the last, room for what kernels read beyond an image. Where pixels are no whole vectors, a gap behind each image keeps the last
- * one's vectors out of the next image, which may be another thread's. */
-static void take_plane(struct plane *p, struct arena *arena, int H, int W, int C, int margin, size_t places, bool passing)
+/* The places and, behind the last, room for what kernels read beyond an image. Where pixels are no
+ * whole vectors, a gap behind each image keeps the last one's vectors out of the next image, which
+ * may be another thread's. */
+static void take_plane(struct plane *p, struct arena *arena, int H, int W, int C, int margin,
+                       size_t places, bool passing)
 {
     const size_t gap = C % KERNELS_MAX_LANES == 0 ? 0 : KERNELS_MAX_LANES;
-    *p = (struct plane){ .H = H, .W = W, .C = C, .margin = margin, .passing = passing };
+    *p = (struct plane){.H = H, .W = W, .C = C, .margin = margin, .passing = passing};
     p->row = (size_t)(W + 2 * margin) * C;
     p->size = (p->row * (H + 2 * margin) + gap + 15) / 16 * 16;
     p->data = arena_floats(arena, p->size * places + 12 * (size_t)C + KERNELS_MAX_LANES);
@@ -58,18 +63,22 @@ static int back_step(const struct layer *l)
     return l->R == 1 ? 1 : 2;
 }
 
-/* Of a result of G.K channels. WORK lacks what G and Winograd's way in planes tell; OWN: how much of the way to the points that has for itself. */
-static struct layer_way split_way(const struct layer *l, struct winograd g, enum winograd_use use, struct split_work work, double own)
+/* Of a result of G.K channels. WORK lacks what G and Winograd's way in planes tell; OWN: how much
+ * of the way to the points that has for itself. */
+static struct layer_way split_way(const struct layer *l, struct winograd g, enum winograd_use use,
+                                  struct split_work work, double own)
 {
-    struct layer_way way = { .winograd = g, .in_planes = g };
+    struct layer_way way = {.winograd = g, .in_planes = g};
     struct winograd *few = &way.in_planes, to_points;
-    few->K = g.K <= work.most ? g.K : g.K % KERNELS_MAX_LANES, few->both = false, few->in_planes = true;
+    few->K = g.K <= work.most ? g.K : g.K % KERNELS_MAX_LANES, few->both = false,
+    few->in_planes = true;
     if (g.stride == 1)
         *few = kernels_winograd_choose(*few, use);
     to_points = *few;
     to_points.K = 0;
-    const double plain = (double)g.H * g.W * g.R * g.R * g.C * few->K, left = kernels_winograd_work(few) - (1 - own) * kernels_winograd_work(&to_points);
-    if (left > 0.65 * plain)  /* measured: it would take longer */
+    const double plain = (double)g.H * g.W * g.R * g.R * g.C * few->K,
+                 left = kernels_winograd_work(few) - (1 - own) * kernels_winograd_work(&to_points);
+    if (left > 0.65 * plain) /* measured: it would take longer */
         few->points = 0;
     if (few->points > 0)
         work.share *= left / plain;
@@ -83,7 +92,8 @@ static struct layer_way split_way(const struct layer *l, struct winograd g, enum
 }
 
 /* By kernels of RxR of strides 1 or 2. One more vector beside others costs no way to the points. */
-static struct layer_way choose_way(const struct layer *l, struct winograd g, enum winograd_use use, struct split_work work)
+static struct layer_way choose_way(const struct layer *l, struct winograd g, enum winograd_use use,
+                                   struct split_work work)
 {
     const int beside = g.K > KERNELS_MAX_LANES ? KERNELS_MAX_LANES : 0;
     struct winograd vector = g, others;
@@ -91,10 +101,13 @@ static struct layer_way choose_way(const struct layer *l, struct winograd g, enu
     vector = kernels_winograd_choose(vector, use);
     others = vector;
     others.K = beside;
-    const double more = kernels_winograd_work(&vector) - (beside > 0 ? kernels_winograd_work(&others) : 0);
+    const double more =
+        kernels_winograd_work(&vector) - (beside > 0 ? kernels_winograd_work(&others) : 0);
     work.filtered = vector.points > 0;
-    work.taps = g.stride == 1 ? g.R : l->back_taps, work.run = work.taps * g.C, work.moved = g.stride * g.stride * g.C;
-    work.vector = work.filtered ? 1.25 * more / ((double)g.H * g.W * KERNELS_MAX_LANES) : work.taps * work.run;  /* 1.25: measured */
+    work.taps = g.stride == 1 ? g.R : l->back_taps, work.run = work.taps * g.C,
+    work.moved = g.stride * g.stride * g.C;
+    work.vector = work.filtered ? 1.25 * more / ((double)g.H * g.W * KERNELS_MAX_LANES)
+                                : work.taps * work.run; /* 1.25: measured */
     return split_way(l, g, use, work, 1);
 }
 
@@ -102,42 +115,69 @@ static struct layer_way choose_way(const struct layer *l, struct winograd g, enu
 static struct layer_way choose_phase(const struct layer *l)
 {
     const int taps = l->P + 1;
-    const struct winograd g = { .R = taps, .C = l->K, .K = l->C, .H = l->h, .W = l->w, .stride = 1, .y_col = l->C };
-    const struct split_work work = { .most = 8, .taps = taps, .run = taps * l->K, .share = 1, .moved = l->K / 4.0, .vector = (double)taps * taps * l->K };
+    const struct winograd g = {
+        .R = taps, .C = l->K, .K = l->C, .H = l->h, .W = l->w, .stride = 1, .y_col = l->C};
+    const struct split_work work = {.most = 8,
+                                    .taps = taps,
+                                    .run = taps * l->K,
+                                    .share = 1,
+                                    .moved = l->K / 4.0,
+                                    .vector = (double)taps * taps * l->K};
     return split_way(l, g, WINOGRAD_ANY, work, (1 + l->P % 2) / 4.0);
 }
 
-/* Windows that are equal must tie in the pool, whose gradient goes to the first, or the gradient to the input comes out at another pixel. A net of one layer does
- * not need that gradient, and its kernel's is the same whichever of equal windows takes it. Few channels of small are listed besides, for their kernels'
- * gradient. Batch normalisation wants all channels of a pixel together. */
+/* Windows that are equal must tie in the pool, whose gradient goes to the first, or the gradient to
+ * the input comes out at another pixel. A net of one layer does not need that gradient, and its
+ * kernel's is the same whichever of equal windows takes it. Few channels of small are listed
+ * besides, for their kernels' gradient. Batch normalisation wants all channels of a pixel together.
+ */
 static void choose_ways(struct layer *l, bool train)
 {
     const int R = l->R, P = l->P, C = l->C, K = l->K;
-    const struct winograd encoder = { .both = true, .R = R, .C = C, .K = K, .H = l->H, .W = l->W, .stride = 1, .y_col = K };
+    const struct winograd encoder = {
+        .both = true, .R = R, .C = C, .K = K, .H = l->H, .W = l->W, .stride = 1, .y_col = K};
     struct winograd dense = encoder;
-    const struct winograd back = { .R = P + 1, .C = C, .K = K, .H = l->h, .W = l->w, .stride = 2, .y_col = K };
-    const struct split_work code = { .most = KERNELS_FEW, .share = 1 }, listed = { .most = 8, .share = 1.5, .extra = 5 };
+    const struct winograd back = {
+        .R = P + 1, .C = C, .K = K, .H = l->h, .W = l->w, .stride = 2, .y_col = K};
+    const struct split_work code = {.most = KERNELS_FEW, .share = 1},
+                            listed = {.most = 8, .share = 1.5, .extra = 5};
     l->infer = choose_way(l, encoder, WINOGRAD_INFERENCE, code);
     l->phase = choose_phase(l);
     if (!train)
         return;
-    const enum winograd_use use = l->lower == NULL && l->upper == NULL ? WINOGRAD_POOL : WINOGRAD_TIES;
-    dense.both = false;  /* see winograd_conv */
-    l->learn = l->norm ? (struct layer_way){ .split.whole = K, .winograd = kernels_winograd_choose(dense, use) }
-                       : choose_way(l, encoder, use, code);
+    const enum winograd_use use =
+        l->lower == NULL && l->upper == NULL ? WINOGRAD_POOL : WINOGRAD_TIES;
+    dense.both = false; /* see winograd_conv */
+    l->learn = l->norm
+        ? (struct layer_way){.split.whole = K, .winograd = kernels_winograd_choose(dense, use)}
+        : choose_way(l, encoder, use, code);
     if (l->norm && l->lower != NULL)
-        l->dense = kernels_winograd_choose((struct winograd){ .R = R, .C = K, .K = C, .H = l->H, .W = l->W, .stride = 1, .y_col = C }, WINOGRAD_ANY);
+        l->dense = kernels_winograd_choose(
+            (struct winograd){
+                .R = R, .C = K, .K = C, .H = l->H, .W = l->W, .stride = 1, .y_col = C},
+            WINOGRAD_ANY);
     l->back = choose_way(l, back, WINOGRAD_ANY, listed);
 }
 
-void layer_init(struct layer *layers, int k, const struct net_spec *spec, const struct kernels *kernels, bool train)
+void layer_init(struct layer *layers, int k, const struct net_spec *spec,
+                const struct kernels *kernels, bool train)
 {
     struct layer *l = &layers[k];
     const struct net_layer *own = &spec->layers[k];
     *l = (struct layer){
-        .kernels = kernels, .R = own->kernel, .P = (own->kernel - 1) / 2, .C = k == 0 ? spec->channels : own[-1].filters, .K = own->filters,
-        .H = spec->height >> k, .W = spec->width >> k, .h = spec->height >> (k + 1), .w = spec->width >> (k + 1), .norm = own->batch_norm,
-        .activation = own->activation, .lower = k == 0 ? NULL : l - 1, .upper = k + 1 == spec->n_layers ? NULL : l + 1,
+        .kernels = kernels,
+        .R = own->kernel,
+        .P = (own->kernel - 1) / 2,
+        .C = k == 0 ? spec->channels : own[-1].filters,
+        .K = own->filters,
+        .H = spec->height >> k,
+        .W = spec->width >> k,
+        .h = spec->height >> (k + 1),
+        .w = spec->width >> (k + 1),
+        .norm = own->batch_norm,
+        .activation = own->activation,
+        .lower = k == 0 ? NULL : l - 1,
+        .upper = k + 1 == spec->n_layers ? NULL : l + 1,
     };
     l->back_taps = l->R == 1 ? 1 : l->R + 1;
     l->above = l->upper == NULL ? NET_LINEAR : own[1].activation;
@@ -155,32 +195,50 @@ static int small_margin(const struct layer *l)
 }
 
 /* Few channels in planes: of the phases of y, of dsmall; those of the code, see planes_for_pool. */
-static struct planes phase_planes(const struct layer *l) { return planes_for_phases(&l->phase.in_planes, l->R == 1 ? 1 : 4); }
-static struct planes back_planes(const struct layer *l) { return planes_for_adjoint(l->h, l->w, back_step(l), l->C, l->back_taps, l->back.split.few); }
+static struct planes phase_planes(const struct layer *l)
+{
+    return planes_for_phases(&l->phase.in_planes, l->R == 1 ? 1 : 4);
+}
+static struct planes back_planes(const struct layer *l)
+{
+    return planes_for_adjoint(l->h, l->w, back_step(l), l->C, l->back_taps, l->back.split.few);
+}
 
 /* Floats for the sums of each 2x2 of dy, see sum_squares. */
 static size_t squares_size(const struct layer *l, size_t images)
 {
-    return l->R == 1 ? (images * l->h * l->w * l->C + KERNELS_MAX_LANES - 1) / KERNELS_MAX_LANES * KERNELS_MAX_LANES + KERNELS_MAX_LANES : 0;
+    return l->R == 1 ? (images * l->h * l->w * l->C + KERNELS_MAX_LANES - 1) / KERNELS_MAX_LANES
+                * KERNELS_MAX_LANES
+            + KERNELS_MAX_LANES
+                     : 0;
 }
 
 size_t layer_scratch(const struct layer *l, int chunk)
 {
-    const struct layer_way *const ways[] = { &l->infer, &l->learn, &l->phase, &l->back };
-    const struct planes planes[] = { planes_for_pool(&l->infer.in_planes), planes_for_pool(&l->learn.in_planes), phase_planes(l), back_planes(l) };
+    const struct layer_way *const ways[] = {&l->infer, &l->learn, &l->phase, &l->back};
+    const struct planes planes[] = {planes_for_pool(&l->infer.in_planes),
+                                    planes_for_pool(&l->learn.in_planes), phase_planes(l),
+                                    back_planes(l)};
     size_t most = squares_size(l, chunk);
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         const struct winograd *winograd = &ways[i]->winograd;
-        most = larger(most, winograd->points == 0 ? 0 : kernels_winograd_sizes(winograd, l->kernels->lanes).scratch);
-        most = larger(most, 2 * (size_t)l->W * ways[i]->split.few + KERNELS_MAX_LANES);  /* see encode_few */
-        most = larger(most, ways[i]->split.planes ? squares_size(l, chunk) + planes_scratch(&planes[i]) : 0);
+        most = larger(most,
+                      winograd->points == 0
+                          ? 0
+                          : kernels_winograd_sizes(winograd, l->kernels->lanes).scratch);
+        most = larger(
+            most, 2 * (size_t)l->W * ways[i]->split.few + KERNELS_MAX_LANES); /* see encode_few */
+        most = larger(
+            most, ways[i]->split.planes ? squares_size(l, chunk) + planes_scratch(&planes[i]) : 0);
     }
-    return larger(most, l->dense.points == 0 ? 0 : kernels_winograd_sizes(&l->dense, l->kernels->lanes).scratch);
+    return larger(
+        most,
+        l->dense.points == 0 ? 0 : kernels_winograd_sizes(&l->dense, l->kernels->lanes).scratch);
 }
 
 size_t layer_entries(const struct layer *l)
 {
-    return larger(l->list, 5) * l->K;  /* of a band; of a pixel, see sparse_dx */
+    return larger(l->list, 5) * l->K; /* of a band; of a pixel, see sparse_dx */
 }
 
 /* Floats of packed few channels, of taps x taps x C. */
@@ -195,7 +253,8 @@ static size_t few_size(const struct layer_way *way, size_t taps, size_t C)
 static size_t whole_code_size(const struct layer *l, const struct layer_way *way)
 {
     const struct winograd *g = &way->winograd;
-    const size_t taps = g->points == 0 ? (size_t)l->R * l->R : (size_t)g->points * (g->both ? g->points : l->R);
+    const size_t taps =
+        g->points == 0 ? (size_t)l->R * l->R : (size_t)g->points * (g->both ? g->points : l->R);
     return taps * l->C * layer_padded(l, way->split.whole);
 }
 
@@ -206,17 +265,22 @@ static size_t in_slice(size_t *slice, size_t n)
     return at;
 }
 
-static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice, size_t places, size_t passing, int chunk)
+static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice, size_t places,
+                             size_t passing, int chunk)
 {
-    const size_t K = l->K, C = l->C, taps = (size_t)l->R * l->R, box_taps = (size_t)(l->R + 1) * (l->R + 1);
+    const size_t K = l->K, C = l->C, taps = (size_t)l->R * l->R,
+                 box_taps = (size_t)(l->R + 1) * (l->R + 1);
     const size_t columns = layer_padded(l, l->K), whole = layer_padded(l, l->back.split.whole);
-    const size_t back_taps = l->back.winograd.points > 0 ? 4 * (size_t)l->back.winograd.points * (l->P + 1) : (size_t)l->back_taps * l->back_taps;
+    const size_t back_taps = l->back.winograd.points > 0
+        ? 4 * (size_t)l->back.winograd.points * (l->P + 1)
+        : (size_t)l->back_taps * l->back_taps;
 
     take_plane(&l->dy, arena, l->H, l->W, l->C, l->P, passing, true);
     if (l->lower == NULL)
         l->y = l->dy;
     if (l->upper == NULL || !l->upper->norm)
-        take_plane(&l->dcode, arena, l->h, l->w, l->K, l->upper == NULL ? 0 : l->upper->P, places, false);
+        take_plane(&l->dcode, arena, l->h, l->w, l->K, l->upper == NULL ? 0 : l->upper->P, places,
+                   false);
     if (l->norm)
         take_plane(&l->z, arena, l->H, l->W, l->K, l->lower == NULL ? 0 : l->P, places, false);
     l->argmax = arena_take(arena, places * l->h * l->w * K + KERNELS_MAX_LANES, 1);
@@ -227,10 +291,14 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
         l->dblocks = arena_floats(arena, box_taps * C * whole);
         l->dbox = arena_floats(arena, box_taps * C * whole);
     }
-    const size_t turned = K * layer_padded(l, l->C) * (l->dense.points > 0 ? (size_t)l->dense.points * l->R : taps);
+    const size_t turned =
+        K * layer_padded(l, l->C) * (l->dense.points > 0 ? (size_t)l->dense.points * l->R : taps);
     if (l->lower != NULL)
         l->encode_dx_w = arena_floats(arena, l->norm ? turned : l->R * l->window * K);
-    l->at_encode_dw = in_slice(slice, l->dense.points > 0 ? turned : l->norm ? taps * C * columns : (l->packed > 0 ? l->packed : l->R * l->window) * K);
+    l->at_encode_dw = in_slice(slice,
+                               l->dense.points > 0 ? turned
+                                   : l->norm       ? taps * C * columns
+                                             : (l->packed > 0 ? l->packed : l->R * l->window) * K);
     if (l->dense.points > 0) {
         l->turned = arena_floats(arena, taps * K * C);
         l->dturned = arena_floats(arena, taps * K * layer_padded(l, l->C));
@@ -244,18 +312,22 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
     l->list = (size_t)l->band * l->w * (l->band == l->h ? chunk : 1);
     if (l->norm) {
         l->sums = arena_take(arena, NET_SLICES * 2 * K, sizeof *l->sums);
-        float **const vectors[] = { &l->scale, &l->shift, &l->centre, &l->spread, &l->dz_a, &l->dz_b };
+        float **const vectors[] = {&l->scale,  &l->shift, &l->centre,
+                                   &l->spread, &l->dz_a,  &l->dz_b};
         for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
             *vectors[i] = arena_floats(arena, columns);
     }
 }
 
-void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t places, size_t passing, int chunk, bool train)
+void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t places,
+                   size_t passing, int chunk, bool train)
 {
     const size_t K = l->K, box_taps = (size_t)(l->R + 1) * (l->R + 1), phase_run = (l->P + 1) * K;
 
-    l->encode_w = arena_floats(arena, larger(whole_code_size(l, &l->infer), whole_code_size(l, &l->learn)));
-    l->encode_few = arena_floats(arena, larger(few_size(&l->infer, l->R, l->C), few_size(&l->learn, l->R, l->C)));
+    l->encode_w =
+        arena_floats(arena, larger(whole_code_size(l, &l->infer), whole_code_size(l, &l->learn)));
+    l->encode_few = arena_floats(
+        arena, larger(few_size(&l->infer, l->R, l->C), few_size(&l->learn, l->R, l->C)));
     l->encode_b = arena_floats(arena, layer_padded(l, l->K));
     l->box = arena_floats(arena, box_taps * l->C * K);
     if (l->phase.winograd.points > 0 || l->phase.in_planes.points > 0)
@@ -263,7 +335,8 @@ void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t p
     const size_t phase_taps = l->phase.winograd.points == 0 ? l->P + 1 : l->phase.winograd.points;
     for (int a = 0; a < 2; a++)
         for (int b = 0; b < 2; b++) {
-            l->decode_w[a][b] = arena_floats(arena, phase_taps * phase_run * layer_padded(l, l->phase.split.whole));
+            l->decode_w[a][b] =
+                arena_floats(arena, phase_taps * phase_run * layer_padded(l, l->phase.split.whole));
             l->decode_few[a][b] = arena_floats(arena, few_size(&l->phase, l->P + 1, K));
         }
     l->decode_b = arena_floats(arena, layer_padded(l, l->C));
@@ -272,10 +345,12 @@ void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t p
     if (l->upper == NULL)
         take_plane(&l->last, arena, l->h, l->w, l->K, small_margin(l), places, false);
     if (!train || l->lower != NULL)
-        take_plane(&l->y, arena, l->H, l->W, l->C, l->lower == NULL ? 0 : small_margin(l->lower), passing, true);
+        take_plane(&l->y, arena, l->H, l->W, l->C, l->lower == NULL ? 0 : small_margin(l->lower),
+                   passing, true);
     if (train)
         lay_out_backward(l, arena, slice, places, passing, chunk);
-    if (l->lower != NULL && l->norm)  /* its conv is done with an image before that image's dcode is written */
+    if (l->lower != NULL
+        && l->norm) /* its conv is done with an image before that image's dcode is written */
         l->lower->dcode = l->in;
     l->code = l->upper == NULL ? &l->last : &l->upper->in;
     l->small = l->upper == NULL ? &l->last : &l->upper->y;
@@ -296,10 +371,11 @@ void layer_pack_encoder(struct layer *l, const float *weights, bool inference)
 {
     const float *kernel = weights + l->kernel->offset, *bias = weights + l->bias->offset;
     float *scale = NULL;
-    if (l->norm && inference) {  /* the running statistics go into kernel and bias */
+    if (l->norm && inference) { /* the running statistics go into kernel and bias */
         scale = l->encode_b;
         for (int o = 0; o < l->K; o++)
-            scale[o] = (float)(weights[l->gamma->offset + o] / sqrt(weights[l->variance->offset + o] + NORM_EPSILON));
+            scale[o] = (float)(weights[l->gamma->offset + o]
+                               / sqrt(weights[l->variance->offset + o] + NORM_EPSILON));
     }
     const ptrdiff_t K = l->K, CK = (ptrdiff_t)l->C * K;
     const struct layer_way *way = inference ? &l->infer : &l->learn;
@@ -307,18 +383,22 @@ void layer_pack_encoder(struct layer *l, const float *weights, bool inference)
     if (way->winograd.points > 0)
         l->kernels->winograd_pack(l->encode_w, kernel, scale, &way->winograd);
     else
-        kernels_pack(l->encode_w, kernel, scale, &(struct packing){ l->R, l->R, l->C, s->whole, 1, l->R * CK, CK, K, 1 }, l->kernels->lanes);
+        kernels_pack(l->encode_w, kernel, scale,
+                     &(struct packing){l->R, l->R, l->C, s->whole, 1, l->R * CK, CK, K, 1},
+                     l->kernels->lanes);
     const float *few_scale = scale == NULL ? NULL : scale + s->whole;
     if (way->in_planes.points > 0)
         l->kernels->winograd_pack(l->encode_few, kernel + s->whole, few_scale, &way->in_planes);
     else
-        pack_few(l->encode_few, kernel + s->whole, few_scale, (struct packing){ l->R, l->R, l->C, s->few, 0, l->R * CK, CK, K, 1 }, s->planes);
+        pack_few(l->encode_few, kernel + s->whole, few_scale,
+                 (struct packing){l->R, l->R, l->C, s->few, 0, l->R * CK, CK, K, 1}, s->planes);
     for (int o = 0; o < l->K; o++)
-        l->encode_b[o] = scale == NULL ? bias[o]
+        l->encode_b[o] = scale == NULL
+            ? bias[o]
             : (bias[o] - weights[l->mean->offset + o]) * scale[o] + weights[l->beta->offset + o];
     if (inference || l->encode_dx_w == NULL)
         return;
-    const struct packing turned = { l->R, l->R, l->K, l->C, 1, -l->R * CK, -CK, 1, K };
+    const struct packing turned = {l->R, l->R, l->K, l->C, 1, -l->R * CK, -CK, 1, K};
     const float *last = kernel + (l->R * l->R - 1) * CK;
     if (l->dense.points > 0) {
         kernels_pack(l->turned, last, NULL, &turned, l->C);
@@ -326,7 +406,9 @@ void layer_pack_encoder(struct layer *l, const float *weights, bool inference)
     } else if (l->norm) {
         kernels_pack(l->encode_dx_w, last, NULL, &turned, l->kernels->lanes);
     } else {
-        kernels_pack(l->encode_dx_w, kernel, NULL, &(struct packing){ l->R, l->R, l->C, l->K, l->kernels->lanes, l->R * CK, CK, K, 1 }, 1);
+        kernels_pack(
+            l->encode_dx_w, kernel, NULL,
+            &(struct packing){l->R, l->R, l->C, l->K, l->kernels->lanes, l->R * CK, CK, K, 1}, 1);
     }
 }
 
@@ -340,8 +422,9 @@ bool layer_packs_alike(const struct layer *l)
 {
     const struct split *a = &l->learn.split, *b = &l->infer.split;
     const struct winograd *u = &l->learn.winograd, *v = &l->infer.winograd;
-    return !l->norm && u->points == v->points && u->both == v->both && l->learn.in_planes.points == l->infer.in_planes.points && a->few == b->few &&
-           a->planes == b->planes;  /* whole is what few leave */
+    return !l->norm && u->points == v->points && u->both == v->both
+        && l->learn.in_planes.points == l->infer.in_planes.points && a->few == b->few
+        && a->planes == b->planes; /* whole is what few leave */
 }
 
 void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
@@ -352,8 +435,9 @@ void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
     kernels_box(l->box, weights + l->back_kernel->offset, R, l->K, l->C);
     for (int a = 0; a < 2; a++)
         for (int b = 0; b < 2; b++) {
-            const float *first = l->box + (a + P - 2 * phase_origin(a, P)) * row + (b + P - 2 * phase_origin(b, P)) * KC;
-            const struct packing all = { P + 1, P + 1, l->K, l->C, 1, -2 * row, -2 * KC, C, 1 };
+            const float *first = l->box + (a + P - 2 * phase_origin(a, P)) * row
+                + (b + P - 2 * phase_origin(b, P)) * KC;
+            const struct packing all = {P + 1, P + 1, l->K, l->C, 1, -2 * row, -2 * KC, C, 1};
             struct packing whole = all, few = all;
             whole.K = s->whole, few.K = s->few;
             if (l->phase_w != NULL)
@@ -363,7 +447,8 @@ void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
             else
                 kernels_pack(l->decode_w[a][b], first, NULL, &whole, lanes);
             if (l->phase.in_planes.points > 0)
-                l->kernels->winograd_pack(l->decode_few[a][b], l->phase_w + s->whole, NULL, &l->phase.in_planes);
+                l->kernels->winograd_pack(l->decode_few[a][b], l->phase_w + s->whole, NULL,
+                                          &l->phase.in_planes);
             else
                 pack_few(l->decode_few[a][b], first + s->whole, NULL, few, s->planes);
         }
@@ -374,17 +459,27 @@ void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
         kernels_blocks(l->blocks, l->box, R, l->K, l->C);
         l->kernels->winograd_pack(l->decode_dx_w, l->blocks, NULL, &l->back.winograd);
     } else {
-        kernels_pack(l->decode_dx_w, l->box, NULL, &(struct packing){ taps, taps, l->C, back->whole, 1, row, KC, 1, C }, lanes);
+        kernels_pack(l->decode_dx_w, l->box, NULL,
+                     &(struct packing){taps, taps, l->C, back->whole, 1, row, KC, 1, C}, lanes);
     }
-    pack_few(l->decode_dx_few, l->box + back->whole * C, NULL, (struct packing){ taps, taps, l->C, back->few, 0, row, KC, 1, C }, back->planes);
+    pack_few(l->decode_dx_few, l->box + back->whole * C, NULL,
+             (struct packing){taps, taps, l->C, back->few, 0, row, KC, 1, C}, back->planes);
 }
 
 /* --- forward --- */
 
 struct conv layer_encoder_conv(const struct layer *l, const struct plane *y)
 {
-    return (struct conv){ .rows = l->H, .cols = l->W, .taps = l->R, .run = l->R * l->C, .channels = l->K,
-                          .x_row = l->in.row, .x_col = l->C, .x_tap = l->in.row, .y_row = y->row, .y_col = l->K };
+    return (struct conv){.rows = l->H,
+                         .cols = l->W,
+                         .taps = l->R,
+                         .run = l->R * l->C,
+                         .channels = l->K,
+                         .x_row = l->in.row,
+                         .x_col = l->C,
+                         .x_tap = l->in.row,
+                         .y_row = y->row,
+                         .y_col = l->K};
 }
 
 const float *layer_encoder_input(const struct layer *l, const struct work *w, size_t m)
@@ -398,40 +493,61 @@ uint8_t *layer_argmax(const struct layer *l, const struct work *w, size_t m)
 }
 
 /* Where the codes of a piece go: to their places or straight to who asked. */
-struct codes { float *data; size_t row, size; };
+struct codes {
+    float *data;
+    size_t row, size;
+};
 
 static struct codes codes_of(const struct layer *l, const struct work *w)
 {
     const size_t row = (size_t)l->w * l->K;
     if (w->codes != NULL && l->upper == NULL)
-        return (struct codes){ w->codes, row, row * l->h };
-    return (struct codes){ plane_image(l->code, w, 0), l->code->row, l->code->size };
+        return (struct codes){w->codes, row, row * l->h};
+    return (struct codes){plane_image(l->code, w, 0), l->code->row, l->code->size};
 }
 
-/* The few channels of the code by conv_dot, two rows at a time, then pooled; windows that are equal give equal sums here as in conv. */
-static void encode_few(const struct layer *l, const struct work *w, const struct split *s, const struct codes *to)
+/* The few channels of the code by conv_dot, two rows at a time, then pooled; windows that are equal
+ * give equal sums here as in conv. */
+static void encode_few(const struct layer *l, const struct work *w, const struct split *s,
+                       const struct codes *to)
 {
-    static const float ones[KERNELS_MAX_LANES] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }, zeros[KERNELS_MAX_LANES];
+    static const float ones[KERNELS_MAX_LANES] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+                       zeros[KERNELS_MAX_LANES];
     const int few = s->few, whole = s->whole;
     struct conv g = layer_encoder_conv(l, l->code);
     g.rows = 2, g.channels = few, g.y_row = (size_t)g.cols * few, g.y_col = few;
-    const struct norm pool = { .cols = l->w, .channels = few, .y_col = l->K, .z_row = g.y_row, .scale = ones, .shift = zeros };
+    const struct norm pool = {.cols = l->w,
+                              .channels = few,
+                              .y_col = l->K,
+                              .z_row = g.y_row,
+                              .scale = ones,
+                              .shift = zeros};
     for (size_t m = 0; m < w->count; m++)
         for (int i = 0; i < l->h; i++) {
-            l->kernels->conv_dot(w->scratch, layer_encoder_input(l, w, m) + 2 * i * g.x_row, l->encode_few, l->encode_b + whole, &g);
-            l->kernels->norm_relu_pool(to->data + m * to->size + i * to->row + whole,
-                                       w->train ? layer_argmax(l, w, m) + (size_t)i * l->w * l->K + whole : NULL, w->scratch, &pool);
+            l->kernels->conv_dot(w->scratch, layer_encoder_input(l, w, m) + 2 * i * g.x_row,
+                                 l->encode_few, l->encode_b + whole, &g);
+            l->kernels->norm_relu_pool(
+                to->data + m * to->size + i * to->row + whole,
+                w->train ? layer_argmax(l, w, m) + (size_t)i * l->w * l->K + whole : NULL,
+                w->scratch, &pool);
         }
 }
 
 /* Likewise in planes. */
-static void encode_planes(const struct layer *l, const struct work *w, const struct layer_way *way, const struct codes *to)
+static void encode_planes(const struct layer *l, const struct work *w, const struct layer_way *way,
+                          const struct codes *to)
 {
     const struct planes p = planes_for_pool(&way->in_planes);
-    const struct planes_images g = { .n = w->count, .x_row = l->in.row, .x_image = l->in.size, .y_row = to->row, .y_col = l->K, .y_image = to->size };
+    const struct planes_images g = {.n = w->count,
+                                    .x_row = l->in.row,
+                                    .x_image = l->in.size,
+                                    .y_row = to->row,
+                                    .y_col = l->K,
+                                    .y_image = to->size};
     const int whole = way->split.whole;
-    planes_relu_pool(&p, l->kernels, to->data + whole, w->train ? layer_argmax(l, w, 0) + whole : NULL, layer_encoder_input(l, w, 0), l->encode_few,
-                     l->encode_b + whole, &g, w->scratch);
+    planes_relu_pool(&p, l->kernels, to->data + whole,
+                     w->train ? layer_argmax(l, w, 0) + whole : NULL, layer_encoder_input(l, w, 0),
+                     l->encode_few, l->encode_b + whole, &g, w->scratch);
 }
 
 void layer_encode(struct layer *l, const struct work *w)
@@ -447,14 +563,16 @@ void layer_encode(struct layer *l, const struct work *w)
     if (way->winograd.points > 0) {
         struct winograd winograd = way->winograd;
         winograd.x_row = l->in.row, winograd.y_row = to.row;
-        l->kernels->winograd_relu_pool(to.data, w->train ? layer_argmax(l, w, 0) : NULL, layer_encoder_input(l, w, 0), l->encode_w, l->encode_b, &winograd,
-                                       w->count, l->in.size, to.size, w->scratch);
+        l->kernels->winograd_relu_pool(to.data, w->train ? layer_argmax(l, w, 0) : NULL,
+                                       layer_encoder_input(l, w, 0), l->encode_w, l->encode_b,
+                                       &winograd, w->count, l->in.size, to.size, w->scratch);
         return;
     }
     struct conv g = layer_encoder_conv(l, l->code);
     g.channels = way->split.whole, g.y_row = to.row;
     for (size_t m = 0; m < w->count; m++)
-        l->kernels->conv_relu_pool(to.data + m * to.size, w->train ? layer_argmax(l, w, m) : NULL, layer_encoder_input(l, w, m), l->encode_w, l->encode_b, &g);
+        l->kernels->conv_relu_pool(to.data + m * to.size, w->train ? layer_argmax(l, w, m) : NULL,
+                                   layer_encoder_input(l, w, m), l->encode_w, l->encode_b, &g);
 }
 
 /* Each pixel of even row and column to the three beside and below it. */
@@ -480,21 +598,35 @@ static void decode_planes(const struct layer *l, const struct work *w)
 {
     const struct planes p = phase_planes(l);
     const struct plane *small = l->small;
-    const float *const few[] = { l->decode_few[0][0], l->decode_few[0][1], l->decode_few[1][0], l->decode_few[1][1] };
-    const struct planes_images g = { .n = w->count, .x_row = small->row, .x_image = small->size,
-                                     .y_row = 2 * l->y.row, .y_col = 2 * (size_t)l->C, .y_image = l->y.size };
+    const float *const few[] = {l->decode_few[0][0], l->decode_few[0][1], l->decode_few[1][0],
+                                l->decode_few[1][1]};
+    const struct planes_images g = {.n = w->count,
+                                    .x_row = small->row,
+                                    .x_image = small->size,
+                                    .y_row = 2 * l->y.row,
+                                    .y_col = 2 * (size_t)l->C,
+                                    .y_image = l->y.size};
     const int whole = l->phase.split.whole;
-    planes_conv(&p, l->kernels, plane_image(&l->y, w, 0) + whole, plane_image(small, w, 0) - small_margin(l) * (small->row + l->K), few, l->decode_b + whole, &g,
-                w->scratch);
+    planes_conv(&p, l->kernels, plane_image(&l->y, w, 0) + whole,
+                plane_image(small, w, 0) - small_margin(l) * (small->row + l->K), few,
+                l->decode_b + whole, &g, w->scratch);
 }
 
 void layer_decode(struct layer *l, const struct work *w)
 {
     const struct plane *small = l->small;
     const struct split *s = &l->phase.split;
-    const struct conv g = { .rows = l->h, .cols = l->w, .taps = l->P + 1, .run = (l->P + 1) * l->K, .channels = s->whole,
-                            .x_row = small->row, .x_col = l->K, .x_tap = small->row, .y_row = 2 * l->y.row, .y_col = 2 * (size_t)l->C };
-    const int phases = l->R == 1 ? 1 : 2;  /* that differ */
+    const struct conv g = {.rows = l->h,
+                           .cols = l->w,
+                           .taps = l->P + 1,
+                           .run = (l->P + 1) * l->K,
+                           .channels = s->whole,
+                           .x_row = small->row,
+                           .x_col = l->K,
+                           .x_tap = small->row,
+                           .y_row = 2 * l->y.row,
+                           .y_col = 2 * (size_t)l->C};
+    const int phases = l->R == 1 ? 1 : 2; /* that differ */
     struct conv few = g;
     few.channels = s->few;
     struct winograd winograd = l->phase.winograd;
@@ -502,14 +634,18 @@ void layer_decode(struct layer *l, const struct work *w)
     for (int a = 0; a < phases; a++)
         for (int b = 0; b < phases; b++) {
             float *y = plane_image(&l->y, w, 0) + a * l->y.row + (size_t)b * l->C;
-            const float *x = plane_image(small, w, 0) + phase_origin(a, l->P) * (ptrdiff_t)small->row + phase_origin(b, l->P) * (ptrdiff_t)l->K;
+            const float *x = plane_image(small, w, 0)
+                + phase_origin(a, l->P) * (ptrdiff_t)small->row
+                + phase_origin(b, l->P) * (ptrdiff_t)l->K;
             if (l->phase.winograd.points > 0)
-                l->kernels->winograd_conv(y, x, l->decode_w[a][b], l->decode_b, &winograd, w->count, small->size, l->y.size, w->scratch);
+                l->kernels->winograd_conv(y, x, l->decode_w[a][b], l->decode_b, &winograd, w->count,
+                                          small->size, l->y.size, w->scratch);
             for (size_t m = 0; m < w->count; m++, x += small->size, y += l->y.size) {
                 if (l->phase.winograd.points == 0)
                     l->kernels->conv(y, x, l->decode_w[a][b], l->decode_b, &g);
                 if (s->few > 0 && !s->planes)
-                    l->kernels->conv_dot(y + s->whole, x, l->decode_few[a][b], l->decode_b + s->whole, &few);
+                    l->kernels->conv_dot(y + s->whole, x, l->decode_few[a][b],
+                                         l->decode_b + s->whole, &few);
             }
         }
     if (s->few > 0 && s->planes)
@@ -530,7 +666,8 @@ void layer_decode(struct layer *l, const struct work *w)
 
 /* --- backward --- */
 
-VECTORS void layer_activation_backward(float *g, const float *y, size_t n, enum net_activation activation)
+VECTORS void layer_activation_backward(float *g, const float *y, size_t n,
+                                       enum net_activation activation)
 {
     if (activation == NET_RELU)
         for (size_t i = 0; i < n; i++)
@@ -540,7 +677,8 @@ VECTORS void layer_activation_backward(float *g, const float *y, size_t n, enum 
             g[i] *= y[i] * (1 - y[i]);
 }
 
-/* Sums over the rows; those over the columns are taken once a batch, when the gradients are collected. */
+/* Sums over the rows; those over the columns are taken once a batch, when the gradients are
+ * collected. */
 VECTORS static void bias_backward(float *db, const struct plane *dy, const float *image)
 {
     for (int i = 0; i < dy->H; i++)
@@ -552,8 +690,16 @@ VECTORS static void bias_backward(float *db, const struct plane *dy, const float
 static struct conv decoder_back_conv(const struct layer *l, int channels)
 {
     const size_t row = l->R == 1 ? (size_t)l->w * l->C : l->dy.row, step = back_step(l);
-    return (struct conv){ .rows = l->h, .cols = l->w, .taps = l->back_taps, .run = l->back_taps * l->C, .channels = channels,
-                          .x_row = step * row, .x_col = step * l->C, .x_tap = row, .y_row = l->dsmall->row, .y_col = l->K };
+    return (struct conv){.rows = l->h,
+                         .cols = l->w,
+                         .taps = l->back_taps,
+                         .run = l->back_taps * l->C,
+                         .channels = channels,
+                         .x_row = step * row,
+                         .x_col = step * l->C,
+                         .x_tap = row,
+                         .y_row = l->dsmall->row,
+                         .y_col = l->K};
 }
 
 /* to (h,w,C): the sums of each 2x2 pixels. */
@@ -568,9 +714,10 @@ static void sum_squares(float *to, const struct plane *p, const float *image)
         }
 }
 
-/* The few channels of small: their gradient, and their kernels' as sums of the windows of dy over all positions where they are not 0,
- * band by band as in sparse_dw. */
-static void decode_backward_few(const struct layer *l, const struct work *w, const float *dy, size_t dy_image, float *planes)
+/* The few channels of small: their gradient, and their kernels' as sums of the windows of dy over
+ * all positions where they are not 0, band by band as in sparse_dw. */
+static void decode_backward_few(const struct layer *l, const struct work *w, const float *dy,
+                                size_t dy_image, float *planes)
 {
     static const float zeros[KERNELS_MAX_LANES] __attribute__((aligned(64)));
     const struct split *s = &l->back.split;
@@ -578,24 +725,33 @@ static void decode_backward_few(const struct layer *l, const struct work *w, con
     float *dw = w->gradients + l->at_decode_few;
     if (s->planes) {
         const struct planes p = back_planes(l);
-        const struct planes_images images = { .n = w->count, .x_row = g.x_tap, .x_image = dy_image, .y_row = g.y_row, .y_col = g.y_col, .y_image = l->dsmall->size };
-        planes_conv(&p, l->kernels, plane_image(l->dsmall, w, 0) + s->whole, dy, &(const float *){ l->decode_dx_few }, zeros, &images, planes);
+        const struct planes_images images = {.n = w->count,
+                                             .x_row = g.x_tap,
+                                             .x_image = dy_image,
+                                             .y_row = g.y_row,
+                                             .y_col = g.y_col,
+                                             .y_image = l->dsmall->size};
+        planes_conv(&p, l->kernels, plane_image(l->dsmall, w, 0) + s->whole, dy,
+                    &(const float *){l->decode_dx_few}, zeros, &images, planes);
     }
     for (size_t m = 0; m < w->count; m++, dy += dy_image) {
         if (!s->planes)
-            l->kernels->conv_dot(plane_image(l->dsmall, w, m) + s->whole, dy, l->decode_dx_few, zeros, &g);
+            l->kernels->conv_dot(plane_image(l->dsmall, w, m) + s->whole, dy, l->decode_dx_few,
+                                 zeros, &g);
         for (int band = 0; band < l->h; band += l->band)
             for (int k = 0; k < s->few; k++) {
                 size_t n = 0;
                 for (int i = band; i < l->h && i < band + l->band; i++) {
-                    const float *from = plane_image(l->small, w, m) + i * l->small->row + s->whole + k;
+                    const float *from =
+                        plane_image(l->small, w, m) + i * l->small->row + s->whole + k;
                     for (int j = 0; j < l->w; j++) {
                         const float v = from[(size_t)j * l->K];
-                        w->entries[n] = (struct entry){ (int32_t)(i * g.x_row + j * g.x_col), v };
+                        w->entries[n] = (struct entry){(int32_t)(i * g.x_row + j * g.x_col), v};
                         n += v != 0;
                     }
                 }
-                l->kernels->sparse_sum(dw + k * g.taps * l->back_window, l->back_window, dy, g.x_tap, g.taps, g.run, w->entries, n);
+                l->kernels->sparse_sum(dw + k * g.taps * l->back_window, l->back_window, dy,
+                                       g.x_tap, g.taps, g.run, w->entries, n);
             }
     }
 }
@@ -617,35 +773,44 @@ void layer_decode_backward(struct layer *l, const struct work *w)
     if (l->back.winograd.points > 0) {
         struct winograd g = l->back.winograd;
         g.x_row = l->dy.row, g.y_row = dsmall->row;
-        l->kernels->winograd_backward(plane_image(dsmall, w, 0), dw, dy, plane_image(small, w, 0), l->decode_dx_w, &g, w->count, l->dy.size,
-                                      small->row, small->size, dsmall->size, w->scratch);
+        l->kernels->winograd_backward(plane_image(dsmall, w, 0), dw, dy, plane_image(small, w, 0),
+                                      l->decode_dx_w, &g, w->count, l->dy.size, small->row,
+                                      small->size, dsmall->size, w->scratch);
     } else if (l->back.split.whole > 0) {
         struct conv g = decoder_back_conv(l, l->back.split.whole);
         g.y_row = small->row;
         l->kernels->conv_dw(dw, dy, plane_image(small, w, 0), &g, w->count, dy_image, small->size);
         g.y_row = dsmall->row;
         for (size_t m = 0; m < w->count; m++)
-            l->kernels->conv(plane_image(dsmall, w, m), dy + m * dy_image, l->decode_dx_w, NULL, &g);
+            l->kernels->conv(plane_image(dsmall, w, m), dy + m * dy_image, l->decode_dx_w, NULL,
+                             &g);
     }
     const float l1 = l->upper == NULL ? (float)(w->penalty->l1 / (double)w->n) : 0;
     for (size_t m = 0; m < w->count; m++) {
         float *g = plane_image(dsmall, w, m);
         bias_backward(w->gradients + l->at_decode_db, &l->dy, plane_image(&l->dy, w, m));
         for (int i = 0; i < l->h; i++)
-            layer_activation_backward(g + i * dsmall->row, plane_image(small, w, m) + i * small->row, (size_t)l->w * l->K, l->above);
+            layer_activation_backward(g + i * dsmall->row,
+                                      plane_image(small, w, m) + i * small->row,
+                                      (size_t)l->w * l->K, l->above);
         for (int i = 0; i < l->h && l1 > 0; i++)
             for (int q = 0; q < l->w * l->K; q++)
-                g[i * dsmall->row + q] += l1;  /* where the code is 0 nothing passes the relu anyway */
+                g[i * dsmall->row + q] +=
+                    l1; /* where the code is 0 nothing passes the relu anyway */
     }
 }
 
 static struct pooled pooled_row(const struct layer *l)
 {
-    return (struct pooled){ .cols = l->w, .channels = l->K, .step = 2 * l->C, .offset = { 0, l->C, (int32_t)l->in.row, (int32_t)l->in.row + l->C } };
+    return (struct pooled){.cols = l->w,
+                           .channels = l->K,
+                           .step = 2 * l->C,
+                           .offset = {0, l->C, (int32_t)l->in.row, (int32_t)l->in.row + l->C}};
 }
 
-/* Kernel and bias: the gradients that passed pool and relu, listed by channel for a band of pooled rows at a time, so that the input's rows stay in
- * the first-level cache over all channels. Where a band is an image, all images of the piece are listed at once. */
+/* Kernel and bias: the gradients that passed pool and relu, listed by channel for a band of pooled
+ * rows at a time, so that the input's rows stay in the first-level cache over all channels. Where a
+ * band is an image, all images of the piece are listed at once. */
 static void sparse_dw(const struct layer *l, const struct work *w)
 {
     float *dw = w->gradients + l->at_encode_dw, *db = w->gradients + l->at_encode_db;
@@ -658,16 +823,19 @@ static void sparse_dw(const struct layer *l, const struct work *w)
             for (size_t m = first; m < first + images; m++)
                 for (int i = band; i < l->h && i < band + l->band; i++) {
                     row.at = (int32_t)((m - first) * l->in.size + 2 * i * l->in.row);
-                    l->kernels->sparse_list(w->entries, l->list, n, db, plane_image(&l->dcode, w, m) + i * l->dcode.row,
+                    l->kernels->sparse_list(w->entries, l->list, n, db,
+                                            plane_image(&l->dcode, w, m) + i * l->dcode.row,
                                             layer_argmax(l, w, m) + (size_t)i * l->w * l->K, &row);
                 }
             for (int o = 0; o < l->K; o++)
-                l->kernels->sparse_sum(dw + o * l->R * l->window, l->window, layer_encoder_input(l, w, first), l->in.row, l->R, l->R * l->C,
-                                       w->entries + o * l->list, n[o]);
+                l->kernels->sparse_sum(dw + o * l->R * l->window, l->window,
+                                       layer_encoder_input(l, w, first), l->in.row, l->R,
+                                       l->R * l->C, w->entries + o * l->list, n[o]);
         }
 }
 
-/* The input: at each of the four positions under a pooled one, the kernels of the channels that passed there. */
+/* The input: at each of the four positions under a pooled one, the kernels of the channels that
+ * passed there. */
 static void sparse_dx(const struct layer *l, const struct work *w, size_t m)
 {
     const struct plane *dx = &l->lower->dcode;
@@ -680,11 +848,13 @@ static void sparse_dx(const struct layer *l, const struct work *w, size_t m)
             const uint8_t *argmax = layer_argmax(l, w, m) + ((size_t)i * l->w + j) * l->K;
             size_t n[5] = {0};
             for (int o = 0; o < l->K; o++)
-                w->entries[argmax[o] * l->K + n[argmax[o]]++] = (struct entry){ o * kernel, g[o] };
+                w->entries[argmax[o] * l->K + n[argmax[o]]++] = (struct entry){o * kernel, g[o]};
             for (int q = 0; q < 4; q++)
                 if (n[q] > 0)
-                    l->kernels->sparse_sum(corner + (2 * i + (q >> 1)) * dx->row + (2 * j + (q & 1)) * (size_t)l->C, dx->row, l->encode_dx_w, l->window,
-                                           l->R, l->R * l->C, w->entries + q * l->K, n[q]);
+                    l->kernels->sparse_sum(corner + (2 * i + (q >> 1)) * dx->row
+                                               + (2 * j + (q & 1)) * (size_t)l->C,
+                                           dx->row, l->encode_dx_w, l->window, l->R, l->R * l->C,
+                                           w->entries + q * l->K, n[q]);
         }
 }
 
@@ -694,8 +864,11 @@ static void packed_dw(const struct layer *l, const struct work *w)
     const struct pooled row = pooled_row(l);
     for (size_t m = 0; m < w->count; m++)
         for (int i = 0; i < l->h; i++)
-            l->kernels->pooled_dw(w->gradients + l->at_encode_dw, layer_encoder_input(l, w, m) + 2 * i * l->in.row,
-                                  plane_image(&l->dcode, w, m) + i * l->dcode.row, layer_argmax(l, w, m) + (size_t)i * l->w * l->K, &row, l->R, l->R * l->C, l->in.row);
+            l->kernels->pooled_dw(w->gradients + l->at_encode_dw,
+                                  layer_encoder_input(l, w, m) + 2 * i * l->in.row,
+                                  plane_image(&l->dcode, w, m) + i * l->dcode.row,
+                                  layer_argmax(l, w, m) + (size_t)i * l->w * l->K, &row, l->R,
+                                  l->R * l->C, l->in.row);
 }
 
 void layer_encode_backward(struct layer *l, const struct work *w)
@@ -722,7 +895,8 @@ void layer_fold_encoder(const struct layer *l, float *gradients, const float *sl
     } else if (l->norm) {
         copy_rows(to, K, dw, layer_padded(l, l->K), l->R * (int)run, K);
     } else {
-        const size_t row = l->packed > 0 ? run : l->window, channel = l->packed > 0 ? l->packed : l->R * row;
+        const size_t row = l->packed > 0 ? run : l->window,
+                     channel = l->packed > 0 ? l->packed : l->R * row;
         for (size_t r = 0; r < (size_t)l->R; r++)
             for (size_t q = 0; q < run; q++)
                 for (size_t o = 0; o < K; o++)
@@ -747,8 +921,9 @@ void layer_fold_decoder(const struct layer *l, float *gradients, const float *sl
     float *dw = gradients + l->back_kernel->offset, *dw_few = dw + (size_t)s->whole * l->C;
     const float *few = slice + l->at_decode_few;
     if (l->R == 1) {
-        kernels_pack(dw, dbox, NULL, &(struct packing){ 1, 1, l->C, s->whole, 1, 0, 0, whole, 1 }, 1);
-        kernels_pack(dw_few, few, NULL, &(struct packing){ 1, 1, l->C, s->few, 1, 0, 0, 1, l->back_window }, 1);
+        kernels_pack(dw, dbox, NULL, &(struct packing){1, 1, l->C, s->whole, 1, 0, 0, whole, 1}, 1);
+        kernels_pack(dw_few, few, NULL,
+                     &(struct packing){1, 1, l->C, s->few, 1, 0, 0, 1, l->back_window}, 1);
         return;
     }
     if (l->back.winograd.points > 0) {
@@ -757,6 +932,10 @@ void layer_fold_decoder(const struct layer *l, float *gradients, const float *sl
         dbox = l->dbox;
     }
     const ptrdiff_t taps = l->back_taps;
-    kernels_box_fold(dw, l->K, dbox, &(struct packing){ l->R, l->R, l->C, s->whole, 1, taps * pixel, pixel, whole, 1 });
-    kernels_box_fold(dw_few, l->K, few, &(struct packing){ l->R, l->R, l->C, s->few, 1, l->back_window, l->C, 1, taps * l->back_window });
+    kernels_box_fold(
+        dw, l->K, dbox,
+        &(struct packing){l->R, l->R, l->C, s->whole, 1, taps * pixel, pixel, whole, 1});
+    kernels_box_fold(dw_few, l->K, few,
+                     &(struct packing){l->R, l->R, l->C, s->few, 1, l->back_window, l->C, 1,
+                                       taps * l->back_window});
 }

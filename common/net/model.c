@@ -29,7 +29,8 @@ static void append_choice(char text[MAX_TEXT], const char *choices, int position
     snprintf(text + used, MAX_TEXT - used, "%s%.*s", used ? "," : "", length, choice);
 }
 
-/* The position of the word at *text, which then points behind its comma; -1, and *text as it was, where it is no choice. */
+/* The position of the word at *text, which then points behind its comma; -1, and *text as it was,
+ * where it is no choice. */
 static int take_choice(const char **text, const char *choices)
 {
     size_t n = strcspn(*text, ",");
@@ -51,7 +52,8 @@ static void describe(struct description *d, const struct net_spec *spec)
     append_choice(d->loss, model_losses, (int)spec->loss);
 }
 
-static void digest_net(char digest[ZIO_DIGEST_SIZE], const struct net_spec *spec, int first, const float *weights, size_t n)
+static void digest_net(char digest[ZIO_DIGEST_SIZE], const struct net_spec *spec, int first,
+                       const float *weights, size_t n)
 {
     XXH3_state_t *state = XXH3_createState();
     struct description d;
@@ -71,7 +73,8 @@ static void digest_net(char digest[ZIO_DIGEST_SIZE], const struct net_spec *spec
     free(head);
 }
 
-/* The name of a parameter in a file: "encoder.1.kernel" of a net whose first layer is 3 is "encoder.3.kernel". */
+/* The name of a parameter in a file: "encoder.1.kernel" of a net whose first layer is 3 is
+ * "encoder.3.kernel". */
 static void file_name(char name[64], const struct net_parameter *p, int first)
 {
     int part_len = (int)strcspn(p->name, ".");
@@ -103,7 +106,8 @@ static void add_entries(struct safetensors *s, struct net *net, int first)
         struct safetensors_entry *e = &s->entries[s->n_entries];
         char name[64];
         file_name(name, p, first);
-        *e = (struct safetensors_entry){.name = xstrdup(name), .rank = p->rank, .offset = p->offset, .count = p->count};
+        *e = (struct safetensors_entry){
+            .name = xstrdup(name), .rank = p->rank, .offset = p->offset, .count = p->count};
         memcpy(e->shape, p->shape, sizeof p->shape);
         s->n_floats = p->offset + p->count;
     }
@@ -115,7 +119,8 @@ static void add_metadata(struct safetensors *s, const char *key, const char *val
     s->metadata[s->n_metadata++] = (struct safetensors_pair){xstrdup(key), xstrdup(value)};
 }
 
-void model_write(const char *path, struct net *net, int first, const struct history *h, const struct checkpoint *training)
+void model_write(const char *path, struct net *net, int first, const struct history *h,
+                 const struct checkpoint *training)
 {
     size_t n_weights, header_len, n_blocks = 0;
     const float *weights = net_weights(net, &n_weights), *blocks[4];
@@ -188,12 +193,16 @@ static void count_layers(struct model *m, const struct safetensors *s)
 static void read_spec(struct model *m, const struct safetensors *s)
 {
     struct net_spec *spec = &m->spec;
-    const char *input = metadata(m->path, s, "input"), *activations = metadata(m->path, s, "activations");
-    const char *batch_norm = metadata(m->path, s, "batch_norm"), *loss = metadata(m->path, s, "loss"), *reason;
+    const char *input = metadata(m->path, s, "input"),
+               *activations = metadata(m->path, s, "activations");
+    const char *batch_norm = metadata(m->path, s, "batch_norm"),
+               *loss = metadata(m->path, s, "loss"), *reason;
     int end = 0, choice;
 
     count_layers(m, s);
-    if (strlen(input) > 40 || sscanf(input, "%7d,%7d,%7d%n", &spec->height, &spec->width, &spec->channels, &end) != 3 || input[end])
+    if (strlen(input) > 40
+        || sscanf(input, "%7d,%7d,%7d%n", &spec->height, &spec->width, &spec->channels, &end) != 3
+        || input[end])
         die_file(m->path, "input '%.40s', want height,width,channels", input);
     for (int k = 0; k < spec->n_layers; k++) {
         struct net_layer *layer = &spec->layers[k];
@@ -206,7 +215,8 @@ static void read_spec(struct model *m, const struct safetensors *s)
         layer->kernel = (int)e->shape[0];
         layer->filters = (int)e->shape[3];
         if ((choice = take_choice(&activations, model_activations)) < 0)
-            die_file(m->path, "activations '%.40s', want one of %s for each layer", activations, model_activations);
+            die_file(m->path, "activations '%.40s', want one of %s for each layer", activations,
+                     model_activations);
         layer->activation = (enum net_activation)choice;
         if ((choice = take_choice(&batch_norm, "no|yes")) < 0)
             die_file(m->path, "batch_norm '%.40s', want yes or no for each layer", batch_norm);
@@ -252,7 +262,8 @@ static void read_weights(struct model *m, const struct safetensors *s, const uns
         format_shape(want, p->rank, p->shape);
         if (strcmp(got, want) != 0)
             die_file(m->path, "%s has shape (%s), want (%s)", name, got, want);
-        memcpy(m->weights + p->offset, data + s->data_start + e->offset * sizeof(float), p->count * sizeof(float));
+        memcpy(m->weights + p->offset, data + s->data_start + e->offset * sizeof(float),
+               p->count * sizeof(float));
         for (size_t j = 0; j < p->count; j++)
             if (!isfinite(m->weights[p->offset + j]))
                 die_file(m->path, "%s holds a value that is not finite", name);
@@ -325,7 +336,8 @@ void model_load(struct net *net, const struct model *from)
         format_shape(got_shape, got[i].rank, got[i].shape);
         format_shape(want_shape, want[i].rank, want[i].shape);
         if (strcmp(got[i].name, want[i].name) != 0 || strcmp(got_shape, want_shape) != 0)
-            die_file(from->path, "%s of shape (%s), want %s (%s)", got[i].name, got_shape, want[i].name, want_shape);
+            die_file(from->path, "%s of shape (%s), want %s (%s)", got[i].name, got_shape,
+                     want[i].name, want_shape);
     }
     memcpy(weights, from->weights, n_weights * sizeof *weights);
     net_changed(net);
@@ -336,9 +348,10 @@ void model_want(const struct model *m, const char *path, const size_t shape[3])
 {
     const struct net_spec *s = &m->spec;
 
-    if (shape[0] != (size_t)s->height || shape[1] != (size_t)s->width || shape[2] != (size_t)s->channels)
-        die_file(path, "shape (N,%zu,%zu,%zu), want (N,%d,%d,%d) for '%s'", shape[0], shape[1], shape[2],
-                 s->height, s->width, s->channels, m->path);
+    if (shape[0] != (size_t)s->height || shape[1] != (size_t)s->width
+        || shape[2] != (size_t)s->channels)
+        die_file(path, "shape (N,%zu,%zu,%zu), want (N,%d,%d,%d) for '%s'", shape[0], shape[1],
+                 shape[2], s->height, s->width, s->channels, m->path);
 }
 
 void model_add_to_history(const struct model *m, struct history *h)

@@ -17,9 +17,12 @@
 #include "base/rng.h"
 #include "base/vectors.h"
 
-enum { CHUNK = 4 };  /* images in a piece: few, for the caches; more than one, so that a kernel serves several */
+enum {
+    CHUNK = 4
+}; /* images in a piece: few, for the caches; more than one, so that a kernel serves several */
 
-/* A step is done for all pieces of the batch before the next one only where it has a `join`, which sees the whole batch. */
+/* A step is done for all pieces of the batch before the next one only where it has a `join`, which
+ * sees the whole batch. */
 struct step {
     void (*run)(struct layer *l, const struct work *w);
     void (*join)(struct layer *l, float *weights, float *gradients, size_t n);
@@ -33,18 +36,19 @@ struct net {
     const struct kernels *kernels;
     bool train;
     int max_batch, threads, chunk;
-    bool whole;              /* the planes hold a whole batch (batch normalisation looks at all of it), otherwise a chunk per thread */
+    bool whole; /* the planes hold a whole batch (batch normalisation looks at all of it), otherwise
+                   a chunk per thread */
     struct layer layers[NET_MAX_LAYERS];
     struct net_parameter *parameters;
     size_t n_parameters, n_weights;
     float *weights, *gradients;
-    float *slices;           /* (NET_SLICES, slice_size) */
-    float *scratch;          /* (threads, scratch_size) */
+    float *slices;  /* (NET_SLICES, slice_size) */
+    float *scratch; /* (threads, scratch_size) */
     size_t scratch_size;
-    struct entry *entries;   /* (threads, entries_size) */
+    struct entry *entries; /* (threads, entries_size) */
     size_t entries_size;
     size_t slice_size;
-    double *losses, *code_sums;  /* of each image of the batch */
+    double *losses, *code_sums; /* of each image of the batch */
     struct step forward[2 * NET_MAX_LAYERS + 2], training[6 * NET_MAX_LAYERS + 4];
     int n_forward, n_training;
     enum packed packed;
@@ -75,10 +79,13 @@ static void find_parameters(struct net *net)
 static void lay_out(struct net *net)
 {
     struct arena *arena = &net->arena;
-    const size_t passing = (size_t)net->threads * net->chunk, batch = net->whole ? (size_t)net->max_batch : 0, places = batch > passing ? batch : passing;
+    const size_t passing = (size_t)net->threads * net->chunk,
+                 batch = net->whole ? (size_t)net->max_batch : 0,
+                 places = batch > passing ? batch : passing;
     arena->size = net->slice_size = 0;
     for (int k = 0; k < net->spec.n_layers; k++) {
-        layer_lay_out(&net->layers[k], arena, &net->slice_size, places, passing, net->chunk, net->train);
+        layer_lay_out(&net->layers[k], arena, &net->slice_size, places, passing, net->chunk,
+                      net->train);
         net->scratch_size = larger(net->scratch_size, layer_scratch(&net->layers[k], net->chunk));
         net->entries_size = larger(net->entries_size, layer_entries(&net->layers[k]));
     }
@@ -103,8 +110,9 @@ static void pack(struct net *net, enum packed want)
     if (net->packed == want || (net->packed == FOR_TRAINING && alike))
         return;
 #pragma omp parallel for num_threads(net->threads) schedule(dynamic, 1)
-    for (int i = 2 * net->spec.n_layers - 1; i >= 0; i--)  /* the last layers are the largest */
-        (i % 2 == 1 ? layer_pack_decoder : layer_pack_encoder)(&net->layers[i / 2], net->weights, want == FOR_INFERENCE);
+    for (int i = 2 * net->spec.n_layers - 1; i >= 0; i--) /* the last layers are the largest */
+        (i % 2 == 1 ? layer_pack_decoder : layer_pack_encoder)(&net->layers[i / 2], net->weights,
+                                                               want == FOR_INFERENCE);
     net->packed = want;
 }
 
@@ -143,7 +151,8 @@ static void sum_code(struct layer *l, const struct work *w)
     }
 }
 
-/* The loss of each image; in training y_0, which shares dy_0's place, becomes the gradient before the activation. */
+/* The loss of each image; in training y_0, which shares dy_0's place, becomes the gradient before
+ * the activation. */
 static void loss(struct layer *l, const struct work *w)
 {
     const struct kernels *kernels = l->kernels;
@@ -161,7 +170,8 @@ static void loss(struct layer *l, const struct work *w)
             if (l->activation == NET_SIGMOID)
                 kernels->sigmoid(y, y, row);
             if (w->train && l->activation != NET_LINEAR) {
-                for (size_t q = 0; q < row; q += 256) {  /* the derivative needs y, which the gradient replaces */
+                for (size_t q = 0; q < row;
+                     q += 256) { /* the derivative needs y, which the gradient replaces */
                     float d[256];
                     const size_t n = row - q < 256 ? row - q : 256;
                     sum += kernels->mse(d, y + q, t + q, n, scale);
@@ -182,27 +192,27 @@ static void plan(struct net *net)
 {
     struct layer *first = net->layers, *last = first + net->spec.n_layers - 1;
     struct step *f = net->forward, *t = net->training;
-    *f++ = *t++ = (struct step){ load_input, NULL, first };
+    *f++ = *t++ = (struct step){load_input, NULL, first};
     for (struct layer *l = first; l <= last; l++) {
-        *f++ = (struct step){ layer_encode, NULL, l };
+        *f++ = (struct step){layer_encode, NULL, l};
         if (l->norm) {
-            *t++ = (struct step){ norm_encode, norm_statistics, l };
-            *t++ = (struct step){ norm_relu_pool, NULL, l };
+            *t++ = (struct step){norm_encode, norm_statistics, l};
+            *t++ = (struct step){norm_relu_pool, NULL, l};
         } else {
-            *t++ = (struct step){ layer_encode, NULL, l };
+            *t++ = (struct step){layer_encode, NULL, l};
         }
     }
     for (struct layer *l = last; l >= first; l--)
-        *f++ = *t++ = (struct step){ layer_decode, NULL, l };
-    *t++ = (struct step){ loss, NULL, first };
+        *f++ = *t++ = (struct step){layer_decode, NULL, l};
+    *t++ = (struct step){loss, NULL, first};
     for (struct layer *l = first; l <= last; l++)
-        *t++ = (struct step){ layer_decode_backward, NULL, l };
+        *t++ = (struct step){layer_decode_backward, NULL, l};
     for (struct layer *l = last; l >= first; l--) {
         if (l->norm) {
-            *t++ = (struct step){ norm_sums, norm_gradients, l };
-            *t++ = (struct step){ norm_encode_backward, NULL, l };
+            *t++ = (struct step){norm_sums, norm_gradients, l};
+            *t++ = (struct step){norm_encode_backward, NULL, l};
         } else {
-            *t++ = (struct step){ layer_encode_backward, NULL, l };
+            *t++ = (struct step){layer_encode_backward, NULL, l};
         }
     }
     net->n_forward = (int)(f - net->forward);
@@ -216,12 +226,24 @@ static void run_steps(const struct step *steps, int n, const struct work *w)
 }
 
 /* Images FIRST to FIRST+COUNT of a batch of N, by the thread that asks. */
-static struct work piece(const struct net *net, struct net_rows x, const float *t, size_t n, size_t first, size_t count)
+static struct work piece(const struct net *net, struct net_rows x, const float *t, size_t n,
+                         size_t first, size_t count)
 {
     const size_t thread = (size_t)omp_get_thread_num(), here = thread * net->chunk;
-    return (struct work){ .x = x.numbers, .bytes = x.bytes, .t = t, .n = n, .first = first, .count = count, .place = here, .here = here, .loss = net->spec.loss, .losses = net->losses,
-                          .code_sums = net->code_sums, .scratch = net->scratch + thread * net->scratch_size,
-                          .entries = net->entries == NULL ? NULL : net->entries + thread * net->entries_size };
+    return (struct work){
+        .x = x.numbers,
+        .bytes = x.bytes,
+        .t = t,
+        .n = n,
+        .first = first,
+        .count = count,
+        .place = here,
+        .here = here,
+        .loss = net->spec.loss,
+        .losses = net->losses,
+        .code_sums = net->code_sums,
+        .scratch = net->scratch + thread * net->scratch_size,
+        .entries = net->entries == NULL ? NULL : net->entries + thread * net->entries_size};
 }
 
 /* All but the arena's memory. */
@@ -271,13 +293,38 @@ void net_free(struct net *net)
     free(net);
 }
 
-const struct net_spec *net_get_spec(const struct net *net) { return &net->spec; }
-const struct net_parameter *net_parameters(const struct net *net, size_t *n) { *n = net->n_parameters; return net->parameters; }
-float *net_weights(struct net *net, size_t *n) { *n = net->n_weights; return net->weights; }
-float *net_gradients(struct net *net) { return net->gradients; }
-void net_changed(struct net *net) { net->packed = NOTHING; }
-size_t net_input_items(const struct net *net) { return (size_t)net->spec.height * net->spec.width * net->spec.channels; }
-size_t net_code_items(const struct net *net) { size_t shape[3]; net_code_shape(net, shape); return shape[0] * shape[1] * shape[2]; }
+const struct net_spec *net_get_spec(const struct net *net)
+{
+    return &net->spec;
+}
+const struct net_parameter *net_parameters(const struct net *net, size_t *n)
+{
+    *n = net->n_parameters;
+    return net->parameters;
+}
+float *net_weights(struct net *net, size_t *n)
+{
+    *n = net->n_weights;
+    return net->weights;
+}
+float *net_gradients(struct net *net)
+{
+    return net->gradients;
+}
+void net_changed(struct net *net)
+{
+    net->packed = NOTHING;
+}
+size_t net_input_items(const struct net *net)
+{
+    return (size_t)net->spec.height * net->spec.width * net->spec.channels;
+}
+size_t net_code_items(const struct net *net)
+{
+    size_t shape[3];
+    net_code_shape(net, shape);
+    return shape[0] * shape[1] * shape[2];
+}
 
 void net_code_shape(const struct net *net, size_t shape[3])
 {
@@ -299,14 +346,16 @@ void net_initialise(struct net *net, enum net_initialiser how, uint64_t seed)
         float *w = net->weights + p->offset;
         struct rng rng;
         rng_init(&rng, seed, RNG_WEIGHTS, i);
-        const double taps = (double)p->shape[0] * p->shape[1], in = taps * p->shape[2], out = taps * p->shape[3];
+        const double taps = (double)p->shape[0] * p->shape[1], in = taps * p->shape[2],
+                     out = taps * p->shape[3];
         for (size_t j = 0; j < p->count; j++) {
             if (p->role != NET_KERNEL)
                 w[j] = p->role == NET_GAMMA || p->role == NET_VARIANCE;
             else if (how == NET_GLOROT_UNIFORM)
                 w[j] = (float)rng_uniform(&rng, -sqrt(6 / (in + out)), sqrt(6 / (in + out)));
             else
-                w[j] = (float)(rng_normal(&rng) * sqrt(2 / (how == NET_GLOROT_NORMAL ? in + out : in)));
+                w[j] = (float)(rng_normal(&rng)
+                               * sqrt(2 / (how == NET_GLOROT_NORMAL ? in + out : in)));
         }
     }
     net_changed(net);
@@ -336,7 +385,7 @@ static double total_loss(struct net *net, size_t n, const struct net_penalty *pe
     if (penalty->l2 > 0)
         for (size_t i = 0; i < net->n_parameters; i++) {
             const struct net_parameter *p = &net->parameters[i];
-            double partial[8] = {0};  /* in a fixed order that leaves room for vectors */
+            double partial[8] = {0}; /* in a fixed order that leaves room for vectors */
             for (size_t j = 0; p->role == NET_KERNEL && j < p->count; j++) {
                 const double w = net->weights[p->offset + j];
                 partial[j % 8] += w * w;
@@ -344,7 +393,8 @@ static double total_loss(struct net *net, size_t n, const struct net_penalty *pe
             for (int j = 0; j < 8; j++)
                 squares += partial[j];
         }
-    return sum / (double)n + (penalty->l1 > 0 ? penalty->l1 * code / (double)n : 0) + penalty->l2 * squares;
+    return sum / (double)n + (penalty->l1 > 0 ? penalty->l1 * code / (double)n : 0)
+        + penalty->l2 * squares;
 }
 
 VECTORS static void add(float *restrict to, const float *restrict from, size_t n)
@@ -356,7 +406,8 @@ VECTORS static void add(float *restrict to, const float *restrict from, size_t n
 /* Slices summed in order, then folded into the flat gradients, penalty included. */
 static void collect_gradients(struct net *net, size_t n, const struct net_penalty *penalty)
 {
-    const size_t size = net->slice_size, part = 1024;  /* of which the sums stay in the first-level cache */
+    const size_t size = net->slice_size,
+                 part = 1024; /* of which the sums stay in the first-level cache */
 #pragma omp parallel for num_threads(net->threads) schedule(static)
     for (size_t i = 0; i < size; i += part)
         for (int s = 1; s < NET_SLICES; s++)
@@ -364,7 +415,8 @@ static void collect_gradients(struct net *net, size_t n, const struct net_penalt
                 add(net->slices + i, net->slices + s * size + i, size - i < part ? size - i : part);
 #pragma omp parallel for num_threads(net->threads) schedule(dynamic, 1)
     for (int i = 2 * net->spec.n_layers - 1; i >= 0; i--)
-        (i % 2 == 1 ? layer_fold_decoder : layer_fold_encoder)(&net->layers[i / 2], net->gradients, net->slices);
+        (i % 2 == 1 ? layer_fold_decoder : layer_fold_encoder)(&net->layers[i / 2], net->gradients,
+                                                               net->slices);
     const float twice = (float)(2 * penalty->l2);
     if (twice > 0)
         for (size_t i = 0; i < net->n_parameters; i++) {
@@ -374,24 +426,28 @@ static void collect_gradients(struct net *net, size_t n, const struct net_penalt
         }
 }
 
-/* Training steps FROM to TO for all pieces. Those of a slice in order, for they add to the same gradients; but the last one of each slice when the others of
- * all slices are taken: threads that are not equally fast then share out small pieces, and end nearly at the same time. */
-static void run_slices(struct net *net, const float *x, const float *t, size_t n, const struct net_penalty *penalty, int from, int to)
+/* Training steps FROM to TO for all pieces. Those of a slice in order, for they add to the same
+ * gradients; but the last one of each slice when the others of all slices are taken: threads that
+ * are not equally fast then share out small pieces, and end nearly at the same time. */
+static void run_slices(struct net *net, const float *x, const float *t, size_t n,
+                       const struct net_penalty *penalty, int from, int to)
 {
-    atomic_bool begun[NET_SLICES];  /* all pieces but the last are done */
+    atomic_bool begun[NET_SLICES]; /* all pieces but the last are done */
     for (int s = 0; s < NET_SLICES; s++)
         atomic_init(&begun[s], false);
-#pragma omp parallel for num_threads(net->threads) schedule(monotonic: dynamic, 1)
+#pragma omp parallel for num_threads(net->threads) schedule(monotonic : dynamic, 1)
     for (int turn = 0; turn < 2 * NET_SLICES; turn++) {
         const int s = turn % NET_SLICES;
-        const size_t chunk = net->chunk, start = slice_start(n, s), end = slice_start(n, s + 1), last = end == start ? end : end - 1 - (end - 1 - start) % chunk;
+        const size_t chunk = net->chunk, start = slice_start(n, s), end = slice_start(n, s + 1),
+                     last = end == start ? end : end - 1 - (end - 1 - start) % chunk;
         const bool first = turn < NET_SLICES;
         if (first && from == 0 && slice_serves(n, s))
             memset(net->slices + s * net->slice_size, 0, net->slice_size * sizeof *net->slices);
         while (!first && !atomic_load_explicit(&begun[s], memory_order_acquire))
             sched_yield();
         for (size_t i = first ? start : last; i < (first ? last : end); i += chunk) {
-            struct work w = piece(net, (struct net_rows){ x, NULL }, t, n, i, end - i < chunk ? end - i : chunk);
+            struct work w =
+                piece(net, (struct net_rows){x, NULL}, t, n, i, end - i < chunk ? end - i : chunk);
             w.slice = s;
             w.train = true;
             w.penalty = penalty;
@@ -407,7 +463,8 @@ static void run_slices(struct net *net, const float *x, const float *t, size_t n
     }
 }
 
-double net_train(struct net *net, const float *x, const float *t, size_t n, const struct net_penalty *penalty)
+double net_train(struct net *net, const float *x, const float *t, size_t n,
+                 const struct net_penalty *penalty)
 {
     assert(net->train && n > 0 && n <= (size_t)net->max_batch);
     pack(net, FOR_TRAINING);
@@ -422,18 +479,24 @@ double net_train(struct net *net, const float *x, const float *t, size_t n, cons
     collect_gradients(net, n, penalty);
     const double result = total_loss(net, n, penalty);
     if (net->whole)
-        net_changed(net);  /* the running statistics moved */
+        net_changed(net); /* the running statistics moved */
     return result;
 }
 
-static void nothing(void *context) { (void)context; }
+static void nothing(void *context)
+{
+    (void)context;
+}
 
-/* Through the first N_STEPS of the forward steps: its loss against T, or, T NULL, what they give to OUT. */
-static void infer(struct net *net, struct net_rows x, const float *t, size_t n, int n_steps, float *out, void (*meanwhile)(void *context), void *context)
+/* Through the first N_STEPS of the forward steps: its loss against T, or, T NULL, what they give to
+ * OUT. */
+static void infer(struct net *net, struct net_rows x, const float *t, size_t n, int n_steps,
+                  float *out, void (*meanwhile)(void *context), void *context)
 {
     pack(net, FOR_INFERENCE);
     struct layer *last = &net->layers[net->spec.n_layers - 1];
-    const size_t share = (n + net->threads - 1) / net->threads, each = share < (size_t)net->chunk ? share : (size_t)net->chunk;
+    const size_t share = (n + net->threads - 1) / net->threads,
+                 each = share < (size_t)net->chunk ? share : (size_t)net->chunk;
 #pragma omp parallel num_threads(net->threads)
     {
 #pragma omp master
@@ -461,24 +524,26 @@ static void infer(struct net *net, struct net_rows x, const float *t, size_t n, 
     }
 }
 
-double net_evaluate(struct net *net, const float *x, const float *t, size_t n, const struct net_penalty *penalty)
+double net_evaluate(struct net *net, const float *x, const float *t, size_t n,
+                    const struct net_penalty *penalty)
 {
     assert(n <= (size_t)net->max_batch);
-    infer(net, (struct net_rows){ x, NULL }, t, n, net->n_forward, NULL, nothing, NULL);
+    infer(net, (struct net_rows){x, NULL}, t, n, net->n_forward, NULL, nothing, NULL);
     return total_loss(net, n, penalty);
 }
 
 void net_encode(struct net *net, float *code, const float *x, size_t n)
 {
-    net_encode_while(net, code, (struct net_rows){ x, NULL }, n, nothing, NULL);
+    net_encode_while(net, code, (struct net_rows){x, NULL}, n, nothing, NULL);
 }
 
-void net_encode_while(struct net *net, float *code, struct net_rows x, size_t n, void (*meanwhile)(void *context), void *context)
+void net_encode_while(struct net *net, float *code, struct net_rows x, size_t n,
+                      void (*meanwhile)(void *context), void *context)
 {
     infer(net, x, NULL, n, net->spec.n_layers + 1, code, meanwhile, context);
 }
 
 void net_reconstruct(struct net *net, float *y, const float *x, size_t n)
 {
-    infer(net, (struct net_rows){ x, NULL }, NULL, n, net->n_forward, y, nothing, NULL);
+    infer(net, (struct net_rows){x, NULL}, NULL, n, net->n_forward, y, nothing, NULL);
 }

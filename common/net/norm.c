@@ -9,8 +9,9 @@ void norm_encode(struct layer *l, const struct work *w)
     struct winograd winograd = l->learn.winograd;
     winograd.x_row = l->in.row, winograd.y_row = l->z.row;
     if (winograd.points > 0)
-        l->kernels->winograd_conv(plane_image(&l->z, w, 0), layer_encoder_input(l, w, 0), l->encode_w, l->encode_b, &winograd, w->count, l->in.size, l->z.size,
-                                  w->scratch);
+        l->kernels->winograd_conv(plane_image(&l->z, w, 0), layer_encoder_input(l, w, 0),
+                                  l->encode_w, l->encode_b, &winograd, w->count, l->in.size,
+                                  l->z.size, w->scratch);
     double *sums = l->sums + (size_t)w->slice * 2 * l->K;
     for (size_t m = 0; m < w->count; m++) {
         float *z = plane_image(&l->z, w, m);
@@ -39,13 +40,16 @@ void norm_statistics(struct layer *l, float *weights, float *gradients, size_t n
     (void)gradients;
     add_sums(l, total);
     for (int o = 0; o < l->K; o++) {
-        const double mean = total[o] / count, square = total[l->K + o] / count - mean * mean, variance = square > 0 ? square : 0;
-        const double spread = 1 / sqrt(variance + NORM_EPSILON), gamma = weights[l->gamma->offset + o];
+        const double mean = total[o] / count, square = total[l->K + o] / count - mean * mean,
+                     variance = square > 0 ? square : 0;
+        const double spread = 1 / sqrt(variance + NORM_EPSILON),
+                     gamma = weights[l->gamma->offset + o];
         l->centre[o] = (float)mean;
         l->spread[o] = (float)spread;
         l->scale[o] = (float)(gamma * spread);
         l->shift[o] = (float)(weights[l->beta->offset + o] - mean * gamma * spread);
-        float *running = &weights[l->mean->offset + o], *running2 = &weights[l->variance->offset + o];
+        float *running = &weights[l->mean->offset + o],
+              *running2 = &weights[l->variance->offset + o];
         *running = (float)(*running * NORM_MOMENTUM + mean * (1 - NORM_MOMENTUM));
         *running2 = (float)(*running2 * NORM_MOMENTUM + variance * (1 - NORM_MOMENTUM));
     }
@@ -53,8 +57,16 @@ void norm_statistics(struct layer *l, float *weights, float *gradients, size_t n
 
 static struct norm rows(const struct layer *l)
 {
-    return (struct norm){ .cols = l->w, .channels = l->K, .y_col = l->K, .z_row = l->z.row, .scale = l->scale, .shift = l->shift, .centre = l->centre,
-                          .spread = l->spread, .dz_a = l->dz_a, .dz_b = l->dz_b };
+    return (struct norm){.cols = l->w,
+                         .channels = l->K,
+                         .y_col = l->K,
+                         .z_row = l->z.row,
+                         .scale = l->scale,
+                         .shift = l->shift,
+                         .centre = l->centre,
+                         .spread = l->spread,
+                         .dz_a = l->dz_a,
+                         .dz_b = l->dz_b};
 }
 
 void norm_relu_pool(struct layer *l, const struct work *w)
@@ -62,7 +74,8 @@ void norm_relu_pool(struct layer *l, const struct work *w)
     const struct norm n = rows(l);
     for (size_t m = 0; m < w->count; m++)
         for (int i = 0; i < l->h; i++)
-            l->kernels->norm_relu_pool(plane_image(l->code, w, m) + i * l->code->row, layer_argmax(l, w, m) + (size_t)i * l->w * l->K,
+            l->kernels->norm_relu_pool(plane_image(l->code, w, m) + i * l->code->row,
+                                       layer_argmax(l, w, m) + (size_t)i * l->w * l->K,
                                        plane_image(&l->z, w, m) + 2 * i * l->z.row, &n);
 }
 
@@ -72,8 +85,10 @@ void norm_sums(struct layer *l, const struct work *w)
     double *sums = l->sums + (size_t)w->slice * 2 * l->K;
     for (size_t m = 0; m < w->count; m++)
         for (int i = 0; i < l->h; i++)
-            l->kernels->norm_gradient_sums(sums, sums + l->K, plane_image(&l->dcode, w, m) + i * l->dcode.row,
-                                           layer_argmax(l, w, m) + (size_t)i * l->w * l->K, plane_image(&l->z, w, m) + 2 * i * l->z.row, &n);
+            l->kernels->norm_gradient_sums(sums, sums + l->K,
+                                           plane_image(&l->dcode, w, m) + i * l->dcode.row,
+                                           layer_argmax(l, w, m) + (size_t)i * l->w * l->K,
+                                           plane_image(&l->z, w, m) + 2 * i * l->z.row, &n);
 }
 
 void norm_gradients(struct layer *l, float *weights, float *gradients, size_t n)
@@ -97,22 +112,37 @@ void norm_encode_backward(struct layer *l, const struct work *w)
     struct conv g = layer_encoder_conv(l, &l->z);
     for (size_t m = 0; m < w->count; m++)
         for (int i = 0; i < l->h; i++)
-            l->kernels->norm_gradient(plane_image(&l->z, w, m) + 2 * i * l->z.row, plane_image(&l->dcode, w, m) + i * l->dcode.row,
+            l->kernels->norm_gradient(plane_image(&l->z, w, m) + 2 * i * l->z.row,
+                                      plane_image(&l->dcode, w, m) + i * l->dcode.row,
                                       layer_argmax(l, w, m) + (size_t)i * l->w * l->K, &n);
     if (l->dense.points > 0) {
         struct winograd winograd = l->dense;
         const struct plane *dx = &l->lower->dcode;
         winograd.x_row = l->z.row, winograd.y_row = dx->row;
-        l->kernels->winograd_backward(plane_image(dx, w, 0), w->gradients + l->at_encode_dw, plane_image(&l->z, w, 0) - l->P * l->z.row - (size_t)l->P * l->K,
-                                      plane_image(&l->in, w, 0), l->encode_dx_w, &winograd, w->count, l->z.size, l->in.row, l->in.size, dx->size, w->scratch);
+        l->kernels->winograd_backward(
+            plane_image(dx, w, 0), w->gradients + l->at_encode_dw,
+            plane_image(&l->z, w, 0) - l->P * l->z.row - (size_t)l->P * l->K,
+            plane_image(&l->in, w, 0), l->encode_dx_w, &winograd, w->count, l->z.size, l->in.row,
+            l->in.size, dx->size, w->scratch);
         return;
     }
-    l->kernels->conv_dw(w->gradients + l->at_encode_dw, layer_encoder_input(l, w, 0), plane_image(&l->z, w, 0), &g, w->count, l->in.size, l->z.size);
+    l->kernels->conv_dw(w->gradients + l->at_encode_dw, layer_encoder_input(l, w, 0),
+                        plane_image(&l->z, w, 0), &g, w->count, l->in.size, l->z.size);
     if (l->lower == NULL)
         return;
     const struct plane *dx = &l->lower->dcode;
-    g = (struct conv){ .rows = l->H, .cols = l->W, .taps = l->R, .run = l->R * l->K, .channels = l->C,
-                       .x_row = l->z.row, .x_col = l->K, .x_tap = l->z.row, .y_row = dx->row, .y_col = l->C };
+    g = (struct conv){.rows = l->H,
+                      .cols = l->W,
+                      .taps = l->R,
+                      .run = l->R * l->K,
+                      .channels = l->C,
+                      .x_row = l->z.row,
+                      .x_col = l->K,
+                      .x_tap = l->z.row,
+                      .y_row = dx->row,
+                      .y_col = l->C};
     for (size_t m = 0; m < w->count; m++)
-        l->kernels->conv(plane_image(dx, w, m), plane_image(&l->z, w, m) - l->P * l->z.row - (size_t)l->P * l->K, l->encode_dx_w, NULL, &g);
+        l->kernels->conv(plane_image(dx, w, m),
+                         plane_image(&l->z, w, m) - l->P * l->z.row - (size_t)l->P * l->K,
+                         l->encode_dx_w, NULL, &g);
 }

@@ -21,11 +21,13 @@ void optim_update(struct optim *o, float *w, const float *g)
 {
     const struct optim_settings *s = &o->settings;
     double t = (double)o->updates + 1;
-    float rate = (float)(optim_rate(s, o->updates) * sqrt(1 - pow(s->beta2, t)) / (1 - pow(s->beta1, t)));
-    float b1 = (float)s->beta1, c1 = (float)(1 - s->beta1), b2 = (float)s->beta2, c2 = (float)(1 - s->beta2);
+    float rate =
+        (float)(optim_rate(s, o->updates) * sqrt(1 - pow(s->beta2, t)) / (1 - pow(s->beta1, t)));
+    float b1 = (float)s->beta1, c1 = (float)(1 - s->beta1), b2 = (float)s->beta2,
+          c2 = (float)(1 - s->beta2);
     float epsilon = (float)s->epsilon, *m = o->m, *v = o->v;
 
-    #pragma omp parallel for simd schedule(static)
+#pragma omp parallel for simd schedule(static)
     for (size_t i = 0; i < o->n; i++) {
         m[i] = b1 * m[i] + c1 * g[i];
         v[i] = b2 * v[i] + c2 * g[i] * g[i];

@@ -27,8 +27,12 @@ const char *spec_check(const struct net_spec *s)
 
 struct net_parameter *spec_describe(const struct net_spec *spec, size_t *n, size_t *n_weights)
 {
-    static const struct { const char *name; enum net_role role; } vectors[] = {
-        { "bias", NET_BIAS }, { "gamma", NET_GAMMA }, { "beta", NET_BETA }, { "mean", NET_MEAN }, { "variance", NET_VARIANCE },
+    static const struct {
+        const char *name;
+        enum net_role role;
+    } vectors[] = {
+        {"bias", NET_BIAS}, {"gamma", NET_GAMMA},       {"beta", NET_BETA},
+        {"mean", NET_MEAN}, {"variance", NET_VARIANCE},
     };
     struct net_parameter *all = xcalloc(8 * (size_t)spec->n_layers, sizeof *all), *p = all;
     *n_weights = 0;
@@ -36,14 +40,24 @@ struct net_parameter *spec_describe(const struct net_spec *spec, size_t *n, size
         const bool encoder = i < spec->n_layers;
         const int k = i % spec->n_layers;
         const struct net_layer *l = &spec->layers[k];
-        const size_t R = (size_t)l->kernel, C = (size_t)(k == 0 ? spec->channels : l[-1].filters), K = (size_t)l->filters;
+        const size_t R = (size_t)l->kernel, C = (size_t)(k == 0 ? spec->channels : l[-1].filters),
+                     K = (size_t)l->filters;
         const size_t in = encoder ? C : K, out = encoder ? K : C;
-        *p = (struct net_parameter){ .role = NET_KERNEL, .rank = 4, .shape = { R, R, in, out }, .offset = *n_weights, .count = R * R * in * out };
+        *p = (struct net_parameter){.role = NET_KERNEL,
+                                    .rank = 4,
+                                    .shape = {R, R, in, out},
+                                    .offset = *n_weights,
+                                    .count = R * R * in * out};
         snprintf(p->name, sizeof p->name, "%s.%d.kernel", encoder ? "encoder" : "decoder", k + 1);
         *n_weights += p++->count;
         for (int v = 0; v < (encoder && l->batch_norm ? 5 : 1); v++) {
-            *p = (struct net_parameter){ .role = vectors[v].role, .rank = 1, .shape = { out }, .offset = *n_weights, .count = out };
-            snprintf(p->name, sizeof p->name, "%s.%d.%s", encoder ? "encoder" : "decoder", k + 1, vectors[v].name);
+            *p = (struct net_parameter){.role = vectors[v].role,
+                                        .rank = 1,
+                                        .shape = {out},
+                                        .offset = *n_weights,
+                                        .count = out};
+            snprintf(p->name, sizeof p->name, "%s.%d.%s", encoder ? "encoder" : "decoder", k + 1,
+                     vectors[v].name);
             *n_weights += p++->count;
         }
     }

@@ -22,21 +22,29 @@ const struct cli_option *train_options(struct train_settings *s)
 {
     static struct cli_option table[20];
     const struct cli_option options[] = {
-        {"epochs", CLI_INT, &s->epochs, 0, 1e9, NULL, CLI_SETTING, "times every row is used; 0 writes the initial weights"},
+        {"epochs", CLI_INT, &s->epochs, 0, 1e9, NULL, CLI_SETTING,
+         "times every row is used; 0 writes the initial weights"},
         {"batch", CLI_INT, &s->batch, 1, 65536, NULL, CLI_SETTING, "rows an update"},
-        {"shuffle", CLI_BOOL, &s->shuffle, 0, 0, NULL, CLI_SETTING, "a new order of the rows every epoch"},
+        {"shuffle", CLI_BOOL, &s->shuffle, 0, 0, NULL, CLI_SETTING,
+         "a new order of the rows every epoch"},
         {"learning-rate", CLI_REAL, &s->optim.learning_rate, 0, 1e3, NULL, CLI_SETTING, "of Adam"},
-        {"decay", CLI_REAL, &s->optim.decay, 0, 1e3, NULL, CLI_SETTING, "rate of update i: learning-rate/(1 + decay*i)"},
+        {"decay", CLI_REAL, &s->optim.decay, 0, 1e3, NULL, CLI_SETTING,
+         "rate of update i: learning-rate/(1 + decay*i)"},
         {"beta1", CLI_REAL, &s->optim.beta1, 0, 0.999999, NULL, CLI_SETTING, "of Adam"},
         {"beta2", CLI_REAL, &s->optim.beta2, 0, 0.99999999, NULL, CLI_SETTING, "of Adam"},
         {"epsilon", CLI_REAL, &s->optim.epsilon, 1e-30, 1, NULL, CLI_SETTING, "of Adam"},
-        {"l2", CLI_REAL, &s->penalty.l2, 0, 1e6, NULL, CLI_SETTING, "penalty on the squares of all kernels"},
-        {"l1", CLI_REAL, &s->penalty.l1, 0, 1e6, NULL, CLI_SETTING, "penalty on the sizes of the code, a row"},
-        {"noise", CLI_REAL, &s->noise, 0, 1e6, NULL, CLI_SETTING, "standard deviation of noise added to the input"},
+        {"l2", CLI_REAL, &s->penalty.l2, 0, 1e6, NULL, CLI_SETTING,
+         "penalty on the squares of all kernels"},
+        {"l1", CLI_REAL, &s->penalty.l1, 0, 1e6, NULL, CLI_SETTING,
+         "penalty on the sizes of the code, a row"},
+        {"noise", CLI_REAL, &s->noise, 0, 1e6, NULL, CLI_SETTING,
+         "standard deviation of noise added to the input"},
         {"patience", CLI_INT, &s->patience, 0, 1e9, NULL, CLI_SETTING,
          "stop after so many epochs without a lower val_loss and keep the best; 0: never"},
-        {"checkpoint", CLI_TIME, &s->checkpoint, 0, 1e9, NULL, 0, "time between checkpoints, to go on from when killed; 0: none"},
-        {"log", CLI_TEXT, &s->log, 0, 0, "FILE", CLI_OUTPUT, "TSV of the losses, a line an epoch; FILE.part until the model stands"},
+        {"checkpoint", CLI_TIME, &s->checkpoint, 0, 1e9, NULL, 0,
+         "time between checkpoints, to go on from when killed; 0: none"},
+        {"log", CLI_TEXT, &s->log, 0, 0, "FILE", CLI_OUTPUT,
+         "TSV of the losses, a line an epoch; FILE.part until the model stands"},
         {0},
     };
 
@@ -53,24 +61,34 @@ void train_open(struct dataset **train, struct dataset **test, char *const paths
     dataset_shape(*train, a);
     dataset_shape(*test, b);
     if (memcmp(a, b, sizeof a) != 0)
-        die_file(paths[1], "shape (N,%zu,%zu,%zu), want (N,%zu,%zu,%zu) as '%s'", b[0], b[1], b[2], a[0], a[1], a[2], paths[0]);
+        die_file(paths[1], "shape (N,%zu,%zu,%zu), want (N,%zu,%zu,%zu) as '%s'", b[0], b[1], b[2],
+                 a[0], a[1], a[2], paths[0]);
 }
 
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
-
-/* The net, Adam's moments, where the training stands, a checkpoint on its way from a file to there, and the batches. */
-static size_t memory_wanted(const struct dataset *train, const struct dataset *test, const struct net_spec *spec, const struct train_settings *s)
+static size_t smaller(size_t a, size_t b)
 {
-    const size_t batch = (size_t)s->batch, items = (size_t)spec->height * spec->width * spec->channels;
-    size_t n_parameters, n, blocks = s->patience > 0 ? 5 : 4;   /* of a model file with a checkpoint */
+    return a < b ? a : b;
+}
+
+/* The net, Adam's moments, where the training stands, a checkpoint on its way from a file to there,
+ * and the batches. */
+static size_t memory_wanted(const struct dataset *train, const struct dataset *test,
+                            const struct net_spec *spec, const struct train_settings *s)
+{
+    const size_t batch = (size_t)s->batch,
+                 items = (size_t)spec->height * spec->width * spec->channels;
+    size_t n_parameters, n,
+        blocks = s->patience > 0 ? 5 : 4; /* of a model file with a checkpoint */
 
     free(spec_describe(spec, &n_parameters, &n));
-    return PROCESS_MEMORY + net_memory(spec, (int)batch, true) + (2 + 3 * blocks) * n * sizeof(float)
-        + dataset_memory(train, batch) + dataset_memory(test, batch)
+    return PROCESS_MEMORY + net_memory(spec, (int)batch, true)
+        + (2 + 3 * blocks) * n * sizeof(float) + dataset_memory(train, batch)
+        + dataset_memory(test, batch)
         + (s->noise > 0 ? smaller(batch, dataset_n(train)) * items * sizeof(float) : 0);
 }
 
-void train_divide(struct dataset *train, struct dataset *test, const struct net_spec *spec, const struct train_settings *s, size_t memory)
+void train_divide(struct dataset *train, struct dataset *test, const struct net_spec *spec,
+                  const struct train_settings *s, size_t memory)
 {
     const size_t wanted = memory_wanted(train, test, spec, s);
 
@@ -83,17 +101,18 @@ struct run {
     const struct train_job *job;
     const struct train_settings *settings;
     struct optim optim;
-    struct checkpoint *at;   /* where the run stands; its blocks are filled when it is written */
-    float *weights;          /* the net's, (n) */
+    struct checkpoint *at; /* where the run stands; its blocks are filled when it is written */
+    float *weights;        /* the net's, (n) */
     size_t n;
-    float *noisy;            /* (batch,H,W,C), or NULL */
-    FILE *log;               /* the log while training goes, at */
-    char *log_path;          /* LOG.part, or LOG itself where that is no regular file; NULL: none is wanted */
-    char *log_rows;          /* its lines so far */
-    char *path;              /* of the checkpoint, or NULL */
-    double saved;            /* when it was last written, seconds */
-    double began;            /* when this process started to train, */
-    uint64_t rows_done;      /* and how many rows it has done since */
+    float *noisy; /* (batch,H,W,C), or NULL */
+    FILE *log;    /* the log while training goes, at */
+    char
+        *log_path; /* LOG.part, or LOG itself where that is no regular file; NULL: none is wanted */
+    char *log_rows;     /* its lines so far */
+    char *path;         /* of the checkpoint, or NULL */
+    double saved;       /* when it was last written, seconds */
+    double began;       /* when this process started to train, */
+    uint64_t rows_done; /* and how many rows it has done since */
 };
 
 static double now(void)
@@ -113,7 +132,8 @@ static void on_signal(int number)
     stop_signal = number;
 }
 
-/* Signals wait for the end of a batch from here on; the handlers that were there are kept in BEFORE. */
+/* Signals wait for the end of a batch from here on; the handlers that were there are kept in
+ * BEFORE. */
 static void catch_signals(struct sigaction before[2])
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
@@ -147,15 +167,19 @@ static void save(struct run *r)
     profile_leave(before);
 }
 
-/* Between two batches: a checkpoint where it is time for one; on a signal a last one, and out by that signal. */
+/* Between two batches: a checkpoint where it is time for one; on a signal a last one, and out by
+ * that signal. */
 static void pause_here(struct run *r)
 {
-    if (r->path && (stop_signal || (r->settings->checkpoint > 0 && now() - r->saved >= r->settings->checkpoint)))
+    if (r->path
+        && (stop_signal
+            || (r->settings->checkpoint > 0 && now() - r->saved >= r->settings->checkpoint)))
         save(r);
     if (!stop_signal)
         return;
     if (r->path)
-        note("stopped in epoch %llu; the same command goes on from there", (unsigned long long)r->at->epoch);
+        note("stopped in epoch %llu; the same command goes on from there",
+             (unsigned long long)r->at->epoch);
     signal(stop_signal, SIG_DFL);
     raise(stop_signal);
 }
@@ -166,7 +190,8 @@ static void set_aside(const char *path, const char *difference)
     char *aside = xformat("%s.old", path);
 
     if (rename(path, aside) != 0)
-        die_file(path, "is of another run (%s) and cannot be set aside: %s", difference, strerror(errno));
+        die_file(path, "is of another run (%s) and cannot be set aside: %s", difference,
+                 strerror(errno));
     warn_file(path, "is of another run (%s), set aside as '%s'", difference, aside);
     free(aside);
 }
@@ -189,8 +214,10 @@ static bool resume_from(struct run *r, const char *path)
         return false;
     }
     m = model_read(path);
-    /* An epoch under way counts as begun: with fewer epochs than that there is nothing to go on to. */
-    if (!m->training || m->training->n != r->n || m->training->epoch > (uint64_t)r->settings->epochs + 1
+    /* An epoch under way counts as begun: with fewer epochs than that there is nothing to go on to.
+     */
+    if (!m->training || m->training->n != r->n
+        || m->training->epoch > (uint64_t)r->settings->epochs + 1
         || (m->training->epoch == (uint64_t)r->settings->epochs + 1 && m->training->rows > 0)
         || (m->training->best != NULL) != (r->settings->patience > 0)) {
         model_free(m);
@@ -205,7 +232,8 @@ static bool resume_from(struct run *r, const char *path)
     memcpy(r->optim.v, r->at->v, r->n * sizeof(float));
     r->optim.updates = r->at->updates;
     net_changed(r->job->net);
-    note("goes on in epoch %llu after %llu rows", (unsigned long long)r->at->epoch, (unsigned long long)r->at->rows);
+    note("goes on in epoch %llu after %llu rows", (unsigned long long)r->at->epoch,
+         (unsigned long long)r->at->rows);
     return true;
 }
 
@@ -251,7 +279,8 @@ static char *read_log(const char *path)
     return text;
 }
 
-/* Starts the log anew with the epochs already done; their seconds are taken from the log that was there. */
+/* Starts the log anew with the epochs already done; their seconds are taken from the log that was
+ * there. */
 static void open_log(struct run *r)
 {
     const char *log = r->settings->log;
@@ -265,7 +294,7 @@ static void open_log(struct run *r)
     if (stat(log, &st) != 0 || S_ISREG(st.st_mode)) {
         r->log_path = xformat("%s.part", log);
         before = read_log(stat(r->log_path, &st) == 0 ? r->log_path : log);
-        if (access(log, W_OK) != 0 && errno != ENOENT)   /* now, not after the last epoch */
+        if (access(log, W_OK) != 0 && errno != ENOENT) /* now, not after the last epoch */
             die_file(log, "%s", strerror(errno));
     }
     r->log = fopen(r->log_path, "we");
@@ -301,11 +330,12 @@ static const float *add_noise(struct run *r, const float *x, size_t n)
 
     if (!r->noisy)
         return x;
-    #pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static)
     for (size_t i = 0; i < n; i++) {
         struct rng stream;
         rng_init(&stream, r->job->seed, RNG_NOISE, r->at->epoch << 32 | (r->at->rows + i));
-        kernels_get()->noise(r->noisy + i * items, x + i * items, items, (float)r->settings->noise, low, high, &stream);
+        kernels_get()->noise(r->noisy + i * items, x + i * items, items, (float)r->settings->noise,
+                             low, high, &stream);
     }
     return r->noisy;
 }
@@ -316,14 +346,17 @@ static void show_progress(const struct run *r)
     const struct train_settings *s = r->settings;
     double t = now(), rate = (double)r->rows_done / (t - r->began);
     size_t n = dataset_n(r->job->train), batch = (size_t)s->batch;
-    double left = ((double)((uint64_t)s->epochs - r->at->epoch + 1) * (double)n - (double)r->at->rows) / rate;
+    double left =
+        ((double)((uint64_t)s->epochs - r->at->epoch + 1) * (double)n - (double)r->at->rows) / rate;
 
     if (!progress_wanted() || t - shown < 0.1)
         return;
     shown = t;
     progress("epoch %llu/%lld  batch %zu/%zu  loss %.5f  %.0f images/s  %d:%02d:%02d left",
-             (unsigned long long)r->at->epoch, (long long)s->epochs, (r->at->rows + batch - 1) / batch, (n + batch - 1) / batch,
-             r->at->loss_sum / (double)r->at->rows, rate, (int)(left / 3600), (int)(left / 60) % 60, (int)left % 60);
+             (unsigned long long)r->at->epoch, (long long)s->epochs,
+             (r->at->rows + batch - 1) / batch, (n + batch - 1) / batch,
+             r->at->loss_sum / (double)r->at->rows, rate, (int)(left / 3600), (int)(left / 60) % 60,
+             (int)left % 60);
 }
 
 /* The rest of the epoch under way. */
@@ -339,8 +372,8 @@ static void train_epoch(struct run *r)
         enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
         double loss = net_train(r->job->net, add_noise(r, x, n), x, n, &s->penalty);
         if (!isfinite(loss))
-            die("epoch %llu, step %zu: the loss is not finite; try a lower --learning-rate", (unsigned long long)at->epoch,
-                at->rows / (size_t)s->batch + 1);
+            die("epoch %llu, step %zu: the loss is not finite; try a lower --learning-rate",
+                (unsigned long long)at->epoch, at->rows / (size_t)s->batch + 1);
         optim_update(&r->optim, r->weights, net_gradients(r->job->net));
         net_changed(r->job->net);
         profile_leave(before);
@@ -369,19 +402,22 @@ static double validate(struct run *r)
     return sum / (double)done;
 }
 
-/* The epoch under way is done: its losses go to the log, and the run stands at the start of the next. */
+/* The epoch under way is done: its losses go to the log, and the run stands at the start of the
+ * next. */
 static void end_epoch(struct run *r, double val_loss, double seconds)
 {
     struct checkpoint *at = r->at;
     double loss = at->loss_sum / (double)at->rows;
     double rate = optim_rate(&r->settings->optim, r->optim.updates - 1);
-    char *line = xformat("%llu\t%.9g\t%.9g\t%.9g\n", (unsigned long long)at->epoch, loss, val_loss, rate);
+    char *line =
+        xformat("%llu\t%.9g\t%.9g\t%.9g\n", (unsigned long long)at->epoch, loss, val_loss, rate);
 
     if (!isfinite(val_loss))
-        die("epoch %llu: the loss on the test rows is not finite; try a lower --learning-rate", (unsigned long long)at->epoch);
+        die("epoch %llu: the loss on the test rows is not finite; try a lower --learning-rate",
+            (unsigned long long)at->epoch);
     write_log(r, line, seconds);
-    note("epoch %llu/%lld  loss %.6f  val_loss %.6f  %.1f s", (unsigned long long)at->epoch, (long long)r->settings->epochs, loss,
-         val_loss, seconds);
+    note("epoch %llu/%lld  loss %.6f  val_loss %.6f  %.1f s", (unsigned long long)at->epoch,
+         (long long)r->settings->epochs, loss, val_loss, seconds);
     checkpoint_log(at, line);
     free(line);
     if (at->best && val_loss < at->best_loss) {
@@ -406,7 +442,8 @@ static void open_run(struct run *r)
     r->at = checkpoint_new(r->weights, r->n, s->patience > 0);
     optim_init(&r->optim, &s->optim, r->n);
     if (s->noise > 0) {
-        size_t batch = (size_t)s->batch < dataset_n(r->job->train) ? (size_t)s->batch : dataset_n(r->job->train);
+        size_t batch = (size_t)s->batch < dataset_n(r->job->train) ? (size_t)s->batch
+                                                                   : dataset_n(r->job->train);
         r->noisy = xaligned(batch * net_input_items(r->job->net) * sizeof(float));
     }
     if (output && strcmp(output, "-") != 0 && (stat(output, &st) != 0 || S_ISREG(st.st_mode))) {
@@ -471,7 +508,8 @@ void train_run(const struct train_job *job)
     while (r.at->epoch <= (uint64_t)s->epochs) {
         double started = now();
         if (r.at->best_epoch > 0 && r.at->epoch - 1 - r.at->best_epoch >= (uint64_t)s->patience) {
-            note("stopped: no lower val_loss since epoch %llu", (unsigned long long)r.at->best_epoch);
+            note("stopped: no lower val_loss since epoch %llu",
+                 (unsigned long long)r.at->best_epoch);
             break;
         }
         train_epoch(&r);

@@ -16,7 +16,11 @@
 /* --- listing --- */
 
 /* A folder on the way down. */
-struct level { const struct level *above; dev_t device; ino_t inode; };
+struct level {
+    const struct level *above;
+    dev_t device;
+    ino_t inode;
+};
 
 static bool is_above(const struct level *level, const struct stat *st)
 {
@@ -27,7 +31,11 @@ static bool is_above(const struct level *level, const struct stat *st)
 }
 
 /* A folder that was come upon, and how often. Links of n folders to one another make n! paths. */
-struct visit { dev_t device; ino_t inode; size_t n; };
+struct visit {
+    dev_t device;
+    ino_t inode;
+    size_t n;
+};
 enum { MAX_VISITS = 1000 };
 
 static int compare_visits(const void *a, const void *b)
@@ -41,7 +49,8 @@ static int compare_visits(const void *a, const void *b)
 /* Counts in the tree VISITS; false where there were too many. */
 static bool count_visit(void **visits, const struct stat *st)
 {
-    struct visit key = {st->st_dev, st->st_ino, 0}, *visit, **found = tfind(&key, visits, compare_visits);
+    struct visit key = {st->st_dev, st->st_ino, 0}, *visit,
+                 **found = tfind(&key, visits, compare_visits);
     if (found)
         return ++(*found)->n <= MAX_VISITS;
     visit = xcalloc(1, sizeof *visit);
@@ -59,7 +68,7 @@ static bool is_png_name(const char *name)
 
 static void add_file(struct folder *f, char *file)
 {
-    if ((f->n & (f->n - 1)) == 0)  /* full at every power of two */
+    if ((f->n & (f->n - 1)) == 0) /* full at every power of two */
         f->files = xrealloc(f->files, f->n ? 2 * f->n : 1, sizeof *f->files);
     f->files[f->n++] = file;
 }
@@ -77,16 +86,17 @@ static void list(struct folder *f, const char *inside, const struct level *level
         if (entry->d_name[0] == '.')
             continue;
         bool is_png = is_png_name(entry->d_name);
-        if (entry->d_type == DT_REG) {   /* most are: no need to ask again */
+        if (entry->d_type == DT_REG) { /* most are: no need to ask again */
             if (is_png)
                 add_file(f, xformat("%s%s%s", inside, slash, entry->d_name));
             continue;
         }
-        char *file = xformat("%s%s%s", inside, slash, entry->d_name), *full = xformat("%s/%s", f->path, file);
+        char *file = xformat("%s%s%s", inside, slash, entry->d_name),
+             *full = xformat("%s/%s", f->path, file);
         struct stat st;
         bool exists = stat(full, &st) == 0;
         if (!exists && !is_png && errno != ENOENT && errno != ELOOP)
-            die_file(full, "%s", strerror(errno));  /* it may be a folder */
+            die_file(full, "%s", strerror(errno)); /* it may be a folder */
         if (exists && S_ISDIR(st.st_mode)) {
             struct level below = {level, st.st_dev, st.st_ino};
             if (is_above(level, &st))
@@ -96,7 +106,8 @@ static void list(struct folder *f, const char *inside, const struct level *level
             else
                 list(f, file, &below, visits);
         } else if (is_png) {
-            add_file(f, file);  /* one that does not exist, a broken link, is told of when it is read */
+            add_file(f,
+                     file); /* one that does not exist, a broken link, is told of when it is read */
             file = NULL;
         }
         free(file);
@@ -163,8 +174,9 @@ size_t folder_n_classes(const struct folder *f)
     for (size_t i = 0; i < f->n; i++) {
         size_t len = class_len(f->files[i]);
         if (len == 0)
-            loose = true;  /* these may lie scattered between the folders */
-        else if (i == 0 || len != class_len(f->files[i - 1]) || memcmp(f->files[i], f->files[i - 1], len) != 0)
+            loose = true; /* these may lie scattered between the folders */
+        else if (i == 0 || len != class_len(f->files[i - 1])
+                 || memcmp(f->files[i], f->files[i - 1], len) != 0)
             n++;
     }
     return n + loose;
@@ -172,7 +184,9 @@ size_t folder_n_classes(const struct folder *f)
 
 /* --- digest --- */
 
-struct folder_digest { XXH3_state_t *state; };
+struct folder_digest {
+    XXH3_state_t *state;
+};
 
 struct folder_digest *folder_digest_new(void)
 {
@@ -203,7 +217,7 @@ void folder_digest_end(struct folder_digest *d, char digest[ZIO_DIGEST_SIZE])
 void folder_digest(const struct folder *f, char digest[ZIO_DIGEST_SIZE])
 {
     XXH128_hash_t *contents = xcalloc(f->n, sizeof *contents);
-    #pragma omp parallel for schedule(dynamic, 16)
+#pragma omp parallel for schedule(dynamic, 16)
     for (size_t i = 0; i < f->n; i++) {
         char error[IMAGE_ERROR], *path = folder_path(f, i);
         image_file_digest(path, &contents[i], error);

@@ -21,10 +21,10 @@ enum { RGB = 3, RGBA = 4, BUFFER = 1 << 16 };
 struct source {
     int fd;
     off_t file_size;
-    XXH3_state_t *hash;   /* NULL: no digest wanted */
-    int error;            /* errno of a failed read */
-    size_t at, n;         /* the part of the buffer not yet taken */
-    size_t capacity;      /* of the buffer: the whole of a file that may be unpacked */
+    XXH3_state_t *hash; /* NULL: no digest wanted */
+    int error;          /* errno of a failed read */
+    size_t at, n;       /* the part of the buffer not yet taken */
+    size_t capacity;    /* of the buffer: the whole of a file that may be unpacked */
     unsigned char *buffer;
 };
 
@@ -69,7 +69,8 @@ static bool source_fill(struct source *s)
     return true;
 }
 
-/* Closes the file and frees its buffer; with a digest, reads to its end first. NULL, or the reason. */
+/* Closes the file and frees its buffer; with a digest, reads to its end first. NULL, or the reason.
+ */
 static const char *source_close(struct source *s, XXH128_hash_t *digest)
 {
     if (s->hash) {
@@ -105,14 +106,15 @@ struct decoder {
     png_structp png;
     png_infop info;
     struct image *image;
-    bool opaque;              /* 8 bits without alpha: libpng's rows are the image's */
-    unsigned char *rows;      /* otherwise of RGBA samples: all rows of an interlaced image, else one */
-    unsigned char *unpacked;  /* the file unpacked, or NULL */
+    bool opaque;         /* 8 bits without alpha: libpng's rows are the image's */
+    unsigned char *rows; /* otherwise of RGBA samples: all rows of an interlaced image, else one */
+    unsigned char *unpacked; /* the file unpacked, or NULL */
     size_t unpacked_len, unpacked_at;
     char error[IMAGE_ERROR];
 };
 
-/* Held by the thread that has a large image: what the program holds is bounded by one of them, not by the number of threads. */
+/* Held by the thread that has a large image: what the program holds is bounded by one of them, not
+ * by the number of threads. */
 static pthread_mutex_t large = PTHREAD_MUTEX_INITIALIZER;
 enum { LARGE_PIXELS = 1 << 22 };
 
@@ -170,32 +172,36 @@ static const char *check_signature(struct source *s)
     return "not a PNG file";
 }
 
-/* The orientation, 1 to 8, in an EXIF block (TIFF 6.0: byte order, 42, offset of the first directory; entries of 12 bytes); 1
- * where there is none. */
+/* The orientation, 1 to 8, in an EXIF block (TIFF 6.0: byte order, 42, offset of the first
+ * directory; entries of 12 bytes); 1 where there is none. */
 static unsigned exif_orientation(const unsigned char *exif, size_t len)
 {
     if (len < 14 || (memcmp(exif, "II*\0", 4) != 0 && memcmp(exif, "MM\0*", 4) != 0))
         return 1;
     bool big = exif[0] == 'M';
-    size_t at = big ? (size_t)exif[4] << 24 | (size_t)exif[5] << 16 | (size_t)exif[6] << 8 | exif[7]
-                    : (size_t)exif[7] << 24 | (size_t)exif[6] << 16 | (size_t)exif[5] << 8 | exif[4];
+    size_t at = big
+        ? (size_t)exif[4] << 24 | (size_t)exif[5] << 16 | (size_t)exif[6] << 8 | exif[7]
+        : (size_t)exif[7] << 24 | (size_t)exif[6] << 16 | (size_t)exif[5] << 8 | exif[4];
     if (at > len - 2)
         return 1;
     unsigned n = big ? exif[at] << 8 | exif[at + 1] : exif[at + 1] << 8 | exif[at];
     for (at += 2; n > 0 && len - at >= 12; n--, at += 12) {
-        const unsigned char *e = exif + at;   /* tag, type, count, value */
-        unsigned tag = big ? e[0] << 8 | e[1] : e[1] << 8 | e[0], value = big ? e[8] << 8 | e[9] : e[9] << 8 | e[8];
+        const unsigned char *e = exif + at; /* tag, type, count, value */
+        unsigned tag = big ? e[0] << 8 | e[1] : e[1] << 8 | e[0],
+                 value = big ? e[8] << 8 | e[9] : e[9] << 8 | e[8];
         if (tag == 0x0112)
             return value >= 1 && value <= 8 ? value : 1;
     }
     return 1;
 }
 
-/* Turns and mirrors. The orientations say where the stored row 0 and column 0 belong: 1 top left, 2 top right, 3 bottom right,
- * 4 bottom left, 5 left top, 6 right top, 7 right bottom, 8 left bottom. */
+/* Turns and mirrors. The orientations say where the stored row 0 and column 0 belong: 1 top left, 2
+ * top right, 3 bottom right, 4 bottom left, 5 left top, 6 right top, 7 right bottom, 8 left bottom.
+ */
 static void orient(struct image *im, unsigned orientation)
 {
-    size_t h = orientation >= 5 ? im->width : im->height, w = orientation >= 5 ? im->height : im->width;
+    size_t h = orientation >= 5 ? im->width : im->height,
+           w = orientation >= 5 ? im->height : im->width;
     uint8_t *upright = xmalloc(h * w * RGB), *to = upright;
     for (size_t y = 0; y < h; y++) {
         for (size_t x = 0; x < w; x++, to += RGB) {
@@ -214,7 +220,8 @@ static void orient(struct image *im, unsigned orientation)
 }
 
 /* rgb (n,3) from RGBA samples of 1 or 2 bytes, big-endian, over the background. */
-static void flatten(uint8_t *rgb, const unsigned char *samples, size_t n, int depth, const uint8_t background[3])
+static void flatten(uint8_t *rgb, const unsigned char *samples, size_t n, int depth,
+                    const uint8_t background[3])
 {
     uint64_t most = depth == 16 ? 65535 : 255, square = most * most;
     for (size_t i = 0; i < n; i++, rgb += RGB) {
@@ -223,15 +230,18 @@ static void flatten(uint8_t *rgb, const unsigned char *samples, size_t n, int de
             v[c] = depth == 16 ? (uint64_t)samples[0] << 8 | samples[1] : samples[0];
         for (int c = 0; c < RGB; c++) {
             uint64_t blend = v[c] * v[3] + background[c] * (most / 255) * (most - v[3]);
-            rgb[c] = (uint8_t)(v[3] == 255 && most == 255 ? v[c] : (blend * 255 + square / 2) / square);
+            rgb[c] =
+                (uint8_t)(v[3] == 255 && most == 255 ? v[c] : (blend * 255 + square / 2) / square);
         }
     }
 }
 
-/* Sets up libpng to give RGB of 8 bits where the file is opaque and not finer, otherwise RGBA of 8 or 16 bits. */
+/* Sets up libpng to give RGB of 8 bits where the file is opaque and not finer, otherwise RGBA of 8
+ * or 16 bits. */
 static void ask_for_rgb(struct decoder *d)
 {
-    d->opaque = png_get_bit_depth(d->png, d->info) <= 8 && !(png_get_color_type(d->png, d->info) & PNG_COLOR_MASK_ALPHA)
+    d->opaque = png_get_bit_depth(d->png, d->info) <= 8
+        && !(png_get_color_type(d->png, d->info) & PNG_COLOR_MASK_ALPHA)
         && !png_get_valid(d->png, d->info, PNG_INFO_tRNS);
     png_set_expand(d->png);
     png_set_gray_to_rgb(d->png);
@@ -239,14 +249,16 @@ static void ask_for_rgb(struct decoder *d)
         png_set_add_alpha(d->png, 0xffff, PNG_FILLER_AFTER);
 }
 
-/* A blank picture of any size is a small file: what its pixels take is bounded by the file, as everywhere. */
+/* A blank picture of any size is a small file: what its pixels take is bounded by the file, as
+ * everywhere. */
 static void check_memory(struct decoder *d, uint64_t bytes)
 {
     char text[IMAGE_ERROR];
     if (bytes <= ZIO_MOST + 4 * (uint64_t)d->source.file_size)
         return;
-    snprintf(text, sizeof text, "too large: %u x %u pixels in a file of %llu bytes", png_get_image_width(d->png, d->info),
-        png_get_image_height(d->png, d->info), (unsigned long long)d->source.file_size);
+    snprintf(text, sizeof text, "too large: %u x %u pixels in a file of %llu bytes",
+             png_get_image_width(d->png, d->info), png_get_image_height(d->png, d->info),
+             (unsigned long long)d->source.file_size);
     png_error(d->png, text);
 }
 
@@ -295,7 +307,7 @@ static bool decode(struct decoder *d, const struct image_settings *s)
                 flatten(to, row, im->width, depth, s->background);
         }
     }
-    png_read_end(png, d->info);  /* to the IEND chunk: a file without it is cut short */
+    png_read_end(png, d->info); /* to the IEND chunk: a file without it is cut short */
     png_bytep exif;
     png_uint_32 exif_len;
     unsigned orientation = 1;
@@ -322,8 +334,8 @@ static void read_from(struct decoder *d)
     }
 }
 
-const char *image_read(struct image *im, const char *path, const struct image_settings *s, XXH128_hash_t *digest,
-    char error[IMAGE_ERROR])
+const char *image_read(struct image *im, const char *path, const struct image_settings *s,
+                       XXH128_hash_t *digest, char error[IMAGE_ERROR])
 {
     struct decoder *d = xcalloc(1, sizeof *d);
     d->image = im;
@@ -340,7 +352,8 @@ const char *image_read(struct image *im, const char *path, const struct image_se
             die("out of memory");
         read_from(d);
         png_set_keep_unknown_chunks(d->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
-        png_set_keep_unknown_chunks(d->png, PNG_HANDLE_CHUNK_AS_DEFAULT, (png_const_bytep)"eXIf", 1);
+        png_set_keep_unknown_chunks(d->png, PNG_HANDLE_CHUNK_AS_DEFAULT, (png_const_bytep) "eXIf",
+                                    1);
         if (!decode(d, s))
             reason = d->error;
     }
@@ -392,16 +405,20 @@ void image_write(const char *path, const struct image *im, const char *const *te
 {
     struct zio_writer *file = zio_create(path, ZIO_PLAIN);
     const char *name = path ? path : "-";
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, (void *)(uintptr_t)name, on_write_error, on_warning);
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, (void *)(uintptr_t)name,
+                                              on_write_error, on_warning);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info)
         die("out of memory");
     png_set_write_fn(png, file, on_write, on_flush);
-    png_set_IHDR(png, info, (png_uint_32)im->width, (png_uint_32)im->height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
-        PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(png, info, (png_uint_32)im->width, (png_uint_32)im->height, 8, PNG_COLOR_TYPE_RGB,
+                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     for (; text && text[0]; text += 2) {
-        png_text t = {.compression = PNG_ITXT_COMPRESSION_NONE, .key = (png_charp)(uintptr_t)text[0],
-            .text = (png_charp)(uintptr_t)text[1], .lang = (png_charp)(uintptr_t)"", .lang_key = (png_charp)(uintptr_t)""};
+        png_text t = {.compression = PNG_ITXT_COMPRESSION_NONE,
+                      .key = (png_charp)(uintptr_t)text[0],
+                      .text = (png_charp)(uintptr_t)text[1],
+                      .lang = (png_charp)(uintptr_t) "",
+                      .lang_key = (png_charp)(uintptr_t) ""};
         png_set_text(png, info, &t, 1);
     }
     png_write_info(png, info);

@@ -12,9 +12,13 @@ enum { RGB = 3 };
 
 /* --- area averaging and bilinear, exact --- */
 
-/* An output sample as a weighted sum of input samples: taps first[i]..first[i+1]-1 read source[t] with weight[t]. The weights
- * are whole numbers whose sum is `total` for each output sample. */
-struct axis { size_t *first, *source; uint32_t *weight; uint32_t total; };
+/* An output sample as a weighted sum of input samples: taps first[i]..first[i+1]-1 read source[t]
+ * with weight[t]. The weights are whole numbers whose sum is `total` for each output sample. */
+struct axis {
+    size_t *first, *source;
+    uint32_t *weight;
+    uint32_t total;
+};
 
 static void add_tap(struct axis *a, size_t *n_taps, size_t source, size_t weight)
 {
@@ -27,17 +31,22 @@ static void add_tap(struct axis *a, size_t *n_taps, size_t source, size_t weight
 static struct axis axis_new(size_t d, size_t s)
 {
     size_t most = s > d ? s + d : 2 * d, n_taps = 0;
-    struct axis a = {xcalloc(d + 1, sizeof *a.first), xcalloc(most, sizeof *a.source), xcalloc(most, sizeof *a.weight), 0};
+    struct axis a = {xcalloc(d + 1, sizeof *a.first), xcalloc(most, sizeof *a.source),
+                     xcalloc(most, sizeof *a.weight), 0};
     a.total = (uint32_t)(s > d ? s : 2 * d);
     for (size_t i = 0; i < d; i++) {
         a.first[i] = n_taps;
-        if (s > d) {  /* in units of 1/d of a sample: sample j covers j*d..(j+1)*d, the output i*s..(i+1)*s */
+        if (s > d) { /* in units of 1/d of a sample: sample j covers j*d..(j+1)*d, the output
+                        i*s..(i+1)*s */
             for (size_t j = i * s / d; j * d < (i + 1) * s; j++) {
-                size_t begin = j * d > i * s ? j * d : i * s, end = (j + 1) * d < (i + 1) * s ? (j + 1) * d : (i + 1) * s;
+                size_t begin = j * d > i * s ? j * d : i * s,
+                       end = (j + 1) * d < (i + 1) * s ? (j + 1) * d : (i + 1) * s;
                 add_tap(&a, &n_taps, j, end - begin);
             }
-        } else {      /* in units of 1/(2d): the position is (2i+1)*s - d; one sample is added to keep it positive */
-            size_t position = (2 * i + 1) * s + d, k = position / (2 * d), part = position % (2 * d);
+        } else { /* in units of 1/(2d): the position is (2i+1)*s - d; one sample is added to keep it
+                    positive */
+            size_t position = (2 * i + 1) * s + d, k = position / (2 * d),
+                   part = position % (2 * d);
             add_tap(&a, &n_taps, k > 0 ? k - 1 : 0, 2 * d - part);
             add_tap(&a, &n_taps, k < s ? k : s - 1, part);
         }
@@ -54,8 +63,8 @@ static void axis_release(struct axis *a)
 }
 
 /* sums (n) = n bytes of each source row that taps FIRST to END of `rows` read, weighted. */
-VECTORS static void sum_rows(uint32_t *restrict sums, const struct axis *rows, size_t first, size_t end, const uint8_t *src, size_t n,
-    size_t src_stride)
+VECTORS static void sum_rows(uint32_t *restrict sums, const struct axis *rows, size_t first,
+                             size_t end, const uint8_t *src, size_t n, size_t src_stride)
 {
     memset(sums, 0, n * sizeof *sums);
     for (size_t t = first; t < end; t++) {
@@ -69,8 +78,10 @@ VECTORS static void sum_rows(uint32_t *restrict sums, const struct axis *rows, s
 /* Four neighbours of a row of sums: a pixel and what follows it. */
 typedef uint32_t quad __attribute__((vector_size(16), aligned(4), may_alias));
 
-/* acc (dw,3) = total/2 + the taps of `columns` in sums (sw,3). Both have a fourth number behind them, which nobody reads. */
-VECTORS static void sum_columns(uint32_t *acc, const struct axis *columns, size_t dw, const uint32_t *sums, uint32_t total)
+/* acc (dw,3) = total/2 + the taps of `columns` in sums (sw,3). Both have a fourth number behind
+ * them, which nobody reads. */
+VECTORS static void sum_columns(uint32_t *acc, const struct axis *columns, size_t dw,
+                                const uint32_t *sums, uint32_t total)
 {
     const size_t *source = columns->source;
     const uint32_t *weight = columns->weight;
@@ -82,9 +93,10 @@ VECTORS static void sum_columns(uint32_t *acc, const struct axis *columns, size_
     }
 }
 
-/* dst (n) = acc / total, rounded down: half more than acc is at least half of 1/total away from a whole quotient, which double precision
- * keeps apart. */
-VECTORS static void divide(uint8_t *restrict dst, const uint32_t *restrict acc, size_t n, uint32_t total)
+/* dst (n) = acc / total, rounded down: half more than acc is at least half of 1/total away from a
+ * whole quotient, which double precision keeps apart. */
+VECTORS static void divide(uint8_t *restrict dst, const uint32_t *restrict acc, size_t n,
+                           uint32_t total)
 {
     const double share = 1 / (double)total;
     for (size_t i = 0; i < n; i++)
@@ -92,7 +104,8 @@ VECTORS static void divide(uint8_t *restrict dst, const uint32_t *restrict acc, 
 }
 
 /* The same in one where 32 bits are too few. */
-static void divide_long_columns(uint8_t *dst, const struct axis *columns, size_t dw, const uint32_t *sums, uint64_t total)
+static void divide_long_columns(uint8_t *dst, const struct axis *columns, size_t dw,
+                                const uint32_t *sums, uint64_t total)
 {
     for (size_t x = 0; x < dw; x++, dst += RGB) {
         uint64_t pixel[RGB] = {total / 2, total / 2, total / 2};
@@ -104,7 +117,8 @@ static void divide_long_columns(uint8_t *dst, const struct axis *columns, size_t
     }
 }
 
-void resize_area(uint8_t *dst, size_t dh, size_t dw, const uint8_t *src, size_t sh, size_t sw, size_t src_stride)
+void resize_area(uint8_t *dst, size_t dh, size_t dw, const uint8_t *src, size_t sh, size_t sw,
+                 size_t src_stride)
 {
     if (dh == sh && dw == sw) {
         for (size_t y = 0; y < dh; y++)
@@ -131,12 +145,17 @@ void resize_area(uint8_t *dst, size_t dh, size_t dw, const uint8_t *src, size_t 
 
 /* --- OpenCV's bilinear --- */
 
-struct pair { size_t k0, k1; int a0, a1; };  /* the two samples and their weights, of 2048 */
+struct pair {
+    size_t k0, k1;
+    int a0, a1;
+}; /* the two samples and their weights, of 2048 */
 
 static struct pair *pairs_new(size_t d, size_t s, bool columns)
 {
     struct pair *pairs = xcalloc(d, sizeof *pairs);
-    double scale = 1.0 / ((double)d / (double)s);  /* OpenCV's order of operations; s/d itself may round differently */
+    double scale = 1.0
+        / ((double)d
+           / (double)s); /* OpenCV's order of operations; s/d itself may round differently */
     for (size_t i = 0; i < d; i++) {
         float f = (float)(((double)i + 0.5) * scale - 0.5);
         long k = (long)floorf(f), last = (long)s - 1;
@@ -144,7 +163,8 @@ static struct pair *pairs_new(size_t d, size_t s, bool columns)
         if (columns && (k < 0 || k >= last))
             f = 0;
         long k0 = k < 0 ? 0 : k > last ? last : k, k1 = k + 1 < 0 ? 0 : k + 1 > last ? last : k + 1;
-        pairs[i] = (struct pair){(size_t)k0, (size_t)k1, (int)lrintf((1 - f) * 2048), (int)lrintf(f * 2048)};
+        pairs[i] = (struct pair){(size_t)k0, (size_t)k1, (int)lrintf((1 - f) * 2048),
+                                 (int)lrintf(f * 2048)};
     }
     return pairs;
 }
@@ -153,17 +173,21 @@ static void blend_columns(int *out, const struct pair *columns, size_t dw, const
 {
     for (size_t x = 0; x < dw; x++)
         for (size_t c = 0; c < RGB; c++)
-            out[x * RGB + c] = (row[columns[x].k0 * RGB + c] * columns[x].a0 + row[columns[x].k1 * RGB + c] * columns[x].a1) >> 4;
+            out[x * RGB + c] = (row[columns[x].k0 * RGB + c] * columns[x].a0
+                                + row[columns[x].k1 * RGB + c] * columns[x].a1)
+                >> 4;
 }
 
-void resize_bilinear(uint8_t *dst, size_t dh, size_t dw, const uint8_t *src, size_t sh, size_t sw, size_t src_stride)
+void resize_bilinear(uint8_t *dst, size_t dh, size_t dw, const uint8_t *src, size_t sh, size_t sw,
+                     size_t src_stride)
 {
-    size_t n = dw * RGB, held[2] = {SIZE_MAX, SIZE_MAX};  /* the source rows that upper and lower hold */
+    size_t n = dw * RGB,
+           held[2] = {SIZE_MAX, SIZE_MAX}; /* the source rows that upper and lower hold */
     struct pair *columns = pairs_new(dw, sw, true), *rows = pairs_new(dh, sh, false);
     int *upper = xcalloc(n, sizeof *upper), *lower = xcalloc(n, sizeof *lower);
     for (size_t y = 0; y < dh; y++, dst += n) {
         struct pair row = rows[y];
-        if (held[1] == row.k0 && held[0] != row.k0) {  /* the window moved down by one */
+        if (held[1] == row.k0 && held[0] != row.k0) { /* the window moved down by one */
             int *spare = upper;
             upper = lower;
             lower = spare;
@@ -175,7 +199,8 @@ void resize_bilinear(uint8_t *dst, size_t dh, size_t dw, const uint8_t *src, siz
         if (held[1] != row.k1)
             blend_columns(lower, columns, dw, src + (held[1] = row.k1) * src_stride);
         for (size_t i = 0; i < n; i++)
-            dst[i] = (uint8_t)((((row.a0 * upper[i]) >> 16) + ((row.a1 * lower[i]) >> 16) + 2) >> 2);
+            dst[i] =
+                (uint8_t)((((row.a0 * upper[i]) >> 16) + ((row.a1 * lower[i]) >> 16) + 2) >> 2);
     }
     free(upper);
     free(lower);

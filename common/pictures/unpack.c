@@ -9,13 +9,22 @@
 
 #include "base/report.h"
 
-enum { SIGNATURE = 8, HEAD = 8, CRC = 4, IHDR = 13, ZLIB_HEAD = 2, ADLER = 4, BLOCK_HEAD = 5, BLOCK = 65535 };
+enum {
+    SIGNATURE = 8,
+    HEAD = 8,
+    CRC = 4,
+    IHDR = 13,
+    ZLIB_HEAD = 2,
+    ADLER = 4,
+    BLOCK_HEAD = 5,
+    BLOCK = 65535
+};
 
 /* Where the parts of a file lie; all IDAT chunks are between idat and after. */
 struct layout {
-    size_t idat, after, end;   /* end: behind IEND */
-    size_t data_len;           /* what the IDAT chunks hold together */
-    size_t rows_len;           /* what that must inflate to: for each row its filter and its samples */
+    size_t idat, after, end; /* end: behind IEND */
+    size_t data_len;         /* what the IDAT chunks hold together */
+    size_t rows_len; /* what that must inflate to: for each row its filter and its samples */
 };
 
 static uint32_t u32(const unsigned char *p)
@@ -34,8 +43,10 @@ static unsigned char *put_u32(unsigned char *p, uint32_t value)
 static size_t rows_length(const unsigned char *header)
 {
     static const unsigned char channels[7] = {1, 0, 3, 1, 2, 0, 4};
-    uint64_t width = u32(header), height = u32(header + 4), depth = header[8], colour = header[9], len;
-    if (width > UNPACK_MOST || height > UNPACK_MOST || depth > 16 || colour >= sizeof channels || header[12] != 0)
+    uint64_t width = u32(header), height = u32(header + 4), depth = header[8], colour = header[9],
+             len;
+    if (width > UNPACK_MOST || height > UNPACK_MOST || depth > 16 || colour >= sizeof channels
+        || header[12] != 0)
         return 0;
     len = height * (1 + (width * channels[colour] * depth + 7) / 8);
     return len <= UNPACK_MOST ? (size_t)len : 0;
@@ -51,7 +62,8 @@ static bool lay_out(struct layout *l, const unsigned char *file, size_t len)
             || libdeflate_crc32(0, name, 4 + n) != u32(name + 4 + n))
             return false;
         bool is_header = memcmp(name, "IHDR", 4) == 0, is_data = memcmp(name, "IDAT", 4) == 0;
-        if (is_header != (at == SIGNATURE) || (is_header && (n != IHDR || !(l->rows_len = rows_length(name + 4)))))
+        if (is_header != (at == SIGNATURE)
+            || (is_header && (n != IHDR || !(l->rows_len = rows_length(name + 4)))))
             return false;
         if (is_data && l->idat && l->after != at)
             return false;
@@ -76,7 +88,8 @@ static void join(unsigned char *data, const unsigned char *file, const struct la
     }
 }
 
-/* A window shorter than the rows is left to zlib: whether matches reach beyond it depends on how it is called. */
+/* A window shorter than the rows is left to zlib: whether matches reach beyond it depends on how it
+ * is called. */
 static bool has_full_window(const unsigned char *data, size_t rows_len)
 {
     size_t window = (size_t)256 << (data[0] >> 4);
@@ -89,7 +102,9 @@ static bool inflate(unsigned char *rows, size_t rows_len, const unsigned char *d
     size_t taken = 0;
     if (!d)
         die("out of memory: a decompressor wanted");
-    bool done = libdeflate_zlib_decompress_ex(d, data, len, rows, rows_len, &taken, NULL) == LIBDEFLATE_SUCCESS && taken == len;
+    bool done = libdeflate_zlib_decompress_ex(d, data, len, rows, rows_len, &taken, NULL)
+            == LIBDEFLATE_SUCCESS
+        && taken == len;
     libdeflate_free_decompressor(d);
     return done;
 }
@@ -101,7 +116,9 @@ static void part_blocks(unsigned char *blocks, size_t len)
         size_t left = len - i * BLOCK, n = left < BLOCK ? left : BLOCK;
         unsigned char *block = blocks + i * (BLOCK_HEAD + BLOCK);
         memmove(block + BLOCK_HEAD, blocks + BLOCK_HEAD + i * BLOCK, n);
-        memcpy(block, (unsigned char[BLOCK_HEAD]){n == left, n & 255, n >> 8, ~n & 255, (~n >> 8) & 255}, BLOCK_HEAD);
+        memcpy(block,
+               (unsigned char[BLOCK_HEAD]){n == left, n & 255, n >> 8, ~n & 255, (~n >> 8) & 255},
+               BLOCK_HEAD);
     }
 }
 
@@ -110,12 +127,15 @@ unsigned char *unpack_png(const unsigned char *file, size_t len, size_t *unpacke
     struct layout l;
     if (len > UNPACK_MOST || !lay_out(&l, file, len))
         return NULL;
-    size_t blocks_len = l.rows_len + BLOCK_HEAD * ((l.rows_len - 1) / BLOCK + 1), idat_len = ZLIB_HEAD + blocks_len + ADLER;
+    size_t blocks_len = l.rows_len + BLOCK_HEAD * ((l.rows_len - 1) / BLOCK + 1),
+           idat_len = ZLIB_HEAD + blocks_len + ADLER;
     size_t head_len = l.idat + HEAD, tail_len = CRC + l.end - l.after;
-    unsigned char *unpacked = xmalloc(head_len + idat_len + tail_len + l.data_len), *at = unpacked + head_len;
+    unsigned char *unpacked = xmalloc(head_len + idat_len + tail_len + l.data_len),
+                  *at = unpacked + head_len;
     unsigned char *data = unpacked + head_len + idat_len + tail_len;
     join(data, file, &l);
-    if (!has_full_window(data, l.rows_len) || !inflate(at + ZLIB_HEAD + BLOCK_HEAD, l.rows_len, data, l.data_len)) {
+    if (!has_full_window(data, l.rows_len)
+        || !inflate(at + ZLIB_HEAD + BLOCK_HEAD, l.rows_len, data, l.data_len)) {
         free(unpacked);
         return NULL;
     }

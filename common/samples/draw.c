@@ -14,14 +14,15 @@ static double clamp(double x, double low, double high)
 
 struct colour colour_hex(uint32_t rgb)
 {
-    return (struct colour){(float)(rgb >> 16 & 255) / 255, (float)(rgb >> 8 & 255) / 255, (float)(rgb & 255) / 255, 1};
+    return (struct colour){(float)(rgb >> 16 & 255) / 255, (float)(rgb >> 8 & 255) / 255,
+                           (float)(rgb & 255) / 255, 1};
 }
 
 struct colour colour_mix(struct colour from, struct colour to, double t)
 {
     float k = (float)clamp(t, 0, 1);
-    return (struct colour){from.r + k * (to.r - from.r), from.g + k * (to.g - from.g), from.b + k * (to.b - from.b),
-        from.a + k * (to.a - from.a)};
+    return (struct colour){from.r + k * (to.r - from.r), from.g + k * (to.g - from.g),
+                           from.b + k * (to.b - from.b), from.a + k * (to.a - from.a)};
 }
 
 struct colour colour_fade(struct colour c, double opacity)
@@ -83,7 +84,8 @@ static float coverage_near(const struct cel *l, long y, long x, double width)
     float most = 0;
     for (long dy = -reach; dy <= reach; dy++)
         for (long dx = -reach; dx <= reach; dx++) {
-            float near = coverage_at(l, y + dy, x + dx) * (float)clamp(width + 1 - sqrt((double)(dx * dx + dy * dy)), 0, 1);
+            float near = coverage_at(l, y + dy, x + dx)
+                * (float)clamp(width + 1 - sqrt((double)(dx * dx + dy * dy)), 0, 1);
             most = near > most ? near : most;
         }
     return most;
@@ -108,10 +110,13 @@ void cel_shadow(struct cel *l, const struct cel *top, double dx, double dy, stru
 {
     for (size_t y = 0; y < l->height; y++)
         for (size_t x = 0; x < l->width; x++) {
-            double sx = (double)x - dx, sy = (double)y - dy, fx = sx - floor(sx), fy = sy - floor(sy);
+            double sx = (double)x - dx, sy = (double)y - dy, fx = sx - floor(sx),
+                   fy = sy - floor(sy);
             long x0 = (long)floor(sx), y0 = (long)floor(sy);
-            double covered = (coverage_at(top, y0, x0) * (1 - fx) + coverage_at(top, y0, x0 + 1) * fx) * (1 - fy)
-                + (coverage_at(top, y0 + 1, x0) * (1 - fx) + coverage_at(top, y0 + 1, x0 + 1) * fx) * fy;
+            double covered =
+                (coverage_at(top, y0, x0) * (1 - fx) + coverage_at(top, y0, x0 + 1) * fx) * (1 - fy)
+                + (coverage_at(top, y0 + 1, x0) * (1 - fx) + coverage_at(top, y0 + 1, x0 + 1) * fx)
+                    * fy;
             if (covered > 0)
                 blend_pixel(l->pixels + (y * l->width + x) * 4, shadow, (float)covered, ATOP);
         }
@@ -155,8 +160,10 @@ void path_ellipse(struct path *p, double x, double y, double rx, double ry)
 static struct point spline(struct point a, struct point b, struct point c, struct point d, double t)
 {
     double t2 = t * t, t3 = t2 * t;
-    double wa = (-t3 + 2 * t2 - t) / 2, wb = (3 * t3 - 5 * t2 + 2) / 2, wc = (-3 * t3 + 4 * t2 + t) / 2, wd = (t3 - t2) / 2;
-    return (struct point){wa * a.x + wb * b.x + wc * c.x + wd * d.x, wa * a.y + wb * b.y + wc * c.y + wd * d.y};
+    double wa = (-t3 + 2 * t2 - t) / 2, wb = (3 * t3 - 5 * t2 + 2) / 2,
+           wc = (-3 * t3 + 4 * t2 + t) / 2, wd = (t3 - t2) / 2;
+    return (struct point){wa * a.x + wb * b.x + wc * c.x + wd * d.x,
+                          wa * a.y + wb * b.y + wc * c.y + wd * d.y};
 }
 
 void path_blob(struct path *p, const struct point *knots, size_t n)
@@ -164,7 +171,8 @@ void path_blob(struct path *p, const struct point *knots, size_t n)
     enum { STEPS = 10 };
     for (size_t i = 0; i < n; i++)
         for (int k = 0; k < STEPS; k++) {
-            struct point q = spline(knots[(i + n - 1) % n], knots[i], knots[(i + 1) % n], knots[(i + 2) % n], (double)k / STEPS);
+            struct point q = spline(knots[(i + n - 1) % n], knots[i], knots[(i + 1) % n],
+                                    knots[(i + 2) % n], (double)k / STEPS);
             path_add(p, q.x, q.y);
         }
 }
@@ -175,7 +183,8 @@ static struct point stroke_at(const struct stroke *s, double t)
     int spans = s->n - 1, i = (int)clamp(floor(t * spans), 0, spans - 1);
     const struct point *k = s->knots + i;
     struct point before = i > 0 ? k[-1] : (struct point){2 * k[0].x - k[1].x, 2 * k[0].y - k[1].y};
-    struct point after = i + 2 < s->n ? k[2] : (struct point){2 * k[1].x - k[0].x, 2 * k[1].y - k[0].y};
+    struct point after =
+        i + 2 < s->n ? k[2] : (struct point){2 * k[1].x - k[0].x, 2 * k[1].y - k[0].y};
     return spline(before, k[0], k[1], after, t * spans - i);
 }
 
@@ -183,9 +192,11 @@ static void add_edge(struct path *p, const struct stroke *s, double t, double u)
 {
     enum { FINE = 1000 };
     struct point at = stroke_at(s, t);
-    struct point from = stroke_at(s, clamp(t - 1.0 / FINE, 0, 1)), to = stroke_at(s, clamp(t + 1.0 / FINE, 0, 1));
+    struct point from = stroke_at(s, clamp(t - 1.0 / FINE, 0, 1)),
+                 to = stroke_at(s, clamp(t + 1.0 / FINE, 0, 1));
     double dx = to.x - from.x, dy = to.y - from.y, length = sqrt(dx * dx + dy * dy) + 1e-12;
-    double parabola = s->start * (1 - t) * (1 - 2 * t) + s->middle * 4 * t * (1 - t) + s->end * t * (2 * t - 1);
+    double parabola =
+        s->start * (1 - t) * (1 - 2 * t) + s->middle * 4 * t * (1 - t) + s->end * t * (2 * t - 1);
     double half = parabola > 0 ? parabola : 0;
     path_add(p, at.x - dy / length * half * u, at.y + dx / length * half * u);
 }
@@ -207,21 +218,29 @@ struct paint paint_plain(struct colour c)
 }
 
 /* The paint at pixel q, with its points A and B mapped to pixels. */
-static struct colour paint_at(const struct paint *paint, struct point a, struct point b, struct point q)
+static struct colour paint_at(const struct paint *paint, struct point a, struct point b,
+                              struct point q)
 {
     double dx = b.x - a.x, dy = b.y - a.y, square = dx * dx + dy * dy + 1e-12;
     if (paint->kind == LINEAR)
         return colour_mix(paint->from, paint->to, ((q.x - a.x) * dx + (q.y - a.y) * dy) / square);
     if (paint->kind == RADIAL)
-        return colour_mix(paint->from, paint->to, sqrt(((q.x - a.x) * (q.x - a.x) + (q.y - a.y) * (q.y - a.y)) / square));
+        return colour_mix(paint->from, paint->to,
+                          sqrt(((q.x - a.x) * (q.x - a.x) + (q.y - a.y) * (q.y - a.y)) / square));
     return paint->from;
 }
 
-struct edge { struct point a, b; };
-struct crossing { double x; int direction; };
+struct edge {
+    struct point a, b;
+};
+struct crossing {
+    double x;
+    int direction;
+};
 
 /* The polygon's edges that reach into rows y0..y1; returns how many. */
-static size_t find_edges(struct edge *found, const struct point *points, size_t n, double y0, double y1)
+static size_t find_edges(struct edge *found, const struct point *points, size_t n, double y0,
+                         double y1)
 {
     size_t count = 0;
     for (size_t i = 0; i < n; i++) {
@@ -255,15 +274,18 @@ static void cover_span(float *coverage, size_t width, double x0, double x1, floa
     x0 = clamp(x0, 0, (double)width);
     x1 = clamp(x1, 0, (double)width);
     for (size_t x = (size_t)x0; (double)x < x1; x++) {
-        double left = (double)x > x0 ? (double)x : x0, right = (double)(x + 1) < x1 ? (double)(x + 1) : x1;
+        double left = (double)x > x0 ? (double)x : x0,
+               right = (double)(x + 1) < x1 ? (double)(x + 1) : x1;
         coverage[x] += weight * (float)(right - left);
     }
 }
 
-void cel_fill(struct cel *l, const struct path *p, const struct view *v, const struct paint *paint, enum blend blend)
+void cel_fill(struct cel *l, const struct path *p, const struct view *v, const struct paint *paint,
+              enum blend blend)
 {
     enum { LINES = 8 };
-    struct point *points = xcalloc(p->n + 1, sizeof *points), a = view_map(v, paint->a), b = view_map(v, paint->b);
+    struct point *points = xcalloc(p->n + 1, sizeof *points), a = view_map(v, paint->a),
+                 b = view_map(v, paint->b);
     struct edge *edges = xcalloc(p->n + 1, sizeof *edges);
     struct crossing *crossings = xcalloc(p->n + 1, sizeof *crossings);
     float *coverage = xcalloc(l->width, sizeof *coverage);
@@ -273,7 +295,8 @@ void cel_fill(struct cel *l, const struct path *p, const struct view *v, const s
         top = points[i].y < top ? points[i].y : top;
         bottom = points[i].y > bottom ? points[i].y : bottom;
     }
-    for (size_t y = (size_t)clamp(top, 0, (double)l->height); y < l->height && (double)y < bottom; y++) {
+    for (size_t y = (size_t)clamp(top, 0, (double)l->height); y < l->height && (double)y < bottom;
+         y++) {
         size_t n_edges = find_edges(edges, points, p->n, (double)y, (double)(y + 1));
         memset(coverage, 0, l->width * sizeof *coverage);
         for (int line = 0; line < LINES; line++) {
@@ -282,13 +305,15 @@ void cel_fill(struct cel *l, const struct path *p, const struct view *v, const s
             for (size_t i = 0; i + 1 < n; i++) {
                 winding += crossings[i].direction;
                 if (winding != 0)
-                    cover_span(coverage, l->width, crossings[i].x, crossings[i + 1].x, 1.0f / LINES);
+                    cover_span(coverage, l->width, crossings[i].x, crossings[i + 1].x,
+                               1.0f / LINES);
             }
         }
         for (size_t x = 0; x < l->width; x++) {
             struct point centre = {(double)x + 0.5, (double)y + 0.5};
             if (coverage[x] > 0)
-                blend_pixel(l->pixels + (y * l->width + x) * 4, paint_at(paint, a, b, centre), coverage[x], blend);
+                blend_pixel(l->pixels + (y * l->width + x) * 4, paint_at(paint, a, b, centre),
+                            coverage[x], blend);
         }
     }
     free(points);

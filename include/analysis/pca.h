@@ -3,13 +3,15 @@
  *     mean = sum(x)/n;   X = x - mean;   X'X v_k = s_k^2 v_k,  s_1 >= s_2 >= ...,  |v_k| = 1
  *     coordinates y = X v;   variance_k = s_k^2/(n-1);   total variance = trace(X'X)/(n-1)
  *
- * The rows are centred first and all sums are in double precision. Where few components of much data are wanted, block
- * Lanczos finds them by passes over the rows, never forming a matrix; otherwise LAPACK does, from X'X (D,D) or, where there
- * are fewer rows than numbers in a row, from u_k of XX' (n,n), and v_k = X'u_k/s_k. Which way is taken depends on n, D, P
- * and the numbers, never on threads or memory; sums run over fixed slices and tiles in a fixed order.
+ * The rows are centred first and all sums are in double precision. Where few components of much
+ * data are wanted, block Lanczos finds them by passes over the rows, never forming a matrix;
+ * otherwise LAPACK does, from X'X (D,D) or, where there are fewer rows than numbers in a row, from
+ * u_k of XX' (n,n), and v_k = X'u_k/s_k. Which way is taken depends on n, D, P and the numbers,
+ * never on threads or memory; sums run over fixed slices and tiles in a fixed order.
  *
- * A component with nothing but rounding in it (rank-deficient rows) is 0 and has variance 0. Mean and components are rounded
- * to what a basis file holds, so that a basis read back gives the same coordinates.
+ * A component with nothing but rounding in it (rank-deficient rows) is 0 and has variance 0. Mean
+ * and components are rounded to what a basis file holds, so that a basis read back gives the same
+ * coordinates.
  */
 #ifndef PCA_H
 #define PCA_H
@@ -18,12 +20,13 @@
 
 #include "analysis/rows.h"
 
-/* The entry of each component that shall be positive: the largest in magnitude of u_k (the first of equals), or of v_k. */
+/* The entry of each component that shall be positive: the largest in magnitude of u_k (the first of
+ * equals), or of v_k. */
 enum pca_sign { PCA_SIGN_U, PCA_SIGN_V };
 
 struct pca {
     size_t D, P;
-    float *numbers;         /* (n_numbers), owned: the next six in this order, as a basis file holds them */
+    float *numbers; /* (n_numbers), owned: the next six in this order, as a basis file holds them */
     size_t n_numbers;
     float *mean;            /* (D) */
     float *mean_rest;       /* (D): mean + mean_rest has 48 bits */
@@ -33,16 +36,20 @@ struct pca {
     float *share;           /* (P), of the total variance; 0 where that is 0 */
     double *centre;         /* (D) mean + mean_rest, and */
     double *axes;           /* (P,D) components + components_rest, for computing */
-    double *coordinates;    /* (n,P) of the rows it was fitted to, where they are few and known; or NULL */
+    double *
+        coordinates; /* (n,P) of the rows it was fitted to, where they are few and known; or NULL */
 };
 
-/* Fits P <= min(n,D) components to n >= 2 rows. MEMORY: bytes it may take; dies where they don't suffice. */
+/* Fits P <= min(n,D) components to n >= 2 rows. MEMORY: bytes it may take; dies where they don't
+ * suffice. */
 void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t memory);
-/* Storage for D, P, all 0; after filling in the numbers pca_widen makes centre and axes from them. */
+/* Storage for D, P, all 0; after filling in the numbers pca_widen makes centre and axes from them.
+ */
 void pca_init(struct pca *p, size_t D, size_t P);
 void pca_widen(struct pca *p);
-/* y (n,P) = the coordinates of rows FIRST..FIRST+n-1 of R; where P was fitted in this process, R must be the rows it was fitted to. FIRST a
- * multiple of PCA_BLOCK, n that or less at the end. Works on all threads. */
+/* y (n,P) = the coordinates of rows FIRST..FIRST+n-1 of R; where P was fitted in this process, R
+ * must be the rows it was fitted to. FIRST a multiple of PCA_BLOCK, n that or less at the end.
+ * Works on all threads. */
 enum { PCA_BLOCK = 1024 };
 void pca_project(const struct pca *p, double *y, struct rows *r, size_t first, size_t n);
 void pca_release(struct pca *p);

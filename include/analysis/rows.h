@@ -1,8 +1,9 @@
 /* rows: some rows of one tensor as double precision numbers, read again and again within a budget.
  *
- * A row of any shape and type is a vector of D numbers. Opening reads the tensor to its end, from a file or a pipe, and
- * keeps the wanted rows as they are: in memory where they fit the budget, otherwise in an unlinked file in $TMPDIR. Both
- * give the same numbers. NaN and infinities are refused, with their row.
+ * A row of any shape and type is a vector of D numbers. Opening reads the tensor to its end, from a
+ * file or a pipe, and keeps the wanted rows as they are: in memory where they fit the budget,
+ * otherwise in an unlinked file in $TMPDIR. Both give the same numbers. NaN and infinities are
+ * refused, with their row.
  */
 #ifndef ROWS_H
 #define ROWS_H
@@ -13,16 +14,17 @@
 
 struct rows;
 
-/* Reads all that is left of T, which stays open. WHICH: n row numbers, ascending, to keep; NULL: all. MEMORY: bytes that may
- * be kept. */
+/* Reads all that is left of T, which stays open. WHICH: n row numbers, ascending, to keep; NULL:
+ * all. MEMORY: bytes that may be kept. */
 struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, size_t memory);
 size_t rows_n(const struct rows *r);
-size_t rows_width(const struct rows *r);   /* D */
+size_t rows_width(const struct rows *r); /* D */
 const char *rows_path(const struct rows *r);
-/* x (n,D) = rows FIRST..FIRST+n-1 of those kept, minus mean (D) unless that is NULL. Works on all threads: call it from one. */
+/* x (n,D) = rows FIRST..FIRST+n-1 of those kept, minus mean (D) unless that is NULL. Works on all
+ * threads: call it from one. */
 void rows_get(struct rows *r, double *x, size_t first, size_t n, const double *mean);
-/* How many rows make a block: about 16 MiB of doubles, at most 1024 rows. It depends on D alone, so that sums over blocks are
- * the same everywhere. */
+/* How many rows make a block: about 16 MiB of doubles, at most 1024 rows. It depends on D alone, so
+ * that sums over blocks are the same everywhere. */
 size_t rows_block(size_t D);
 void rows_free(struct rows *r);
 

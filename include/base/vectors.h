@@ -1,5 +1,6 @@
-/* vectors: VECTORS before a function has it compiled for each width of vectors there is; the processor chooses at start. For plain loops that
- * round alike in all of them. By gcc alone: clang 14 leaves no symbol for callers in other files, and a sanitizer is not ready when it chooses.
+/* vectors: VECTORS before a function has it compiled for each width of vectors there is; the
+ * processor chooses at start. For plain loops that round alike in all of them. By gcc alone: clang
+ * 14 leaves no symbol for callers in other files, and a sanitizer is not ready when it chooses.
  */
 #ifndef VECTORS_H
 #define VECTORS_H

@@ -4,10 +4,10 @@
  *     0    train  akane  akane/000.png
  *     1    test   akane  akane/001.png
  *
- * row: in the tensor of all images, strictly increasing, so that an index may be cut down with awk or grep and still fits its
- * tensor; split: train or test; class and path: any bytes but NUL, with tab, newline, carriage return and backslash written \t
- * \n \r \\. The path is relative to the imported folder. An index that breaks this ends the process, with the file and the
- * line.
+ * row: in the tensor of all images, strictly increasing, so that an index may be cut down with awk
+ * or grep and still fits its tensor; split: train or test; class and path: any bytes but NUL, with
+ * tab, newline, carriage return and backslash written \t \n \r \\. The path is relative to the
+ * imported folder. An index that breaks this ends the process, with the file and the line.
  */
 #ifndef INDEX_H
 #define INDEX_H
@@ -16,12 +16,16 @@
 
 #include "files/zio.h"
 
-enum index_split { INDEX_TRAIN, INDEX_TEST, INDEX_ALL };  /* as CLI_CHOICE: "train|test|all"; rows are one of the first two */
+enum index_split {
+    INDEX_TRAIN,
+    INDEX_TEST,
+    INDEX_ALL
+}; /* as CLI_CHOICE: "train|test|all"; rows are one of the first two */
 
 struct index_row {
-    size_t row;            /* in the tensor */
+    size_t row; /* in the tensor */
     enum index_split split;
-    size_t class_number;   /* in classes */
+    size_t class_number; /* in classes */
     const char *path;
 };
 
@@ -29,23 +33,27 @@ struct index {
     size_t n;
     struct index_row *rows;
     size_t n_classes;
-    const char **classes;  /* in order of first appearance: bytewise, as import-images writes them */
-    char digest[ZIO_DIGEST_SIZE];  /* of the file */
-    char *path;            /* of the file, for messages */
-    char *text;            /* what all the names point into */
+    const char **classes; /* in order of first appearance: bytewise, as import-images writes them */
+    char digest[ZIO_DIGEST_SIZE]; /* of the file */
+    char *path;                   /* of the file, for messages */
+    char *text;                   /* what all the names point into */
 };
 
-/* Reads the index at PATH ("-": standard input). N_ROWS: of the tensor it belongs to; a row beyond them is an error. */
+/* Reads the index at PATH ("-": standard input). N_ROWS: of the tensor it belongs to; a row beyond
+ * them is an error. */
 struct index *index_read(const char *path, size_t n_rows);
 void index_free(struct index *ix);
 
-/* The positions in ix->rows, ascending, of one split (INDEX_ALL: both) and of some classes: *n of them, the caller frees them.
- * CLASSES lists names, separated by commas or, where there is no comma, by blanks; in a name, a backslash takes the next byte
- * as it is, or stands for what it does in the file. NULL: all classes. Dies where a class does not exist, naming those that do,
- * and where nothing is left. */
-size_t *index_select(const struct index *ix, enum index_split split, const char *classes, size_t *n);
+/* The positions in ix->rows, ascending, of one split (INDEX_ALL: both) and of some classes: *n of
+ * them, the caller frees them. CLASSES lists names, separated by commas or, where there is no
+ * comma, by blanks; in a name, a backslash takes the next byte as it is, or stands for what it does
+ * in the file. NULL: all classes. Dies where a class does not exist, naming those that do, and
+ * where nothing is left. */
+size_t *index_select(const struct index *ix, enum index_split split, const char *classes,
+                     size_t *n);
 
-/* Writes the four fields of ix->rows[i] as they stand in the file, with a tab behind each: for tables that start with them. */
+/* Writes the four fields of ix->rows[i] as they stand in the file, with a tab behind each: for
+ * tables that start with them. */
 void index_write_fields(struct zio_writer *file, const struct index *ix, size_t i);
 /* Writes TEXT as it stands in a field of an index, and a tab. */
 void index_write_text(struct zio_writer *file, const char *text);
@@ -53,10 +61,11 @@ void index_write_text(struct zio_writer *file, const char *text);
 /* Writing: rows are numbered from 0 in the order in which they come. */
 struct index_writer;
 struct index_writer *index_create(const char *path);
-void index_add(struct index_writer *w, enum index_split split, const char *class_name, const char *path);
+void index_add(struct index_writer *w, enum index_split split, const char *class_name,
+               const char *path);
 void index_commit(struct index_writer *w);
 /* One line as index_add writes it, without its end; the caller frees it. */
 char *index_format(size_t row, enum index_split split, const char *class_name, const char *path);
-extern const char index_header[];  /* the first line, with its end */
+extern const char index_header[]; /* the first line, with its end */
 
 #endif

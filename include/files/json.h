@@ -1,5 +1,6 @@
-/* json: JSON text that anybody may have written: refused before it is parsed where it would take more memory and time than
- * ours ever does. Depth counts arrays and objects inside one another; values all there are, keys too.
+/* json: JSON text that anybody may have written: refused before it is parsed where it would take
+ * more memory and time than ours ever does. Depth counts arrays and objects inside one another;
+ * values all there are, keys too.
  */
 #ifndef JSON_H
 #define JSON_H
@@ -9,7 +10,8 @@
 
 enum { JSON_MAX_TEXT = 4 << 20, JSON_MAX_DEPTH = 16, JSON_MAX_VALUES = 1 << 16 };
 
-/* The value in the LEN bytes of TEXT, an array or an object, no key in it twice; NULL where it is none, or over these limits. */
+/* The value in the LEN bytes of TEXT, an array or an object, no key in it twice; NULL where it is
+ * none, or over these limits. */
 json_t *json_parse(const char *text, size_t len);
 
 #endif

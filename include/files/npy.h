@@ -1,9 +1,11 @@
-/* npy: the header of NumPy's .npy format, version 1.0, 2.0 and 3.0 read, 1.0 written. Pure: bytes in, struct out.
+/* npy: the header of NumPy's .npy format, version 1.0, 2.0 and 3.0 read, 1.0 written. Pure: bytes
+ * in, struct out.
  *
  *     0  "\x93NUMPY"   6 bytes
  *     6  major, minor  1 byte each
  *     8  header length 2 bytes little-endian (4 in versions 2 and 3)
- *        "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }" spaces '\n', padded so that data start at a multiple of 64
+ *        "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }" spaces '\n', padded so that
+ * data start at a multiple of 64
  *
  * Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
@@ -13,27 +15,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum npy_dtype { NPY_U8, NPY_F32, NPY_F64, NPY_I64 };  /* '|u1', '<f4', '<f8', '<i8' */
+enum npy_dtype { NPY_U8, NPY_F32, NPY_F64, NPY_I64 }; /* '|u1', '<f4', '<f8', '<i8' */
 enum { NPY_MAX_RANK = 8, NPY_PREFIX = 10, NPY_MAX_HEADER = 65536 + 12, NPY_FIXED = 128 };
 
 struct npy_header {
     enum npy_dtype dtype;
-    int rank;                    /* 0..NPY_MAX_RANK */
+    int rank; /* 0..NPY_MAX_RANK */
     size_t shape[NPY_MAX_RANK];
 };
 
-size_t npy_item_size(enum npy_dtype dtype);      /* bytes */
+size_t npy_item_size(enum npy_dtype dtype);       /* bytes */
 const char *npy_dtype_name(enum npy_dtype dtype); /* "uint8", "float32", "float64", "int64" */
 /* Product of the dimensions from FIRST on; SIZE_MAX on overflow. */
 size_t npy_count(const struct npy_header *h, int first);
 /* "(5,80,80,3)"; "(N,80,80,3)" with the first dimension hidden is for the caller to write. */
 void npy_format_shape(const struct npy_header *h, char *text, size_t size);
 
-/* How many bytes the header takes, from the first 12 of them; 0 where they are not an NPY header. */
+/* How many bytes the header takes, from the first 12 of them; 0 where they are not an NPY header.
+ */
 size_t npy_header_length(const unsigned char *data);
 /* Parses a header of LEN bytes. NULL, or the reason, constant, such as "shape overflows". */
 const char *npy_parse(struct npy_header *h, const unsigned char *data, size_t len);
-/* Writes the header, always NPY_FIXED (128) bytes where the shape fits in them, otherwise a multiple of 64. Returns its length. */
+/* Writes the header, always NPY_FIXED (128) bytes where the shape fits in them, otherwise a
+ * multiple of 64. Returns its length. */
 size_t npy_format(const struct npy_header *h, unsigned char *data, size_t size);
 
 #endif

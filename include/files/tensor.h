@@ -1,9 +1,10 @@
-/* tensor: NPY in zstd, read and written by rows. A row is one sample: the first dimension of the shape.
+/* tensor: NPY in zstd, read and written by rows. A row is one sample: the first dimension of the
+ * shape.
  *
- * Layout: NPY 1.0 header and C-order little-endian data in independent zstd frames; frames hold whole rows, about 2 MiB of
- * content (at least one row); the header shares the first frame with the first rows. Rank 0 is refused, and so is a 0 behind the first dimension; (0,...) is allowed.
- * A row is at most 64 MiB.
- * All functions die on damage, with the file and the reason.
+ * Layout: NPY 1.0 header and C-order little-endian data in independent zstd frames; frames hold
+ * whole rows, about 2 MiB of content (at least one row); the header shares the first frame with the
+ * first rows. Rank 0 is refused, and so is a 0 behind the first dimension; (0,...) is allowed. A
+ * row is at most 64 MiB. All functions die on damage, with the file and the reason.
  */
 #ifndef TENSOR_H
 #define TENSOR_H
@@ -21,33 +22,39 @@
 
 struct tensor_reader {
     struct npy_header header;
-    size_t n_rows;       /* header.shape[0] */
-    size_t row_items;    /* product of the other dimensions */
+    size_t n_rows;    /* header.shape[0] */
+    size_t row_items; /* product of the other dimensions */
     size_t row_bytes;
-    size_t next_row;     /* what tensor_read gives next */
-    size_t data_start;   /* bytes of the NPY header */
+    size_t next_row;   /* what tensor_read gives next */
+    size_t data_start; /* bytes of the NPY header */
     struct zio_reader *file;
 };
 
-/* Opens PATH ("-": standard input), .npy.zst or plain .npy. A regular file's length is checked at once. */
+/* Opens PATH ("-": standard input), .npy.zst or plain .npy. A regular file's length is checked at
+ * once. */
 struct tensor_reader *tensor_open(const char *path);
 /* The same of an open file, of which nothing was read; tensor_close closes it. */
 struct tensor_reader *tensor_from(struct zio_reader *file);
-/* Dies unless the tensor has this dtype and rank and, where want[i] is not 0, these dimensions (want NULL: any).
- * For example tensor_want(t, NPY_F32, 4, (size_t[]){0, 80, 80, 3}). dtype -1: uint8 or float32. */
+/* Dies unless the tensor has this dtype and rank and, where want[i] is not 0, these dimensions
+ * (want NULL: any). For example tensor_want(t, NPY_F32, 4, (size_t[]){0, 80, 80, 3}). dtype -1:
+ * uint8 or float32. */
 void tensor_want(const struct tensor_reader *t, int dtype, int rank, const size_t *want);
 /* How many rows make a good block to read at once: about 1 MiB, at least one row. */
 size_t tensor_block(const struct tensor_reader *t);
-/* Reads up to N rows in order; returns how many, less only at the end. After the last row the end of the file is checked. */
+/* Reads up to N rows in order; returns how many, less only at the end. After the last row the end
+ * of the file is checked. */
 size_t tensor_read(struct tensor_reader *t, void *rows, size_t n);
-/* Rows FIRST..FIRST+N-1; seekable files only (tensor_is_seekable). May be called from several threads at once. */
+/* Rows FIRST..FIRST+N-1; seekable files only (tensor_is_seekable). May be called from several
+ * threads at once. */
 void tensor_read_at(struct tensor_reader *t, void *rows, size_t first, size_t n);
 bool tensor_is_seekable(const struct tensor_reader *t);
 const char *tensor_path(const struct tensor_reader *t);
-/* Adds this tensor to the history H as an input: its recorded digest where there is one, otherwise computed from the content
- * (reads a regular file; of a pipe: call only after the last row was read). */
+/* Adds this tensor to the history H as an input: its recorded digest where there is one, otherwise
+ * computed from the content (reads a regular file; of a pipe: call only after the last row was
+ * read). */
 void tensor_add_to_history(struct tensor_reader *t, struct history *h);
-const char *tensor_history(struct tensor_reader *t);  /* text or NULL; of a pipe only after the last row was read */
+const char *tensor_history(
+    struct tensor_reader *t); /* text or NULL; of a pipe only after the last row was read */
 void tensor_close(struct tensor_reader *t);
 /* What reading or writing rows of so many bytes holds, beside the rows themselves (zio_memory). */
 size_t tensor_memory(size_t row_bytes);
@@ -55,18 +62,24 @@ size_t tensor_memory(size_t row_bytes);
 /* --- writing --- */
 
 struct tensor_writer;
-enum { TENSOR_LEVEL = ZIO_TEXT + 1 };   /* instead of a level: that of --level, by default ZIO_LEVEL */
-/* The option --level of programs that write tensors. It is no setting: the content stays the same, and its digest. */
+enum {
+    TENSOR_LEVEL = ZIO_TEXT + 1
+}; /* instead of a level: that of --level, by default ZIO_LEVEL */
+/* The option --level of programs that write tensors. It is no setting: the content stays the same,
+ * and its digest. */
 struct cli_option tensor_option(void);
 
-/* Creates PATH (NULL or "-": standard output; a name that ends in ".npy": plain NPY, without frames and history). LEVEL as
- * in zio_create. */
+/* Creates PATH (NULL or "-": standard output; a name that ends in ".npy": plain NPY, without frames
+ * and history). LEVEL as in zio_create. */
 struct tensor_writer *tensor_create(const char *path, const struct npy_header *header, int level);
-/* The same where header.shape[0] is only what to expect: the tensor has the rows that were written until commit. Where these are
- * others, the file is written once more; what goes to a pipe is kept until then. */
-struct tensor_writer *tensor_create_expecting(const char *path, const struct npy_header *header, int level);
+/* The same where header.shape[0] is only what to expect: the tensor has the rows that were written
+ * until commit. Where these are others, the file is written once more; what goes to a pipe is kept
+ * until then. */
+struct tensor_writer *tensor_create_expecting(const char *path, const struct npy_header *header,
+                                              int level);
 void tensor_write(struct tensor_writer *w, const void *rows, size_t n);
-/* Commits; the rows written must be the shape's, unless they were only expected. H may be NULL (no history); it is not freed. */
+/* Commits; the rows written must be the shape's, unless they were only expected. H may be NULL (no
+ * history); it is not freed. */
 void tensor_commit(struct tensor_writer *w, const struct history *h);
 
 #endif

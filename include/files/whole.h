@@ -1,12 +1,13 @@
 /* whole: output files that are whole or absent.
  *
- * Bytes go to a file without a name in the folder of the final one (O_TMPFILE); whole_commit flushes it to the disk and gives
- * it the name. Killed before that, by whatever means, nothing is left behind, and what stood under the name stays. Where the
- * file system has no such files, a hidden file ".NAME.PID-N.tmp" serves, removed on exit and on SIGHUP, SIGINT, SIGTERM and
- * SIGPIPE.
+ * Bytes go to a file without a name in the folder of the final one (O_TMPFILE); whole_commit
+ * flushes it to the disk and gives it the name. Killed before that, by whatever means, nothing is
+ * left behind, and what stood under the name stays. Where the file system has no such files, a
+ * hidden file ".NAME.PID-N.tmp" serves, removed on exit and on SIGHUP, SIGINT, SIGTERM and SIGPIPE.
  *
- * A symbolic link is followed. Standard output, /dev/stdout, /dev/fd/N and whatever else is no regular file (/dev/null, a FIFO)
- * are written straight. Every write, fsync, link, rename and close is checked; all functions die with the name and the reason.
+ * A symbolic link is followed. Standard output, /dev/stdout, /dev/fd/N and whatever else is no
+ * regular file (/dev/null, a FIFO) are written straight. Every write, fsync, link, rename and close
+ * is checked; all functions die with the name and the reason.
  */
 #ifndef WHOLE_H
 #define WHOLE_H
@@ -16,23 +17,26 @@
 
 struct whole;
 
-struct whole *whole_create(const char *path);   /* NULL or "-": standard output */
+struct whole *whole_create(const char *path); /* NULL or "-": standard output */
 bool whole_is_terminal(const struct whole *w);
 void whole_write(struct whole *w, const void *data, size_t len);
-void whole_commit(struct whole *w);             /* names it, closes, frees */
-/* Files that belong together get their names one after the other. From whole_begin to whole_end a hidden file ".NAME.unfinished" beside PATH,
- * the main one of them, says that they may be of different runs; where the process ends in between, it stays. PATH NULL, "-" or no
- * regular file: there is none. */
+void whole_commit(struct whole *w); /* names it, closes, frees */
+/* Files that belong together get their names one after the other. From whole_begin to whole_end a
+ * hidden file ".NAME.unfinished" beside PATH, the main one of them, says that they may be of
+ * different runs; where the process ends in between, it stays. PATH NULL, "-" or no regular file:
+ * there is none. */
 void whole_begin(const char *path);
 void whole_end(const char *path);
 bool whole_is_unfinished(const char *path);
-/* Begins again with an empty file. Returns a descriptor of what was written before, at its start, which the caller closes; only where
- * whole_may_restart: not where it is written straight. */
+/* Begins again with an empty file. Returns a descriptor of what was written before, at its start,
+ * which the caller closes; only where whole_may_restart: not where it is written straight. */
 int whole_restart(struct whole *w);
 bool whole_may_restart(const struct whole *w);
-_Noreturn void whole_fail(const struct whole *w, const char *reason);  /* dies: "'path': reason", or "standard output: reason" */
-/* A descriptor of an empty file without a name, in the folder of PATH where that is to be a regular file, otherwise in
- * $TMPDIR or /var/tmp. PATH NULL: the latter. */
+_Noreturn void
+whole_fail(const struct whole *w,
+           const char *reason); /* dies: "'path': reason", or "standard output: reason" */
+/* A descriptor of an empty file without a name, in the folder of PATH where that is to be a regular
+ * file, otherwise in $TMPDIR or /var/tmp. PATH NULL: the latter. */
 int whole_scratch(const char *path);
 
 #endif

@@ -1,18 +1,22 @@
 /* zio: bytes through zstd frames, and files that are whole or absent.
  *
- * Writing. Bytes go to a file that is whole or absent (whole.h): until zio_commit nothing is seen under the final name, and what
- * stood there stays. Path NULL or "-" is standard output. Only text may go to a terminal.
+ * Writing. Bytes go to a file that is whole or absent (whole.h): until zio_commit nothing is seen
+ * under the final name, and what stood there stays. Path NULL or "-" is standard output. Only text
+ * may go to a terminal.
  *
- * Frames. Each frame is a zstd frame with its content size and checksum, compressed on its own, so that the bytes do not
- * depend on the number of threads. The record (hashes of the frames, history) and the seek table end the file (frames.h).
+ * Frames. Each frame is a zstd frame with its content size and checksum, compressed on its own, so
+ * that the bytes do not depend on the number of threads. The record (hashes of the frames, history)
+ * and the seek table end the file (frames.h).
  *
- * Reading. A regular file is read through its seek table, whose absence is an error; every frame is held to its hash before it
- * is decompressed, and to its entry after. A pipe is read in order; where record and seek table come they are held against what
- * came before, and where none come (made by plain zstd) the reader of the content must know its length. Plain bytes (no zstd
- * magic) come through as they are: that is how .npy is accepted. A file makes nobody allocate
- * more than 64 MiB and four times its own length at once.
+ * Reading. A regular file is read through its seek table, whose absence is an error; every frame is
+ * held to its hash before it is decompressed, and to its entry after. A pipe is read in order;
+ * where record and seek table come they are held against what came before, and where none come
+ * (made by plain zstd) the reader of the content must know its length. Plain bytes (no zstd magic)
+ * come through as they are: that is how .npy is accepted. A file makes nobody allocate more than 64
+ * MiB and four times its own length at once.
  *
- * digest: XXH128 of the uncompressed bytes, "xxh128:" and 32 hexadecimal digits, as `zstdcat X | xxh128sum` prints it.
+ * digest: XXH128 of the uncompressed bytes, "xxh128:" and 32 hexadecimal digits, as `zstdcat X |
+ * xxh128sum` prints it.
  */
 #ifndef ZIO_H
 #define ZIO_H
@@ -23,7 +27,10 @@
 
 #include "base/report.h"
 
-enum { ZIO_DIGEST_SIZE = 40, ZIO_LEVEL = -1 };  /* "xxh128:" + 32 digits + NUL; the default compression level (measured, see .c) */
+enum {
+    ZIO_DIGEST_SIZE = 40,
+    ZIO_LEVEL = -1
+}; /* "xxh128:" + 32 digits + NUL; the default compression level (measured, see .c) */
 
 /* The text of a digest from the two halves of an XXH128. */
 void zio_format_digest(char digest[ZIO_DIGEST_SIZE], uint64_t high, uint64_t low);
@@ -31,12 +38,16 @@ void zio_format_digest(char digest[ZIO_DIGEST_SIZE], uint64_t high, uint64_t low
 struct zio_writer;
 struct zio_reader;
 
-/* What a reader or a writer may hold that works ahead on frames of FRAME bytes of content, with all threads. */
+/* What a reader or a writer may hold that works ahead on frames of FRAME bytes of content, with all
+ * threads. */
 size_t zio_memory(size_t frame);
 
 /* --- writing --- */
 
-enum { ZIO_PLAIN = 1000, ZIO_TEXT };  /* instead of a level: plain bytes with neither frames nor seek table (TSV; NPY, PNG) */
+enum {
+    ZIO_PLAIN = 1000,
+    ZIO_TEXT
+}; /* instead of a level: plain bytes with neither frames nor seek table (TSV; NPY, PNG) */
 
 /* Opens PATH for writing. LEVEL: zstd level, negative ones too, or one of the above. */
 struct zio_writer *zio_create(const char *path, int level);
@@ -44,10 +55,12 @@ struct zio_writer *zio_create(const char *path, int level);
 void zio_write(struct zio_writer *w, const void *data, size_t len);
 /* Ends the current frame; nothing where it is empty. */
 void zio_end_frame(struct zio_writer *w);
-/* Before anything is written: its first bytes may change once more at the end, a header that is known only then. What cannot be read
- * back and written anew, a pipe, is kept aside in a scratch file until zio_revise, which must be called then: returns whether it is. */
+/* Before anything is written: its first bytes may change once more at the end, a header that is
+ * known only then. What cannot be read back and written anew, a pipe, is kept aside in a scratch
+ * file until zio_revise, which must be called then: returns whether it is. */
 bool zio_hold(struct zio_writer *w);
-/* Writes the file once more, with the LEN bytes at HEAD instead of its first OLD_LEN, which the first frame holds. */
+/* Writes the file once more, with the LEN bytes at HEAD instead of its first OLD_LEN, which the
+ * first frame holds. */
 void zio_revise(struct zio_writer *w, const void *head, size_t len, size_t old_len);
 /* Digest of everything written so far (after zio_hold: call it after zio_revise). */
 void zio_writer_digest(struct zio_writer *w, char digest[ZIO_DIGEST_SIZE]);
@@ -56,35 +69,43 @@ void zio_commit(struct zio_writer *w, const char *history);
 
 /* --- reading --- */
 
-struct zio_reader *zio_open(const char *path);  /* "-": standard input */
+struct zio_reader *zio_open(const char *path);    /* "-": standard input */
 const char *zio_path(const struct zio_reader *r); /* as given, for die_file */
-bool zio_is_seekable(const struct zio_reader *r); /* a regular file with a seek table, or a plain regular file */
+bool zio_is_seekable(
+    const struct zio_reader *r); /* a regular file with a seek table, or a plain regular file */
 /* Content length in bytes where it is known at once (seekable), otherwise UINT64_MAX. */
 uint64_t zio_length(const struct zio_reader *r);
-/* Reads up to LEN bytes; less only at the end of the content, 0 after it. Dies on damage. Frames are decompressed ahead by
- * a thread of its own where that helps. */
+/* Reads up to LEN bytes; less only at the end of the content, 0 after it. Dies on damage. Frames
+ * are decompressed ahead by a thread of its own where that helps. */
 size_t zio_read(struct zio_reader *r, void *data, size_t len);
-/* All of the content, and a NUL behind it; *len: its bytes. Dies where it is more than MOST, or than ZIO_MOST and four times the
- * file. The caller frees it. */
+/* All of the content, and a NUL behind it; *len: its bytes. Dies where it is more than MOST, or
+ * than ZIO_MOST and four times the file. The caller frees it. */
 enum { ZIO_MOST = 64 << 20 };
 unsigned char *zio_read_all(struct zio_reader *r, size_t most, size_t *len);
-/* The first LEN bytes of the content, at most 16, without moving on; call it before zio_read. Returns how many there are. */
+/* The first LEN bytes of the content, at most 16, without moving on; call it before zio_read.
+ * Returns how many there are. */
 size_t zio_peek(struct zio_reader *r, void *data, size_t len);
-/* Reads LEN bytes at OFFSET of the content; seekable only. May be called from several threads at once. */
+/* Reads LEN bytes at OFFSET of the content; seekable only. May be called from several threads at
+ * once. */
 void zio_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset);
-/* The history text, or NULL where the file has none. Of a pipe: only after zio_read has returned 0. Owned by the reader. */
+/* The history text, or NULL where the file has none. Of a pipe: only after zio_read has returned 0.
+ * Owned by the reader. */
 const char *zio_history(struct zio_reader *r);
-/* The digest of the whole content: of what zio_read gave, once it has returned 0; of a file not read to its end, computed
- * by reading it. */
+/* The digest of the whole content: of what zio_read gave, once it has returned 0; of a file not
+ * read to its end, computed by reading it. */
 void zio_reader_digest(struct zio_reader *r, char digest[ZIO_DIGEST_SIZE]);
-/* Data frames; 0 where there are none (plain bytes) or their number is not known (a pipe not at its end). */
+/* Data frames; 0 where there are none (plain bytes) or their number is not known (a pipe not at its
+ * end). */
 size_t zio_n_frames(const struct zio_reader *r);
 void zio_close(struct zio_reader *r);
 
-/* The same without dying: NULL, or the reason, which stands in ERROR. After a failure only zio_close may follow. */
+/* The same without dying: NULL, or the reason, which stands in ERROR. After a failure only
+ * zio_close may follow. */
 enum { ZIO_ERROR = REASON_SIZE };
 const char *zio_try_open(struct zio_reader **r, const char *path, char error[ZIO_ERROR]);
-const char *zio_try_read(struct zio_reader *r, void *data, size_t len, size_t *got, char error[ZIO_ERROR]);
-const char *zio_try_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset, char error[ZIO_ERROR]);
+const char *zio_try_read(struct zio_reader *r, void *data, size_t len, size_t *got,
+                         char error[ZIO_ERROR]);
+const char *zio_try_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset,
+                            char error[ZIO_ERROR]);
 
 #endif

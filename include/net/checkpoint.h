@@ -1,7 +1,9 @@
-/* checkpoint: where a training stands. A model file keeps it beside the net, so that training goes on from it as if it had never stopped.
+/* checkpoint: where a training stands. A model file keeps it beside the net, so that training goes
+ * on from it as if it had never stopped.
  *
- * In the file: tensors training.weights, training.m, training.v (Adam's moments) and, with early stopping, training.best, all flat in the
- * order of the net's parameters; in __metadata__ the numbers below under "training.epoch" and so on, sums in hexadecimal floating point.
+ * In the file: tensors training.weights, training.m, training.v (Adam's moments) and, with early
+ * stopping, training.best, all flat in the order of the net's parameters; in __metadata__ the
+ * numbers below under "training.epoch" and so on, sums in hexadecimal floating point.
  */
 #ifndef CHECKPOINT_H
 #define CHECKPOINT_H
@@ -13,16 +15,16 @@
 #include "files/safetensors.h"
 
 struct checkpoint {
-    uint64_t epoch;      /* the epoch under way, from 1 */
-    uint64_t rows;       /* of it already trained on */
-    double loss_sum;     /* of the batch losses of those rows, times their rows */
-    uint64_t updates;    /* of the weights, in all epochs */
-    double best_loss;    /* lowest val_loss so far, infinity at first; */
-    uint64_t best_epoch; /* its epoch, 0: none */
-    size_t n;            /* parameters */
-    float *weights, *m, *v;  /* (n) owned */
-    float *best;         /* (n) weights of best_epoch, owned; NULL without early stopping */
-    char *log;           /* "epoch\tloss\tval_loss\tlearning_rate\n" of every epoch done, owned */
+    uint64_t epoch;         /* the epoch under way, from 1 */
+    uint64_t rows;          /* of it already trained on */
+    double loss_sum;        /* of the batch losses of those rows, times their rows */
+    uint64_t updates;       /* of the weights, in all epochs */
+    double best_loss;       /* lowest val_loss so far, infinity at first; */
+    uint64_t best_epoch;    /* its epoch, 0: none */
+    size_t n;               /* parameters */
+    float *weights, *m, *v; /* (n) owned */
+    float *best;            /* (n) weights of best_epoch, owned; NULL without early stopping */
+    char *log; /* "epoch\tloss\tval_loss\tlearning_rate\n" of every epoch done, owned */
 };
 
 /* Before the first update: N parameters, WEIGHTS copied. BEST: with room for the best weights. */
@@ -31,11 +33,14 @@ void checkpoint_free(struct checkpoint *c);
 /* Adds a line to the log. */
 void checkpoint_log(struct checkpoint *c, const char *line);
 
-/* The entries and metadata of C, appended to S behind its last; arrays in S grow. Names and values are new strings. */
+/* The entries and metadata of C, appended to S behind its last; arrays in S grow. Names and values
+ * are new strings. */
 void checkpoint_format(const struct checkpoint *c, struct safetensors *s);
 /* The float blocks in the order of those entries; *n_blocks of them, of c->n floats each. */
 void checkpoint_blocks(const struct checkpoint *c, const float *blocks[4], size_t *n_blocks);
-/* The checkpoint in S, whose floats, not aligned, are at DATA, for a net of N parameters; NULL where S has none; *reason is set where it is damaged. */
-struct checkpoint *checkpoint_parse(const struct safetensors *s, const unsigned char *data, size_t n, const char **reason);
+/* The checkpoint in S, whose floats, not aligned, are at DATA, for a net of N parameters; NULL
+ * where S has none; *reason is set where it is damaged. */
+struct checkpoint *checkpoint_parse(const struct safetensors *s, const unsigned char *data,
+                                    size_t n, const char **reason);
 
 #endif

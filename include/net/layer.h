@@ -1,9 +1,11 @@
-/* layer: one encoder layer and its mirror on images in planes, forward and backward; what a net is made of.
+/* layer: one encoder layer and its mirror on images in planes, forward and backward; what a net is
+ * made of.
  *
  *     code = maxpool2(relu(conv(in, E)))        y = activation(conv(upsample2(small), D))
  *
- * in is code_{k-1}, small is y_k (code_K in the last layer), y is y_{k-1}. A step works on the `count` images of a piece, on one core; the pieces of a
- * batch that belong to one slice come in order and add to that slice's gradients. Batch normalisation between conv and relu is in norm.h.
+ * in is code_{k-1}, small is y_k (code_K in the last layer), y is y_{k-1}. A step works on the
+ * `count` images of a piece, on one core; the pieces of a batch that belong to one slice come in
+ * order and add to that slice's gradients. Batch normalisation between conv and relu is in norm.h.
  */
 #ifndef LAYER_H
 #define LAYER_H
@@ -19,111 +21,138 @@
 #define NORM_EPSILON 1e-3
 #define NORM_MOMENTUM 0.99
 
-/* Memory in one block, taken twice by the same calls: first from no block, to learn the size, then for good. Aligned to 64 bytes. */
+/* Memory in one block, taken twice by the same calls: first from no block, to learn the size, then
+ * for good. Aligned to 64 bytes. */
 struct arena {
-    char *data;          /* NULL: nothing is given yet */
-    size_t size;         /* taken so far, bytes */
+    char *data;  /* NULL: nothing is given yet */
+    size_t size; /* taken so far, bytes */
 };
-static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+static inline size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
 void *arena_take(struct arena *arena, size_t n, size_t size);
 float *arena_floats(struct arena *arena, size_t n);
 
 /* Images of one kind, (places,H,W,C), each inside a margin of zeros that nothing ever writes to. */
 struct plane {
     int H, W, C, margin;
-    bool passing;        /* only pieces at work have a place; otherwise, where batch normalisation looks at all of a batch, each of its images */
-    size_t row;          /* floats from one row to the next */
-    size_t size;         /* floats from one place to the next */
-    float *data;         /* row 0, pixel 0 of place 0 */
+    bool passing; /* only pieces at work have a place; otherwise, where batch normalisation looks at
+                     all of a batch, each of its images */
+    size_t row;   /* floats from one row to the next */
+    size_t size;  /* floats from one place to the next */
+    float *data;  /* row 0, pixel 0 of place 0 */
 };
 /* N floats in each of ROWS rows. */
 void copy_rows(float *to, size_t to_row, const float *from, size_t from_row, int rows, size_t n);
 
 struct layer {
     const struct kernels *kernels;
-    int R, P, C, K;      /* kernel, pad, channels in, filters */
-    int H, W, h, w;      /* of the input, of the code */
-    int back_taps;       /* of the decoder's adjoint: R+1, two by two; but a kernel of 1 only sees the sums of each 2x2 of dy: 1 */
+    int R, P, C, K; /* kernel, pad, channels in, filters */
+    int H, W, h, w; /* of the input, of the code */
+    int back_taps;  /* of the decoder's adjoint: R+1, two by two; but a kernel of 1 only sees the
+                       sums of each 2x2 of dy: 1 */
     bool norm;
-    enum net_activation activation, above;  /* of y_{k-1}; of y_k, unless it is the code */
-    const struct net_parameter *kernel, *bias, *gamma, *beta, *mean, *variance, *back_kernel, *back_bias;
-    struct layer *lower, *upper;            /* layers k-1 and k+1, or NULL */
+    enum net_activation activation, above; /* of y_{k-1}; of y_k, unless it is the code */
+    const struct net_parameter *kernel, *bias, *gamma, *beta, *mean, *variance, *back_kernel,
+        *back_bias;
+    struct layer *lower, *upper; /* layers k-1 and k+1, or NULL */
 
     /* kernels as the convolutions want them, renewed after net_changed */
     float *encode_w, *encode_b, *decode_w[2][2], *decode_b;
     float *encode_dx_w, *decode_dx_w;
-    float *encode_few, *encode_few_b, *decode_few[2][2], *decode_few_b, *decode_dx_few;  /* of the few channels that fill no vector */
-    float *phase_w;      /* (P+1,P+1,K,C) */
-    float *box, *blocks; /* (R+1,R+1,K,C); (P+1,P+1,4*C,K) */
-    float *dblocks, *dbox;  /* their gradients, (...,padded K) */
-    float *turned, *dturned;  /* batch normalisation: the encoder's kernel turned about, (R,R,K,C), and its gradient, (R,R,K,padded C) */
-    struct layer_way {   /* how channels are computed: how many together; by Winograd's way, unless points is 0. Without the rows of y */
+    float *encode_few, *encode_few_b, *decode_few[2][2], *decode_few_b,
+        *decode_dx_few;      /* of the few channels that fill no vector */
+    float *phase_w;          /* (P+1,P+1,K,C) */
+    float *box, *blocks;     /* (R+1,R+1,K,C); (P+1,P+1,4*C,K) */
+    float *dblocks, *dbox;   /* their gradients, (...,padded K) */
+    float *turned, *dturned; /* batch normalisation: the encoder's kernel turned about, (R,R,K,C),
+                                and its gradient, (R,R,K,padded C) */
+    struct layer_way { /* how channels are computed: how many together; by Winograd's way, unless
+                          points is 0. Without the rows of y */
         struct split split;
-        struct winograd winograd, in_planes;  /* of the whole vectors; of the few in planes */
-    } infer, learn, phase, back;  /* code, in inference and in training; a phase of y, beside being columns 2j and 2j+1 and so on; dsmall */
-    struct winograd dense;  /* the encoder's gradients under batch normalisation, to its input as well */
-    size_t packed;       /* floats of a channel's gradient by pooled_dw; 0: by sparse_sum */
-    size_t window, back_window;  /* floats in a row of the encoder's window for sparse sums, R*C rounded up to vectors; of the decoder's adjoint */
+        struct winograd winograd, in_planes; /* of the whole vectors; of the few in planes */
+    } infer, learn, phase, back; /* code, in inference and in training; a phase of y, beside being
+                                    columns 2j and 2j+1 and so on; dsmall */
+    struct winograd
+        dense;     /* the encoder's gradients under batch normalisation, to its input as well */
+    size_t packed; /* floats of a channel's gradient by pooled_dw; 0: by sparse_sum */
+    size_t window, back_window; /* floats in a row of the encoder's window for sparse sums, R*C
+                                   rounded up to vectors; of the decoder's adjoint */
 
     /* where the gradients of one slice stand in its block, floats */
     size_t at_encode_dw, at_encode_db, at_decode_dw, at_decode_few, at_decode_db;
 
-    struct plane in;     /* code_{k-1} */
-    struct plane y, dy;  /* y_{k-1}; its gradient. In training y_0 shares dy_0's place: before the activation, then the gradient */
-    struct plane z;      /* batch normalisation: what the convolution gives; then its gradient */
-    struct plane dcode;  /* of code_k; its margin takes what the next encoder's windows add there. Where that one normalises, the place of its input */
-    struct plane last;   /* code_K, in the last layer */
-    const struct plane *code, *small, *dsmall;  /* code_k, where the next layer reads it; y_k or code_K; its gradient */
-    uint8_t *argmax;     /* (places,h,w,K) */
-    int band;            /* pooled rows whose gradients are listed at once */
-    size_t list;         /* room for the entries of a channel */
+    struct plane in;    /* code_{k-1} */
+    struct plane y, dy; /* y_{k-1}; its gradient. In training y_0 shares dy_0's place: before the
+                           activation, then the gradient */
+    struct plane z;     /* batch normalisation: what the convolution gives; then its gradient */
+    struct plane dcode; /* of code_k; its margin takes what the next encoder's windows add there.
+                           Where that one normalises, the place of its input */
+    struct plane last;  /* code_K, in the last layer */
+    const struct plane *code, *small,
+        *dsmall;     /* code_k, where the next layer reads it; y_k or code_K; its gradient */
+    uint8_t *argmax; /* (places,h,w,K) */
+    int band;        /* pooled rows whose gradients are listed at once */
+    size_t list;     /* room for the entries of a channel */
 
-    double *sums;        /* batch normalisation: (NET_SLICES,2,K) */
-    float *scale, *shift, *centre, *spread;  /* (K): y = scale*z + shift; z normalised = (z - centre) * spread */
-    float *dz_a, *dz_b;  /* (K): dz = scale*g - dz_a - dz_b * normalised z */
+    double *sums; /* batch normalisation: (NET_SLICES,2,K) */
+    float *scale, *shift, *centre,
+        *spread;        /* (K): y = scale*z + shift; z normalised = (z - centre) * spread */
+    float *dz_a, *dz_b; /* (K): dz = scale*g - dz_a - dz_b * normalised z */
 };
 
 struct work {
     const float *x, *t;
-    const uint8_t *bytes;  /* instead of x, where x is NULL */
-    size_t n;            /* images in the batch */
-    size_t first, count; /* the images of this piece */
-    size_t place, here;  /* where the first of them stands in the planes; in passing ones */
-    float *codes;        /* where code_K of these images is wanted, (count,h,w,K), and nowhere else; or NULL */
+    const uint8_t *bytes; /* instead of x, where x is NULL */
+    size_t n;             /* images in the batch */
+    size_t first, count;  /* the images of this piece */
+    size_t place, here;   /* where the first of them stands in the planes; in passing ones */
+    float *codes; /* where code_K of these images is wanted, (count,h,w,K), and nowhere else; or
+                     NULL */
     int slice;
     bool train;
     const struct net_penalty *penalty;
     enum net_loss loss;
-    double *losses, *code_sums;  /* of each image of the batch */
-    float *gradients;    /* the slice's block */
-    float *scratch;      /* of the thread, see layer_scratch */
-    struct entry *entries;  /* of the thread, see layer_entries */
+    double *losses, *code_sums; /* of each image of the batch */
+    float *gradients;           /* the slice's block */
+    float *scratch;             /* of the thread, see layer_scratch */
+    struct entry *entries;      /* of the thread, see layer_entries */
 };
 
-float *plane_image(const struct plane *p, const struct work *w, size_t m);  /* image m of the piece, pixel (0,0) */
+float *plane_image(const struct plane *p, const struct work *w,
+                   size_t m); /* image m of the piece, pixel (0,0) */
 
 /* Geometry and ways of computing of layer k (from 0) of SPEC, which is LAYERS[k]. */
-void layer_init(struct layer *layers, int k, const struct net_spec *spec, const struct kernels *kernels, bool train);
-/* Takes its memory from ARENA, for PLACES images, PASSING of them at work, in pieces of at most CHUNK; and its part of a slice of gradients behind *SLICE floats.
- * In order of the layers. */
-void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t places, size_t passing, int chunk, bool train);
-size_t layer_scratch(const struct layer *l, int chunk);  /* floats that a thread needs for pieces of at most CHUNK images; after layer_init */
-size_t layer_entries(const struct layer *l);  /* entries that a thread needs; after layer_lay_out */
-size_t layer_padded(const struct layer *l, int channels);  /* rounded up to whole vectors */
+void layer_init(struct layer *layers, int k, const struct net_spec *spec,
+                const struct kernels *kernels, bool train);
+/* Takes its memory from ARENA, for PLACES images, PASSING of them at work, in pieces of at most
+ * CHUNK; and its part of a slice of gradients behind *SLICE floats. In order of the layers. */
+void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t places,
+                   size_t passing, int chunk, bool train);
+size_t layer_scratch(const struct layer *l, int chunk); /* floats that a thread needs for pieces of
+                                                           at most CHUNK images; after layer_init */
+size_t layer_entries(const struct layer *l); /* entries that a thread needs; after layer_lay_out */
+size_t layer_padded(const struct layer *l, int channels); /* rounded up to whole vectors */
 
-/* From the flat WEIGHTS to what the convolutions want. INFERENCE: running statistics go into kernel and bias. */
+/* From the flat WEIGHTS to what the convolutions want. INFERENCE: running statistics go into kernel
+ * and bias. */
 void layer_pack_encoder(struct layer *l, const float *weights, bool inference);
 void layer_pack_decoder(struct layer *l, const float *weights, bool inference);
-bool layer_packs_alike(const struct layer *l);  /* for training and for inference */
+bool layer_packs_alike(const struct layer *l); /* for training and for inference */
 
-/* The encoder's convolution alone, to Y (H,W,K); its input, position (0,0) minus the pad; and which of each four the pool took, (h,w,K): of image m of the piece. */
+/* The encoder's convolution alone, to Y (H,W,K); its input, position (0,0) minus the pad; and which
+ * of each four the pool took, (h,w,K): of image m of the piece. */
 struct conv layer_encoder_conv(const struct layer *l, const struct plane *y);
 const float *layer_encoder_input(const struct layer *l, const struct work *w, size_t m);
 uint8_t *layer_argmax(const struct layer *l, const struct work *w, size_t m);
 
 void layer_encode(struct layer *l, const struct work *w);
-void layer_decode(struct layer *l, const struct work *w);  /* a sigmoid at the end of the net belongs to the loss, and is left out */
-/* From the gradient of y_{k-1} before its activation, dy: the decoder's own, and that of y_k before its activation, or of code_K. */
+void layer_decode(struct layer *l,
+                  const struct work *
+                      w); /* a sigmoid at the end of the net belongs to the loss, and is left out */
+/* From the gradient of y_{k-1} before its activation, dy: the decoder's own, and that of y_k before
+ * its activation, or of code_K. */
 void layer_decode_backward(struct layer *l, const struct work *w);
 /* From the gradient of code_k, dcode: the encoder's own, and that of code_{k-1}. */
 void layer_encode_backward(struct layer *l, const struct work *w);

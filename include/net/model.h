@@ -1,8 +1,9 @@
 /* model: a net in a file, X.safetensors.zst.
  *
- * Tensors encoder.K.kernel, encoder.K.bias, decoder.K.kernel, decoder.K.bias (and encoder.K.gamma, .beta, .mean, .variance with
- * batch normalisation), float32, kernels (height, width, in, out). K counts from `first`: the model of stage 3 holds layer 3
- * alone. __metadata__ holds what else the net needs, and a model file is enough to run it:
+ * Tensors encoder.K.kernel, encoder.K.bias, decoder.K.kernel, decoder.K.bias (and encoder.K.gamma,
+ * .beta, .mean, .variance with batch normalisation), float32, kernels (height, width, in, out). K
+ * counts from `first`: the model of stage 3 holds layer 3 alone. __metadata__ holds what else the
+ * net needs, and a model file is enough to run it:
  *
  *     "input"        "80,80,3"             height, width, channels
  *     "activations"  "sigmoid,relu"        of the decoders, in the order of K
@@ -10,10 +11,12 @@
  *     "loss"         "binary-crossentropy" or "mean-squared-error"
  *     "history"      JSON text, see history.h
  *
- * A trained model also keeps where its training stands (checkpoint.h), so that more epochs go on from there.
+ * A trained model also keeps where its training stands (checkpoint.h), so that more epochs go on
+ * from there.
  *
- * digest: XXH128 over "input;activations;batch_norm;loss;first\n" (the values), then the weights as float32 little-endian in
- * the order of net_parameters: the same for the same net, in whatever order a file keeps its tensors.
+ * digest: XXH128 over "input;activations;batch_norm;loss;first\n" (the values), then the weights as
+ * float32 little-endian in the order of net_parameters: the same for the same net, in whatever
+ * order a file keeps its tensors.
  */
 #ifndef MODEL_H
 #define MODEL_H
@@ -26,21 +29,23 @@
 struct model {
     char *path;
     struct net_spec spec;
-    int first;                      /* number of the first layer, from 1 */
-    float *weights;                 /* flat, n_weights, as net_weights orders them; owned */
+    int first;      /* number of the first layer, from 1 */
+    float *weights; /* flat, n_weights, as net_weights orders them; owned */
     size_t n_weights;
-    char *history;                  /* text, or NULL; owned */
+    char *history; /* text, or NULL; owned */
     char digest[ZIO_DIGEST_SIZE];
-    struct checkpoint *training;    /* NULL: none; owned */
+    struct checkpoint *training; /* NULL: none; owned */
 };
 
-/* Reads and checks a model ("-": standard input): every tensor there, of the right shape, finite. Dies otherwise. */
+/* Reads and checks a model ("-": standard input): every tensor there, of the right shape, finite.
+ * Dies otherwise. */
 struct model *model_read(const char *path);
 /* The same of a whole file's content in memory; PATH is for messages. */
 struct model *model_parse(const char *path, const unsigned char *data, size_t len);
-/* Writes NET, whose first layer has the number FIRST, to PATH (NULL or "-": standard output) with the record H and, unless NULL,
- * where its TRAINING stands. */
-void model_write(const char *path, struct net *net, int first, const struct history *h, const struct checkpoint *training);
+/* Writes NET, whose first layer has the number FIRST, to PATH (NULL or "-": standard output) with
+ * the record H and, unless NULL, where its TRAINING stands. */
+void model_write(const char *path, struct net *net, int first, const struct history *h,
+                 const struct checkpoint *training);
 /* A net with this model's weights; MAX_BATCH and TRAIN as in net_new. */
 struct net *model_net(const struct model *m, int max_batch, bool train);
 /* Copies the weights of FROM into NET; dies, naming both, unless all shapes agree. */
@@ -50,11 +55,12 @@ void model_add_to_history(const struct model *m, struct history *h);
 size_t model_memory(const struct model *m);
 void model_free(struct model *m);
 
-/* Dies, with both shapes, unless rows of shape (H,W,C) are what the model takes. PATH names the rows. */
+/* Dies, with both shapes, unless rows of shape (H,W,C) are what the model takes. PATH names the
+ * rows. */
 void model_want(const struct model *m, const char *path, const size_t shape[3]);
 
 /* The names of activations and losses, in the order of their enums, as choices of an option. */
-extern const char model_activations[];  /* "linear|relu|sigmoid" */
-extern const char model_losses[];       /* "mean-squared-error|binary-crossentropy" */
+extern const char model_activations[]; /* "linear|relu|sigmoid" */
+extern const char model_losses[];      /* "mean-squared-error|binary-crossentropy" */
 
 #endif

@@ -1,15 +1,19 @@
-/* net: a stacked convolutional autoencoder, K encoder layers and their K mirrors; forward and backward.
+/* net: a stacked convolutional autoencoder, K encoder layers and their K mirrors; forward and
+ * backward.
  *
- *     code_0 = x (N,H,W,C);   code_k = maxpool2(relu(norm(conv(code_{k-1}, E_k)))),                      k = 1..K
- *     y_K = code_K;           y_{k-1} = activation_k(conv(upsample2(y_k), D_k)),                         k = K..1
+ *     code_0 = x (N,H,W,C);   code_k = maxpool2(relu(norm(conv(code_{k-1}, E_k)))), k = 1..K y_K =
+ * code_K;           y_{k-1} = activation_k(conv(upsample2(y_k), D_k)),                         k =
+ * K..1
  *
- * encoder k: kernel (R_k,R_k,C_{k-1},C_k); decoder k mirrors it: (R_k,R_k,C_k,C_{k-1}). "Same" padding, stride 1, bias. A stage of the
- * stack is such a net with K = 1 on codes; the deep net has K = all. norm is batch normalisation over (N,H,W) where the spec asks
- * for it (Ioffe and Szegedy 2015; eps 1e-3, running averages with momentum 0.99, as Keras), otherwise nothing.
+ * encoder k: kernel (R_k,R_k,C_{k-1},C_k); decoder k mirrors it: (R_k,R_k,C_k,C_{k-1}). "Same"
+ * padding, stride 1, bias. A stage of the stack is such a net with K = 1 on codes; the deep net has
+ * K = all. norm is batch normalisation over (N,H,W) where the spec asks for it (Ioffe and Szegedy
+ * 2015; eps 1e-3, running averages with momentum 0.99, as Keras), otherwise nothing.
  *
- * All parameters lie in one flat block, all gradients in another of the same layout, all scratch in one arena sized when
- * the net is made. Gradients are sums over NET_SLICES fixed slices of the batch added in a fixed order: the bytes do not
- * depend on the number of threads. Layout NHWC, kernels HWIO, float32.
+ * All parameters lie in one flat block, all gradients in another of the same layout, all scratch in
+ * one arena sized when the net is made. Gradients are sums over NET_SLICES fixed slices of the
+ * batch added in a fixed order: the bytes do not depend on the number of threads. Layout NHWC,
+ * kernels HWIO, float32.
  */
 #ifndef NET_H
 #define NET_H
@@ -22,7 +26,8 @@
 
 struct net;
 
-/* MAX_BATCH: the largest n passed below. TRAIN false: forward only, less scratch. SPEC is copied; it must pass spec_check. */
+/* MAX_BATCH: the largest n passed below. TRAIN false: forward only, less scratch. SPEC is copied;
+ * it must pass spec_check. */
 struct net *net_new(const struct net_spec *spec, int max_batch, bool train);
 /* Bytes that such a net takes. */
 size_t net_memory(const struct net_spec *spec, int max_batch, bool train);
@@ -31,34 +36,43 @@ const struct net_spec *net_get_spec(const struct net *net);
 /* Tells the profile the instruction set and the size of the arena, in which all scratch is. */
 void net_profile(const struct net *net);
 
-const struct net_parameter *net_parameters(const struct net *net, size_t *n);  /* as spec_describe; the net's own */
-float *net_weights(struct net *net, size_t *n);   /* flat; after changing them call net_changed */
-float *net_gradients(struct net *net);            /* flat, same layout; of untrained parameters 0 */
+const struct net_parameter *net_parameters(const struct net *net,
+                                           size_t *n); /* as spec_describe; the net's own */
+float *net_weights(struct net *net, size_t *n); /* flat; after changing them call net_changed */
+float *net_gradients(struct net *net);          /* flat, same layout; of untrained parameters 0 */
 void net_changed(struct net *net);
 
-/* Fan in and out of a kernel as Keras counts: R*R*in, R*R*out. Initialises all parameters: kernels from (seed, RNG_WEIGHTS, index),
- * biases, beta, mean 0, gamma, variance 1. */
+/* Fan in and out of a kernel as Keras counts: R*R*in, R*R*out. Initialises all parameters: kernels
+ * from (seed, RNG_WEIGHTS, index), biases, beta, mean 0, gamma, variance 1. */
 enum net_initialiser { NET_GLOROT_UNIFORM, NET_GLOROT_NORMAL, NET_HE_NORMAL };
-extern const char net_initialisers[];  /* their names in this order: "glorot-uniform|glorot-normal|he-normal" */
+extern const char
+    net_initialisers[]; /* their names in this order: "glorot-uniform|glorot-normal|he-normal" */
 void net_initialise(struct net *net, enum net_initialiser how, uint64_t seed);
 
 /* The shapes of code_K and of x. */
 void net_code_shape(const struct net *net, size_t shape[3]);
-size_t net_input_items(const struct net *net);  /* H*W*C */
+size_t net_input_items(const struct net *net); /* H*W*C */
 size_t net_code_items(const struct net *net);
 
-/* One batch: x and target t (n,H,W,C), usually the same pointer. Leaves d(loss)/d(parameters) in the gradients, returns the loss of
- * this batch, penalties included. n from 1 to max_batch. Uses the batch's own statistics in batch normalisation and updates the running ones. */
-double net_train(struct net *net, const float *x, const float *t, size_t n, const struct net_penalty *penalty);
+/* One batch: x and target t (n,H,W,C), usually the same pointer. Leaves d(loss)/d(parameters) in
+ * the gradients, returns the loss of this batch, penalties included. n from 1 to max_batch. Uses
+ * the batch's own statistics in batch normalisation and updates the running ones. */
+double net_train(struct net *net, const float *x, const float *t, size_t n,
+                 const struct net_penalty *penalty);
 /* The loss alone, with running statistics. */
-double net_evaluate(struct net *net, const float *x, const float *t, size_t n, const struct net_penalty *penalty);
-void net_encode(struct net *net, float *code, const float *x, size_t n);        /* code (n,h,w,C_K) */
-/* The same of numbers, or of bytes, numbers being NULL; and meanwhile(context) once, on the calling thread, before it joins the others: it may not touch
- * what net_encode_while was given. */
-struct net_rows { const float *numbers; const uint8_t *bytes; };
-void net_encode_while(struct net *net, float *code, struct net_rows x, size_t n, void (*meanwhile)(void *context), void *context);
+double net_evaluate(struct net *net, const float *x, const float *t, size_t n,
+                    const struct net_penalty *penalty);
+void net_encode(struct net *net, float *code, const float *x, size_t n); /* code (n,h,w,C_K) */
+/* The same of numbers, or of bytes, numbers being NULL; and meanwhile(context) once, on the calling
+ * thread, before it joins the others: it may not touch what net_encode_while was given. */
+struct net_rows {
+    const float *numbers;
+    const uint8_t *bytes;
+};
+void net_encode_while(struct net *net, float *code, struct net_rows x, size_t n,
+                      void (*meanwhile)(void *context), void *context);
 /* Bytes as the net takes them: x = b/255, n of them. */
 void net_scale(float *x, const uint8_t *bytes, size_t n);
-void net_reconstruct(struct net *net, float *y, const float *x, size_t n);      /* y (n,H,W,C) */
+void net_reconstruct(struct net *net, float *y, const float *x, size_t n); /* y (n,H,W,C) */
 
 #endif

@@ -10,18 +10,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct optim_settings { double learning_rate, decay, beta1, beta2, epsilon; };
+struct optim_settings {
+    double learning_rate, decay, beta1, beta2, epsilon;
+};
 
 struct optim {
     struct optim_settings settings;
-    uint64_t updates;    /* i */
+    uint64_t updates; /* i */
     size_t n;
-    float *m, *v;        /* n each, owned */
+    float *m, *v; /* n each, owned */
 };
 
 void optim_init(struct optim *o, const struct optim_settings *settings, size_t n);
-double optim_rate(const struct optim_settings *s, uint64_t i);  /* lr_i */
-void optim_update(struct optim *o, float *w, const float *g);   /* w, g (n); one update */
+double optim_rate(const struct optim_settings *s, uint64_t i); /* lr_i */
+void optim_update(struct optim *o, float *w, const float *g);  /* w, g (n); one update */
 void optim_release(struct optim *o);
 
 #endif

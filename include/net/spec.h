@@ -1,4 +1,5 @@
-/* spec: what a net is, without its numbers: sizes, layers, loss; and the parameters that follow from them. */
+/* spec: what a net is, without its numbers: sizes, layers, loss; and the parameters that follow
+ * from them. */
 #ifndef SPEC_H
 #define SPEC_H
 
@@ -7,42 +8,53 @@
 
 enum { NET_MAX_LAYERS = 16, NET_SLICES = 8 };
 enum net_activation { NET_LINEAR, NET_RELU, NET_SIGMOID };
-enum net_loss { NET_MSE, NET_BCE };  /* mean squared error; binary cross-entropy, which needs a sigmoid at the end */
+enum net_loss {
+    NET_MSE,
+    NET_BCE
+}; /* mean squared error; binary cross-entropy, which needs a sigmoid at the end */
 
 struct net_layer {
-    int kernel;                      /* R, odd, 1..15 */
-    int filters;                     /* C_k */
-    enum net_activation activation;  /* of decoder k, on its way to y_{k-1} */
-    bool batch_norm;                 /* in encoder k */
+    int kernel;                     /* R, odd, 1..15 */
+    int filters;                    /* C_k */
+    enum net_activation activation; /* of decoder k, on its way to y_{k-1} */
+    bool batch_norm;                /* in encoder k */
 };
 
 struct net_spec {
-    int height, width, channels;     /* of x; 2^K divides height and width */
-    int n_layers;                    /* K */
+    int height, width, channels; /* of x; 2^K divides height and width */
+    int n_layers;                /* K */
     struct net_layer layers[NET_MAX_LAYERS];
     enum net_loss loss;
 };
 
 /* What is added to the loss in training and validation. */
 struct net_penalty {
-    double l2;  /* l2 * sum of w^2 over all kernels; gradient 2*l2*w */
-    double l1;  /* l1 * mean over the batch of the sum of |code_K| */
+    double l2; /* l2 * sum of w^2 over all kernels; gradient 2*l2*w */
+    double l1; /* l1 * mean over the batch of the sum of |code_K| */
 };
 
-enum net_role { NET_KERNEL, NET_BIAS, NET_GAMMA, NET_BETA, NET_MEAN, NET_VARIANCE };  /* the last two are not trained by gradient */
+enum net_role {
+    NET_KERNEL,
+    NET_BIAS,
+    NET_GAMMA,
+    NET_BETA,
+    NET_MEAN,
+    NET_VARIANCE
+}; /* the last two are not trained by gradient */
 struct net_parameter {
-    char name[40];       /* "encoder.1.kernel" */
+    char name[40]; /* "encoder.1.kernel" */
     enum net_role role;
     int rank;
     size_t shape[4];
     size_t offset, count; /* in the flat blocks, floats */
 };
 
-/* The parameters that a net of this spec has, encoders 1..K, then decoders 1..K: a new table of *n for free(), and the length of the
- * flat block in floats. SPEC must pass spec_check. */
+/* The parameters that a net of this spec has, encoders 1..K, then decoders 1..K: a new table of *n
+ * for free(), and the length of the flat block in floats. SPEC must pass spec_check. */
 struct net_parameter *spec_describe(const struct net_spec *spec, size_t *n, size_t *n_weights);
 
-/* NULL, or what is wrong with the spec (constant): "height 81 is not a multiple of 2^4"-like reasons go to the caller's message. */
+/* NULL, or what is wrong with the spec (constant): "height 81 is not a multiple of 2^4"-like
+ * reasons go to the caller's message. */
 const char *spec_check(const struct net_spec *spec);
 
 #endif
