@@ -17,6 +17,9 @@ static void decode(const char *path)
     FILE *file = fopen(path, "rb");
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
     png_infop info = png_create_info_struct(png);
+    size_t height, row;
+    png_bytep pixels;
+    png_bytepp rows;
     if (file == NULL || setjmp(png_jmpbuf(png))) {
         fprintf(stderr, "libpng: '%s': cannot be read\n", path);
         exit(1);
@@ -29,9 +32,10 @@ static void decode(const char *path)
     png_set_gray_to_rgb(png);
     png_set_interlace_handling(png);
     png_read_update_info(png, info);
-    const size_t height = png_get_image_height(png, info), row = png_get_rowbytes(png, info);
-    png_bytep pixels = malloc(height * row);
-    png_bytepp rows = malloc(height * sizeof *rows);
+    height = png_get_image_height(png, info);
+    row = png_get_rowbytes(png, info);
+    pixels = malloc(height * row);
+    rows = malloc(height * sizeof *rows);
     for (size_t i = 0; i < height; i++)
         rows[i] = pixels + i * row;
     png_read_image(png, rows);

@@ -234,9 +234,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
  * the stream. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+    static char buffer[BUFSIZ];
     (void)argc;
     (void)argv;
-    static char buffer[BUFSIZ];
 
     stdout = fopen("/dev/null", "w");
     stderr = fopen("/dev/null", "w");

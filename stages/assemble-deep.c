@@ -91,17 +91,20 @@ int main(int argc, char **argv)
         .max_arguments = NET_MAX_LAYERS,
         .uses_seed = true,
     };
-    cli_parse(&cli, argc, argv);
-    struct history *h = history_start(&cli, REVISION);
+    struct history *h;
     struct model *stages[NET_MAX_LAYERS] = {0};
+    struct net_spec spec;
+    struct net *net;
+    cli_parse(&cli, argc, argv);
+    h = history_start(&cli, REVISION);
     for (int k = 0; k < cli.n_arguments; k++) {
         stages[k] = model_read(cli.arguments[k]);
         model_add_to_history(stages[k], h);
     }
-    struct net_spec spec = join(stages, cli.n_arguments, (enum net_activation)hidden);
+    spec = join(stages, cli.n_arguments, (enum net_activation)hidden);
     if (history_is_current(h, cli.output))
         return 0;
-    struct net *net = net_new(&spec, 1, false);
+    net = net_new(&spec, 1, false);
     if (how == TRANSFER_ALL)
         transfer(net, stages, cli.n_arguments);
     else

@@ -140,8 +140,9 @@ static void write_crops(struct tensor_writer *w, struct source *s, size_t margin
     uint8_t *crops[2] = {xmalloc(CROPS * s->block * row_bytes),
                          xmalloc(CROPS * s->block * row_bytes)};
     bool more = true;
+    enum profile_part before;
     source_rewind(s);
-    enum profile_part before = profile_enter(PROFILE_WAITING);
+    before = profile_enter(PROFILE_WAITING);
 #pragma omp parallel
     for (int k = 0; more; k = !k) {
 #pragma omp barrier
@@ -197,22 +198,27 @@ int main(int argc, char **argv)
         .min_arguments = 1,
         .max_arguments = 1,
     };
+    struct history *h;
+    struct tensor_reader *t;
+    struct selection chosen;
+    struct source s;
+    struct npy_header header;
+    struct tensor_writer *w;
     cli_parse(&cli, argc, argv);
-    struct history *h = history_start(&cli, REVISION);
-    struct tensor_reader *t = tensor_open(cli.arguments[0]);
+    h = history_start(&cli, REVISION);
+    t = tensor_open(cli.arguments[0]);
     tensor_want(t, NPY_U8, 4, (size_t[]){0, 0, 0, RGB});
     check_margin(t, margin);
-    struct selection chosen = selection_read(&chosen_by, t);
+    chosen = selection_read(&chosen_by, t);
     if (tensor_is_seekable(t)) {
         add_inputs(h, t, &chosen);
         if (history_is_current(h, cli.output))
             return 0;
     }
-    struct source s;
     source_init(&s, t, &chosen, margin > 0, (size_t)cli.memory);
-    struct npy_header header = t->header;
+    header = t->header;
     header.shape[0] = chosen.n * (margin ? 1 + CROPS : 1);
-    struct tensor_writer *w = tensor_create(cli.output, &header, TENSOR_LEVEL);
+    w = tensor_create(cli.output, &header, TENSOR_LEVEL);
     write_images(w, &s);
     if (margin)
         write_crops(w, &s, (size_t)margin);

@@ -87,8 +87,9 @@ static char *asked_drawing(const struct cli *cli, const char *folder, int64_t co
     struct cli run = *cli;
     char *first = drawing_path(folder, 0, 0), *text = history_read(first), *difference,
          *other = NULL;
+    struct history *h;
     run.why = run.audit = false;
-    struct history *h = history_start(&run, REVISION);
+    h = history_start(&run, REVISION);
     difference = text ? history_difference(h, text, "") : NULL;
     if (text && !difference)
         other = other_drawing(h, folder, count);
@@ -117,13 +118,17 @@ int main(int argc, char **argv)
                    "files of 160x160 in DIR/NAME.",
         .example = "draw-samples --count 60 -o samples",
     };
+    const char *folder;
+    char *asked;
+    struct history *h;
+    enum profile_part before;
     cli_parse(&cli, argc, argv);
-    const char *folder = cli.output;
+    folder = cli.output;
     if (!folder || strcmp(folder, "-") == 0)
         die_usage("-o wants a folder to draw into");
-    char *asked = cli.why ? asked_drawing(&cli, folder, count) : drawing_path(folder, 0, 0);
+    asked = cli.why ? asked_drawing(&cli, folder, count) : drawing_path(folder, 0, 0);
     cli.output = asked; /* the drawings tell what made them */
-    struct history *h = history_start(&cli, REVISION);
+    h = history_start(&cli, REVISION);
     if (cli.audit)
         history_is_current(h, cli.output);
     for (int who = 0; who < CHARACTERS; who++) {
@@ -131,7 +136,7 @@ int main(int argc, char **argv)
         make_folders(path);
         free(path);
     }
-    enum profile_part before = profile_enter(PROFILE_WAITING);
+    before = profile_enter(PROFILE_WAITING);
 #pragma omp parallel for schedule(dynamic)
     for (int64_t i = 1; i < CHARACTERS * count; i++)
         draw(h, folder, (int)(i % CHARACTERS), cli.seed, i / CHARACTERS);

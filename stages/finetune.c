@@ -49,15 +49,20 @@ int main(int argc, char **argv)
         .max_arguments = 3,
         .uses_seed = true,
     };
-    cli_parse(&cli, argc, argv);
-    struct history *h = history_start(&cli, REVISION);
-    struct model *model = model_read(cli.arguments[0]), *from = init ? model_read(init) : NULL;
+    struct history *h;
+    struct model *model, *from;
     struct dataset *train, *test;
     size_t shape[3];
+    bool piped;
+    struct net *net;
+    cli_parse(&cli, argc, argv);
+    h = history_start(&cli, REVISION);
+    model = model_read(cli.arguments[0]);
+    from = init ? model_read(init) : NULL;
     train_open(&train, &test, cli.arguments + 1);
     dataset_shape(train, shape);
     model_want(model, dataset_path(train), shape);
-    bool piped = dataset_is_piped(train) || dataset_is_piped(test);
+    piped = dataset_is_piped(train) || dataset_is_piped(test);
     if (piped) /* the end of a pipe tells its history */
         train_divide(train, test, &model->spec, &s, (size_t)cli.memory);
     model_add_to_history(model, h);
@@ -69,7 +74,7 @@ int main(int argc, char **argv)
         return 0;
     if (!piped)
         train_divide(train, test, &model->spec, &s, (size_t)cli.memory);
-    struct net *net = model_net(model, (int)s.batch, true);
+    net = model_net(model, (int)s.batch, true);
     if (from)
         model_load(net, from);
     else if (initialiser > 0)

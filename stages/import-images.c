@@ -84,9 +84,11 @@ static void read_file(const struct import *import, struct batch *b, size_t i)
     const struct settings *s = import->settings;
     struct image im;
     char *path = folder_path(import->folder, b->first + i);
+    enum profile_part before;
+    const char *bad;
     b->errors[i][0] = '\0';
-    enum profile_part before = profile_enter(PROFILE_READING);
-    const char *bad = image_read(&im, path, &s->image, &b->digests[i], b->errors[i]);
+    before = profile_enter(PROFILE_READING);
+    bad = image_read(&im, path, &s->image, &b->digests[i], b->errors[i]);
     profile_enter(PROFILE_ARITHMETIC);
     if (!bad)
         fit_image(b->rows + i * (size_t)(s->size * s->size * RGB), &im, s);
@@ -102,6 +104,8 @@ static void write_batch(struct import *import, const struct batch *b)
     const struct settings *s = import->settings;
     for (size_t i = 0; i < b->n; i++) {
         const char *file = import->folder->files[b->first + i];
+        enum index_split split;
+        char *class_name;
         folder_digest_add(import->digest, file, b->digests[i]);
         if (b->errors[i][0]) {
             char *path = folder_path(import->folder, b->first + i);
@@ -110,8 +114,8 @@ static void write_batch(struct import *import, const struct batch *b)
             free(path);
             continue;
         }
-        enum index_split split = split_of(file, s->test);
-        char *class_name = folder_class(import->folder, b->first + i);
+        split = split_of(file, s->test);
+        class_name = folder_class(import->folder, b->first + i);
         tensor_write(import->images, b->rows + i * (size_t)(s->size * s->size * RGB), 1);
         if (import->index)
             index_add(import->index, split, class_name, file);
@@ -128,13 +132,14 @@ static void run(struct import *import)
     size_t row_bytes = (size_t)(import->settings->size * import->settings->size * RGB),
            n = import->folder->n;
     size_t size = BATCH_BYTES / row_bytes < MAX_BATCH ? BATCH_BYTES / row_bytes : MAX_BATCH;
-    size = size < (size_t)omp_get_max_threads() ? (size_t)omp_get_max_threads() : size;
     struct batch batches[2];
+    enum profile_part before;
+    size = size < (size_t)omp_get_max_threads() ? (size_t)omp_get_max_threads() : size;
     for (int k = 0; k < 2; k++)
         batches[k] = (struct batch){0, 0, xcalloc(size, row_bytes),
                                     xcalloc(size, sizeof *batches[k].digests),
                                     xcalloc(size, sizeof *batches[k].errors)};
-    enum profile_part before = profile_enter(PROFILE_WAITING);
+    before = profile_enter(PROFILE_WAITING);
 #pragma omp parallel
     for (size_t k = 0; k * size < n + size; k++) {
         struct batch *b = &batches[k % 2];
@@ -295,11 +300,12 @@ int main(int argc, char **argv)
         .min_arguments = 1,
         .max_arguments = 1,
     };
-    cli_parse(&cli, argc, argv);
-    check_outputs(&s, cli.output);
-    struct history *h = history_start(&cli, REVISION);
+    struct history *h;
     struct folder folder;
     char before[ZIO_DIGEST_SIZE];
+    cli_parse(&cli, argc, argv);
+    check_outputs(&s, cli.output);
+    h = history_start(&cli, REVISION);
     folder_open(&folder, cli.arguments[0]);
     check_classes(&folder, &s);
     if (is_current(&cli, h, &folder, &s, before))

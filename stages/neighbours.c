@@ -125,14 +125,21 @@ int main(int argc, char **argv)
         .min_arguments = 1,
         .max_arguments = 1,
     };
+    struct tensor_reader *t;
+    struct selection s;
+    struct rows *r;
+    size_t *neighbours;
+    double *distances;
+    enum profile_part before;
+    struct zio_writer *out;
     cli_parse(&cli, argc, argv);
     if (cli.audit)
         die_usage("a table keeps no history, --audit is not for it");
     history_free(history_start(&cli, REVISION)); /* a table keeps no history */
     if (!choice.index || !*choice.index)
         die_usage("--index is needed: it tells the classes");
-    struct tensor_reader *t = tensor_open(cli.arguments[0]);
-    struct selection s = selection_read(&choice, t);
+    t = tensor_open(cli.arguments[0]);
+    s = selection_read(&choice, t);
     if (s.n <= (size_t)k)
         die_file(cli.arguments[0], "%zu rows, want more than the %lld neighbours of each", s.n,
                  (long long)k);
@@ -140,13 +147,13 @@ int main(int argc, char **argv)
         die_file(cli.arguments[0],
                  "%lld neighbours of each of %zu rows, --memory %lld holds %zu in all",
                  (long long)k, s.n, (long long)cli.memory, (size_t)cli.memory / 4 / NEIGHBOUR);
-    struct rows *r = rows_read(t, s.rows, s.n, (size_t)cli.memory / 2);
-    size_t *neighbours = xcalloc(s.n, (size_t)k * sizeof *neighbours);
-    double *distances = xcalloc(s.n, (size_t)k * sizeof *distances);
-    enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
+    r = rows_read(t, s.rows, s.n, (size_t)cli.memory / 2);
+    neighbours = xcalloc(s.n, (size_t)k * sizeof *neighbours);
+    distances = xcalloc(s.n, (size_t)k * sizeof *distances);
+    before = profile_enter(PROFILE_ARITHMETIC);
     nearest_find(neighbours, distances, r, (size_t)k);
     profile_leave(before);
-    struct zio_writer *out = zio_create(cli.output, ZIO_TEXT);
+    out = zio_create(cli.output, ZIO_TEXT);
     if (list)
         write_list(out, &s, neighbours, distances, (size_t)k);
     else

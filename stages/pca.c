@@ -91,6 +91,7 @@ static void fit(struct pca *p, struct rows *r, const struct options *o, size_t m
 {
     size_t n = rows_n(r), D = rows_width(r), most = n < D ? n : D,
            P = o->components ? (size_t)o->components : 2, n_zero = 0;
+    enum profile_part before;
 
     if (n < 2)
         die_file(rows_path(r), "%zu row%s, want at least 2", n, n == 1 ? "" : "s");
@@ -98,7 +99,7 @@ static void fit(struct pca *p, struct rows *r, const struct options *o, size_t m
         die_file(rows_path(r),
                  "%zu rows of %zu numbers have no more than %zu components, got --components %zu",
                  n, D, most, P);
-    enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
+    before = profile_enter(PROFILE_ARITHMETIC);
     pca_fit(p, r, P, (enum pca_sign)o->sign, memory);
     profile_leave(before);
     print_variance(p);
@@ -231,12 +232,16 @@ int main(int argc, char **argv)
         .min_arguments = 1,
         .max_arguments = 1,
     };
+    struct history *h;
+    struct tensor_reader *t;
+    struct selection s;
+    struct basis b = {0};
+    struct rows *r;
     cli_parse(&cli, argc, argv);
     check_options(&o, &cli);
-    struct history *h = history_start(&cli, REVISION);
-    struct tensor_reader *t = tensor_open(cli.arguments[0]);
-    struct selection s = selection_read(&o.rows, t);
-    struct basis b = {0};
+    h = history_start(&cli, REVISION);
+    t = tensor_open(cli.arguments[0]);
+    s = selection_read(&o.rows, t);
     if (o.apply)
         basis_read(&b, o.apply);
     if (tensor_is_seekable(t)) {
@@ -244,7 +249,7 @@ int main(int argc, char **argv)
         if (history_is_current(h, cli.output))
             return 0;
     }
-    struct rows *r = rows_read(t, s.rows, s.n, (size_t)cli.memory / 2);
+    r = rows_read(t, s.rows, s.n, (size_t)cli.memory / 2);
     if (!tensor_is_seekable(t))
         add_inputs(h, t, &b, s.ix); /* a pipe tells its history at its end */
     if (o.apply)

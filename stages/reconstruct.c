@@ -50,8 +50,9 @@ static void picks_add(struct picks *p, size_t row, bool starts_line)
 static bool take_number(const char **text, size_t *number)
 {
     char *end;
+    unsigned long long value;
     errno = 0;
-    unsigned long long value = strtoull(*text, &end, 10);
+    value = strtoull(*text, &end, 10);
     if (**text < '0' || **text > '9' || errno || value >= SIZE_MAX)
         return false;
     *number = (size_t)value;
@@ -106,6 +107,7 @@ static void pick_at_random(struct picks *p, const struct settings *s,
 {
     struct rng rng;
     bool by_class = s->chosen.classes && *s->chosen.classes;
+    size_t *rows;
     if (chosen->n > UINT32_MAX)
         die("%zu rows to choose from, want at most %u", chosen->n, UINT32_MAX);
     if (!by_class) {
@@ -113,7 +115,7 @@ static void pick_at_random(struct picks *p, const struct settings *s,
         pick_some(p, chosen->rows, chosen->n, (size_t)s->count, &rng);
         return;
     }
-    size_t *rows = xcalloc(chosen->n, sizeof *rows);
+    rows = xcalloc(chosen->n, sizeof *rows);
     for (size_t k = 0; k < chosen->ix->n_classes; k++) {
         size_t n = 0;
         for (size_t i = 0; i < chosen->n; i++)
@@ -191,14 +193,15 @@ static struct image draw_sheet(const struct picks *p, const float *x, const floa
                                size_t W, size_t columns)
 {
     size_t *line = xcalloc(p->n, sizeof *line), *column = xcalloc(p->n, sizeof *column), widest = 0;
+    struct image sheet;
     for (size_t i = 1; i < p->n; i++) {
         bool breaks = p->starts_line[i] || column[i - 1] + 1 == columns;
         line[i] = line[i - 1] + breaks;
         column[i] = breaks ? 0 : column[i - 1] + 1;
         widest = column[i] > widest ? column[i] : widest;
     }
-    struct image sheet = {.height = (line[p->n - 1] + 1) * (2 * H + GAP + LINE_GAP) + LINE_GAP,
-                          .width = (widest + 1) * (W + GAP) + 2 * LINE_GAP - GAP};
+    sheet = (struct image){.height = (line[p->n - 1] + 1) * (2 * H + GAP + LINE_GAP) + LINE_GAP,
+                           .width = (widest + 1) * (W + GAP) + 2 * LINE_GAP - GAP};
     sheet.pixels = xmalloc(sheet.height * sheet.width * RGB);
     memset(sheet.pixels, PAPER, sheet.height * sheet.width * RGB);
     for (size_t i = 0; i < p->n; i++) {
@@ -273,29 +276,36 @@ int main(int argc, char **argv)
         .min_arguments = 2,
         .max_arguments = 2,
     };
+    struct history *h;
+    struct model *m;
+    struct tensor_reader *t;
+    struct selection chosen;
+    struct picks picks = {0};
+    size_t n_pixels;
+    float *x, *y;
+    struct image sheet;
     cli_parse(&cli, argc, argv);
-    struct history *h = history_start(&cli, REVISION);
-    struct model *m = model_read(cli.arguments[0]);
-    struct tensor_reader *t = tensor_open(cli.arguments[1]);
+    h = history_start(&cli, REVISION);
+    m = model_read(cli.arguments[0]);
+    t = tensor_open(cli.arguments[1]);
     tensor_want(t, -1, 4, (size_t[]){0, 0, 0, RGB});
     model_want(m, tensor_path(t), t->header.shape + 1);
-    struct selection chosen = selection_read(&s.chosen, t);
-    struct picks picks = {0};
+    chosen = selection_read(&s.chosen, t);
     pick(&picks, &s, &chosen, t, (uint64_t)cli.seed);
     if (tensor_is_seekable(t)) {
         add_inputs(h, m, t, &chosen);
         if (history_is_current(h, cli.output))
             return 0;
     }
-    size_t n_pixels = picks.n * t->row_items;
+    n_pixels = picks.n * t->row_items;
     want_memory(PROCESS_MEMORY + net_memory(&m->spec, BATCH, false) + model_memory(m)
                     + tensor_memory(t->row_bytes) + 2 * n_pixels * (sizeof(float) + 1),
                 picks.n, (size_t)cli.memory);
-    float *x = read_rows(t, &picks), *y = reconstruct(m, x, picks.n);
+    x = read_rows(t, &picks);
+    y = reconstruct(m, x, picks.n);
     if (!tensor_is_seekable(t))
         add_inputs(h, m, t, &chosen); /* a pipe tells its history at its end */
-    struct image sheet =
-        draw_sheet(&picks, x, y, t->header.shape[1], t->header.shape[2], (size_t)s.columns);
+    sheet = draw_sheet(&picks, x, y, t->header.shape[1], t->header.shape[2], (size_t)s.columns);
     write_sheet(cli.output, &sheet, h);
     image_release(&sheet);
     free(x);

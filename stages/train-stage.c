@@ -116,13 +116,18 @@ int main(int argc, char **argv)
         .max_arguments = 2,
         .uses_seed = true,
     };
-    cli_parse(&cli, argc, argv);
-    struct history *h = history_start(&cli, REVISION);
+    struct history *h;
     struct dataset *train, *test;
+    struct net_spec spec;
+    struct model *init;
+    bool piped;
+    struct net *net;
+    cli_parse(&cli, argc, argv);
+    h = history_start(&cli, REVISION);
     train_open(&train, &test, cli.arguments);
-    struct net_spec spec = make_spec(&s, train);
-    struct model *init = s.init ? model_read(s.init) : NULL;
-    bool piped = dataset_is_piped(train) || dataset_is_piped(test);
+    spec = make_spec(&s, train);
+    init = s.init ? model_read(s.init) : NULL;
+    piped = dataset_is_piped(train) || dataset_is_piped(test);
     if (piped) /* the end of a pipe tells its history */
         train_divide(train, test, &spec, &s.train, (size_t)cli.memory);
     dataset_add_to_history(train, h);
@@ -133,7 +138,7 @@ int main(int argc, char **argv)
         return 0;
     if (!piped)
         train_divide(train, test, &spec, &s.train, (size_t)cli.memory);
-    struct net *net = make_net(&s, &spec, (uint64_t)cli.seed, init);
+    net = make_net(&s, &spec, (uint64_t)cli.seed, init);
     train_run(&(struct train_job){.net = net,
                                   .train = train,
                                   .test = test,

@@ -53,6 +53,7 @@ static void zero(const char *path, size_t len)
 {
     enum { HEAD = 8, CHECK = 8 };
     uint64_t tail, check;
+    XXH64_state_t *state;
     unsigned char *record, *table, *text;
 
     if (len < FRAMES_END || frames_tail_length(&tail, data + len - FRAMES_END, len))
@@ -61,7 +62,7 @@ static void zero(const char *path, size_t len)
     table = record + HEAD + frames_u32(record + 4);
     text = record + 16 + 8 * (size_t)frames_u32(record + 12);
     *text = 0;
-    XXH64_state_t *state = XXH64_createState();
+    state = XXH64_createState();
     XXH64_reset(state, 0);
     XXH64_update(state, record + HEAD, (size_t)(table - record) - HEAD - CHECK);
     XXH64_update(state, table, (size_t)(data + len - table));

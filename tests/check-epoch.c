@@ -94,20 +94,28 @@ static double *with_noise(const double *x, size_t n, size_t items, double sigma)
 
 int main(int argc, char **argv)
 {
+    struct model *init, *trained;
+    size_t n_train, n_test, items, batch, n_weights;
+    double *train, *test, *w, *g, *m, *v, loss = 0, val_loss = 0, got, got_val, *input;
+    struct net_penalty penalty;
+    FILE *log;
     report_init("check-epoch");
     if (argc != 12 && argc != 13)
         die_usage("want INIT TRAINED TRAIN TEST LOG BATCH LEARNING_RATE DECAY EPSILON L2 SHARE "
                   "[NOISE]");
-    struct model *init = model_read(argv[1]), *trained = model_read(argv[2]);
-    size_t n_train, n_test, items, batch = (size_t)atol(argv[6]), n_weights = init->n_weights;
-    double *train = read_rows(argv[3], &n_train, &items),
-           *test = read_rows(argv[4], &n_test, &items);
-    double *w = as_double(init->weights, n_weights), *g = xcalloc(n_weights, sizeof *g);
-    double *m = xcalloc(n_weights, sizeof *m), *v = xcalloc(n_weights, sizeof *v), loss = 0,
-           val_loss = 0, got, got_val;
-    struct net_penalty penalty = {.l2 = atof(argv[10])};
-    double *input = argc == 13 ? with_noise(train, n_train, items, atof(argv[12])) : train;
-    FILE *log = fopen(argv[5], "r");
+    init = model_read(argv[1]);
+    trained = model_read(argv[2]);
+    batch = (size_t)atol(argv[6]);
+    n_weights = init->n_weights;
+    train = read_rows(argv[3], &n_train, &items);
+    test = read_rows(argv[4], &n_test, &items);
+    w = as_double(init->weights, n_weights);
+    g = xcalloc(n_weights, sizeof *g);
+    m = xcalloc(n_weights, sizeof *m);
+    v = xcalloc(n_weights, sizeof *v);
+    penalty = (struct net_penalty){.l2 = atof(argv[10])};
+    input = argc == 13 ? with_noise(train, n_train, items, atof(argv[12])) : train;
+    log = fopen(argv[5], "r");
 
     for (size_t i = 0; i < n_train; i += batch) {
         size_t n = n_train - i < batch ? n_train - i : batch;

@@ -82,6 +82,7 @@ static void write_kind(const char *path, const struct kind *k, size_t h, size_t 
     FILE *file = fopen(path, "wb");
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
     png_infop info = png_create_info_struct(png), after = png_create_info_struct(png);
+    png_bytep *pointers;
     png_init_io(png, file);
     png_set_IHDR(png, info, (png_uint_32)w, (png_uint_32)h, k->depth, k->type,
                  k->interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
@@ -96,7 +97,7 @@ static void write_kind(const char *path, const struct kind *k, size_t h, size_t 
                        (png_bytep)(uintptr_t)exif->bytes);
     png_set_gAMA(png, info, 0.3); /* to be ignored */
     png_write_info(png, info);
-    png_bytep *pointers = xcalloc(h, sizeof *pointers);
+    pointers = xcalloc(h, sizeof *pointers);
     for (size_t y = 0; y < h; y++)
         pointers[y] = rows + y * row_bytes;
     png_write_image(png, pointers);
@@ -123,13 +124,16 @@ static void check_kind(const struct kind *k, size_t h, size_t w, const struct im
                                       [PNG_COLOR_TYPE_GRAY_ALPHA] = 2,
                                       [PNG_COLOR_TYPE_RGBA] = 4};
     int channels = channels_of[k->type];
-    size_t row_bytes = (w * (size_t)channels * (size_t)k->depth + 7) / 8;
+    size_t row_bytes = (w * (size_t)channels * (size_t)k->depth + 7) / 8, wrong;
     uint8_t *rows = xmalloc(h * row_bytes), alphas[256];
     png_color palette[256];
+    png_color_16 clear;
+    struct image im;
+    char error[IMAGE_ERROR];
     noise(rows, h * row_bytes, seed);
     noise(alphas, sizeof alphas, seed + 1);
     noise((uint8_t *)palette, sizeof palette, seed + 2);
-    png_color_16 clear = {
+    clear = (png_color_16){
         .red = (png_uint_16)sample(rows, 0, k->depth),
         .gray = (png_uint_16)sample(rows, 0, k->depth)}; /* the first pixel is transparent */
     if (k->type == PNG_COLOR_TYPE_RGB) {
@@ -137,26 +141,26 @@ static void check_kind(const struct kind *k, size_t h, size_t w, const struct im
         clear.blue = (png_uint_16)sample(rows, 2, k->depth);
     }
     write_kind("kind.png", k, h, w, rows, row_bytes, palette, alphas, &clear, NULL);
-    struct image im;
-    char error[IMAGE_ERROR];
     if (image_read(&im, "kind.png", s, NULL, error)) {
         fail("type %d, depth %d: %s", k->type, k->depth, error);
         free(rows);
         return;
     }
-    size_t wrong = im.height != h || im.width != w;
+    wrong = im.height != h || im.width != w;
     for (size_t i = 0; i < h * w && !wrong; i++) {
         const uint8_t *row = rows + i / w * row_bytes;
         uint64_t v[4] = {0}, M = k->type == PNG_COLOR_TYPE_PALETTE ? 255 : (1u << k->depth) - 1;
+        bool is_clear;
+        uint64_t alpha;
         for (int c = 0; c < channels; c++)
             v[c] = sample(row, i % w * (size_t)channels + (size_t)c, k->depth);
-        bool is_clear = k->transparent && v[0] == clear.red
+        is_clear = k->transparent && v[0] == clear.red
             && (k->type != PNG_COLOR_TYPE_RGB || (v[1] == clear.green && v[2] == clear.blue));
-        uint64_t alpha = k->type == PNG_COLOR_TYPE_PALETTE ? k->transparent ? alphas[v[0]] : 255
-            : channels == 4                                ? v[3]
-            : channels == 2                                ? v[1]
-            : is_clear                                     ? 0
-                                                           : M;
+        alpha = k->type == PNG_COLOR_TYPE_PALETTE ? k->transparent ? alphas[v[0]] : 255
+            : channels == 4                       ? v[3]
+            : channels == 2                       ? v[1]
+            : is_clear                            ? 0
+                                                  : M;
         if (k->type == PNG_COLOR_TYPE_PALETTE) {
             png_color colour = palette[v[0]];
             v[0] = colour.red;
@@ -213,9 +217,9 @@ static void write_turned(const char *path, int orientation, bool big, bool late)
                                "\x01\x01\0\x03\0\0\0\x01\0\x09\0\0"
                                "\x01\x12\0\x03\0\0\0\x01\0?\0\0\0\0\0\0";
     unsigned char *block = big ? exif_big : exif;
-    block[big ? 31 : 30] = (unsigned char)orientation;
     struct kind k = {PNG_COLOR_TYPE_GRAY, 8, false, false};
     uint8_t rows[] = "abcdef";
+    block[big ? 31 : 30] = (unsigned char)orientation;
     write_kind(path, &k, 2, 3, rows, 3, NULL, NULL, NULL,
                &(struct exif){block, sizeof exif - 1, late});
 }
@@ -270,10 +274,12 @@ static void check_damage(void)
 {
     struct kind k = {PNG_COLOR_TYPE_RGB, 8, true, false};
     uint8_t rows[9 * 21], file[4096];
+    FILE *f;
+    size_t n;
     noise(rows, sizeof rows, 5);
     write_kind("whole.png", &k, 9, 7, rows, 21, NULL, NULL, NULL, NULL);
-    FILE *f = fopen("whole.png", "rb");
-    size_t n = fread(file, 1, sizeof file, f);
+    f = fopen("whole.png", "rb");
+    n = fread(file, 1, sizeof file, f);
     fclose(f);
     check_reason("missing.png", "No such file or directory");
     write_bytes("bad.png", file, 0);
@@ -358,13 +364,17 @@ static void check_write(void)
 /* One axis of resize_area in double precision: the weight of input j in output i. */
 static double area_weight(size_t i, size_t d, size_t j, size_t s)
 {
+    double x, k, f, weight = 0, k0, k1;
     if (s > d) {
         double begin = fmax((double)i * (double)s / (double)d, (double)j),
                end = fmin((double)(i + 1) * (double)s / (double)d, (double)j + 1);
         return end > begin ? (end - begin) * (double)d / (double)s : 0;
     }
-    double x = ((double)i + 0.5) * (double)s / (double)d - 0.5, k = floor(x), f = x - k, weight = 0;
-    double k0 = fmin(fmax(k, 0), (double)s - 1), k1 = fmin(fmax(k + 1, 0), (double)s - 1);
+    x = ((double)i + 0.5) * (double)s / (double)d - 0.5;
+    k = floor(x);
+    f = x - k;
+    k0 = fmin(fmax(k, 0), (double)s - 1);
+    k1 = fmin(fmax(k + 1, 0), (double)s - 1);
     if (k0 == (double)j)
         weight += 1 - f;
     if (k1 == (double)j)
@@ -404,9 +414,9 @@ static void check_areas(void)
     static const size_t sizes[][4] = {{7, 5, 7, 5},   {10, 10, 5, 5}, {10, 10, 3, 7},
                                       {23, 40, 8, 9}, {5, 6, 11, 13}, {1, 1, 4, 6},
                                       {9, 3, 4, 8},   {3, 30, 9, 10}, {31, 17, 1, 1}};
+    uint8_t src[7 * 5 * 3], dst[7 * 5 * 3];
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         check_area(sizes[i][0], sizes[i][1], sizes[i][2], sizes[i][3]);
-    uint8_t src[7 * 5 * 3], dst[7 * 5 * 3];
     noise(src, sizeof src, 9);
     resize_area(dst, 7, 5, src, 7, 5, 15);
     if (memcmp(src, dst, sizeof src) != 0)

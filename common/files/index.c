@@ -55,9 +55,10 @@ struct class_table {
 static struct class_slot *find_slot(const struct class_table *t, const char *name)
 {
     uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    size_t i;
     for (const char *c = name; *c; c++)
         hash = (hash ^ (unsigned char)*c) * 1099511628211u;
-    size_t i = hash & (t->n_slots - 1);
+    i = hash & (t->n_slots - 1);
     while (t->slots[i].name && strcmp(t->slots[i].name, name) != 0)
         i = (i + 1) & (t->n_slots - 1);
     return &t->slots[i];
@@ -65,6 +66,7 @@ static struct class_slot *find_slot(const struct class_table *t, const char *nam
 
 static size_t class_number(struct index *ix, struct class_table *t, const char *name)
 {
+    struct class_slot *slot;
     if (2 * (ix->n_classes + 1) > t->n_slots) {
         free(t->slots);
         t->n_slots = t->n_slots ? 2 * t->n_slots : 64;
@@ -73,7 +75,7 @@ static size_t class_number(struct index *ix, struct class_table *t, const char *
         for (size_t k = 0; k < ix->n_classes; k++)
             *find_slot(t, ix->classes[k]) = (struct class_slot){ix->classes[k], k};
     }
-    struct class_slot *slot = find_slot(t, name);
+    slot = find_slot(t, name);
     if (!slot->name) {
         *slot = (struct class_slot){name, ix->n_classes};
         ix->classes[ix->n_classes++] = name;
@@ -87,13 +89,13 @@ static const char *parse_row(struct index *ix, struct class_table *t, struct ind
 {
     char *number = take_field(rest, '\t'), *split = number ? take_field(rest, '\t') : NULL;
     char *name = split ? take_field(rest, '\t') : NULL,
-         *path = name ? take_field(rest, '\n') : NULL;
+         *path = name ? take_field(rest, '\n') : NULL, *end;
+    unsigned long long value;
     if (!path)
         return "want four fields, row, split, class and path, with tab, newline and backslash "
                "written \\t \\n \\\\";
-    char *end;
     errno = 0;
-    unsigned long long value = strtoull(number, &end, 10);
+    value = strtoull(number, &end, 10);
     if (*number < '0' || *number > '9' || *end || errno || value >= SIZE_MAX)
         return "the row is not a number";
     row->row = value;
@@ -110,14 +112,15 @@ struct index *index_read(const char *path, size_t n_rows)
     struct index *ix = xcalloc(1, sizeof *ix);
     struct zio_reader *file = zio_open(path);
     size_t len;
+    char *rest;
+    struct class_table classes = {0};
     ix->path = xstrdup(zio_path(file));
     ix->text = (char *)zio_read_all(file, SIZE_MAX, &len);
     zio_reader_digest(file, ix->digest);
     zio_close(file);
     if (strncmp(ix->text, index_header, strlen(index_header)) != 0)
         die_file(path, "not an index: its first line is not 'row split class path'");
-    char *rest = ix->text + strlen(index_header);
-    struct class_table classes = {0};
+    rest = ix->text + strlen(index_header);
     ix->rows = xcalloc(count_lines(rest), sizeof *ix->rows);
     while (rest < ix->text + len) {
         struct index_row *row = &ix->rows[ix->n];
@@ -165,7 +168,7 @@ static void choose_classes(const struct index *ix, const char *list, bool *chose
     const char *separators = strchr(list, ',') ? "," : " \t\n";
     char *name = xmalloc(strlen(list) + 1);
     while (*list) {
-        size_t len = 0;
+        size_t len = 0, k = 0;
         while (*list && !strchr(separators, *list)) {
             if (*list == '\\' && list[1])
                 name[len++] = escaped(*++list);
@@ -177,7 +180,6 @@ static void choose_classes(const struct index *ix, const char *list, bool *chose
         name[len] = '\0';
         if (len == 0)
             continue;
-        size_t k = 0;
         while (k < ix->n_classes && strcmp(ix->classes[k], name) != 0)
             k++;
         if (k == ix->n_classes)
@@ -190,10 +192,11 @@ static void choose_classes(const struct index *ix, const char *list, bool *chose
 size_t *index_select(const struct index *ix, enum index_split split, const char *classes, size_t *n)
 {
     bool *chosen = xcalloc(ix->n_classes + 1, sizeof *chosen);
+    size_t *positions;
     memset(chosen, classes == NULL, ix->n_classes);
     if (classes)
         choose_classes(ix, classes, chosen);
-    size_t *positions = xcalloc(ix->n + 1, sizeof *positions);
+    positions = xcalloc(ix->n + 1, sizeof *positions);
     *n = 0;
     for (size_t i = 0; i < ix->n; i++)
         if (chosen[ix->rows[i].class_number] && (split == INDEX_ALL || ix->rows[i].split == split))

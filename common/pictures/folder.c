@@ -83,18 +83,20 @@ static void list(struct folder *f, const char *inside, const struct level *level
     if (!dir)
         die_file(path, "%s", strerror(errno));
     while (errno = 0, (entry = readdir(dir))) {
+        bool is_png, exists;
+        char *file, *full;
+        struct stat st;
         if (entry->d_name[0] == '.')
             continue;
-        bool is_png = is_png_name(entry->d_name);
+        is_png = is_png_name(entry->d_name);
         if (entry->d_type == DT_REG) { /* most are: no need to ask again */
             if (is_png)
                 add_file(f, xformat("%s%s%s", inside, slash, entry->d_name));
             continue;
         }
-        char *file = xformat("%s%s%s", inside, slash, entry->d_name),
-             *full = xformat("%s/%s", f->path, file);
-        struct stat st;
-        bool exists = stat(full, &st) == 0;
+        file = xformat("%s%s%s", inside, slash, entry->d_name);
+        full = xformat("%s/%s", f->path, file);
+        exists = stat(full, &st) == 0;
         if (!exists && !is_png && errno != ENOENT && errno != ELOOP)
             die_file(full, "%s", strerror(errno)); /* it may be a folder */
         if (exists && S_ISDIR(st.st_mode)) {
@@ -127,13 +129,14 @@ static int compare(const void *a, const void *b)
 void folder_open(struct folder *f, const char *path)
 {
     struct stat st;
+    struct level top;
+    void *visits = NULL;
     *f = (struct folder){.path = path};
     if (stat(path, &st) < 0)
         die_file(path, "%s", strerror(errno));
     if (!S_ISDIR(st.st_mode))
         die_file(path, "not a folder");
-    struct level top = {NULL, st.st_dev, st.st_ino};
-    void *visits = NULL;
+    top = (struct level){NULL, st.st_dev, st.st_ino};
     list(f, "", &top, &visits);
     tdestroy(visits, free);
     if (f->n == 0)
@@ -217,13 +220,14 @@ void folder_digest_end(struct folder_digest *d, char digest[ZIO_DIGEST_SIZE])
 void folder_digest(const struct folder *f, char digest[ZIO_DIGEST_SIZE])
 {
     XXH128_hash_t *contents = xcalloc(f->n, sizeof *contents);
+    struct folder_digest *d;
 #pragma omp parallel for schedule(dynamic, 16)
     for (size_t i = 0; i < f->n; i++) {
         char error[IMAGE_ERROR], *path = folder_path(f, i);
         image_file_digest(path, &contents[i], error);
         free(path);
     }
-    struct folder_digest *d = folder_digest_new();
+    d = folder_digest_new();
     for (size_t i = 0; i < f->n; i++)
         folder_digest_add(d, f->files[i], contents[i]);
     folder_digest_end(d, digest);

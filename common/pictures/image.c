@@ -88,8 +88,10 @@ static const char *source_close(struct source *s, XXH128_hash_t *digest)
 const char *image_file_digest(const char *path, XXH128_hash_t *digest, char error[IMAGE_ERROR])
 {
     struct source *s = xcalloc(1, sizeof *s);
+    const char *reason, *late;
     *digest = (XXH128_hash_t){0};
-    const char *reason = source_open(s, path, true), *late = source_close(s, digest);
+    reason = source_open(s, path, true);
+    late = source_close(s, digest);
     if (!reason)
         reason = late;
     if (reason)
@@ -145,9 +147,10 @@ static void on_read(png_structp png, png_bytep data, size_t len)
     struct decoder *d = png_get_io_ptr(png);
     struct source *s = &d->source;
     while (len > 0) {
+        size_t n;
         if (!source_fill(s))
             png_error(png, s->error ? strerror(s->error) : "cut short");
-        size_t n = len < s->n - s->at ? len : s->n - s->at;
+        n = len < s->n - s->at ? len : s->n - s->at;
         memcpy(data, s->buffer + s->at, n);
         s->at += n;
         data += n;
@@ -158,9 +161,10 @@ static void on_read(png_structp png, png_bytep data, size_t len)
 /* NULL where the file starts as a PNG file does, otherwise what it is instead. */
 static const char *check_signature(struct source *s)
 {
+    const unsigned char *b;
     if (!source_fill(s))
         return s->error ? strerror(s->error) : "empty";
-    const unsigned char *b = s->buffer;
+    b = s->buffer;
     if (s->n >= 8 && png_sig_cmp(b, 0, 8) == 0)
         return NULL;
     if (s->n >= 3 && memcmp(b, "\xff\xd8\xff", 3) == 0)
@@ -176,15 +180,17 @@ static const char *check_signature(struct source *s)
  * directory; entries of 12 bytes); 1 where there is none. */
 static unsigned exif_orientation(const unsigned char *exif, size_t len)
 {
+    bool big;
+    size_t at;
+    unsigned n;
     if (len < 14 || (memcmp(exif, "II*\0", 4) != 0 && memcmp(exif, "MM\0*", 4) != 0))
         return 1;
-    bool big = exif[0] == 'M';
-    size_t at = big
-        ? (size_t)exif[4] << 24 | (size_t)exif[5] << 16 | (size_t)exif[6] << 8 | exif[7]
-        : (size_t)exif[7] << 24 | (size_t)exif[6] << 16 | (size_t)exif[5] << 8 | exif[4];
+    big = exif[0] == 'M';
+    at = big ? (size_t)exif[4] << 24 | (size_t)exif[5] << 16 | (size_t)exif[6] << 8 | exif[7]
+             : (size_t)exif[7] << 24 | (size_t)exif[6] << 16 | (size_t)exif[5] << 8 | exif[4];
     if (at > len - 2)
         return 1;
-    unsigned n = big ? exif[at] << 8 | exif[at + 1] : exif[at + 1] << 8 | exif[at];
+    n = big ? exif[at] << 8 | exif[at + 1] : exif[at + 1] << 8 | exif[at];
     for (at += 2; n > 0 && len - at >= 12; n--, at += 12) {
         const unsigned char *e = exif + at; /* tag, type, count, value */
         unsigned tag = big ? e[0] << 8 | e[1] : e[1] << 8 | e[0],
@@ -266,16 +272,18 @@ static void check_memory(struct decoder *d, uint64_t bytes)
 static void allocate(struct decoder *d, bool interlaced)
 {
     png_structp png = d->png;
-    uint64_t height = png_get_image_height(png, d->info), width = png_get_image_width(png, d->info);
+    uint64_t height = png_get_image_height(png, d->info), width = png_get_image_width(png, d->info),
+             bits;
+    size_t rows_size;
     if (height * width > IMAGE_MAX_PIXELS)
         png_error(png, "too large: over 67108864 pixels");
-    uint64_t bits = (uint64_t)png_get_channels(png, d->info) * png_get_bit_depth(png, d->info);
+    bits = (uint64_t)png_get_channels(png, d->info) * png_get_bit_depth(png, d->info);
     if (height * width * bits / 8 > 1032 * (uint64_t)d->source.file_size)
         png_error(png, "cut short");
     ask_for_rgb(d);
     png_set_interlace_handling(png);
     png_read_update_info(png, d->info);
-    size_t rows_size = d->opaque ? 0 : png_get_rowbytes(png, d->info) * (interlaced ? height : 1);
+    rows_size = d->opaque ? 0 : png_get_rowbytes(png, d->info) * (interlaced ? height : 1);
     check_memory(d, height * width * RGB + rows_size);
     if (height * width > LARGE_PIXELS) {
         pthread_mutex_lock(&large);
@@ -291,13 +299,18 @@ static bool decode(struct decoder *d, const struct image_settings *s)
 {
     png_structp png = d->png;
     struct image *im = d->image;
+    int passes, depth;
+    size_t row_bytes;
+    png_bytep exif;
+    png_uint_32 exif_len;
+    unsigned orientation;
     if (setjmp(png_jmpbuf(png)))
         return false;
     png_read_info(png, d->info);
-    int passes = png_get_interlace_type(png, d->info) == PNG_INTERLACE_ADAM7 ? 7 : 1;
+    passes = png_get_interlace_type(png, d->info) == PNG_INTERLACE_ADAM7 ? 7 : 1;
     allocate(d, passes > 1);
-    int depth = png_get_bit_depth(png, d->info);
-    size_t row_bytes = png_get_rowbytes(png, d->info);
+    depth = png_get_bit_depth(png, d->info);
+    row_bytes = png_get_rowbytes(png, d->info);
     for (int pass = 1; pass <= passes; pass++) {
         for (size_t y = 0; y < im->height; y++) {
             uint8_t *to = im->pixels + y * im->width * RGB;
@@ -308,9 +321,7 @@ static bool decode(struct decoder *d, const struct image_settings *s)
         }
     }
     png_read_end(png, d->info); /* to the IEND chunk: a file without it is cut short */
-    png_bytep exif;
-    png_uint_32 exif_len;
-    unsigned orientation = 1;
+    orientation = 1;
     if (s->orient && png_get_eXIf_1(png, d->info, &exif_len, &exif))
         orientation = exif_orientation(exif, exif_len);
     if (orientation > 1) {
@@ -338,11 +349,12 @@ const char *image_read(struct image *im, const char *path, const struct image_se
                        XXH128_hash_t *digest, char error[IMAGE_ERROR])
 {
     struct decoder *d = xcalloc(1, sizeof *d);
+    const char *reason;
     d->image = im;
     *im = (struct image){0};
     if (digest)
         *digest = (XXH128_hash_t){0};
-    const char *reason = source_open(&d->source, path, digest != NULL);
+    reason = source_open(&d->source, path, digest != NULL);
     if (!reason)
         reason = check_signature(&d->source);
     if (!reason) {

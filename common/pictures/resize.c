@@ -120,14 +120,19 @@ static void divide_long_columns(uint8_t *dst, const struct axis *columns, size_t
 void resize_area(uint8_t *dst, size_t dh, size_t dw, const uint8_t *src, size_t sh, size_t sw,
                  size_t src_stride)
 {
+    struct axis columns, rows;
+    uint64_t total;
+    uint32_t *sums, *acc;
     if (dh == sh && dw == sw) {
         for (size_t y = 0; y < dh; y++)
             memcpy(dst + y * dw * RGB, src + y * src_stride, dw * RGB);
         return;
     }
-    struct axis columns = axis_new(dw, sw), rows = axis_new(dh, sh);
-    const uint64_t total = (uint64_t)columns.total * rows.total;
-    uint32_t *sums = xcalloc(sw * RGB + 1, sizeof *sums), *acc = xcalloc(dw * RGB + 1, sizeof *acc);
+    columns = axis_new(dw, sw);
+    rows = axis_new(dh, sh);
+    total = (uint64_t)columns.total * rows.total;
+    sums = xcalloc(sw * RGB + 1, sizeof *sums);
+    acc = xcalloc(dw * RGB + 1, sizeof *acc);
     for (size_t y = 0; y < dh; y++, dst += dw * RGB) {
         sum_rows(sums, &rows, rows.first[y], rows.first[y + 1], src, sw * RGB, src_stride);
         if (total <= UINT32_MAX / 256) {
@@ -158,11 +163,12 @@ static struct pair *pairs_new(size_t d, size_t s, bool columns)
            / (double)s); /* OpenCV's order of operations; s/d itself may round differently */
     for (size_t i = 0; i < d; i++) {
         float f = (float)(((double)i + 0.5) * scale - 0.5);
-        long k = (long)floorf(f), last = (long)s - 1;
+        long k = (long)floorf(f), last = (long)s - 1, k0, k1;
         f -= (float)k;
         if (columns && (k < 0 || k >= last))
             f = 0;
-        long k0 = k < 0 ? 0 : k > last ? last : k, k1 = k + 1 < 0 ? 0 : k + 1 > last ? last : k + 1;
+        k0 = k < 0 ? 0 : k > last ? last : k;
+        k1 = k + 1 < 0 ? 0 : k + 1 > last ? last : k + 1;
         pairs[i] = (struct pair){(size_t)k0, (size_t)k1, (int)lrintf((1 - f) * 2048),
                                  (int)lrintf(f * 2048)};
     }

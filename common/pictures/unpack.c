@@ -58,10 +58,12 @@ static bool lay_out(struct layout *l, const unsigned char *file, size_t len)
     *l = (struct layout){0};
     for (size_t at = SIGNATURE, n; !l->end; at += HEAD + n + CRC) {
         const unsigned char *name = file + at + 4;
+        bool is_header, is_data;
         if (len < at + HEAD + CRC || (n = u32(file + at)) > len - at - HEAD - CRC
             || libdeflate_crc32(0, name, 4 + n) != u32(name + 4 + n))
             return false;
-        bool is_header = memcmp(name, "IHDR", 4) == 0, is_data = memcmp(name, "IDAT", 4) == 0;
+        is_header = memcmp(name, "IHDR", 4) == 0;
+        is_data = memcmp(name, "IDAT", 4) == 0;
         if (is_header != (at == SIGNATURE)
             || (is_header && (n != IHDR || !(l->rows_len = rows_length(name + 4)))))
             return false;
@@ -100,9 +102,10 @@ static bool inflate(unsigned char *rows, size_t rows_len, const unsigned char *d
 {
     struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
     size_t taken = 0;
+    bool done;
     if (!d)
         die("out of memory: a decompressor wanted");
-    bool done = libdeflate_zlib_decompress_ex(d, data, len, rows, rows_len, &taken, NULL)
+    done = libdeflate_zlib_decompress_ex(d, data, len, rows, rows_len, &taken, NULL)
             == LIBDEFLATE_SUCCESS
         && taken == len;
     libdeflate_free_decompressor(d);
@@ -125,14 +128,17 @@ static void part_blocks(unsigned char *blocks, size_t len)
 unsigned char *unpack_png(const unsigned char *file, size_t len, size_t *unpacked_len)
 {
     struct layout l;
+    size_t blocks_len, idat_len, head_len, tail_len;
+    unsigned char *unpacked, *at, *data;
     if (len > UNPACK_MOST || !lay_out(&l, file, len))
         return NULL;
-    size_t blocks_len = l.rows_len + BLOCK_HEAD * ((l.rows_len - 1) / BLOCK + 1),
-           idat_len = ZLIB_HEAD + blocks_len + ADLER;
-    size_t head_len = l.idat + HEAD, tail_len = CRC + l.end - l.after;
-    unsigned char *unpacked = xmalloc(head_len + idat_len + tail_len + l.data_len),
-                  *at = unpacked + head_len;
-    unsigned char *data = unpacked + head_len + idat_len + tail_len;
+    blocks_len = l.rows_len + BLOCK_HEAD * ((l.rows_len - 1) / BLOCK + 1);
+    idat_len = ZLIB_HEAD + blocks_len + ADLER;
+    head_len = l.idat + HEAD;
+    tail_len = CRC + l.end - l.after;
+    unpacked = xmalloc(head_len + idat_len + tail_len + l.data_len);
+    at = unpacked + head_len;
+    data = unpacked + head_len + idat_len + tail_len;
     join(data, file, &l);
     if (!has_full_window(data, l.rows_len)
         || !inflate(at + ZLIB_HEAD + BLOCK_HEAD, l.rows_len, data, l.data_len)) {

@@ -154,12 +154,12 @@ static void lock(struct scene *s, const struct view *v, struct stroke k)
     const struct hair *hair = &s->hair;
     struct point first = k.knots[0], last = k.knots[k.n - 1];
     struct stroke inner = k;
+    struct paint paint = {LINEAR, hair->base, colour_mix(hair->base, hair->dark, 0.75), first,
+                          last};
     brush(s, on, hair->line, k);
     inner.start -= 0.55;
     inner.middle -= 0.55;
     inner.end -= 0.3;
-    struct paint paint = {LINEAR, hair->base, colour_mix(hair->base, hair->dark, 0.75), first,
-                          last};
     path_stroke(&s->path, &inner, -1, 1);
     fill(s, on, &paint);
     /* u grows to the left of a stroke that runs down: the shade lies away from the light */
@@ -254,6 +254,7 @@ static const struct outline head_outline = {13,
 static void draw_head(struct scene *s)
 {
     const struct pen on = {&s->head, &s->skull, OVER}, in = {&s->head, &s->skull, ATOP};
+    const double away = -s->light;
     for (int side = -1; side <= 1; side += 2) {
         blob(s, on, s->skin,
              placed((struct outline){5, {{-1, -8}, {4, -9}, {6, -3}, {3, 7}, {-1, 8}}}, side,
@@ -264,7 +265,6 @@ static void draw_head(struct scene *s)
     }
     blob(s, on, s->skin, head_outline);
     /* the side away from the light, and below the lower lip */
-    double away = -s->light;
     blob(s, in, colour_fade(s->skin_shade, 0.75),
          (struct outline){8,
                           {{away * 37, -16},
@@ -311,8 +311,8 @@ static void draw_iris(struct scene *s, double x, double y)
     const struct pen in = {&s->detail, &s->face, ATOP};
     double ix = x + s->gaze_x, iy = y + 0.6 + s->gaze_y;
     struct colour bright = colour_mix(s->eye, colour_hex(0xffffff), 0.45);
-    ellipse(s, in, s->eye_deep, (struct point){ix, iy}, 7, 9);
     struct paint paint = {LINEAR, s->eye_deep, bright, {ix, iy - 8}, {ix, iy + 9}};
+    ellipse(s, in, s->eye_deep, (struct point){ix, iy}, 7, 9);
     path_ellipse(&s->path, ix, iy, 6.2, 8.2);
     fill(s, in, &paint);
     ellipse(s, in, colour_fade(s->eye, 0.9), (struct point){ix, iy + 2.5}, 5, 4.6);
@@ -567,6 +567,7 @@ static void draw_bow(struct scene *s, const struct view *v, struct colour c, dou
     struct colour shade = colour_mix(c, colour_hex(0x401030), 0.4),
                   line = colour_mix(c, colour_hex(0x200818), 0.7);
     for (int side = -1; side <= 1; side += 2) {
+        struct outline loop;
         if (tails > 0)
             brush(s, on, c,
                   placed_stroke(
@@ -577,14 +578,14 @@ static void draw_bow(struct scene *s, const struct view *v, struct colour c, dou
                           size * 0.24,
                           {{0, 0}, {size * 0.25, size * 0.6}, {size * 0.55, size * tails}}},
                       side, x, y, 1));
-        struct outline loop = placed((struct outline){6,
-                                                      {{0, -size * 0.1},
-                                                       {size * 0.55, -size * 0.52},
-                                                       {size, -size * 0.45},
-                                                       {size * 1.05, size * 0.25},
-                                                       {size * 0.6, size * 0.42},
-                                                       {0, size * 0.12}}},
-                                     side, x, y, 1);
+        loop = placed((struct outline){6,
+                                       {{0, -size * 0.1},
+                                        {size * 0.55, -size * 0.52},
+                                        {size, -size * 0.45},
+                                        {size * 1.05, size * 0.25},
+                                        {size * 0.6, size * 0.42},
+                                        {0, size * 0.12}}},
+                      side, x, y, 1);
         blob(s, on, line, loop);
         for (int i = 0; i < loop.n; i++)
             loop.at[i] =
@@ -681,10 +682,10 @@ static void akane_clothes(struct scene *s)
 
 static void akane_front(struct scene *s)
 {
-    part_begin(s);
-    skull_cap(s);
     static const struct point tips[] = {{-33, 12}, {-26, 4}, {-17, -1}, {-9, -3}, {2, -4},
                                         {10, -2},  {18, 0},  {26, 5},   {33, 13}};
+    part_begin(s);
+    skull_cap(s);
     fringe(s, (struct point){-7, -49}, tips, 9, 6.3);
     for (int side = -1; side <= 1; side += 2)
         lock(s, &s->hair_front,
@@ -921,10 +922,10 @@ static void hinata_clothes(struct scene *s)
 static void hinata_front(struct scene *s)
 {
     const struct pen on = {&s->part, &s->hair_front, OVER}, in = {&s->part, &s->hair_front, ATOP};
-    part_begin(s);
-    skull_cap(s);
     static const struct point tips[] = {{-32, 14}, {-27, 3}, {-20, 0}, {-12, -3}, {7, -5},
                                         {14, -2},  {21, 1},  {28, 5},  {33, 16}};
+    part_begin(s);
+    skull_cap(s);
     fringe(s, (struct point){4, -49}, tips, 9, 6.5);
     shine(s, &s->hair_front, -27, 32, 8);
     brush(
@@ -1026,6 +1027,8 @@ static void ren_clothes(struct scene *s)
 
 static void ren_front(struct scene *s)
 {
+    static const struct point tips[] = {{-37, 16}, {-31, 2}, {-22, 6}, {-14, -4}, {-3, 5},
+                                        {9, -5},   {19, 4},  {29, 0},  {37, 14}};
     part_begin(s);
     skull_cap(s);
     for (int i = 0; i < 7; i++) {
@@ -1040,8 +1043,6 @@ static void ren_front(struct scene *s)
                              {x * 0.9 + 2, -47 + fabs(x) * 0.25},
                              {x * 1.42 + s->sway * 0.5 + 3, -61 + fabs(x) * 0.62 + jitter(s, 3)}}});
     }
-    static const struct point tips[] = {{-37, 16}, {-31, 2}, {-22, 6}, {-14, -4}, {-3, 5},
-                                        {9, -5},   {19, 4},  {29, 0},  {37, 14}};
     fringe(s, (struct point){6, -46}, tips, 9, 7);
     shine(s, &s->hair_front, -30, 30, 9);
     hair_over_face(s);
@@ -1111,21 +1112,21 @@ static void draw_background(struct scene *s)
     const struct view page = {.scale = 1};
     const struct pen on = {&s->sheet, &page, OVER};
     uint32_t n = sizeof tints / sizeof *tints, first = rng_below(&s->rng, n),
-             second = rng_below(&s->rng, n);
-    double above = 80 + jitter(s, 80), below = 80 + jitter(s, 80);
+             second = rng_below(&s->rng, n), pattern;
+    double above = 80 + jitter(s, 80), below = 80 + jitter(s, 80), shift;
     struct paint paint = {LINEAR,
                           colour_hex(tints[first]),
                           colour_hex(tints[second]),
                           {above, 0},
                           {below, CHARACTER_SIDE}};
+    struct colour white = colour_hex(0xffffff);
     path_add(&s->path, -1, -1);
     path_add(&s->path, CHARACTER_SIDE + 1, -1);
     path_add(&s->path, CHARACTER_SIDE + 1, CHARACTER_SIDE + 1);
     path_add(&s->path, -1, CHARACTER_SIDE + 1);
     fill(s, on, &paint);
-    struct colour white = colour_hex(0xffffff);
-    uint32_t pattern = rng_below(&s->rng, 5);
-    double shift = rng_uniform(&s->rng, 0, 26);
+    pattern = rng_below(&s->rng, 5);
+    shift = rng_uniform(&s->rng, 0, 26);
     for (int i = 0; i < 12; i++) {
         double x = rng_uniform(&s->rng, 0, CHARACTER_SIDE),
                y = rng_uniform(&s->rng, 0, CHARACTER_SIDE), r = rng_uniform(&s->rng, 5, 18);
@@ -1183,16 +1184,17 @@ const char *character_name(int who)
 
 static void scene_init(struct scene *s, int who, uint64_t seed, uint64_t number)
 {
+    const uint32_t *hair = looks[who].hair;
+    double fading, scale, tilt, yaw, pitch, x, y;
     *s = (struct scene){0};
     rng_init(&s->rng, seed, RNG_DRAW, number * CHARACTERS + (uint64_t)who);
     cel_init(&s->sheet, CHARACTER_SIDE, CHARACTER_SIDE);
     cel_init(&s->head, CHARACTER_SIDE, CHARACTER_SIDE);
     cel_init(&s->part, CHARACTER_SIDE, CHARACTER_SIDE);
     cel_init(&s->detail, CHARACTER_SIDE, CHARACTER_SIDE);
-    const uint32_t *hair = looks[who].hair;
     s->hair = (struct hair){colour_hex(hair[0]), colour_hex(hair[1]), colour_hex(hair[2]),
                             colour_hex(hair[3])};
-    double fading = jitter(s, 0.12);
+    fading = jitter(s, 0.12);
     s->hair.base =
         colour_mix(s->hair.base, fading > 0 ? s->hair.light : s->hair.dark, fabs(fading));
     s->skin = colour_hex(looks[who].skin);
@@ -1205,9 +1207,12 @@ static void scene_init(struct scene *s, int who, uint64_t seed, uint64_t number)
     s->gaze_x = jitter(s, 1.8);
     s->gaze_y = jitter(s, 0.9);
     s->sway = jitter(s, 7);
-    double scale = rng_uniform(&s->rng, 0.88, 1.08), tilt = jitter(s, 0.2), yaw = jitter(s, 0.26),
-           pitch = jitter(s, 0.09);
-    double x = CHARACTER_SIDE / 2 + jitter(s, 8) - 24 * yaw, y = 72 + jitter(s, 5);
+    scale = rng_uniform(&s->rng, 0.88, 1.08);
+    tilt = jitter(s, 0.2);
+    yaw = jitter(s, 0.26);
+    pitch = jitter(s, 0.09);
+    x = CHARACTER_SIDE / 2 + jitter(s, 8) - 24 * yaw;
+    y = 72 + jitter(s, 5);
     s->face = (struct view){scale, tilt, x, y, 62, yaw, pitch};
     s->skull = (struct view){scale, tilt, x, y, 62, yaw * 0.5, pitch * 0.5};
     s->hair_front = (struct view){scale, tilt, x, y, 90, yaw * 0.4, pitch * 0.4};

@@ -33,11 +33,13 @@ struct colour colour_fade(struct colour c, double opacity)
 
 struct point view_map(const struct view *v, struct point p)
 {
+    double c, s;
     if (v->radius > 0) {
         p.x = v->radius * sin(asin(clamp(p.x / v->radius, -1, 1)) + v->yaw);
         p.y = v->radius * sin(asin(clamp(p.y / v->radius, -1, 1)) + v->pitch);
     }
-    double c = v->scale * cos(v->tilt), s = v->scale * sin(v->tilt);
+    c = v->scale * cos(v->tilt);
+    s = v->scale * sin(v->tilt);
     return (struct point){v->x + c * p.x - s * p.y, v->y + s * p.x + c * p.y};
 }
 
@@ -257,10 +259,12 @@ static size_t find_crossings(struct crossing *found, const struct edge *edges, s
     size_t count = 0;
     for (size_t i = 0; i < n; i++) {
         struct point a = edges[i].a, b = edges[i].b;
+        struct crossing c;
+        size_t k;
         if ((a.y <= y) == (b.y <= y))
             continue;
-        struct crossing c = {a.x + (y - a.y) / (b.y - a.y) * (b.x - a.x), a.y < b.y ? 1 : -1};
-        size_t k = count++;
+        c = (struct crossing){a.x + (y - a.y) / (b.y - a.y) * (b.x - a.x), a.y < b.y ? 1 : -1};
+        k = count++;
         for (; k > 0 && found[k - 1].x > c.x; k--)
             found[k] = found[k - 1];
         found[k] = c;
