@@ -4,10 +4,11 @@
  * and the net its loss; the decoders within the net were trained as outputs and now feed one
  * another: their activation becomes --hidden.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/start.h"
 #include "files/history.h"
 #include "net/model.h"
 #include "net/net.h"

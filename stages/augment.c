@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/start.h"
 #include "files/history.h"
 #include "base/profile.h"
 #include "base/report.h"

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "samples/character.h"
-#include "cli/cli.h"
+#include "cli/start.h"
 #include "files/history.h"
 #include "pictures/image.h"
 #include "base/profile.h"

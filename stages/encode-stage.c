@@ -1,6 +1,6 @@
 /* encode-stage MODEL CODES -o OUT: the codes that one trained stage makes of its input, the input
  * of the next stage. */
-#include "cli/cli.h"
+#include "cli/start.h"
 #include "net/encode.h"
 #include "kernels/kernels.h"
 #include "files/tensor.h"

@@ -1,5 +1,5 @@
 /* extract MODEL IMAGES -o OUT: the features of images, the innermost code of a deep net. */
-#include "cli/cli.h"
+#include "cli/start.h"
 #include "net/encode.h"
 #include "kernels/kernels.h"
 #include "files/tensor.h"

@@ -2,11 +2,12 @@
  * become images (N,size,size,3), uint8, in the order of their paths. A file that cannot be read is
  * named, skipped and counted. The index says for each row its split, class and path. */
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cli/cli.h"
+#include "cli/start.h"
 #include "pictures/folder.h"
 #include "files/history.h"
 #include "pictures/image.h"

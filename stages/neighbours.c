@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/start.h"
 #include "files/history.h"
 #include "analysis/nearest.h"
 #include "base/profile.h"
@@ -121,7 +121,7 @@ int main(int argc, char **argv)
                    "Any tensor will do, images as well as features; its rows are vectors, their "
                    "distance is Euclidean.",
         .example = "neighbours features.npy.zst --index images.tsv\n"
-                   "  neighbours images.npy.zst --index images.tsv --k 3 --list | head",
+                   "neighbours images.npy.zst --index images.tsv --k 3 --list | head",
         .min_arguments = 1,
         .max_arguments = 1,
     };

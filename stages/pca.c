@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "analysis/basis.h"
-#include "cli/cli.h"
+#include "cli/start.h"
 #include "analysis/pca.h"
 #include "base/profile.h"
 #include "base/report.h"

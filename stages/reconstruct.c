@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/start.h"
 #include "net/dataset.h"
 #include "files/history.h"
 #include "pictures/image.h"

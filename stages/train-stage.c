@@ -9,7 +9,7 @@
  */
 #include <stdlib.h>
 
-#include "cli/cli.h"
+#include "cli/start.h"
 #include "net/dataset.h"
 #include "files/history.h"
 #include "kernels/kernels.h"

@@ -1,6 +1,7 @@
 #include "files/tensor.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

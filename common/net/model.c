@@ -1,11 +1,12 @@
 #include "net/model.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
-#include "cli/cli.h"
+#include "cli/value.h"
 #include "base/report.h"
 #include "files/safetensors.h"
 
@@ -24,7 +25,7 @@ static void append_choice(char text[MAX_TEXT], const char *choices, int position
 {
     size_t used = strlen(text);
     int length;
-    const char *choice = cli_choice(choices, position, &length);
+    const char *choice = value_choice(choices, position, &length);
 
     snprintf(text + used, MAX_TEXT - used, "%s%.*s", used ? "," : "", length, choice);
 }
@@ -34,7 +35,7 @@ static void append_choice(char text[MAX_TEXT], const char *choices, int position
 static int take_choice(const char **text, const char *choices)
 {
     size_t n = strcspn(*text, ",");
-    int position = cli_find_choice(choices, *text, n);
+    int position = value_find_choice(choices, *text, n);
 
     if (position >= 0)
         *text += n + ((*text)[n] == ',');

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cli/cli.h"
+#include "cli/options.h"
 #include "files/history.h"
 #include "files/npy.h"
 #include "files/zio.h"

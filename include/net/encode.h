@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "cli/cli.h"
+#include "cli/options.h"
 
 /* Reads the model cli->arguments[0] and the rows cli->arguments[1] (N,H,W,C), uint8 (taken as
  * x/255) or float32, and writes their codes (N,h,w,C_K) float32 to cli->output, or (N,h*w*C_K) when

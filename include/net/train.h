@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cli/cli.h"
+#include "cli/options.h"
 #include "net/dataset.h"
 #include "files/history.h"
 #include "net/net.h"
