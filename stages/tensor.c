@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/start.h"
 #include "files/index.h"
 #include "analysis/inspect.h"
 #include "base/report.h"
@@ -267,6 +267,8 @@ static const struct command *take_command(struct cli *cli)
     const char *name = *cli->arguments++;
     int n = --cli->n_arguments;
 
+    if (!name) /* cli_parse lets arguments of --why be missing */
+        die_usage("0 arguments, want %s", cli->synopsis);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         const struct command *c = &commands[i];
 

@@ -147,3 +147,33 @@ programs() {
     run -1 --separate-stderr bash -c 'train-stage --help >/dev/full'
     fails 1 "train-stage: standard output: No space left on device"
 }
+
+@test "threads that wait spin for microseconds, without a second start of the process" {
+    run -0 --separate-stderr env OMP_DISPLAY_ENV=verbose train-stage --version
+    equal "$(grep -c 'ENVIRONMENT BEGIN' <<<"$stderr")" 1
+    grep -q "GOMP_SPINCOUNT = '5000'" <<<"$stderr"
+}
+
+@test "how threads wait is left to who says it in the environment" {
+    run -0 --separate-stderr env OMP_DISPLAY_ENV=verbose GOMP_SPINCOUNT=7 train-stage --version
+    grep -q "GOMP_SPINCOUNT = '7'" <<<"$stderr"
+    run -0 --separate-stderr env OMP_DISPLAY_ENV=verbose OMP_WAIT_POLICY=active train-stage --version
+    ! grep -q "GOMP_SPINCOUNT = '5000'" <<<"$stderr"
+}
+
+@test "without a place for its own variable in the environment a program starts all the same" {
+    run -0 env -i "$BIN/train-stage" --version
+    [[ $output == train-stage* ]]
+}
+
+@test "a program asked --why or --audit without its arguments answers or says what it wants" {
+    local p question
+    for p in $(programs); do
+        for question in --why --audit; do
+            run --separate-stderr "$p" "$question" -o none </dev/null
+            [ "$status" -eq 1 ] && [ "$output" = missing ] || [ "$status" -eq 2 ] || { echo "$p $question: $status"; return 1; }
+        done
+    done
+    run -2 --separate-stderr tensor --why -o none
+    fails 2 "tensor: 0 arguments, want info|verify|rows A:B|tsv|npy|from-npy FILE"
+}
