@@ -729,27 +729,61 @@ static size_t most_content(const struct zio_reader *r, size_t most)
     return bound < most ? bound : most;
 }
 
-unsigned char *zio_read_all(struct zio_reader *r, size_t most, size_t *len)
+/* The content from here on into *data, of *size bytes, which grows where the length is not known.
+ */
+static const char *read_all(struct zio_reader *r, size_t most, unsigned char **data, size_t size,
+                            size_t *len, char error[ZIO_ERROR])
 {
     bool known = r->length != UINT64_MAX;
-    size_t size = known && r->length < most_content(r, most) ? r->length : BLOCK, got;
-    unsigned char *data = xmalloc(size + 1);
+    const char *bad;
 
-    if (known && r->length > most_content(r, most))
-        die_file(r->path, "%llu bytes of content in a file of %llu, want at most %zu",
-                 (unsigned long long)r->length, (unsigned long long)r->stored,
-                 most_content(r, most));
-    for (*len = 0; (got = zio_read(r, data + *len, size - *len)) > 0; *len += got)
-        if (!known && *len + got == size) {
-            size_t bound = most_content(r, most);
+    *len = 0;
+    for (size_t got; !(bad = zio_try_read(r, *data + *len, size - *len, &got, error)) && got > 0;) {
+        size_t bound = most_content(r, most);
 
-            if (size >= bound)
-                die_file(r->path, "over %zu bytes of content in the first %llu of the file", bound,
-                         (unsigned long long)r->stored);
-            size = 2 * size < bound ? 2 * size : bound;
-            data = xrealloc(data, size + 1, 1);
-        }
-    data[*len] = '\0';
+        *len += got;
+        if (known || *len < size)
+            continue;
+        if (size >= bound)
+            return reason(error, "over %zu bytes of content in the first %llu of the file", bound,
+                          (unsigned long long)r->stored);
+        size = 2 * size < bound ? 2 * size : bound;
+        *data = xrealloc(*data, size + 1, 1);
+    }
+    return bad;
+}
+
+const char *zio_try_read_all(struct zio_reader *r, size_t most, unsigned char **data, size_t *len,
+                             char error[ZIO_ERROR])
+{
+    bool known = r->length != UINT64_MAX;
+    size_t bound = most_content(r, most), size = known && r->length < bound ? r->length : BLOCK;
+    const char *bad;
+
+    *data = NULL;
+    if (known && r->length > bound)
+        return reason(error, "%llu bytes of content in a file of %llu, want at most %zu",
+                      (unsigned long long)r->length, (unsigned long long)r->stored, bound);
+    *data = xmalloc(size + 1);
+    bad = read_all(r, most, data, size, len, error);
+    if (!bad) {
+        (*data)[*len] = '\0';
+        return NULL;
+    }
+    free(*data);
+    *data = NULL;
+    return bad;
+}
+
+unsigned char *zio_read_all(struct zio_reader *r, size_t most, size_t *len)
+{
+    enum profile_part before = profile_enter(PROFILE_READING);
+    unsigned char *data;
+    char error[ZIO_ERROR];
+
+    if (zio_try_read_all(r, most, &data, len, error))
+        die_file(r->path, "%s", error);
+    profile_leave(before);
     return data;
 }
 

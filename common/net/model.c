@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "cli/value.h"
+#include "base/profile.h"
 #include "base/report.h"
 #include "files/safetensors.h"
 
@@ -156,19 +157,11 @@ void model_write(const char *path, struct net *net, int first, const struct hist
     free(history);
 }
 
-/* --- reading --- */
-
-static const char *metadata(const char *path, const struct safetensors *s, const char *key)
-{
-    const char *value = safetensors_metadata(s, key);
-
-    if (!value)
-        die_file(path, "no '%s' in __metadata__: not a model of ours", key);
-    return value;
-}
+/* --- reading: each gives NULL, or the reason why the file is no model, in ERROR --- */
 
 /* The first layer's number, and how many layers follow one another from there. */
-static void count_layers(struct model *m, const struct safetensors *s)
+static const char *count_layers(struct model *m, const struct safetensors *s,
+                                char error[REASON_SIZE])
 {
     char name[64];
     long first = 0, n = 0;
@@ -186,48 +179,62 @@ static void count_layers(struct model *m, const struct safetensors *s)
         snprintf(name, sizeof name, "encoder.%ld.kernel", first + n);
     while (safetensors_find(s, name) && ++n <= NET_MAX_LAYERS);
     if (first == 0 || n > NET_MAX_LAYERS)
-        die_file(m->path, "%ld encoder layers, want 1 to %d", n, NET_MAX_LAYERS);
+        return reason(error, "%ld encoder layers, want 1 to %d", n, NET_MAX_LAYERS);
     m->first = (int)first;
     m->spec.n_layers = (int)n;
+    return NULL;
 }
 
-static void read_spec(struct model *m, const struct safetensors *s)
+/* Layer K of the net, whose words in __metadata__ are next at *activations and *batch_norm. */
+static const char *read_layer(struct model *m, int k, const struct safetensors *s,
+                              const char **activations, const char **batch_norm,
+                              char error[REASON_SIZE])
 {
+    struct net_layer *layer = &m->spec.layers[k];
+    const struct safetensors_entry *e;
+    char name[64];
+    int choice;
+
+    snprintf(name, sizeof name, "encoder.%d.kernel", m->first + k);
+    e = safetensors_find(s, name);
+    if (e->rank != 4 || e->shape[0] > 99 || e->shape[3] > 1 << 20)
+        return reason(error, "%s is no kernel (height,width,in,out)", name);
+    layer->kernel = (int)e->shape[0];
+    layer->filters = (int)e->shape[3];
+    if ((choice = take_choice(activations, model_activations)) < 0)
+        return reason(error, "activations '%.40s', want one of %s for each layer", *activations,
+                      model_activations);
+    layer->activation = (enum net_activation)choice;
+    if ((choice = take_choice(batch_norm, "no|yes")) < 0)
+        return reason(error, "batch_norm '%.40s', want yes or no for each layer", *batch_norm);
+    layer->batch_norm = choice;
+    return NULL;
+}
+
+static const char *read_spec(struct model *m, const struct safetensors *s, char error[REASON_SIZE])
+{
+    static const char *const keys[] = {"input", "activations", "batch_norm", "loss"};
+    const char *values[4], *bad;
     struct net_spec *spec = &m->spec;
-    const char *input = metadata(m->path, s, "input"),
-               *activations = metadata(m->path, s, "activations");
-    const char *batch_norm = metadata(m->path, s, "batch_norm"),
-               *loss = metadata(m->path, s, "loss"), *reason;
     int end = 0, choice;
 
-    count_layers(m, s);
-    if (strlen(input) > 40
-        || sscanf(input, "%7d,%7d,%7d%n", &spec->height, &spec->width, &spec->channels, &end) != 3
-        || input[end])
-        die_file(m->path, "input '%.40s', want height,width,channels", input);
-    for (int k = 0; k < spec->n_layers; k++) {
-        struct net_layer *layer = &spec->layers[k];
-        const struct safetensors_entry *e;
-        char name[64];
-        snprintf(name, sizeof name, "encoder.%d.kernel", m->first + k);
-        e = safetensors_find(s, name);
-        if (e->rank != 4 || e->shape[0] > 99 || e->shape[3] > 1 << 20)
-            die_file(m->path, "%s is no kernel (height,width,in,out)", name);
-        layer->kernel = (int)e->shape[0];
-        layer->filters = (int)e->shape[3];
-        if ((choice = take_choice(&activations, model_activations)) < 0)
-            die_file(m->path, "activations '%.40s', want one of %s for each layer", activations,
-                     model_activations);
-        layer->activation = (enum net_activation)choice;
-        if ((choice = take_choice(&batch_norm, "no|yes")) < 0)
-            die_file(m->path, "batch_norm '%.40s', want yes or no for each layer", batch_norm);
-        layer->batch_norm = choice;
-    }
-    if ((choice = take_choice(&loss, model_losses)) < 0)
-        die_file(m->path, "loss '%.40s', want one of %s", loss, model_losses);
+    for (int i = 0; i < 4; i++)
+        if (!(values[i] = safetensors_metadata(s, keys[i])))
+            return reason(error, "no '%s' in __metadata__: not a model of ours", keys[i]);
+    if ((bad = count_layers(m, s, error)))
+        return bad;
+    if (strlen(values[0]) > 40
+        || sscanf(values[0], "%7d,%7d,%7d%n", &spec->height, &spec->width, &spec->channels, &end)
+            != 3
+        || values[0][end])
+        return reason(error, "input '%.40s', want height,width,channels", values[0]);
+    for (int k = 0; k < spec->n_layers; k++)
+        if ((bad = read_layer(m, k, s, &values[1], &values[2], error)))
+            return bad;
+    if ((choice = take_choice(&values[3], model_losses)) < 0)
+        return reason(error, "loss '%.40s', want one of %s", values[3], model_losses);
     spec->loss = (enum net_loss)choice;
-    if ((reason = spec_check(spec)))
-        die_file(m->path, "%s", reason);
+    return spec_check(spec);
 }
 
 static void format_shape(char text[128], int rank, const size_t *shape)
@@ -239,69 +246,126 @@ static void format_shape(char text[128], int rank, const size_t *shape)
         used += (size_t)snprintf(text + used, 128 - used, "%s%zu", i ? "," : "", shape[i]);
 }
 
+/* One tensor of the file, at DATA, to where the net has it. */
+static const char *read_parameter(struct model *m, const struct net_parameter *p,
+                                  const struct safetensors *s, const unsigned char *data,
+                                  char error[REASON_SIZE])
+{
+    const struct safetensors_entry *e;
+    char name[64], got[128], want[128];
+    float *to = m->weights + p->offset;
+
+    file_name(name, p, m->first);
+    if (!(e = safetensors_find(s, name)))
+        return reason(error, "no tensor '%s'", name);
+    format_shape(got, e->rank, e->shape);
+    format_shape(want, p->rank, p->shape);
+    if (strcmp(got, want) != 0)
+        return reason(error, "%s has shape (%s), want (%s)", name, got, want);
+    memcpy(to, data + e->offset * sizeof(float), p->count * sizeof(float));
+    for (size_t i = 0; i < p->count; i++)
+        if (!isfinite(to[i]))
+            return reason(error, "%s holds a value that is not finite", name);
+    return NULL;
+}
+
 /* The tensors of the file in the order of the net's parameters. */
-static void read_weights(struct model *m, const struct safetensors *s, const unsigned char *data)
+static const char *read_weights(struct model *m, const struct safetensors *s,
+                                const unsigned char *data, char error[REASON_SIZE])
 {
     size_t n, n_others = 0;
     struct net_parameter *parameters = spec_describe(&m->spec, &n, &m->n_weights);
+    const char *bad = NULL;
 
     for (size_t i = 0; i < s->n_entries; i++)
         n_others += strncmp(s->entries[i].name, "training.", 9) != 0;
     if (n_others != n)
-        die_file(m->path, "%zu tensors of a net, want %zu", n_others, n);
-    if (m->n_weights > s->n_floats)
-        die_file(m->path, "%zu numbers, want %zu for its net", s->n_floats, m->n_weights);
-    m->weights = xaligned(m->n_weights * sizeof *m->weights);
-    for (size_t i = 0; i < n; i++) {
-        const struct net_parameter *p = &parameters[i];
-        const struct safetensors_entry *e;
-        char name[64], got[128], want[128];
-        file_name(name, p, m->first);
-        if (!(e = safetensors_find(s, name)))
-            die_file(m->path, "no tensor '%s'", name);
-        format_shape(got, e->rank, e->shape);
-        format_shape(want, p->rank, p->shape);
-        if (strcmp(got, want) != 0)
-            die_file(m->path, "%s has shape (%s), want (%s)", name, got, want);
-        memcpy(m->weights + p->offset, data + s->data_start + e->offset * sizeof(float),
-               p->count * sizeof(float));
-        for (size_t j = 0; j < p->count; j++)
-            if (!isfinite(m->weights[p->offset + j]))
-                die_file(m->path, "%s holds a value that is not finite", name);
-    }
+        bad = reason(error, "%zu tensors of a net, want %zu", n_others, n);
+    else if (m->n_weights > s->n_floats)
+        bad = reason(error, "%zu numbers, want %zu for its net", s->n_floats, m->n_weights);
+    else
+        m->weights = xaligned(m->n_weights * sizeof *m->weights);
+    for (size_t i = 0; !bad && i < n; i++)
+        bad = read_parameter(m, &parameters[i], s, data, error);
     free(parameters);
+    return bad;
+}
+
+static const char *parse(struct model *m, const struct safetensors *s, const unsigned char *data,
+                         char error[REASON_SIZE])
+{
+    const char *bad = read_spec(m, s, error);
+
+    if (!bad)
+        bad = read_weights(m, s, data, error);
+    if (bad)
+        return bad;
+    if (safetensors_metadata(s, "history"))
+        m->history = xstrdup(safetensors_metadata(s, "history"));
+    digest_net(m->digest, &m->spec, m->first, m->weights, m->n_weights);
+    m->training = checkpoint_parse(s, data, m->n_weights, &bad);
+    return bad;
+}
+
+const char *model_try_parse(struct model **model, const char *path, const unsigned char *data,
+                            size_t len, char error[REASON_SIZE])
+{
+    struct model *m;
+    struct safetensors s;
+    const char *bad = safetensors_parse(&s, data, len);
+
+    *model = NULL;
+    if (bad)
+        return reason(error, "no model: %s", bad);
+    m = xcalloc(1, sizeof *m);
+    m->path = xstrdup(path);
+    bad = parse(m, &s, data + s.data_start, error);
+    safetensors_release(&s);
+    if (!bad)
+        *model = m;
+    else
+        model_free(m);
+    return bad;
+}
+
+const char *model_try_read(struct model **m, const char *path, char error[REASON_SIZE])
+{
+    enum profile_part before = profile_enter(PROFILE_READING); /* a pipe may come late */
+    struct zio_reader *r;
+    unsigned char *data = NULL;
+    size_t len;
+    const char *bad = zio_try_open(&r, path, error);
+
+    *m = NULL;
+    if (!bad)
+        bad = zio_try_read_all(r, MAX_FILE, &data, &len, error);
+    profile_leave(before);
+    if (!bad)
+        bad = model_try_parse(m, path, data, len, error);
+    zio_close(r);
+    free(data);
+    return bad;
 }
 
 struct model *model_parse(const char *path, const unsigned char *data, size_t len)
 {
-    struct model *m = xcalloc(1, sizeof *m);
-    struct safetensors s;
-    const char *reason = safetensors_parse(&s, data, len);
+    struct model *m;
+    char error[REASON_SIZE];
+    const char *bad = model_try_parse(&m, path, data, len, error);
 
-    m->path = xstrdup(path);
-    if (reason)
-        die_file(path, "no model: %s", reason);
-    read_spec(m, &s);
-    read_weights(m, &s, data);
-    if (safetensors_metadata(&s, "history"))
-        m->history = xstrdup(safetensors_metadata(&s, "history"));
-    digest_net(m->digest, &m->spec, m->first, m->weights, m->n_weights);
-    m->training = checkpoint_parse(&s, data + s.data_start, m->n_weights, &reason);
-    if (reason)
-        die_file(path, "%s", reason);
-    safetensors_release(&s);
+    if (bad)
+        die_file(path, "%s", bad);
     return m;
 }
 
 struct model *model_read(const char *path)
 {
-    struct zio_reader *r = zio_open(path);
-    size_t len;
-    unsigned char *data = zio_read_all(r, MAX_FILE, &len);
-    struct model *m = model_parse(path, data, len);
+    struct model *m;
+    char error[REASON_SIZE];
+    const char *bad = model_try_read(&m, path, error);
 
-    zio_close(r);
-    free(data);
+    if (bad)
+        die_file(path, "%s", bad);
     return m;
 }
 

@@ -107,5 +107,8 @@ const char *zio_try_read(struct zio_reader *r, void *data, size_t len, size_t *g
                          char error[ZIO_ERROR]);
 const char *zio_try_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset,
                             char error[ZIO_ERROR]);
+/* *data: as zio_read_all gives it, NULL after a failure. */
+const char *zio_try_read_all(struct zio_reader *r, size_t most, unsigned char **data, size_t *len,
+                             char error[ZIO_ERROR]);
 
 #endif
