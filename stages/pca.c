@@ -17,7 +17,7 @@
 #include "analysis/selection.h"
 #include "files/whole.h"
 
-enum { REVISION = 2, SHOWN = 10 }; /* components whose variance is printed */
+enum { REVISION = 3, SHOWN = 10 }; /* components whose variance is printed */
 
 struct options {
     int64_t components;

@@ -175,6 +175,19 @@ pca:         2      3.43409  17.17%    100.00%"
     equal "${stderr_lines[1]}" "pca:         1            0   0.00%      0.00%"
 }
 
+@test "N rows have rank N-1 at most: the last of N components is 0, of whichever shape the rows are" {
+    for shape in '3 200' '3 3'; do
+        make_npy x.npy $shape "$fading"
+        run -0 --separate-stderr pca x.npy --components 3 --tsv -o got.tsv
+        equal "${stderr_lines[4]}" "pca: 'x.npy': the rows have rank 2: the other components are 0"
+        equal "$(cut -f 3 got.tsv | sort -u)" $'0\npc3'
+    done
+}
+
+@test "2,000 random matrices agree with a singular value decomposition in double precision" {
+    "$BUILD/tests/check-pca"
+}
+
 @test "too few rows, and more components than there are, are refused" {
     make_npy x.npy 1 4 j
     run -1 --separate-stderr pca x.npy --components 1 -o y.npy.zst

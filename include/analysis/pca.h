@@ -9,7 +9,9 @@
  * u_k of XX' (n,n), and v_k = X'u_k/s_k. Which way is taken depends on n, D, P and the numbers,
  * never on threads or memory; sums run over fixed slices and tiles in a fixed order.
  *
- * A component with nothing but rounding in it (rank-deficient rows) is 0 and has variance 0. Mean
+ * A component with nothing but rounding in it is 0 and has variance 0: from the n-th on, for n
+ * centred rows have rank n-1 at most, and where its singular value is below 1.2e-7 of the largest
+ * (the square below 64 + min(n,D) epsilon), which is all that sums of squares can tell apart. Mean
  * and components are rounded to what a basis file holds, so that a basis read back gives the same
  * coordinates.
  */
