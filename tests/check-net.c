@@ -1,5 +1,6 @@
-/* check-net ISA [N]: the net's forward pass, losses and gradients against the double-precision
- * reference, for the nets below and N random ones. check-net reference: the reference's gradients
+/* check-net ISA [N], check-net all [N]: the net's forward pass, losses and gradients, by this or by
+ * each instruction set of this processor, against the double-precision reference, for the nets
+ * below and N random ones. check-net reference: the reference's gradients
  * against finite differences of its loss. check-net bits [N]: results are the same bytes for 1, 2,
  * 3 and 8 threads, and for AVX2 and AVX-512, of the nets below and N random ones.
  *
@@ -164,14 +165,17 @@ static const struct check checks[] = {
      SMOOTH},
 };
 
+static const char *const names[] = {"avx512", "avx2", "base"};
+static const char *isas[] = {"base", NULL, NULL}, *isa; /* those to check, the one being checked */
+static int n_isas = 1;
 static bool failed, quiet;
 
 static void report(const char *what, const char *part, double off, double limit)
 {
     if (!(off <= limit)) {
         if (!quiet)
-            printf("%s: %s is off by %.2e of its largest value, limit %.0e\n", what, part, off,
-                   limit);
+            printf("%s, %s: %s is off by %.2e of its largest value, limit %.0e\n", what, isa, part,
+                   off, limit);
         failed = true;
     }
 }
@@ -217,37 +221,50 @@ static double *as_double(const float *x, size_t n)
     return y;
 }
 
-static void check_forward(const struct check *c, struct net *net, const float *x, const double *x2,
-                          const float *t, const double *t2, const double *w2)
+/* What the reference says of a check. */
+struct wanted {
+    double *code, *y, *gradient;
+    double evaluated, loss; /* by the running statistics, by the batch's */
+};
+
+static struct wanted want(const struct check *c, struct net *net, const double *x, const double *t,
+                          const double *w)
+{
+    struct wanted v;
+    size_t n_weights;
+
+    net_weights(net, &n_weights);
+    v.code = xmalloc(c->n * net_code_items(net) * sizeof *v.code);
+    v.y = xmalloc(c->n * net_input_items(net) * sizeof *v.y);
+    v.gradient = xmalloc(n_weights * sizeof *v.gradient);
+    reference_forward(v.code, v.y, &c->spec, w, x, c->n);
+    v.evaluated = reference_loss(NULL, &c->spec, w, x, t, c->n, &c->penalty);
+    v.loss = reference_loss(v.gradient, &c->spec, w, x, t, c->n, &c->penalty);
+    return v;
+}
+
+static void check_forward(const struct check *c, struct net *net, const float *x, const float *t,
+                          const struct wanted *v)
 {
     const size_t n_code = c->n * net_code_items(net), n_x = c->n * net_input_items(net);
     float *code = xmalloc(n_code * sizeof *code), *y = xmalloc(n_x * sizeof *y);
-    double *code2 = xmalloc(n_code * sizeof *code2), *y2 = xmalloc(n_x * sizeof *y2);
 
-    reference_forward(code2, y2, &c->spec, w2, x2, c->n);
     net_encode(net, code, x, c->n);
-    report(c->what, "code", deviation(code, code2, n_code), 1e-5);
+    report(c->what, "code", deviation(code, v->code, n_code), 1e-5);
     net_reconstruct(net, y, x, c->n);
-    report(c->what, "reconstruction", deviation(y, y2, n_x), 1e-5);
+    report(c->what, "reconstruction", deviation(y, v->y, n_x), 1e-5);
     report(c->what, "validation loss",
-           fabs(net_evaluate(net, x, t, c->n, &c->penalty)
-                    / reference_loss(NULL, &c->spec, w2, x2, t2, c->n, &c->penalty)
-                - 1),
-           1e-6);
-    free(code), free(y), free(code2), free(y2);
+           fabs(net_evaluate(net, x, t, c->n, &c->penalty) / v->evaluated - 1), 1e-6);
+    free(code), free(y);
 }
 
-static void check_gradients(const struct check *c, struct net *net, const float *x,
-                            const double *x2, const float *t, const double *t2, const double *w2)
+static void check_gradients(const struct check *c, struct net *net, const float *x, const float *t,
+                            const struct wanted *v)
 {
-    size_t n_weights, n_parameters;
+    size_t n_parameters;
     const struct net_parameter *p = net_parameters(net, &n_parameters);
-    net_weights(net, &n_weights);
-    double *g2 = xmalloc(n_weights * sizeof *g2);
-    const double loss2 = reference_loss(g2, &c->spec, w2, x2, t2, c->n, &c->penalty),
-                 loss = net_train(net, x, t, c->n, &c->penalty);
 
-    report(c->what, "loss", fabs(loss / loss2 - 1), 1e-6);
+    report(c->what, "loss", fabs(net_train(net, x, t, c->n, &c->penalty) / v->loss - 1), 1e-6);
     for (size_t i = 0; i < n_parameters; i++) {
         const float *g = net_gradients(net) + p[i].offset;
         const bool normalised = p[i].role == NET_BIAS && strncmp(p[i].name, "encoder", 7) == 0
@@ -257,10 +274,9 @@ static void check_gradients(const struct check *c, struct net *net, const float 
             for (size_t j = 0; j < p[i].count; j++)
                 report(c->what, p[i].name, fabs(g[j]), 0);
         } else {
-            report(c->what, p[i].name, deviation(g, g2 + p[i].offset, p[i].count), 1e-5);
+            report(c->what, p[i].name, deviation(g, v->gradient + p[i].offset, p[i].count), 1e-5);
         }
     }
-    free(g2);
 }
 
 /* The reference itself: a few weights of every tensor, moved by +-1e-6. Ties have no derivative. */
@@ -287,29 +303,50 @@ static void check_reference(const struct check *c, const double *x2, const doubl
     free(p), free(g), free(unused);
 }
 
+/* The net of a check with its data and weights, the same for each instruction set. */
+static struct net *drawn(const struct check *c, uint64_t number, float **x, float **t,
+                         struct rng *rng)
+{
+    struct net *net = net_new(&c->spec, (int)c->n + 3, true);
+    const size_t n_x = c->n * net_input_items(net);
+
+    rng_init(rng, 1, RNG_TEST, number);
+    *x = xmalloc(n_x * sizeof **x), *t = xmalloc(n_x * sizeof **t);
+    fill(c, net, *x, n_x, rng);
+    for (size_t i = 0; i < n_x; i++)
+        (*t)[i] = (float)rng_uniform(rng, 0, 1);
+    return net;
+}
+
 static void run(const struct check *c, uint64_t number, bool finite_differences)
 {
-    struct rng rng;
-    rng_init(&rng, 1, RNG_TEST, number);
-    struct net *net = net_new(&c->spec, (int)c->n + 3, true);
-    size_t n_weights;
-    const size_t n_x = c->n * net_input_items(net);
-    float *x = xmalloc(n_x * sizeof *x), *t = xmalloc(n_x * sizeof *t),
-          *w = net_weights(net, &n_weights);
+    struct wanted v = {0};
+    float *x, *t;
 
-    fill(c, net, x, n_x, &rng);
-    for (size_t i = 0; i < n_x; i++)
-        t[i] = (float)rng_uniform(&rng, 0, 1);
-    double *x2 = as_double(x, n_x), *t2 = as_double(t, n_x), *w2 = as_double(w, n_weights);
-    if (finite_differences) {
-        if (c->data == SMOOTH && n_weights < 10000)
-            check_reference(c, x2, t2, w2, &rng);
-    } else {
-        check_forward(c, net, x, x2, t, t2, w2);
-        check_gradients(c, net, x, x2, t, t2, w2);
+    for (int i = 0; i < n_isas; i++) {
+        struct rng rng;
+        struct net *net;
+        isa = isas[i];
+        kernels_select(isa);
+        net = drawn(c, number, &x, &t, &rng);
+        if (i == 0) {
+            size_t n_weights, n_x = c->n * net_input_items(net);
+            const float *w = net_weights(net, &n_weights);
+            double *x2 = as_double(x, n_x), *t2 = as_double(t, n_x), *w2 = as_double(w, n_weights);
+            if (!finite_differences)
+                v = want(c, net, x2, t2, w2);
+            else if (c->data == SMOOTH && n_weights < 10000)
+                check_reference(c, x2, t2, w2, &rng);
+            free(x2), free(t2), free(w2);
+        }
+        if (!finite_differences) {
+            check_forward(c, net, x, t, &v);
+            check_gradients(c, net, x, t, &v);
+        }
+        free(x), free(t);
+        net_free(net);
     }
-    free(x), free(t), free(x2), free(t2), free(w2);
-    net_free(net);
+    free(v.code), free(v.y), free(v.gradient);
 }
 
 /* Every fourth net has few values in flat patches. Mostly small channels, images and batches; one
@@ -391,18 +428,17 @@ static float *everything(const struct check *c, int threads, size_t *n)
 
 static void check_bits(const struct check *c)
 {
-    static const char *const names[] = {"avx512", "avx2", "base"};
     float *first[3] = {NULL};
     size_t n;
-    for (int isa = 0; isa < 3; isa++) {
-        if (!kernels_select(names[isa]))
+    for (int i = 0; i < 3; i++) {
+        if (!kernels_select(names[i]))
             continue;
-        first[isa] = everything(c, 1, &n);
+        first[i] = everything(c, 1, &n);
         for (int threads = 2; threads <= 8; threads = threads == 2 ? 3 : threads + 5) {
             float *got = everything(c, threads, &n);
-            if (memcmp(first[isa], got, n * sizeof *got) != 0) {
-                printf("%s: %s with %d threads gives other bytes than with 1\n", c->what,
-                       names[isa], threads);
+            if (memcmp(first[i], got, n * sizeof *got) != 0) {
+                printf("%s: %s with %d threads gives other bytes than with 1\n", c->what, names[i],
+                       threads);
                 failed = true;
             }
             free(got);
@@ -413,8 +449,8 @@ static void check_bits(const struct check *c)
         printf("%s: avx512 and avx2 give different bytes\n", c->what);
         failed = true;
     }
-    for (int isa = 0; isa < 3; isa++)
-        free(first[isa]);
+    for (int i = 0; i < 3; i++)
+        free(first[i]);
 }
 
 int main(int argc, char **argv)
@@ -422,8 +458,16 @@ int main(int argc, char **argv)
     report_init("check-net");
     const char *how = argc > 1 ? argv[1] : "";
     const bool finite_differences = strcmp(how, "reference") == 0, bits = strcmp(how, "bits") == 0;
-    if (!finite_differences && !bits && !kernels_select(how))
-        die_usage("want 'reference', 'bits' or an instruction set that this processor runs");
+    if (strcmp(how, "all") == 0) {
+        n_isas = 0;
+        for (int i = 0; i < 3; i++)
+            if (kernels_select(names[i]))
+                isas[n_isas++] = names[i];
+    } else if (kernels_select(how)) {
+        isas[0] = how;
+    } else if (!finite_differences && !bits) {
+        die_usage("want 'all', an instruction set that this processor runs, 'reference' or 'bits'");
+    }
     const size_t n_fixed = sizeof checks / sizeof *checks;
     for (size_t i = 0; i < n_fixed; i++) {
         if (bits)
