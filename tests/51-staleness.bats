@@ -308,7 +308,7 @@ killed_naming() {
     local program=$1 n=$2
     shift 2
     cp -a "$BIN" killing
-    printf '#!/bin/sh\nFAULT="rename %s" FAULT_KILL=1 LD_PRELOAD=%s/faults.so exec %s/%s "$@"\n' "$n" "$BATS_FILE_TMPDIR" "$BIN" "$program" >killing/"$program"
+    printf '#!/bin/sh\nFAULT="rename %s" FAULT_SIGNAL=9 LD_PRELOAD=%s/faults.so exec %s/%s "$@"\n' "$n" "$BATS_FILE_TMPDIR" "$BIN" "$program" >killing/"$program"
     touch -r "$BIN/$program" killing/"$program"
     bin=killing run -2 pipeline "$@"
     rm -r killing

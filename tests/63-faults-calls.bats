@@ -110,6 +110,26 @@ each_call() {
     each_call $train --epochs 2
 }
 
+@test "SIGTERM or SIGHUP at any write of a training, the last one too, leaves no hidden file where none goes without a name" {
+    train="train-stage train.npy.zst images.npy.zst --kernel 3 --filters 2 --batch 64 --epochs 1 --seed 1 --checkpoint 0.000001s --log log.tsv
+        -o model.safetensors.zst"
+    export NO_TMPFILE=1
+    FAULT_LOG=$PWD/calls disturbed wanted '' $train
+    n_ended=0
+    while read -r count call; do
+        for ((n = 1; n <= count; n++)); do
+            for signal in 15 1; do
+                status=0
+                FAULT_SIGNAL=$signal disturbed after "$call $n" $train || status=$?
+                equal "$call $n: $(find after -name '.*.tmp')" "$call $n: "
+                [ "$status" -eq $((128 + signal)) ] || [ "$status" -eq 0 ]
+                n_ended=$((n_ended + 1))
+            done
+        done
+    done < <(grep -E '^(write|fsync|rename)$' calls | sort | uniq -c)
+    [ "$n_ended" -ge 20 ]
+}
+
 @test "of training from disk: the temporary file is named" {
     { printf '\x93NUMPY\1\0\x76\0%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (600, 160, 160, 3), }"; head -c 46080000 /dev/zero; } \
         >before/large.npy
@@ -157,7 +177,7 @@ each_kill() {
     while read -r count call; do
         for ((n = 1; n <= count; n++)); do
             status=0
-            FAULT_KILL=1 disturbed killed "$call $n" "$@" $other || status=$?
+            FAULT_SIGNAL=9 disturbed killed "$call $n" "$@" $other || status=$?
             equal "$status" 137
             n_kills=$((n_kills + 1))
             for options in '' "$other"; do

@@ -1,10 +1,10 @@
 /* faults: a library to preload, which lets calls fail that do not fail by themselves.
  *
- *     FAULT="fsync 2"    the second call of fsync fails with EIO; likewise all that are defined
- * below. What is read and written through fopen counts as open, read, write and close FAULT_KILL=1
- * instead of that, the process is killed before that call FAULT_LOG=FILE     each such call that is
- * made becomes a line of FILE: its name NO_TMPFILE=1       the file system knows no files without a
- * name
+ *     FAULT="fsync 2"   the second call of fsync fails with EIO; likewise all that are defined below.
+ *                       What is read and written through fopen counts as open, read, write and close
+ *     FAULT_SIGNAL=9    instead of that, the process gets this signal before that call
+ *     FAULT_LOG=FILE    each such call that is made becomes a line of FILE: its name
+ *     NO_TMPFILE=1      the file system knows no files without a name
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -37,15 +37,17 @@ static void note_call(const char *name)
 /* Whether this call of NAME is the one that is to fail. */
 static int fails(const char *name, int *calls)
 {
-    const char *fault = getenv("FAULT");
+    const char *fault = getenv("FAULT"), *signal = getenv("FAULT_SIGNAL");
     size_t len = strlen(name);
 
     note_call(name);
     if (!fault || strncmp(fault, name, len) != 0 || fault[len] != ' '
         || __atomic_add_fetch(calls, 1, __ATOMIC_RELAXED) != atoi(fault + len))
         return 0;
-    if (getenv("FAULT_KILL"))
-        raise(SIGKILL);
+    if (signal) {
+        kill(getpid(), atoi(signal));
+        return 0;
+    }
     errno = EIO;
     return 1;
 }

@@ -61,23 +61,28 @@ static void leave(const sigset_t *before)
     pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
-static void remember(struct whole *w)
+/* Anew for every hidden name: whoever had a handler when the last one was made may have given it
+ * back since. */
+static void catch_signals(void)
 {
     static const int deadly[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE};
+
+    for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++) {
+        struct sigaction action = {.sa_handler = die_by_signal, .sa_flags = SA_RESETHAND}, before;
+
+        if (sigaction(deadly[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+            sigaction(deadly[i], &action, NULL);
+    }
+}
+
+static void remember(struct whole *w)
+{
     static bool prepared;
 
-    if (!prepared) {
-        for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++) {
-            struct sigaction action = {0}, before;
-
-            action.sa_handler = die_by_signal;
-            action.sa_flags = SA_RESETHAND;
-            if (sigaction(deadly[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
-                sigaction(deadly[i], &action, NULL);
-        }
+    if (!prepared)
         atexit(remove_hidden);
-        prepared = true;
-    }
+    prepared = true;
+    catch_signals();
     w->next = hidden;
     hidden = w;
 }
