@@ -2,8 +2,8 @@
  * fit, so that more than the checks is reached. */
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
+#include "base/endian.h"
 #include "files/frames.h"
 #include "fuzz.h"
 #include "files/zio.h"
@@ -16,7 +16,7 @@ static void read_all(void *path)
 {
     struct zio_reader *r = zio_open(path);
     unsigned char *block = xmalloc(BLOCK), head[16];
-    char digest[ZIO_DIGEST_SIZE], again[ZIO_DIGEST_SIZE];
+    char digest[DIGEST_SIZE], again[DIGEST_SIZE];
     uint64_t total = 0;
     size_t n;
 
@@ -36,12 +36,6 @@ static void read_all(void *path)
     zio_close(r);
 }
 
-static void put(unsigned char *p, uint64_t value, int bytes)
-{
-    for (int i = 0; i < bytes; i++)
-        p[i] = (unsigned char)(value >> 8 * i);
-}
-
 /* The hashes and the check of what stands in DATA, as far as its lengths make sense. */
 static void seal(unsigned char *data, size_t len)
 {
@@ -50,29 +44,29 @@ static void seal(unsigned char *data, size_t len)
 
     if (len < FOOTER + HEAD + ENTRY)
         return;
-    n = frames_u32(data + len - FOOTER);
+    n = get_le32(data + len - FOOTER);
     if (n == 0 || n > (len - FOOTER - HEAD) / ENTRY)
         return;
     n--;
     table = HEAD + ENTRY * (n + 1) + FOOTER;
-    record = frames_u32(data + len - FOOTER - ENTRY);
+    record = get_le32(data + len - FOOTER - ENTRY);
     if (record > len - table || record < HEAD + 16 + 8 * n)
         return;
     tail = data + len - table - record;
     for (size_t i = 0; i < n; i++) {
         unsigned char *entry = tail + record + HEAD + ENTRY * i;
-        size_t stored = frames_u32(entry);
+        size_t stored = get_le32(entry);
 
         if (stored < 4 || stored > (size_t)(tail - data) - at)
             break;
-        put(tail + 16 + 8 * i, XXH64(data + at, stored, 0), 8);
+        put_le64(tail + 16 + 8 * i, hash64_data(data + at, stored));
         memcpy(entry + 8, data + at + stored - 4, 4);
         at += stored;
     }
     joined = xmalloc(record + table);
     memcpy(joined, tail + HEAD, record - HEAD - 8);
     memcpy(joined + record - HEAD - 8, tail + record, table);
-    put(tail + record - 8, XXH64(joined, record - HEAD - 8 + table, 0), 8);
+    put_le64(tail + record - 8, hash64_data(joined, record - HEAD - 8 + table));
     free(joined);
 }
 

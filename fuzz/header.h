@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/endian.h"
+
 /* A copy with the length set to where the last brace stands; NULL where there is none. The caller
  * frees it. */
 static inline unsigned char *header_fitted(const unsigned char *data, size_t len)
@@ -17,8 +19,7 @@ static inline unsigned char *header_fitted(const unsigned char *data, size_t len
     if (!copy)
         return NULL;
     memcpy(copy, data, len);
-    for (int i = 0; i < 8; i++)
-        copy[i] = (unsigned char)(n >> 8 * i);
+    put_le64(copy, n);
     return copy;
 }
 

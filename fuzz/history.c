@@ -25,7 +25,7 @@ void target_init(void) {}
 static void ask(void *context)
 {
     const struct bytes *b = context;
-    char *text = xcalloc(b->len + 1, 1), digest[ZIO_DIGEST_SIZE], *whole, *difference;
+    char *text = xcalloc(b->len + 1, 1), digest[DIGEST_SIZE], *whole, *difference;
     struct history *h = history_start(&cli, 1);
 
     memcpy(text, b->data, b->len);

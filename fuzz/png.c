@@ -4,34 +4,26 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "base/endian.h"
+#include "files/chunks.h"
 #include "files/history.h"
 #include "pictures/image.h"
 #include "analysis/inspect.h"
 #include "base/report.h"
 
-static uint32_t table[256];
-
-/* CRC-32 as PNG has it. */
-void target_init(void)
-{
-    for (uint32_t i = 0; i < 256; i++) {
-        table[i] = i;
-        for (int bit = 0; bit < 8; bit++)
-            table[i] = table[i] >> 1 ^ (table[i] & 1 ? 0xEDB88320 : 0);
-    }
-}
+void target_init(void) {}
 
 static void import(void *path)
 {
     const struct image_settings settings = {{255, 128, 0}, true};
-    char error[IMAGE_ERROR], digest[ZIO_DIGEST_SIZE];
-    XXH128_hash_t file, again;
+    char error[IMAGE_ERROR], digest[DIGEST_SIZE];
+    struct digest file, again;
     struct image im;
 
     if (!image_read(&im, path, &settings, &file, error))
         image_digest(&im, digest);
     image_release(&im);
-    fuzz_check(!image_file_digest(path, &again, error) && XXH128_isEqual(file, again),
+    fuzz_check(!image_file_digest(path, &again, error) && digest_equal(file, again),
                "one digest, decoded or not");
     free(history_read(path));
 }
@@ -43,18 +35,10 @@ static void verify(void *path)
 
 static void seal(unsigned char *data, size_t len)
 {
-    for (size_t at = 8, size; at + 12 <= len; at += 12 + size) {
-        uint32_t crc = UINT32_MAX;
+    struct chunk c = {0};
 
-        size = (size_t)data[at] << 24 | (size_t)data[at + 1] << 16 | (size_t)data[at + 2] << 8
-            | data[at + 3];
-        if (size > len - at - 12)
-            return;
-        for (size_t i = 0; i < size + 4; i++)
-            crc = crc >> 8 ^ table[(crc ^ data[at + 4 + i]) & 255];
-        for (int i = 0; i < 4; i++)
-            data[at + 8 + size + i] = (unsigned char)(~crc >> (24 - 8 * i));
-    }
+    while (chunk_follows(&c, len) && chunk_next(&c, data + chunk_after(&c), len))
+        put_be32(data + c.at + CHUNK_HEAD + c.len, chunk_crc(&c, data));
 }
 
 static void read_as_file(const unsigned char *data, size_t len)

@@ -12,7 +12,7 @@
 #include "base/report.h"
 #include "pictures/resize.h"
 #include "analysis/selection.h"
-#include "base/spool.h"
+#include "base/scratch.h"
 #include "files/tensor.h"
 
 enum { REVISION = 1, RGB = 3, CROPS = 5, BLOCK_BYTES = 4 << 20 };
@@ -26,7 +26,7 @@ struct source {
     size_t row;    /* of the tensor, the next to be read */
     size_t done;   /* chosen rows given */
     uint8_t *kept; /* a pipe's chosen rows, in memory or */
-    int spool;     /* in an unlinked file; -1: none */
+    int scratch;   /* in a scratch file; -1: none */
 };
 
 /* TWICE: whether the rows will be read again; then up to half of MEMORY may be used to keep them.
@@ -34,15 +34,15 @@ struct source {
 static void source_init(struct source *s, struct tensor_reader *t, const struct selection *chosen,
                         bool twice, size_t memory)
 {
-    *s =
-        (struct source){.t = t, .chosen = chosen, .block = BLOCK_BYTES / t->row_bytes, .spool = -1};
+    *s = (struct source){
+        .t = t, .chosen = chosen, .block = BLOCK_BYTES / t->row_bytes, .scratch = -1};
     s->block = s->block ? s->block : 1;
     if (!twice || tensor_is_seekable(t))
         return;
     if (chosen->n <= memory / 2 / t->row_bytes)
         s->kept = xmalloc(chosen->n * t->row_bytes);
     else
-        s->spool = spool_open();
+        s->scratch = scratch_open();
 }
 
 /* Moves the chosen ones of N rows that start at s->row to the front; returns how many. */
@@ -68,8 +68,8 @@ static bool source_read(struct source *s, uint8_t *rows, size_t *n)
     *n = choose(s, rows, got);
     if (s->kept)
         memcpy(s->kept + before * row_bytes, rows, *n * row_bytes);
-    else if (s->spool >= 0)
-        spool_write(s->spool, rows, *n * row_bytes);
+    else if (s->scratch >= 0)
+        scratch_write(s->scratch, rows, *n * row_bytes);
     return got > 0;
 }
 
@@ -87,13 +87,13 @@ static size_t smaller(size_t a, size_t b)
 static bool source_read_again(struct source *s, uint8_t *rows, size_t *n)
 {
     size_t row_bytes = s->t->row_bytes;
-    bool is_kept = s->kept || s->spool >= 0;
+    bool is_kept = s->kept || s->scratch >= 0;
     size_t got = smaller(s->block, is_kept ? s->chosen->n - s->done : s->t->n_rows - s->row);
     *n = got;
     if (s->kept)
         memcpy(rows, s->kept + s->done * row_bytes, got * row_bytes);
-    else if (s->spool >= 0)
-        spool_read(s->spool, rows, got * row_bytes, s->done * row_bytes);
+    else if (s->scratch >= 0)
+        scratch_read(s->scratch, rows, got * row_bytes, s->done * row_bytes);
     else if (got > 0)
         tensor_read_at(s->t, rows, s->row, got);
     if (is_kept)
@@ -106,8 +106,8 @@ static bool source_read_again(struct source *s, uint8_t *rows, size_t *n)
 static void source_release(struct source *s)
 {
     free(s->kept);
-    if (s->spool >= 0)
-        close(s->spool);
+    if (s->scratch >= 0)
+        close(s->scratch);
 }
 
 /* crops (5,H,W,3) of image (H,W,3). */

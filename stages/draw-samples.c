@@ -35,7 +35,7 @@ static void draw(const struct history *h, const char *folder, int who, int64_t s
 {
     uint8_t pixels[CHARACTER_SIDE * CHARACTER_SIDE * 3];
     struct image im = {.height = CHARACTER_SIDE, .width = CHARACTER_SIDE, .pixels = pixels};
-    char digest[ZIO_DIGEST_SIZE], *text, *path = drawing_path(folder, who, number);
+    char digest[DIGEST_SIZE], *text, *path = drawing_path(folder, who, number);
     enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
     character_draw(pixels, who, (uint64_t)seed, (uint64_t)number);
     image_digest(&im, digest);
@@ -53,7 +53,7 @@ static void remove_surplus(const char *folder, int who, int64_t count)
 {
     for (bool ours = true; ours; count++) {
         char *path = drawing_path(folder, who, count), *text = history_read(path),
-             digest[ZIO_DIGEST_SIZE];
+             digest[DIGEST_SIZE];
         ours = text && history_find(text, "draw-samples", digest, sizeof digest);
         if (ours && unlink(path) < 0)
             die_file(path, "cannot remove: %s", strerror(errno));

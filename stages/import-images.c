@@ -34,7 +34,7 @@ struct settings {
 struct batch {
     size_t first, n;
     uint8_t *rows;               /* (n,size,size,3) */
-    XXH128_hash_t *digests;      /* of the files */
+    struct digest *digests;      /* of the files */
     char (*errors)[IMAGE_ERROR]; /* empty: the row is there */
 };
 
@@ -50,7 +50,7 @@ struct import {
 /* By the path alone, so that adding images moves no other. */
 static enum index_split split_of(const char *file, double test)
 {
-    double share = (double)(XXH3_64bits(file, strlen(file)) >> 11) / (double)(1ull << 53);
+    double share = (double)(hash64_name(file, strlen(file)) >> 11) / (double)(1ull << 53);
     return share < test ? INDEX_TEST : INDEX_TRAIN;
 }
 
@@ -217,7 +217,7 @@ static bool index_fits(const char *path, const struct folder *folder, double tes
 /* Whether nothing needs doing. DIGEST becomes that of the folder where it was needed to tell, else
  * empty. */
 static bool is_current(const struct cli *cli, struct history *h, const struct folder *folder,
-                       const struct settings *s, char digest[ZIO_DIGEST_SIZE])
+                       const struct settings *s, char digest[DIGEST_SIZE])
 {
     struct stat st;
     digest[0] = '\0';
@@ -244,7 +244,7 @@ static void import_folder(const struct cli *cli, struct history *h, const struct
 {
     struct npy_header header = {NPY_U8, 4, {folder->n, (size_t)s->size, (size_t)s->size, RGB}};
     struct import import = {.settings = s, .folder = folder, .digest = folder_digest_new()};
-    char digest[ZIO_DIGEST_SIZE];
+    char digest[DIGEST_SIZE];
     import.images = tensor_create_expecting(cli->output, &header, TENSOR_LEVEL);
     import.index = s->index ? index_create(s->index) : NULL;
     run(&import);
@@ -303,7 +303,7 @@ int main(int argc, char **argv)
     };
     struct history *h;
     struct folder folder;
-    char before[ZIO_DIGEST_SIZE];
+    char before[DIGEST_SIZE];
     cli_parse(&cli, argc, argv);
     check_outputs(&s, cli.output);
     h = history_start(&cli, REVISION);

@@ -29,7 +29,7 @@ struct options {
 
 /* The digest of the model that made what has this history: the first input of the last record that
  * applied one; "" where none did. */
-static void find_model(char model[ZIO_DIGEST_SIZE], const char *history)
+static void find_model(char model[DIGEST_SIZE], const char *history)
 {
     json_t *records = json_loads(history, 0, NULL), *record;
     size_t i;
@@ -40,7 +40,7 @@ static void find_model(char model[ZIO_DIGEST_SIZE], const char *history)
         const char *tool = json_string_value(json_object_get(record, "tool"));
         const char *input = json_string_value(json_array_get(json_object_get(record, "inputs"), 0));
         if (tool && input && (strcmp(tool, "extract") == 0 || strcmp(tool, "encode-stage") == 0))
-            snprintf(model, ZIO_DIGEST_SIZE, "%s", input);
+            snprintf(model, DIGEST_SIZE, "%s", input);
     }
     json_decref(records);
 }
@@ -49,7 +49,7 @@ static void find_model(char model[ZIO_DIGEST_SIZE], const char *history)
  * history may be anything. */
 static void check_origin(struct tensor_reader *t, const struct basis *b, const char *basis_path)
 {
-    char got[ZIO_DIGEST_SIZE], want[ZIO_DIGEST_SIZE];
+    char got[DIGEST_SIZE], want[DIGEST_SIZE];
 
     if (t->row_items != b->pca.D)
         die_file(tensor_path(t), "rows of %zu numbers, but the basis '%s' is for %zu", t->row_items,

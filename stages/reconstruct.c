@@ -217,7 +217,7 @@ static struct image draw_sheet(const struct picks *p, const float *x, const floa
 
 static void write_sheet(const char *path, const struct image *sheet, const struct history *h)
 {
-    char digest[ZIO_DIGEST_SIZE], *text;
+    char digest[DIGEST_SIZE], *text;
     image_digest(sheet, digest);
     text = history_text(h, digest);
     image_write(path, sheet, (const char *const[]){"kasane-history", text, NULL});

@@ -99,3 +99,14 @@ image() {
     equal "${stderr%%, want*}" "reconstruct: 'other.npy': shape (N,6,8,3)"
     [ ! -e sheet.png ]
 }
+
+@test "a sheet that libpng refuses to write is named, as standard output where it goes there" {
+    "$CHECK" npy 1 2 1002 1 >wide.npy
+    train-stage wide.npy wide.npy --epochs 0 --filters 1 --kernel 1 -o wide.safetensors.zst
+    rows=$(printf '0,%.0s' {1..1000})
+    run -1 --separate-stderr reconstruct wide.safetensors.zst wide.npy --rows "${rows%,}" --columns 1000 -o sheet.png
+    fails 1 "reconstruct: 'sheet.png': Invalid IHDR data"
+    run -1 --separate-stderr reconstruct wide.safetensors.zst wide.npy --rows "${rows%,}" --columns 1000 -o -
+    fails 1 "reconstruct: standard output: Invalid IHDR data"
+    [ ! -e sheet.png ]
+}

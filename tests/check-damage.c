@@ -21,6 +21,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/endian.h"
 #include "files/frames.h"
 #include "files/history.h"
 #include "files/npy.h"
@@ -59,8 +60,8 @@ static void zero(const char *path, size_t len)
     if (len < FRAMES_END || frames_tail_length(&tail, data + len - FRAMES_END, len))
         die_file(path, "has no history");
     record = data + len - tail;
-    table = record + HEAD + frames_u32(record + 4);
-    text = record + 16 + 8 * (size_t)frames_u32(record + 12);
+    table = record + HEAD + get_le32(record + 4);
+    text = record + 16 + 8 * (size_t)get_le32(record + 12);
     *text = 0;
     state = XXH64_createState();
     XXH64_reset(state, 0);
@@ -68,8 +69,7 @@ static void zero(const char *path, size_t len)
     XXH64_update(state, table, (size_t)(data + len - table));
     check = XXH64_digest(state);
     XXH64_freeState(state);
-    for (int i = 0; i < CHECK; i++)
-        table[i - CHECK] = (unsigned char)(check >> 8 * i);
+    put_le64(table - CHECK, check);
     fwrite(data, 1, len, stdout);
 }
 

@@ -1,7 +1,7 @@
 /* faults: a library to preload, which lets calls fail that do not fail by themselves.
  *
- *     FAULT="fsync 2"   the second call of fsync fails with EIO; likewise all that are defined below.
- *                       What is read and written through fopen counts as open, read, write and close
+ *     FAULT="fsync 2"   the second call of fsync fails with EIO; likewise all those below;
+ *                       what goes through fopen counts as open, read, write and close
  *     FAULT_SIGNAL=9    instead of that, the process gets this signal before that call
  *     FAULT_LOG=FILE    each such call that is made becomes a line of FILE: its name
  *     NO_TMPFILE=1      the file system knows no files without a name
@@ -18,6 +18,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
+
+void *XXH64_createState(void), *XXH3_createState(void); /* xxHash; NULL: no memory */
 
 /* The function that NAME stands for without us. */
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -73,6 +75,8 @@ CALL(int, mkdir, -1, (const char *path, mode_t mode), path, mode)
 CALL(int, mkostemp, -1, (char *path, int flags), path, flags)
 CALL(int, utimensat, -1, (int folder, const char *path, const struct timespec times[2], int flags),
      folder, path, times, flags)
+CALL(void *, XXH64_createState, NULL, (void), )
+CALL(void *, XXH3_createState, NULL, (void), )
 CALL(DIR *, opendir, NULL, (const char *path), path)
 CALL(struct dirent *, readdir, NULL, (DIR * folder), folder)
 

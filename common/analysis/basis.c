@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "base/report.h"
 #include "files/safetensors.h"
@@ -29,16 +28,14 @@ static void list_tensors(struct safetensors_entry e[N_TENSORS], size_t D, size_t
     }
 }
 
-static void digest_numbers(char digest[ZIO_DIGEST_SIZE], const struct pca *p)
+static void digest_numbers(char digest[DIGEST_SIZE], const struct pca *p)
 {
-    XXH128_hash_t hash = XXH3_128bits(p->numbers, p->n_numbers * sizeof *p->numbers);
-
-    zio_format_digest(digest, hash.high64, hash.low64);
+    digest_format(digest, digest_data(p->numbers, p->n_numbers * sizeof *p->numbers));
 }
 
 void basis_write(const char *path, const struct pca *p, size_t n, const struct history *h)
 {
-    char digest[ZIO_DIGEST_SIZE], *rows = xformat("%zu", n), *text;
+    char digest[DIGEST_SIZE], *rows = xformat("%zu", n), *text;
     struct safetensors_entry entries[N_TENSORS];
     struct zio_writer *w = zio_create(path, ZIO_LEVEL);
     unsigned char *header;

@@ -9,6 +9,7 @@
 #include "pictures/image.h"
 #include "net/model.h"
 #include "base/report.h"
+#include "files/chunks.h"
 #include "files/safetensors.h"
 #include "files/tensor.h"
 
@@ -21,7 +22,7 @@ static enum kind kind_of(struct zio_reader *r)
     unsigned char head[12];
     size_t n = zio_peek(r, head, sizeof head);
 
-    if (n >= 8 && memcmp(head, "\x89PNG\r\n\x1a\n", 8) == 0)
+    if (chunk_is_png(head, n))
         return KIND_PICTURE;
     if (n >= 10 && head[8] == '{'
         && memcmp(head + 5, "\0\0\0", 3) == 0) /* the length of a JSON header, below 1 TiB */
@@ -79,7 +80,7 @@ static void print_statistics(const struct statistics *s, enum npy_dtype dtype)
 
 static void print_file(struct zio_reader *r)
 {
-    char digest[ZIO_DIGEST_SIZE];
+    char digest[DIGEST_SIZE];
 
     zio_reader_digest(r, digest);
     if (zio_n_frames(r) > 0)
@@ -89,7 +90,7 @@ static void print_file(struct zio_reader *r)
 
 static void print_history(const char *text)
 {
-    char digest[ZIO_DIGEST_SIZE];
+    char digest[DIGEST_SIZE];
     bool whole = text && history_digest(text, digest, sizeof digest);
 
     puts(whole ? "history" : text ? "history     damaged" : "history     none");
@@ -180,7 +181,7 @@ static void picture_info(const char *path)
 {
     struct image im = read_picture(path);
     struct statistics s = {0};
-    char digest[ZIO_DIGEST_SIZE], *history = history_read(path);
+    char digest[DIGEST_SIZE], *history = history_read(path);
 
     printf("shape       (%zu,%zu,3)\ndtype       uint8\n", im.height, im.width);
     add_numbers(&s, NPY_U8, im.pixels, im.height * im.width * 3);
@@ -215,7 +216,7 @@ void inspect_info(const char *path)
 /* A file without a history, plain NPY for example, cannot be held to a digest. */
 static void check_digest(const char *path, const char *history, const char *digest)
 {
-    char recorded[ZIO_DIGEST_SIZE];
+    char recorded[DIGEST_SIZE];
 
     if (!history)
         return;
@@ -230,7 +231,7 @@ static void tensor_verify(struct zio_reader *r)
     struct tensor_reader *t = tensor_from(r);
     size_t block = tensor_block(t);
     void *rows = xmalloc(block * t->row_bytes);
-    char digest[ZIO_DIGEST_SIZE];
+    char digest[DIGEST_SIZE];
 
     while (tensor_read(t, rows, block) > 0)
         continue;
@@ -266,42 +267,22 @@ static void model_verify(struct zio_reader *r)
     zio_close(r);
 }
 
-/* CRC-32 as PNG has it (ISO 3309), of LEN bytes. */
-static uint32_t crc_of(const unsigned char *data, size_t len)
-{
-    uint32_t crc = UINT32_MAX;
-
-    while (len-- > 0) {
-        crc ^= *data++;
-        for (int bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320 : 0);
-    }
-    return ~crc;
-}
-
-static uint32_t big_endian(const unsigned char *p)
-{
-    return (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
-}
-
 /* Every chunk by its checksum: libpng forgives damage in those that are not the image, of which the
  * history is one. */
 static void check_chunks(struct zio_reader *r)
 {
-    size_t len, at = 8, size;
+    struct chunk c = {0};
+    size_t len;
     unsigned char *data = zio_read_all(r, MAX_MODEL, &len);
-    bool ended = false;
 
-    for (; !ended && at + 12 <= len; at += 12 + size) {
-        size = big_endian(data + at);
-        if (size > len - at - 12)
+    while (chunk_follows(&c, len)) {
+        if (!chunk_next(&c, data + chunk_after(&c), len))
             break;
-        if (crc_of(data + at + 4, size + 4) != big_endian(data + at + 8 + size))
-            die_file(zio_path(r), "damaged: chunk at byte %zu", at);
-        ended = memcmp(data + at + 4, "IEND", 4) == 0;
+        if (!chunk_is_whole(&c, data))
+            die_file(zio_path(r), "damaged: chunk at byte %llu", (unsigned long long)c.at);
     }
-    if (!ended || at != len)
-        die_file(zio_path(r), ended ? "damaged: data after its end" : "cut short");
+    if (!chunk_is(&c, "IEND") || chunk_after(&c) != len)
+        die_file(zio_path(r), chunk_is(&c, "IEND") ? "damaged: data after its end" : "cut short");
     free(data);
     zio_close(r);
 }
@@ -309,7 +290,7 @@ static void check_chunks(struct zio_reader *r)
 static void picture_verify(struct zio_reader *r, const char *path)
 {
     struct image im = read_picture(path);
-    char digest[ZIO_DIGEST_SIZE], *history = history_read(path);
+    char digest[DIGEST_SIZE], *history = history_read(path);
 
     check_chunks(r);
     image_digest(&im, digest);

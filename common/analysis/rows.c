@@ -9,17 +9,18 @@
 
 #include "base/profile.h"
 #include "base/report.h"
-#include "base/spool.h"
+#include "base/scratch.h"
 #include "base/vectors.h"
 
-enum { PIECE = 4 << 20, CHUNK = 1 << 16 }; /* bytes read at once: of the tensor, of the spool */
+/* Bytes read at once: of the tensor, of the scratch file. */
+enum { PIECE = 4 << 20, CHUNK = 1 << 16 };
 
 struct rows {
     char *path;
     enum npy_dtype dtype;
     size_t n, D, row_bytes;
     unsigned char *kept; /* (n,row_bytes), or NULL and */
-    int spool;           /* the same bytes on disk */
+    int scratch;         /* the same bytes on disk */
     double *zeros;       /* (D) */
 };
 
@@ -76,7 +77,7 @@ struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, s
                        .n = which ? n : t->n_rows,
                        .D = t->row_items,
                        .row_bytes = t->row_bytes,
-                       .spool = -1};
+                       .scratch = -1};
     if (t->header.rank < 2 || r->D == 0)
         die_file(r->path, "rows of %s, want at least two dimensions",
                  r->D == 0 ? "no numbers" : "one number");
@@ -84,7 +85,7 @@ struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, s
     if (!__builtin_mul_overflow(r->n, r->row_bytes, &bytes) && bytes <= memory)
         r->kept = xaligned(bytes);
     else
-        r->spool = spool_open();
+        r->scratch = scratch_open();
     if (!r->kept || which)
         piece = xaligned(at_once * t->row_bytes);
     for (size_t row = 0, got;
@@ -105,7 +106,7 @@ struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, s
         if (r->kept && piece)
             memcpy(r->kept + kept * r->row_bytes, piece, wanted * r->row_bytes);
         else if (piece)
-            spool_write(r->spool, piece, wanted * r->row_bytes);
+            scratch_write(r->scratch, piece, wanted * r->row_bytes);
         kept += wanted;
         if (progress_wanted())
             progress("reading %s: %zu of %zu rows", r->path, row + got, t->n_rows);
@@ -148,7 +149,7 @@ void rows_get(struct rows *r, double *x, size_t first, size_t n, const double *m
             size_t got = at_once < n - i ? at_once : n - i;
             const unsigned char *from = r->kept ? r->kept + (first + i) * r->row_bytes : chunk;
             if (!r->kept)
-                spool_read(r->spool, chunk, got * r->row_bytes, (first + i) * r->row_bytes);
+                scratch_read(r->scratch, chunk, got * r->row_bytes, (first + i) * r->row_bytes);
             for (size_t j = 0; j < got; j++)
                 convert(x + (i + j) * r->D, from + j * r->row_bytes, r->dtype, r->D,
                         mean ? mean : r->zeros);
@@ -159,8 +160,8 @@ void rows_get(struct rows *r, double *x, size_t first, size_t n, const double *m
 
 void rows_free(struct rows *r)
 {
-    if (r->spool >= 0)
-        close(r->spool);
+    if (r->scratch >= 0)
+        close(r->scratch);
     free(r->kept);
     free(r->zeros);
     free(r->path);

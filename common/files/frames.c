@@ -2,35 +2,14 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
+#include "base/endian.h"
 #include "base/report.h"
+#include "files/digest.h"
 
 enum { HEAD = 8, ENTRY = 12, FOOTER = 9 }; /* of a skippable frame; of the seek table */
 enum { FIXED = HEAD + 4 + 4 + 8 };         /* a record frame without frames and without text */
 enum { TABLE_FLAGS = 0x80, FOOTER_MAGIC = 0x8F92EAB1 };
-
-uint32_t frames_u32(const unsigned char *p)
-{
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static uint64_t u64(const unsigned char *p)
-{
-    return frames_u32(p) | (uint64_t)frames_u32(p + 4) << 32;
-}
-
-static unsigned char *put_u32(unsigned char *p, uint32_t value)
-{
-    for (int i = 0; i < 4; i++)
-        *p++ = value >> 8 * i;
-    return p;
-}
-
-static unsigned char *put_u64(unsigned char *p, uint64_t value)
-{
-    return put_u32(put_u32(p, (uint32_t)value), value >> 32);
-}
 
 void frames_append(struct frames *f, struct frame frame)
 {
@@ -48,8 +27,8 @@ void frames_add(struct frames *f, const void *data, size_t len, size_t content)
     frames_append(f,
                   (struct frame){.stored = len,
                                  .content = content,
-                                 .hash = XXH64(data, len, 0),
-                                 .checksum = frames_u32((const unsigned char *)data + len - 4)});
+                                 .hash = hash64_data(data, len),
+                                 .checksum = get_le32((const unsigned char *)data + len - 4)});
 }
 
 uint64_t frames_stored(const struct frames *f)
@@ -80,14 +59,13 @@ size_t frames_find(const struct frames *f, uint64_t offset)
 /* From "KSNH" to the end of the text, then the seek table. */
 static uint64_t check_of(const unsigned char *tail, size_t record, size_t len)
 {
-    XXH64_state_t *state = XXH64_createState();
+    struct hash64 *hash = hash64_new();
     uint64_t check;
 
-    XXH64_reset(state, 0);
-    XXH64_update(state, tail + HEAD, record - HEAD - 8);
-    XXH64_update(state, tail + record, len - record);
-    check = XXH64_digest(state);
-    XXH64_freeState(state);
+    hash64_add(hash, tail + HEAD, record - HEAD - 8);
+    hash64_add(hash, tail + record, len - record);
+    check = hash64_value(hash);
+    hash64_free(hash);
     return check;
 }
 
@@ -101,22 +79,22 @@ unsigned char *frames_format(const struct frames *f, const char *history, size_t
     if (record > UINT32_MAX || table > UINT32_MAX)
         die("a history of %zu bytes for %zu frames is too long", text, f->n);
     tail = p = xmalloc(record + table);
-    p = put_u32(put_u32(p, FRAMES_MAGIC_RECORD), record - HEAD);
-    p = put_u32((unsigned char *)memcpy(p, "KSNH", 4) + 4, f->n);
+    p = put_le32(put_le32(p, FRAMES_MAGIC_RECORD), record - HEAD);
+    p = put_le32((unsigned char *)memcpy(p, "KSNH", 4) + 4, f->n);
     for (size_t i = 0; i < f->n; i++)
-        p = put_u64(p, f->list[i].hash);
+        p = put_le64(p, f->list[i].hash);
     if (text)
         memcpy(p, history, text);
-    p = put_u32(put_u32(tail + record, FRAMES_MAGIC_TABLE), table - HEAD);
+    p = put_le32(put_le32(tail + record, FRAMES_MAGIC_TABLE), table - HEAD);
     for (size_t i = 0; i < f->n; i++)
-        p = put_u32(put_u32(put_u32(p, f->list[i].stored), f->list[i].content),
-                    f->list[i].checksum);
-    p = put_u32(put_u32(put_u32(p, record), 0), XXH64(NULL, 0, 0));
-    p = put_u32(p, f->n + 1);
+        p = put_le32(put_le32(put_le32(p, f->list[i].stored), f->list[i].content),
+                     f->list[i].checksum);
+    p = put_le32(put_le32(put_le32(p, record), 0), hash64_data(NULL, 0));
+    p = put_le32(p, f->n + 1);
     *p++ = TABLE_FLAGS;
-    put_u32(p, FOOTER_MAGIC);
+    put_le32(p, FOOTER_MAGIC);
     *len = record + table;
-    put_u64(tail + record - 8, check_of(tail, record, *len));
+    put_le64(tail + record - 8, check_of(tail, record, *len));
     return tail;
 }
 
@@ -125,11 +103,11 @@ const char *frames_tail_length(uint64_t *len, const unsigned char end[FRAMES_END
 {
     const unsigned char *footer = end + FRAMES_END - FOOTER;
 
-    if (frames_u32(footer + 5) != FOOTER_MAGIC)
+    if (get_le32(footer + 5) != FOOTER_MAGIC)
         return "no seek table at its end: cut short, or not written by kasane";
-    if (footer[4] != TABLE_FLAGS || frames_u32(footer) == 0)
+    if (footer[4] != TABLE_FLAGS || get_le32(footer) == 0)
         return "damaged seek table";
-    *len = HEAD + FOOTER + ENTRY * (uint64_t)frames_u32(footer) + frames_u32(end);
+    *len = HEAD + FOOTER + ENTRY * (uint64_t)get_le32(footer) + get_le32(end);
     return *len > file_len ? "damaged seek table" : NULL;
 }
 
@@ -138,13 +116,13 @@ const char *frames_parse(struct frames *f, char **history, const unsigned char *
     size_t record, n, text;
     const unsigned char *entry;
 
-    if (len < FIXED + HEAD + ENTRY + FOOTER || frames_u32(tail) != FRAMES_MAGIC_RECORD
+    if (len < FIXED + HEAD + ENTRY + FOOTER || get_le32(tail) != FRAMES_MAGIC_RECORD
         || memcmp(tail + HEAD, "KSNH", 4) != 0)
         return "no record before its seek table: not written by kasane, or damaged";
-    record = HEAD + (size_t)frames_u32(tail + 4);
-    n = frames_u32(tail + 12);
+    record = HEAD + (size_t)get_le32(tail + 4);
+    n = get_le32(tail + 12);
     if (record > len || record < FIXED + 8 * n || len - record != HEAD + ENTRY * (n + 1) + FOOTER
-        || u64(tail + record - 8) != check_of(tail, record, len))
+        || get_le64(tail + record - 8) != check_of(tail, record, len))
         return "damaged record or seek table";
     text = record - FIXED - 8 * n;
     if (memchr(tail + 16 + 8 * n, 0, text))
@@ -152,10 +130,10 @@ const char *frames_parse(struct frames *f, char **history, const unsigned char *
     entry = tail + record + HEAD;
     *f = (struct frames){.list = xcalloc(n, sizeof *f->list), .capacity = n};
     for (size_t i = 0; i < n; i++, entry += ENTRY) {
-        struct frame frame = {.stored = frames_u32(entry),
-                              .content = frames_u32(entry + 4),
-                              .checksum = frames_u32(entry + 8),
-                              .hash = u64(tail + 16 + 8 * i)};
+        struct frame frame = {.stored = get_le32(entry),
+                              .content = get_le32(entry + 4),
+                              .checksum = get_le32(entry + 8),
+                              .hash = get_le64(tail + 16 + 8 * i)};
 
         if (frame.stored < 9 || frame.content == 0 || frame.content > FRAMES_MAX_CONTENT) {
             frames_release(f);

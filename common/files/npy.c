@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/endian.h"
+
 static const struct {
     const char *name, *descr;
     size_t size;
@@ -55,8 +57,8 @@ size_t npy_header_length(const unsigned char *data)
     if (memcmp(data, "\x93NUMPY", 6) != 0 || data[6] < 1 || data[6] > 3)
         return 0;
     if (data[6] == 1)
-        return 10 + (data[8] | (size_t)data[9] << 8);
-    return 12 + (data[8] | (size_t)data[9] << 8 | (size_t)data[10] << 16 | (size_t)data[11] << 24);
+        return 10 + (size_t)get_le16(data + 8);
+    return 12 + (size_t)get_le32(data + 8);
 }
 
 /* The dictionary is a Python literal. What follows reads the part of that language which can stand
@@ -227,8 +229,7 @@ size_t npy_format(const struct npy_header *h, unsigned char *data, size_t size)
     if (total > size)
         return total;
     memcpy(data, "\x93NUMPY\x01\x00", 8);
-    data[8] = (total - NPY_PREFIX) & 0xff;
-    data[9] = (total - NPY_PREFIX) >> 8;
+    put_le16(data + 8, (uint16_t)(total - NPY_PREFIX));
     memcpy(data + NPY_PREFIX, text, len);
     memset(data + NPY_PREFIX + len, ' ', total - NPY_PREFIX - len - 1);
     data[total - 1] = '\n';

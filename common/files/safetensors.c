@@ -3,17 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "files/json.h"
+#include "base/endian.h"
 #include "base/report.h"
-
-static uint64_t get_u64(const unsigned char *p)
-{
-    uint64_t v = 0;
-
-    for (int i = 7; i >= 0; i--)
-        v = v << 8 | p[i];
-    return v;
-}
+#include "files/json.h"
 
 void safetensors_release(struct safetensors *s)
 {
@@ -139,7 +131,7 @@ const char *safetensors_parse(struct safetensors *s, const unsigned char *data, 
     *s = (struct safetensors){0};
     if (len < 8)
         return "shorter than a safetensors header";
-    header_len = get_u64(data);
+    header_len = get_le64(data);
     if (header_len > len - 8)
         return "a header longer than the file";
     if (header_len > JSON_MAX_TEXT)
@@ -189,8 +181,7 @@ unsigned char *safetensors_format(const struct safetensors *s, size_t *len)
     if (padded > JSON_MAX_TEXT)
         die("a model header of %zu bytes is longer than may be read back", padded);
     data = xmalloc(8 + padded);
-    for (int i = 0; i < 8; i++)
-        data[i] = (unsigned char)((uint64_t)padded >> (8 * i));
+    put_le64(data, padded);
     memcpy(data + 8, text, text_len);
     memset(data + 8 + text_len, ' ', padded - text_len);
     free(text);

@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 #include <zstd.h>
 
+#include "base/endian.h"
+#include "files/digest.h"
 #include "files/frames.h"
 
 enum { BLOCK = 1 << 20 };
@@ -26,9 +27,9 @@ struct stream {
     uint64_t stored; /* what was read of it */
     enum place place;
     ZSTD_DCtx *decompressor;
-    XXH64_state_t *frame_hash; /* of the current frame as stored */
+    struct hash64 *frame_hash; /* of the current frame as stored */
     uint64_t frame_stored, frame_content;
-    XXH64_state_t
+    struct hash64
         *seen; /* of sizes and hashes of all frames so far, to be held against the record */
     size_t n_seen;
     unsigned char *tail; /* record frame and seek table */
@@ -72,24 +73,23 @@ const char *stream_open(struct stream **stream, int fd, char error[REASON_SIZE])
     s->fd = fd;
     s->in = xmalloc(BLOCK);
     s->decompressor = ZSTD_createDCtx();
-    s->frame_hash = XXH64_createState();
-    s->seen = XXH64_createState();
-    if (!s->decompressor || !s->frame_hash || !s->seen)
+    s->frame_hash = hash64_new();
+    s->seen = hash64_new();
+    if (!s->decompressor)
         die("out of memory: a decompressor wanted");
-    XXH64_reset(s->seen, 0);
     ZSTD_DCtx_setParameter(s->decompressor, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
     if (fill(s, 4, error))
         return error;
-    magic = s->in_len >= 4 ? frames_u32(s->in) : 0;
+    magic = s->in_len >= 4 ? get_le32(s->in) : 0;
     s->framed = magic == FRAMES_MAGIC_DATA || is_skippable(magic);
     return NULL;
 }
 
-static void see_frame(XXH64_state_t *seen, uint64_t stored, uint64_t content, uint64_t hash)
+static void see_frame(struct hash64 *seen, uint64_t stored, uint64_t content, uint64_t hash)
 {
     uint64_t values[3] = {stored, content, hash};
 
-    XXH64_update(seen, values, sizeof values);
+    hash64_add(seen, values, sizeof values);
 }
 
 /* Keeps the skippable frame that comes next, record or seek table, for check_tail; passes over
@@ -103,7 +103,7 @@ static const char *take_skippable(struct stream *s, uint32_t magic, char error[R
         return error;
     if (s->in_len - s->in_used < 8)
         return reason(error, "cut short: ends inside a frame's head");
-    left = 8 + (uint64_t)frames_u32(s->in + s->in_used + 4);
+    left = 8 + (uint64_t)get_le32(s->in + s->in_used + 4);
     while (left > 0) {
         size_t n;
 
@@ -134,7 +134,7 @@ static const char *take_skippable(struct stream *s, uint32_t magic, char error[R
 static const char *check_tail(struct stream *s, char error[REASON_SIZE])
 {
     struct frames frames;
-    XXH64_state_t *said;
+    struct hash64 *said;
     const char *bad;
     bool same;
 
@@ -145,12 +145,11 @@ static const char *check_tail(struct stream *s, char error[REASON_SIZE])
     bad = frames_parse(&frames, &s->history, s->tail, s->tail_len);
     if (bad)
         return reason(error, "%s", bad);
-    said = XXH64_createState();
-    XXH64_reset(said, 0);
+    said = hash64_new();
     for (size_t i = 0; i < frames.n; i++)
         see_frame(said, frames.list[i].stored, frames.list[i].content, frames.list[i].hash);
-    same = s->n_seen == frames.n && XXH64_digest(said) == XXH64_digest(s->seen);
-    XXH64_freeState(said);
+    same = s->n_seen == frames.n && hash64_value(said) == hash64_value(s->seen);
+    hash64_free(said);
     frames_release(&frames);
     return same ? NULL : reason(error, "damaged: its frames are not those of its seek table");
 }
@@ -165,13 +164,13 @@ static const char *read_frame(struct stream *s, void *data, size_t len, size_t *
 
     if (ZSTD_isError(left))
         return reason(error, "damaged: frame %zu: %s", s->n_seen + 1, ZSTD_getErrorName(left));
-    XXH64_update(s->frame_hash, s->in + s->in_used, in.pos - s->in_used);
+    hash64_add(s->frame_hash, s->in + s->in_used, in.pos - s->in_used);
     s->frame_stored += in.pos - s->in_used;
     s->frame_content += out.pos;
     s->in_used = in.pos;
     *got = out.pos;
     if (left == 0) {
-        see_frame(s->seen, s->frame_stored, s->frame_content, XXH64_digest(s->frame_hash));
+        see_frame(s->seen, s->frame_stored, s->frame_content, hash64_value(s->frame_hash));
         s->n_seen++;
         s->place = AT_FRAME;
     } else if (out.pos == 0) {
@@ -195,13 +194,13 @@ static const char *next_frame(struct stream *s, char error[REASON_SIZE])
         return check_tail(s, error);
     if (s->place == AT_END)
         return reason(error, "damaged: data after its seek table");
-    magic = s->in_len - s->in_used < 4 ? 0 : frames_u32(s->in + s->in_used);
+    magic = s->in_len - s->in_used < 4 ? 0 : get_le32(s->in + s->in_used);
     if (is_skippable(magic))
         return take_skippable(s, magic, error);
     if (magic != FRAMES_MAGIC_DATA || s->tail_len > 0)
         return reason(error, "damaged: what follows frame %zu is no frame", s->n_seen);
     ZSTD_DCtx_reset(s->decompressor, ZSTD_reset_session_only);
-    XXH64_reset(s->frame_hash, 0);
+    hash64_reset(s->frame_hash);
     s->frame_stored = s->frame_content = 0;
     s->place = IN_FRAME;
     return NULL;
@@ -251,8 +250,8 @@ const char *stream_history(const struct stream *s)
 void stream_close(struct stream *s)
 {
     ZSTD_freeDCtx(s->decompressor);
-    XXH64_freeState(s->frame_hash);
-    XXH64_freeState(s->seen);
+    hash64_free(s->frame_hash);
+    hash64_free(s->seen);
     free(s->in);
     free(s->tail);
     free(s->history);

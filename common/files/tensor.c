@@ -158,7 +158,7 @@ const char *tensor_path(const struct tensor_reader *t)
 void tensor_add_to_history(struct tensor_reader *t, struct history *h)
 {
     const char *text = zio_history(t->file);
-    char digest[ZIO_DIGEST_SIZE];
+    char digest[DIGEST_SIZE];
 
     if (history_audits(h) || !text || !history_digest(text, digest, sizeof digest)) {
         zio_reader_digest(t->file, digest);
@@ -282,7 +282,7 @@ static void revise_header(struct tensor_writer *w)
 
 void tensor_commit(struct tensor_writer *w, const struct history *h)
 {
-    char digest[ZIO_DIGEST_SIZE], *text = NULL;
+    char digest[DIGEST_SIZE], *text = NULL;
 
     assert(w->may_differ || w->rows == w->header.shape[0]);
     if (w->held || w->rows != w->header.shape[0])

@@ -419,24 +419,3 @@ bool whole_is_unfinished(const char *path)
     free(mark);
     return found;
 }
-
-int whole_scratch(const char *path)
-{
-    struct stat st;
-    bool beside = named_descriptor(path) < 0 && (stat(path, &st) != 0 || S_ISREG(st.st_mode));
-    const char *temporary = getenv("TMPDIR");
-    char *folder =
-        beside ? folder_of(path) : xstrdup(temporary && *temporary ? temporary : "/var/tmp");
-    int fd = open(folder, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-
-    if (fd < 0) {
-        char *name = xformat("%s/.kasane-XXXXXX", folder);
-
-        fd = mkostemp(name, O_CLOEXEC);
-        if (fd < 0 || unlink(name) != 0)
-            die_file(folder, "no temporary file: %s", strerror(errno));
-        free(name);
-    }
-    free(folder);
-    return fd;
-}

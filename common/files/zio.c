@@ -10,13 +10,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 #include <zstd.h>
 
+#include "base/endian.h"
+#include "files/digest.h"
 #include "files/frames.h"
 #include "files/jobs.h"
 #include "base/profile.h"
 #include "base/report.h"
+#include "base/scratch.h"
 #include "files/stream.h"
 #include "files/whole.h"
 
@@ -78,29 +80,6 @@ static void release_piece(void *slot)
     free(p->stored);
 }
 
-void zio_format_digest(char digest[ZIO_DIGEST_SIZE], uint64_t high, uint64_t low)
-{
-    snprintf(digest, ZIO_DIGEST_SIZE, "xxh128:%016llx%016llx", (unsigned long long)high,
-             (unsigned long long)low);
-}
-
-static void digest_of(XXH3_state_t *state, char digest[ZIO_DIGEST_SIZE])
-{
-    XXH128_hash_t hash = XXH3_128bits_digest(state);
-
-    zio_format_digest(digest, hash.high64, hash.low64);
-}
-
-static XXH3_state_t *new_hash(void)
-{
-    XXH3_state_t *state = XXH3_createState();
-
-    if (!state)
-        die("out of memory: a hash wanted");
-    XXH3_128bits_reset(state);
-    return state;
-}
-
 /* --- writing --- */
 
 struct zio_writer {
@@ -112,8 +91,8 @@ struct zio_writer {
     struct piece *piece; /* the current frame's content; NULL: nothing yet */
     struct piece plain;  /* used where there are no jobs */
     struct frames frames;
-    XXH3_state_t *hash; /* of all content */
-    int held;           /* the scratch file of a pipe's bytes that are held, or -1 */
+    struct digest_state *hash; /* of all content */
+    int held;                  /* the scratch file of a pipe's bytes that are held, or -1 */
 };
 
 static void compress(void *slot)
@@ -148,7 +127,7 @@ struct zio_writer *zio_create(const char *path, int level)
     w->file = whole_create(path);
     w->level = level;
     w->held = -1;
-    w->hash = new_hash();
+    w->hash = digest_new();
     if (level != ZIO_TEXT && whole_is_terminal(w->file)) {
         if (w->path)
             die_usage("'%s': is a terminal", w->path);
@@ -161,20 +140,10 @@ struct zio_writer *zio_create(const char *path, int level)
 
 static void put(struct zio_writer *w, const void *data, size_t len)
 {
-    const char *at = data;
-
-    if (w->held < 0) {
+    if (w->held < 0)
         whole_write(w->file, data, len);
-        return;
-    }
-    while (len > 0) {
-        ssize_t n = write(w->held, at, len);
-
-        if (n < 0 && errno != EINTR)
-            whole_fail(w->file, strerror(errno));
-        at += n > 0 ? n : 0;
-        len -= n > 0 ? n : 0;
-    }
+    else
+        scratch_write(w->held, data, len);
 }
 
 /* Writes the oldest piece; false where there is none. */
@@ -220,7 +189,7 @@ void zio_write(struct zio_writer *w, const void *data, size_t len)
     const char *at = data;
 
     if (w->held < 0) /* held: the digest is that of zio_revise */
-        XXH3_128bits_update(w->hash, data, len);
+        digest_add(w->hash, data, len);
     while (len > 0) {
         size_t left = most - (w->piece ? w->piece->used : 0), n = len < left ? len : left;
         struct piece *p = open_piece(w, n);
@@ -264,7 +233,7 @@ bool zio_hold(struct zio_writer *w)
 {
     assert(w->held < 0 && w->frames.n == 0 && !w->piece);
     if (!whole_may_restart(w->file))
-        w->held = whole_scratch(w->path);
+        w->held = scratch_open();
     return w->held >= 0;
 }
 
@@ -309,7 +278,7 @@ static void revise_frames(struct zio_writer *w, int held, struct piece *p, const
     flush(w);
     for (size_t i = 1; i < old.n; i++) {
         read_held_frame(w, held, p, &old.list[i]);
-        XXH3_128bits_update(w->hash, p->content, old.list[i].content);
+        digest_add(w->hash, p->content, old.list[i].content);
         frames_append(&w->frames, old.list[i]);
         put(w, p->stored, old.list[i].stored);
     }
@@ -343,7 +312,7 @@ void zio_revise(struct zio_writer *w, const void *head, size_t len, size_t old_l
     w->held = -1;
     if (lseek(held, 0, SEEK_SET) != 0)
         whole_fail(w->file, strerror(errno));
-    XXH3_128bits_reset(w->hash);
+    digest_reset(w->hash);
     if (is_framed(w))
         revise_frames(w, held, &p, head, len, old_len);
     else
@@ -353,9 +322,14 @@ void zio_revise(struct zio_writer *w, const void *head, size_t len, size_t old_l
     profile_leave(before);
 }
 
-void zio_writer_digest(struct zio_writer *w, char digest[ZIO_DIGEST_SIZE])
+void zio_fail(const struct zio_writer *w, const char *reason)
 {
-    digest_of(w->hash, digest);
+    whole_fail(w->file, reason);
+}
+
+void zio_writer_digest(struct zio_writer *w, char digest[DIGEST_SIZE])
+{
+    digest_format(digest, digest_value(w->hash));
 }
 
 static void release_writer(struct zio_writer *w)
@@ -366,7 +340,7 @@ static void release_writer(struct zio_writer *w)
         close(w->held);
     release_piece(&w->plain);
     frames_release(&w->frames);
-    XXH3_freeState(w->hash);
+    digest_free(w->hash);
     free(w->path);
     free(w);
 }
@@ -404,15 +378,15 @@ struct zio_reader {
     unsigned char ahead[16]; /* what zio_peek took from it */
     size_t n_ahead;
 
-    uint64_t position;   /* in the content: what zio_read gives next */
-    XXH3_state_t *hash;  /* of what zio_read gave */
-    bool ended;          /* zio_read returned 0 */
-    struct jobs *jobs;   /* struct piece: decompression ahead of zio_read */
-    struct piece *piece; /* that zio_read is in; NULL: none */
-    size_t piece_at;     /* bytes of it that it gave */
-    size_t next_frame;   /* to be started */
-    size_t in_flight;    /* content of the pieces started */
-    bool last_block;     /* the stream has come to its end */
+    uint64_t position;         /* in the content: what zio_read gives next */
+    struct digest_state *hash; /* of what zio_read gave */
+    bool ended;                /* zio_read returned 0 */
+    struct jobs *jobs;         /* struct piece: decompression ahead of zio_read */
+    struct piece *piece;       /* that zio_read is in; NULL: none */
+    size_t piece_at;           /* bytes of it that it gave */
+    size_t next_frame;         /* to be started */
+    size_t in_flight;          /* content of the pieces started */
+    bool last_block;           /* the stream has come to its end */
 
     pthread_mutex_t at_mutex; /* of at: the frame that zio_read_at was in last */
     struct piece at;
@@ -476,7 +450,7 @@ static const char *open_regular(struct zio_reader *r, uint64_t file_len, char er
 
     r->seekable = true;
     r->length = r->stored = file_len;
-    r->framed = frames_u32(magic) == FRAMES_MAGIC_DATA || frames_u32(magic) == FRAMES_MAGIC_RECORD;
+    r->framed = get_le32(magic) == FRAMES_MAGIC_DATA || get_le32(magic) == FRAMES_MAGIC_RECORD;
     if (!bad && r->framed)
         bad = read_tail(r, file_len, error);
     return bad;
@@ -495,7 +469,7 @@ const char *zio_try_open(struct zio_reader **reader, const char *path, char erro
 
     *reader = r;
     r->path = xstrdup(path);
-    r->hash = new_hash();
+    r->hash = digest_new();
     r->at.frame = SIZE_MAX;
     r->threads =
         omp_get_max_threads(); /* here: another thread that reads may not know of --threads */
@@ -525,16 +499,16 @@ static void decode(const struct zio_reader *r, struct piece *p)
         die("out of memory: a decompressor wanted");
     p->used = f->content;
     p->bad = pread_all(r->fd, p->stored, f->stored, f->start, p->error);
-    if (!p->bad && XXH64(p->stored, f->stored, 0) != f->hash)
+    if (!p->bad && hash64_data(p->stored, f->stored) != f->hash)
         p->bad = reason(p->error, "damaged: frame %zu of %zu, at byte %llu", p->frame + 1,
                         r->frames.n, (unsigned long long)f->start);
-    if (!p->bad && frames_u32(p->stored) != FRAMES_MAGIC_DATA)
+    if (!p->bad && get_le32(p->stored) != FRAMES_MAGIC_DATA)
         p->bad = reason(p->error, "damaged: frame %zu of %zu is none of zstd", p->frame + 1,
                         r->frames.n);
     if (p->bad)
         return;
     got = ZSTD_decompressDCtx(p->decompressor, p->content, f->content, p->stored, f->stored);
-    if (got != f->content || frames_u32(p->stored + f->stored - 4) != f->checksum)
+    if (got != f->content || get_le32(p->stored + f->stored - 4) != f->checksum)
         p->bad =
             reason(p->error, "damaged: frame %zu of %zu: %s", p->frame + 1, r->frames.n,
                    ZSTD_isError(got) ? ZSTD_getErrorName(got) : "not what the seek table says");
@@ -681,7 +655,7 @@ const char *zio_try_read(struct zio_reader *r, void *data, size_t len, size_t *g
     }
     if (bad)
         return bad;
-    XXH3_128bits_update(r->hash, data, *got);
+    digest_add(r->hash, data, *got);
     r->position += *got;
     r->ended = *got == 0;
     return NULL;
@@ -835,24 +809,24 @@ size_t zio_n_frames(const struct zio_reader *r)
 }
 
 /* The digest of a regular file, leaving the place of zio_read as it is. */
-static void digest_file(struct zio_reader *r, char digest[ZIO_DIGEST_SIZE])
+static void digest_file(struct zio_reader *r, char digest[DIGEST_SIZE])
 {
     unsigned char *block = xmalloc(BLOCK);
-    XXH3_state_t *hash = new_hash();
+    struct digest_state *hash = digest_new();
 
     for (uint64_t offset = 0; offset < r->length;) {
         size_t n = r->length - offset < BLOCK ? r->length - offset : BLOCK;
 
         zio_read_at(r, block, n, offset);
-        XXH3_128bits_update(hash, block, n);
+        digest_add(hash, block, n);
         offset += n;
     }
-    digest_of(hash, digest);
-    XXH3_freeState(hash);
+    digest_format(digest, digest_value(hash));
+    digest_free(hash);
     free(block);
 }
 
-void zio_reader_digest(struct zio_reader *r, char digest[ZIO_DIGEST_SIZE])
+void zio_reader_digest(struct zio_reader *r, char digest[DIGEST_SIZE])
 {
     unsigned char *block;
 
@@ -863,7 +837,7 @@ void zio_reader_digest(struct zio_reader *r, char digest[ZIO_DIGEST_SIZE])
     block = xmalloc(BLOCK);
     while (zio_read(r, block, BLOCK) > 0)
         continue;
-    digest_of(r->hash, digest);
+    digest_format(digest, digest_value(r->hash));
     free(block);
 }
 
@@ -882,7 +856,7 @@ void zio_close(struct zio_reader *r)
     release_piece(&r->at);
     pthread_mutex_destroy(&r->at_mutex);
     frames_release(&r->frames);
-    XXH3_freeState(r->hash);
+    digest_free(r->hash);
     free(r->history);
     free(r->path);
     free(r);

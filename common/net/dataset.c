@@ -13,7 +13,7 @@
 #include "base/profile.h"
 #include "base/report.h"
 #include "base/rng.h"
-#include "base/spool.h"
+#include "base/scratch.h"
 #include "files/tensor.h"
 #include "base/vectors.h"
 
@@ -28,8 +28,8 @@ struct dataset {
 
     bool loaded;
     unsigned char *rows; /* (n,row_bytes) in memory, or NULL and */
-    int spool;           /* the same bytes in an unlinked file */
-    unsigned char *raw;  /* one row on its way from the spool */
+    int scratch;         /* the same bytes in a scratch file */
+    unsigned char *raw;  /* one row on its way from there */
 
     uint32_t *order;    /* (n) rows of this epoch */
     size_t batch, next; /* next: position in the order of the batch to be made */
@@ -51,7 +51,7 @@ struct dataset *dataset_open(const char *path)
     d->items = d->tensor->row_items;
     d->row_bytes = d->tensor->row_bytes;
     d->image = d->tensor->header.dtype == NPY_U8;
-    d->spool = -1;
+    d->scratch = -1;
     memcpy(d->shape, d->tensor->header.shape + 1, sizeof d->shape);
     if (d->n == 0)
         die_file(path, "no rows");
@@ -154,7 +154,7 @@ static void load(struct dataset *d)
         d->rows = xaligned(bytes);
         advise_large(d->rows, bytes);
     } else {
-        d->spool = spool_open();
+        d->scratch = scratch_open();
         d->raw = xmalloc(d->row_bytes);
         block = xaligned(n * d->row_bytes);
     }
@@ -164,7 +164,7 @@ static void load(struct dataset *d)
         if (!d->image)
             check_finite(d, (float *)to, got, row);
         if (!d->rows)
-            spool_write(d->spool, to, got * d->row_bytes);
+            scratch_write(d->scratch, to, got * d->row_bytes);
         if (progress_wanted())
             progress("reading %s: %zu of %zu rows", d->path, row + got, d->n);
     }
@@ -185,7 +185,7 @@ static const unsigned char *row(struct dataset *d, size_t i)
 {
     if (d->rows)
         return d->rows + i * d->row_bytes;
-    spool_read(d->spool, d->raw, d->row_bytes, i * d->row_bytes);
+    scratch_read(d->scratch, d->raw, d->row_bytes, i * d->row_bytes);
     return d->raw;
 }
 
@@ -266,8 +266,8 @@ void dataset_close(struct dataset *d)
 {
     wait_made(d);
     tensor_close(d->tensor);
-    if (d->spool >= 0)
-        close(d->spool);
+    if (d->scratch >= 0)
+        close(d->scratch);
     free(d->rows);
     free(d->raw);
     free(d->order);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "cli/value.h"
 #include "base/profile.h"
@@ -54,24 +53,19 @@ static void describe(struct description *d, const struct net_spec *spec)
     append_choice(d->loss, model_losses, (int)spec->loss);
 }
 
-static void digest_net(char digest[ZIO_DIGEST_SIZE], const struct net_spec *spec, int first,
+static void digest_net(char digest[DIGEST_SIZE], const struct net_spec *spec, int first,
                        const float *weights, size_t n)
 {
-    XXH3_state_t *state = XXH3_createState();
+    struct digest_state *state = digest_new();
     struct description d;
-    XXH128_hash_t hash;
     char *head;
 
-    if (!state)
-        die("out of memory: a digest wanted");
     describe(&d, spec);
     head = xformat("%s;%s;%s;%s;%d\n", d.input, d.activations, d.batch_norm, d.loss, first);
-    XXH3_128bits_reset(state);
-    XXH3_128bits_update(state, head, strlen(head));
-    XXH3_128bits_update(state, weights, n * sizeof *weights);
-    hash = XXH3_128bits_digest(state);
-    zio_format_digest(digest, hash.high64, hash.low64);
-    XXH3_freeState(state);
+    digest_add(state, head, strlen(head));
+    digest_add(state, weights, n * sizeof *weights);
+    digest_format(digest, digest_value(state));
+    digest_free(state);
     free(head);
 }
 
@@ -126,7 +120,7 @@ void model_write(const char *path, struct net *net, int first, const struct hist
 {
     size_t n_weights, header_len, n_blocks = 0;
     const float *weights = net_weights(net, &n_weights), *blocks[4];
-    char digest[ZIO_DIGEST_SIZE], *history;
+    char digest[DIGEST_SIZE], *history;
     struct safetensors s = {0};
     struct description d;
     struct zio_writer *w;

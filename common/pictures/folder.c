@@ -188,38 +188,34 @@ size_t folder_n_classes(const struct folder *f)
 /* --- digest --- */
 
 struct folder_digest {
-    XXH3_state_t *state;
+    struct digest_state *state;
 };
 
 struct folder_digest *folder_digest_new(void)
 {
     struct folder_digest *d = xmalloc(sizeof *d);
-    d->state = XXH3_createState();
-    if (!d->state)
-        die("out of memory");
-    XXH3_128bits_reset(d->state);
+    d->state = digest_new();
     return d;
 }
 
-void folder_digest_add(struct folder_digest *d, const char *file, XXH128_hash_t content)
+void folder_digest_add(struct folder_digest *d, const char *file, struct digest content)
 {
-    XXH128_canonical_t bytes;
-    XXH128_canonicalFromHash(&bytes, content);
-    XXH3_128bits_update(d->state, file, strlen(file) + 1);
-    XXH3_128bits_update(d->state, &bytes, sizeof bytes);
+    unsigned char bytes[DIGEST_BYTES];
+    digest_bytes(bytes, content);
+    digest_add(d->state, file, strlen(file) + 1);
+    digest_add(d->state, bytes, sizeof bytes);
 }
 
-void folder_digest_end(struct folder_digest *d, char digest[ZIO_DIGEST_SIZE])
+void folder_digest_end(struct folder_digest *d, char digest[DIGEST_SIZE])
 {
-    XXH128_hash_t hash = XXH3_128bits_digest(d->state);
-    zio_format_digest(digest, hash.high64, hash.low64);
-    XXH3_freeState(d->state);
+    digest_format(digest, digest_value(d->state));
+    digest_free(d->state);
     free(d);
 }
 
-void folder_digest(const struct folder *f, char digest[ZIO_DIGEST_SIZE])
+void folder_digest(const struct folder *f, char digest[DIGEST_SIZE])
 {
-    XXH128_hash_t *contents = xcalloc(f->n, sizeof *contents);
+    struct digest *contents = xcalloc(f->n, sizeof *contents);
     struct folder_digest *d;
 #pragma omp parallel for schedule(dynamic, 16)
     for (size_t i = 0; i < f->n; i++) {

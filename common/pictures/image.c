@@ -11,6 +11,7 @@
 
 #include <png.h>
 
+#include "base/endian.h"
 #include "base/report.h"
 #include "pictures/unpack.h"
 
@@ -21,10 +22,10 @@ enum { RGB = 3, RGBA = 4, BUFFER = 1 << 16 };
 struct source {
     int fd;
     off_t file_size;
-    XXH3_state_t *hash; /* NULL: no digest wanted */
-    int error;          /* errno of a failed read */
-    size_t at, n;       /* the part of the buffer not yet taken */
-    size_t capacity;    /* of the buffer: the whole of a file that may be unpacked */
+    struct digest_state *hash; /* NULL: no digest wanted */
+    int error;                 /* errno of a failed read */
+    size_t at, n;              /* the part of the buffer not yet taken */
+    size_t capacity;           /* of the buffer: the whole of a file that may be unpacked */
     unsigned char *buffer;
 };
 
@@ -40,12 +41,7 @@ static const char *source_open(struct source *s, const char *path, bool digest)
     s->file_size = st.st_size;
     s->capacity = st.st_size > 0 && st.st_size <= UNPACK_MOST ? (size_t)st.st_size : BUFFER;
     s->buffer = xmalloc(s->capacity);
-    if (digest) {
-        s->hash = XXH3_createState();
-        if (!s->hash)
-            return strerror(ENOMEM);
-        XXH3_128bits_reset(s->hash);
-    }
+    s->hash = digest ? digest_new() : NULL;
     return NULL;
 }
 
@@ -63,21 +59,22 @@ static bool source_fill(struct source *s)
     if (got <= 0)
         return false;
     if (s->hash)
-        XXH3_128bits_update(s->hash, s->buffer, (size_t)got);
+        digest_add(s->hash, s->buffer, (size_t)got);
     s->at = 0;
     s->n = (size_t)got;
     return true;
 }
 
-/* Closes the file and frees its buffer; with a digest, reads to its end first. NULL, or the reason.
- */
-static const char *source_close(struct source *s, XXH128_hash_t *digest)
+/* Closes the file and frees its buffer; with a digest, reads to its end first. NULL, or the reason
+ * why that cannot be; then there is no digest. */
+static const char *source_close(struct source *s, struct digest *digest)
 {
     if (s->hash) {
         while (source_fill(s))
             s->at = s->n;
-        *digest = XXH3_128bits_digest(s->hash);
-        XXH3_freeState(s->hash);
+        if (!s->error)
+            *digest = digest_value(s->hash);
+        digest_free(s->hash);
     }
     if (s->fd >= 0)
         close(s->fd);
@@ -85,11 +82,11 @@ static const char *source_close(struct source *s, XXH128_hash_t *digest)
     return s->error ? strerror(s->error) : NULL;
 }
 
-const char *image_file_digest(const char *path, XXH128_hash_t *digest, char error[IMAGE_ERROR])
+const char *image_file_digest(const char *path, struct digest *digest, char error[IMAGE_ERROR])
 {
     struct source *s = xcalloc(1, sizeof *s);
     const char *reason, *late;
-    *digest = (XXH128_hash_t){0};
+    *digest = (struct digest){0};
     reason = source_open(s, path, true);
     late = source_close(s, digest);
     if (!reason)
@@ -186,15 +183,14 @@ static unsigned exif_orientation(const unsigned char *exif, size_t len)
     if (len < 14 || (memcmp(exif, "II*\0", 4) != 0 && memcmp(exif, "MM\0*", 4) != 0))
         return 1;
     big = exif[0] == 'M';
-    at = big ? (size_t)exif[4] << 24 | (size_t)exif[5] << 16 | (size_t)exif[6] << 8 | exif[7]
-             : (size_t)exif[7] << 24 | (size_t)exif[6] << 16 | (size_t)exif[5] << 8 | exif[4];
+    at = big ? get_be32(exif + 4) : get_le32(exif + 4);
     if (at > len - 2)
         return 1;
-    n = big ? exif[at] << 8 | exif[at + 1] : exif[at + 1] << 8 | exif[at];
+    n = big ? get_be16(exif + at) : get_le16(exif + at);
     for (at += 2; n > 0 && len - at >= 12; n--, at += 12) {
         const unsigned char *e = exif + at; /* tag, type, count, value */
-        unsigned tag = big ? e[0] << 8 | e[1] : e[1] << 8 | e[0],
-                 value = big ? e[8] << 8 | e[9] : e[9] << 8 | e[8];
+        unsigned tag = big ? get_be16(e) : get_le16(e),
+                 value = big ? get_be16(e + 8) : get_le16(e + 8);
         if (tag == 0x0112)
             return value >= 1 && value <= 8 ? value : 1;
     }
@@ -233,7 +229,7 @@ static void flatten(uint8_t *rgb, const unsigned char *samples, size_t n, int de
     for (size_t i = 0; i < n; i++, rgb += RGB) {
         uint64_t v[RGBA];
         for (int c = 0; c < RGBA; c++, samples += depth / 8)
-            v[c] = depth == 16 ? (uint64_t)samples[0] << 8 | samples[1] : samples[0];
+            v[c] = depth == 16 ? get_be16(samples) : samples[0];
         for (int c = 0; c < RGB; c++) {
             uint64_t blend = v[c] * v[3] + background[c] * (most / 255) * (most - v[3]);
             rgb[c] =
@@ -346,14 +342,14 @@ static void read_from(struct decoder *d)
 }
 
 const char *image_read(struct image *im, const char *path, const struct image_settings *s,
-                       XXH128_hash_t *digest, char error[IMAGE_ERROR])
+                       struct digest *digest, char error[IMAGE_ERROR])
 {
     struct decoder *d = xcalloc(1, sizeof *d);
-    const char *reason;
+    const char *reason, *late;
     d->image = im;
     *im = (struct image){0};
     if (digest)
-        *digest = (XXH128_hash_t){0};
+        *digest = (struct digest){0};
     reason = source_open(&d->source, path, digest != NULL);
     if (!reason)
         reason = check_signature(&d->source);
@@ -369,6 +365,9 @@ const char *image_read(struct image *im, const char *path, const struct image_se
         if (!decode(d, s))
             reason = d->error;
     }
+    late = source_close(&d->source, digest);
+    if (!reason)
+        reason = late;
     if (reason) {
         snprintf(error, IMAGE_ERROR, "%s", reason);
         image_release(im);
@@ -377,7 +376,6 @@ const char *image_read(struct image *im, const char *path, const struct image_se
     free(d->unpacked);
     if (d->png)
         png_destroy_read_struct(&d->png, &d->info, NULL);
-    source_close(&d->source, digest);
     free(d);
     return reason ? error : NULL;
 }
@@ -390,17 +388,16 @@ void image_release(struct image *im)
     *im = (struct image){0};
 }
 
-void image_digest(const struct image *im, char digest[ZIO_DIGEST_SIZE])
+void image_digest(const struct image *im, char digest[DIGEST_SIZE])
 {
-    XXH128_hash_t hash = XXH3_128bits(im->pixels, im->height * im->width * RGB);
-    zio_format_digest(digest, hash.high64, hash.low64);
+    digest_format(digest, digest_data(im->pixels, im->height * im->width * RGB));
 }
 
 /* --- writing PNG --- */
 
 _Noreturn static void on_write_error(png_structp png, png_const_charp message)
 {
-    die_file(png_get_error_ptr(png), "%s", message);
+    zio_fail(png_get_error_ptr(png), message);
 }
 
 static void on_write(png_structp png, png_bytep data, size_t len)
@@ -416,9 +413,8 @@ static void on_flush(png_structp png)
 void image_write(const char *path, const struct image *im, const char *const *text)
 {
     struct zio_writer *file = zio_create(path, ZIO_PLAIN);
-    const char *name = path ? path : "-";
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, (void *)(uintptr_t)name,
-                                              on_write_error, on_warning);
+    png_structp png =
+        png_create_write_struct(PNG_LIBPNG_VER_STRING, file, on_write_error, on_warning);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info)
         die("out of memory");

@@ -7,44 +7,26 @@
 
 #include <libdeflate.h>
 
+#include "base/endian.h"
 #include "base/report.h"
+#include "files/chunks.h"
 
-enum {
-    SIGNATURE = 8,
-    HEAD = 8,
-    CRC = 4,
-    IHDR = 13,
-    ZLIB_HEAD = 2,
-    ADLER = 4,
-    BLOCK_HEAD = 5,
-    BLOCK = 65535
-};
+enum { IHDR = 13, ZLIB_HEAD = 2, ADLER = 4, BLOCK_HEAD = 5, BLOCK = 65535 };
 
 /* Where the parts of a file lie; all IDAT chunks are between idat and after. */
 struct layout {
-    size_t idat, after, end; /* end: behind IEND */
+    struct chunk first;      /* IDAT */
+    size_t idat, after, end; /* idat: where it starts; end: behind IEND */
     size_t data_len;         /* what the IDAT chunks hold together */
     size_t rows_len; /* what that must inflate to: for each row its filter and its samples */
 };
-
-static uint32_t u32(const unsigned char *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static unsigned char *put_u32(unsigned char *p, uint32_t value)
-{
-    for (int i = 0; i < 4; i++)
-        *p++ = (unsigned char)(value >> (24 - 8 * i));
-    return p;
-}
 
 /* From the 13 bytes of an IHDR chunk; 0 where the rows are not of the plain kind, or too long. */
 static size_t rows_length(const unsigned char *header)
 {
     static const unsigned char channels[7] = {1, 0, 3, 1, 2, 0, 4};
-    uint64_t width = u32(header), height = u32(header + 4), depth = header[8], colour = header[9],
-             len;
+    uint64_t width = get_be32(header), height = get_be32(header + 4), depth = header[8],
+             colour = header[9], len;
     if (width > UNPACK_MOST || height > UNPACK_MOST || depth > 16 || colour >= sizeof channels
         || header[12] != 0)
         return 0;
@@ -55,38 +37,37 @@ static size_t rows_length(const unsigned char *header)
 /* Finds the parts; false where a chunk is damaged, missing or not where it belongs. */
 static bool lay_out(struct layout *l, const unsigned char *file, size_t len)
 {
+    struct chunk c = {0};
+
     *l = (struct layout){0};
-    for (size_t at = SIGNATURE, n; !l->end; at += HEAD + n + CRC) {
-        const unsigned char *name = file + at + 4;
-        bool is_header, is_data;
-        if (len < at + HEAD + CRC || (n = u32(file + at)) > len - at - HEAD - CRC
-            || libdeflate_crc32(0, name, 4 + n) != u32(name + 4 + n))
+    while (chunk_follows(&c, len)) {
+        if (!chunk_next(&c, file + chunk_after(&c), len) || !chunk_is_whole(&c, file))
             return false;
-        is_header = memcmp(name, "IHDR", 4) == 0;
-        is_data = memcmp(name, "IDAT", 4) == 0;
-        if (is_header != (at == SIGNATURE)
-            || (is_header && (n != IHDR || !(l->rows_len = rows_length(name + 4)))))
+        if (chunk_is(&c, "IHDR") != (c.at == PNG_HEAD)
+            || (c.at == PNG_HEAD
+                && (c.len != IHDR || !(l->rows_len = rows_length(file + c.at + CHUNK_HEAD)))))
             return false;
-        if (is_data && l->idat && l->after != at)
+        if (!chunk_is(&c, "IDAT"))
+            continue;
+        if (l->idat && l->after != c.at)
             return false;
-        if (is_data) {
-            l->idat = l->idat ? l->idat : at;
-            l->after = at + HEAD + n + CRC;
-            l->data_len += n;
-        }
-        if (memcmp(name, "IEND", 4) == 0)
-            l->end = at + HEAD + n + CRC;
+        if (!l->idat)
+            l->first = c;
+        l->idat = l->first.at;
+        l->after = chunk_after(&c);
+        l->data_len += c.len;
     }
-    return l->data_len > ZLIB_HEAD + ADLER;
+    l->end = chunk_after(&c);
+    return chunk_is(&c, "IEND") && l->data_len > ZLIB_HEAD + ADLER;
 }
 
 /* What the IDAT chunks hold, one after another. */
 static void join(unsigned char *data, const unsigned char *file, const struct layout *l)
 {
-    for (size_t at = l->idat, n; at < l->after; at += HEAD + n + CRC) {
-        n = u32(file + at);
-        memcpy(data, file + at + HEAD, n);
-        data += n;
+    for (struct chunk c = l->first; c.at < l->after;
+         chunk_next(&c, file + chunk_after(&c), l->end)) {
+        memcpy(data, file + c.at + CHUNK_HEAD, c.len);
+        data += c.len;
     }
 }
 
@@ -119,9 +100,8 @@ static void part_blocks(unsigned char *blocks, size_t len)
         size_t left = len - i * BLOCK, n = left < BLOCK ? left : BLOCK;
         unsigned char *block = blocks + i * (BLOCK_HEAD + BLOCK);
         memmove(block + BLOCK_HEAD, blocks + BLOCK_HEAD + i * BLOCK, n);
-        memcpy(block,
-               (unsigned char[BLOCK_HEAD]){n == left, n & 255, n >> 8, ~n & 255, (~n >> 8) & 255},
-               BLOCK_HEAD);
+        *block = n == left;
+        put_le16(put_le16(block + 1, (uint16_t)n), (uint16_t)~n);
     }
 }
 
@@ -134,8 +114,8 @@ unsigned char *unpack_png(const unsigned char *file, size_t len, size_t *unpacke
         return NULL;
     blocks_len = l.rows_len + BLOCK_HEAD * ((l.rows_len - 1) / BLOCK + 1);
     idat_len = ZLIB_HEAD + blocks_len + ADLER;
-    head_len = l.idat + HEAD;
-    tail_len = CRC + l.end - l.after;
+    head_len = l.idat + CHUNK_HEAD;
+    tail_len = CHUNK_CRC + l.end - l.after;
     unpacked = xmalloc(head_len + idat_len + tail_len + l.data_len);
     at = unpacked + head_len;
     data = unpacked + head_len + idat_len + tail_len;
@@ -146,11 +126,11 @@ unsigned char *unpack_png(const unsigned char *file, size_t len, size_t *unpacke
         return NULL;
     }
     memcpy(unpacked, file, l.idat);
-    memcpy(put_u32(unpacked + l.idat, (uint32_t)idat_len), "IDAT", 4);
+    memcpy(put_be32(unpacked + l.idat, (uint32_t)idat_len), "IDAT", 4);
     memcpy(at, data, ZLIB_HEAD);
     part_blocks(at + ZLIB_HEAD, l.rows_len);
-    memset(at + idat_len - ADLER, 0, ADLER + CRC);
-    memcpy(at + idat_len + CRC, file + l.after, l.end - l.after);
+    memset(at + idat_len - ADLER, 0, ADLER + CHUNK_CRC);
+    memcpy(at + idat_len + CHUNK_CRC, file + l.after, l.end - l.after);
     *unpacked_len = head_len + idat_len + tail_len;
     return unpacked;
 }

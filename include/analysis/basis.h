@@ -13,8 +13,8 @@
 
 struct basis {
     struct pca pca;
-    char *history;                /* text, or NULL */
-    char digest[ZIO_DIGEST_SIZE]; /* of these numbers */
+    char *history;            /* text, or NULL */
+    char digest[DIGEST_SIZE]; /* of these numbers */
 };
 
 /* Writes P, fitted to N rows, at PATH with the record H. */

@@ -2,7 +2,7 @@
  *
  * A row of any shape and type is a vector of D numbers. Opening reads the tensor to its end, from a
  * file or a pipe, and keeps the wanted rows as they are: in memory where they fit the budget,
- * otherwise in an unlinked file in $TMPDIR. Both give the same numbers. NaN and infinities are
+ * otherwise in a scratch file (scratch.h). Both give the same numbers. NaN and infinities are
  * refused, with their row.
  */
 #ifndef ROWS_H

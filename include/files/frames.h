@@ -62,6 +62,4 @@ const char *frames_tail_length(uint64_t *len, const unsigned char end[FRAMES_END
 const char *frames_parse(struct frames *f, char **history, const unsigned char *tail, size_t len);
 void frames_release(struct frames *f);
 
-uint32_t frames_u32(const unsigned char *p); /* little-endian */
-
 #endif

@@ -34,9 +34,9 @@ struct index {
     struct index_row *rows;
     size_t n_classes;
     const char **classes; /* in order of first appearance: bytewise, as import-images writes them */
-    char digest[ZIO_DIGEST_SIZE]; /* of the file */
-    char *path;                   /* of the file, for messages */
-    char *text;                   /* what all the names point into */
+    char digest[DIGEST_SIZE]; /* of the file */
+    char *path;               /* of the file, for messages */
+    char *text;               /* what all the names point into */
 };
 
 /* Reads the index at PATH ("-": standard input). N_ROWS: of the tensor it belongs to; a row beyond

@@ -35,8 +35,5 @@ bool whole_may_restart(const struct whole *w);
 _Noreturn void
 whole_fail(const struct whole *w,
            const char *reason); /* dies: "'path': reason", or "standard output: reason" */
-/* A descriptor of an empty file without a name, in the folder of PATH where that is to be a regular
- * file, otherwise in $TMPDIR or /var/tmp. PATH NULL: the latter. */
-int whole_scratch(const char *path);
 
 #endif

@@ -15,8 +15,7 @@
  * come through as they are: that is how .npy is accepted. A file makes nobody allocate more than 64
  * MiB and four times its own length at once.
  *
- * digest: XXH128 of the uncompressed bytes, "xxh128:" and 32 hexadecimal digits, as `zstdcat X |
- * xxh128sum` prints it.
+ * digest (digest.h): of the uncompressed bytes, as `zstdcat X | xxh128sum` prints it.
  */
 #ifndef ZIO_H
 #define ZIO_H
@@ -26,14 +25,10 @@
 #include <stdint.h>
 
 #include "base/report.h"
+#include "files/digest.h"
 
-enum {
-    ZIO_DIGEST_SIZE = 40,
-    ZIO_LEVEL = -1
-}; /* "xxh128:" + 32 digits + NUL; the default compression level (measured, see .c) */
-
-/* The text of a digest from the two halves of an XXH128. */
-void zio_format_digest(char digest[ZIO_DIGEST_SIZE], uint64_t high, uint64_t low);
+enum { ZIO_LEVEL = -1 }; /* the default compression level (measured, see .c) */
+enum { ZIO_DIGEST_SIZE = DIGEST_SIZE };
 
 struct zio_writer;
 struct zio_reader;
@@ -63,7 +58,9 @@ bool zio_hold(struct zio_writer *w);
  * first frame holds. */
 void zio_revise(struct zio_writer *w, const void *head, size_t len, size_t old_len);
 /* Digest of everything written so far (after zio_hold: call it after zio_revise). */
-void zio_writer_digest(struct zio_writer *w, char digest[ZIO_DIGEST_SIZE]);
+void zio_writer_digest(struct zio_writer *w, char digest[DIGEST_SIZE]);
+/* Dies with the name of the output and the reason. */
+_Noreturn void zio_fail(const struct zio_writer *w, const char *reason);
 /* Ends the file with HISTORY (NULL: none) and the seek table, flushes, renames, frees. */
 void zio_commit(struct zio_writer *w, const char *history);
 
@@ -93,7 +90,7 @@ void zio_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset);
 const char *zio_history(struct zio_reader *r);
 /* The digest of the whole content: of what zio_read gave, once it has returned 0; of a file not
  * read to its end, computed by reading it. */
-void zio_reader_digest(struct zio_reader *r, char digest[ZIO_DIGEST_SIZE]);
+void zio_reader_digest(struct zio_reader *r, char digest[DIGEST_SIZE]);
 /* Data frames; 0 where there are none (plain bytes) or their number is not known (a pipe not at its
  * end). */
 size_t zio_n_frames(const struct zio_reader *r);

@@ -1,8 +1,8 @@
 /* dataset: the rows of one tensor as batches of network input, shuffled anew each epoch.
  *
  * uint8 rows become x/255; float32 rows come as they are (NaN and infinities are refused, with
- * their row). The rows are kept in memory where they fit the budget, otherwise decoded once into an
- * unlinked temporary file in $TMPDIR and read from there by batch. Either way the next batch is
+ * their row). The rows are kept in memory where they fit the budget, otherwise decoded once into a
+ * scratch file (scratch.h) and read from there by batch. Either way the next batch is
  * made by a thread while the current one is used, and holds the same bytes.
  */
 #ifndef DATASET_H

@@ -34,7 +34,7 @@ struct model {
     float *weights; /* flat, n_weights, as net_weights orders them; owned */
     size_t n_weights;
     char *history; /* text, or NULL; owned */
-    char digest[ZIO_DIGEST_SIZE];
+    char digest[DIGEST_SIZE];
     struct checkpoint *training; /* NULL: none; owned */
 };
 

@@ -10,8 +10,6 @@
 
 #include <stddef.h>
 
-#include <xxhash.h>
-
 #include "files/zio.h"
 
 struct folder {
@@ -34,9 +32,10 @@ size_t folder_n_classes(const struct folder *f);
  * and with nothing else. Files are added in order, with their digests. */
 struct folder_digest;
 struct folder_digest *folder_digest_new(void);
-void folder_digest_add(struct folder_digest *d, const char *file, XXH128_hash_t content);
-void folder_digest_end(struct folder_digest *d, char digest[ZIO_DIGEST_SIZE]); /* frees it */
-/* The same, by reading all files (on all cores); one that cannot be read counts as the digest 0. */
-void folder_digest(const struct folder *f, char digest[ZIO_DIGEST_SIZE]);
+void folder_digest_add(struct folder_digest *d, const char *file, struct digest content);
+void folder_digest_end(struct folder_digest *d, char digest[DIGEST_SIZE]); /* frees it */
+/* The same, by reading all files (on all cores); one that cannot be read, or
+ * not to its end, counts as the digest 0. */
+void folder_digest(const struct folder *f, char digest[DIGEST_SIZE]);
 
 #endif

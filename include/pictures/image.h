@@ -19,8 +19,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <xxhash.h>
-
 #include "files/zio.h"
 
 enum { IMAGE_MAX_PIXELS = 1 << 26, IMAGE_ERROR = 160 };
@@ -39,19 +37,19 @@ struct image_settings {
 
 /* Reads the PNG file at PATH. Returns NULL, or the reason why it cannot, in ERROR: "not a PNG
  * file", "a JPEG file", "cut short", libpng's words or the system's; then im->pixels is NULL.
- * DIGEST, unless NULL, becomes XXH128 of the file's bytes, read to the end whether they make sense
- * or not. Refuses, before allocating, more than IMAGE_MAX_PIXELS, dimensions that a file of this
- * length cannot fill, and pictures that take more memory than 64 MiB and four times the file.
- * Several threads may read at once, but a thread may hold one image at a time, and is the one to
- * release it. */
+ * DIGEST, unless NULL, becomes that of the file's bytes, read to the end whether they make sense or
+ * not; 0 where they cannot be read to the end, which is a failure too. Refuses, before allocating,
+ * more than IMAGE_MAX_PIXELS, dimensions that a file of this length cannot fill, and pictures that
+ * take more memory than 64 MiB and four times the file. Several threads may read at once, but a
+ * thread may hold one image at a time, and is the one to release it. */
 const char *image_read(struct image *im, const char *path, const struct image_settings *s,
-                       XXH128_hash_t *digest, char error[IMAGE_ERROR]);
+                       struct digest *digest, char error[IMAGE_ERROR]);
 /* The same digest without decoding. */
-const char *image_file_digest(const char *path, XXH128_hash_t *digest, char error[IMAGE_ERROR]);
+const char *image_file_digest(const char *path, struct digest *digest, char error[IMAGE_ERROR]);
 void image_release(struct image *im);
 
 /* Digest of the pixels: what a history says of an image as an output. */
-void image_digest(const struct image *im, char digest[ZIO_DIGEST_SIZE]);
+void image_digest(const struct image *im, char digest[DIGEST_SIZE]);
 
 /* Writes an RGB PNG through zio (whole or absent; NULL or "-": standard output). TEXT: pairs key,
  * value, NULL at the end, kept as iTXt, not compressed; or NULL. Thread-safe for different paths.

@@ -1,4 +1,4 @@
-#include "base/spool.h"
+#include "base/scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,10 +12,11 @@ static const char *folder(void)
 {
     const char *name = getenv("TMPDIR");
 
-    return name && *name ? name : "/tmp";
+    return name && *name ? name : "/var/tmp";
 }
 
-int spool_open(void)
+/* For file systems that have none without a name. */
+static int open_named(void)
 {
     char *name = xformat("%s/kasane-XXXXXX", folder());
     int fd = mkostemp(name, O_CLOEXEC);
@@ -26,7 +27,14 @@ int spool_open(void)
     return fd;
 }
 
-void spool_write(int fd, const void *data, size_t len)
+int scratch_open(void)
+{
+    int fd = open(folder(), O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+
+    return fd >= 0 ? fd : open_named();
+}
+
+void scratch_write(int fd, const void *data, size_t len)
 {
     for (size_t done = 0; done < len;) {
         ssize_t n = write(fd, (const char *)data + done, len - done);
@@ -36,7 +44,7 @@ void spool_write(int fd, const void *data, size_t len)
     }
 }
 
-void spool_read(int fd, void *data, size_t len, size_t offset)
+void scratch_read(int fd, void *data, size_t len, size_t offset)
 {
     for (size_t done = 0; done < len;) {
         ssize_t n = pread(fd, (char *)data + done, len - done, (off_t)(offset + done));
