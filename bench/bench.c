@@ -139,6 +139,7 @@ static double sgemm_ms(void)
 {
     static float *a, *b, *c;
     const size_t n = GEMM, threads = (size_t)omp_get_max_threads();
+    double start;
     if (a == NULL) {
         a = xaligned(n * n * sizeof *a);
         b = xaligned(n * n * sizeof *b);
@@ -147,7 +148,7 @@ static double sgemm_ms(void)
             a[i] = b[i] = (float)(i % 7);
     }
     settle();
-    const double start = omp_get_wtime();
+    start = omp_get_wtime();
 #pragma omp parallel for schedule(static, 1)
     for (size_t t = 0; t < threads; t++)
         blas_sgemm(false, false, n, n, n, a, n, b, n, 0, c + t * n * n, n);
@@ -167,13 +168,13 @@ static struct runner runner_new(size_t i, const struct net_spec *spec, int threa
     const struct optim_settings adam = {0.001, 0.005, 0.9, 0.999, 1e-8};
     struct runner r = {.i = i};
     struct rng rng;
-    size_t n_weights;
+    size_t n_weights, items;
     omp_set_num_threads(threads);
     r.net = net_new(spec, BATCH, true);
     net_initialise(r.net, NET_GLOROT_UNIFORM, 1);
     net_weights(r.net, &n_weights);
     optim_init(&r.optim, &adam, n_weights);
-    const size_t items = BATCH * net_input_items(r.net);
+    items = BATCH * net_input_items(r.net);
     r.x = xaligned(items * sizeof *r.x);
     r.noisy = nets[i].noise > 0 ? xaligned(items * sizeof *r.noisy) : NULL;
     r.code = xaligned(BATCH * net_code_items(r.net) * sizeof *r.code);
@@ -261,6 +262,7 @@ static void bench(size_t i, int runs)
         {"train", train, INFINITY, INFINITY, INFINITY, {INFINITY, INFINITY}, 0},
         {"encode", encode, INFINITY, INFINITY, INFINITY, {INFINITY, INFINITY}, 0}};
     double gemm = INFINITY;
+    double per_ms;
     for (int t = 0; t < threads; t++)
         alone[t] = runner_new(i, &spec, 1);
     for (int r = 0; r < runs; r++) {
@@ -277,7 +279,7 @@ static void bench(size_t i, int runs)
         gemm = fmin(gemm, sgemm_ms());
     }
     count_work(&spec, &sides[1].work, &sides[0].work);
-    const double per_ms = threads * (double)GEMM * GEMM * GEMM / gemm;
+    per_ms = threads * (double)GEMM * GEMM * GEMM / gemm;
     printf("%-8s", nets[i].name);
     for (const struct side *s = sides; s < sides + 2; s++) {
         printf(" %7.1f %8.0f ", s->own, BATCH / s->own * 1000);

@@ -54,15 +54,16 @@ static double gemm_seconds(size_t M, size_t N, size_t K)
 {
     const size_t threads = (size_t)omp_get_max_threads(), items = M * K + K * N + M * N;
     float *matrices = xaligned(threads * items * sizeof *matrices);
+    double start, seconds;
     for (size_t i = 0; i < threads * items; i++)
         matrices[i] = (float)(i % 7);
-    const double start = omp_get_wtime();
+    start = omp_get_wtime();
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < BATCH; i++) {
         float *a = matrices + (size_t)omp_get_thread_num() * items, *b = a + M * K;
         blas_sgemm(false, false, M, N, K, a, K, b, N, 0, b + K * N, N);
     }
-    const double seconds = omp_get_wtime() - start;
+    seconds = omp_get_wtime() - start;
     free(matrices);
     return seconds;
 }
@@ -90,14 +91,16 @@ static double products(const struct layer_way *way, int rows, int cols, int taps
 static void count_done(double done[2], const struct net_spec *spec, double live)
 {
     struct layer l;
+    int phases;
+    double window, back, listed, dense;
     layer_init(&l, 0, spec, kernels_get(), true);
-    const int phases = l.R == 1 ? 1 : 4;
-    const double window = (double)l.back_taps * l.back_taps * l.C;
-    const double back = products(
+    phases = l.R == 1 ? 1 : 4;
+    window = (double)l.back_taps * l.back_taps * l.C;
+    back = products(
         &l.back, l.h, l.w, l.back_taps,
         l.C); /* to small; and the kernel's gradient, of few filters where they are alive */
-    const double listed = window * live * l.back.split.few / l.K,
-                 dense = back - window * l.h * l.w * l.back.split.few;
+    listed = window * live * l.back.split.few / l.K;
+    dense = back - window * l.h * l.w * l.back.split.few;
     done[0] = products(&l.learn, l.H, l.W, l.R, l.C)
         + phases * products(&l.phase, l.h, l.w, l.P + 1, l.K) + back + dense + listed
         + live * l.R * l.R * l.C;
@@ -123,8 +126,9 @@ static struct runner runner_new(const struct shape *s)
                        .seconds = {INFINITY, INFINITY},
                        .gemm = {INFINITY, INFINITY}};
     struct rng rng;
+    size_t n;
     r.net = net_new(&r.spec, BATCH, true);
-    const size_t n = BATCH * net_input_items(r.net);
+    n = BATCH * net_input_items(r.net);
     r.x = xmalloc(n * sizeof *r.x);
     r.code = xmalloc(BATCH * net_code_items(r.net) * sizeof *r.code);
     rng_init(&rng, 1, RNG_TEST, 0);
@@ -138,15 +142,16 @@ static void run(struct runner *r, const struct shape *s)
 {
     const size_t pixels = (size_t)s->height * s->width, taps = (size_t)s->kernel * s->kernel,
                  C = (size_t)s->channels, K = (size_t)s->filters;
+    double start, trained, encoded, encoder, decoder, gradients;
     net_encode(r->net, r->code, r->x, BATCH); /* the memory of what came before */
-    const double start = omp_get_wtime();
+    start = omp_get_wtime();
     net_train(r->net, r->x, r->x, BATCH, &(struct net_penalty){.l2 = 0});
-    const double trained = omp_get_wtime();
+    trained = omp_get_wtime();
     net_encode(r->net, r->code, r->x, BATCH);
-    const double encoded = omp_get_wtime();
-    const double encoder = gemm_seconds(pixels, K, taps * C),
-                 decoder = gemm_seconds(pixels, C, taps * K);
-    const double gradients = gemm_seconds(taps * C, K, pixels) + gemm_seconds(taps * K, C, pixels)
+    encoded = omp_get_wtime();
+    encoder = gemm_seconds(pixels, K, taps * C);
+    decoder = gemm_seconds(pixels, C, taps * K);
+    gradients = gemm_seconds(taps * C, K, pixels) + gemm_seconds(taps * K, C, pixels)
         + gemm_seconds(pixels, K, taps * C);
     r->seconds[0] = fmin(r->seconds[0], trained - start);
     r->seconds[1] = fmin(r->seconds[1], encoded - trained);

@@ -141,6 +141,7 @@ static void check_planes(void)
     const int K = g.channels, n = between(1, 300);
     const size_t plane = (size_t)n + (size_t)between(15, 30);
     int32_t at[9 * 50];
+    bool same;
     g.rows = 1, g.cols = n, g.x_col = 1, g.y_col = (size_t)K;
     for (int t = 0; t < g.taps * g.run; t++)
         at[t] = (int32_t)(t / g.run * g.x_tap + t % g.run);
@@ -153,7 +154,7 @@ static void check_planes(void)
         planes, x, w, bias,
         &(struct planes_conv){
             .channels = K, .taps = g.taps * g.run, .at = at, .n = n, .y_plane = plane});
-    bool same = planes[(K - 1) * plane + n + 15] == UNTOUCHED;
+    same = planes[(K - 1) * plane + n + 15] == UNTOUCHED;
     for (int i = 0; i < n * K; i++)
         same &= planes[i % K * plane + i / K] == y[i];
     if (!same)
@@ -276,25 +277,29 @@ static void check_winograd(void)
                          .H = 2 * between(1, 8),
                          .W = 2 * between(1, 8),
                          .stride = 1};
+    struct winograd here;
+    struct conv plain;
+    size_t n;
+    ptrdiff_t column;
+    const float gap = 0.25f;
     g.y_col = (size_t)(g.K + between(0, 2));
-    struct winograd here = g;
+    here = g;
     here.x_row = (size_t)(g.W + g.R - 1) * g.C, here.y_row = (size_t)(g.W / 2) * g.y_col;
-    const struct conv plain = {.rows = g.H,
-                               .cols = g.W,
-                               .taps = g.R,
-                               .run = g.R * g.C,
-                               .channels = g.K,
-                               .x_row = here.x_row,
-                               .x_col = (size_t)g.C,
-                               .x_tap = here.x_row,
-                               .y_row = here.y_row,
-                               .y_col = here.y_col};
-    const size_t n = here.y_row * g.H / 2;
+    plain = (struct conv){.rows = g.H,
+                          .cols = g.W,
+                          .taps = g.R,
+                          .run = g.R * g.C,
+                          .channels = g.K,
+                          .x_row = here.x_row,
+                          .x_col = (size_t)g.C,
+                          .x_tap = here.x_row,
+                          .y_row = here.y_row,
+                          .y_col = here.y_col};
+    n = here.y_row * g.H / 2;
     if (kernels_winograd_sizes(&here, kernels->lanes).scratch > sizeof scratch / sizeof *scratch
         || g.points * (g.both ? g.points : g.R) * g.C * 48 > 4 * SPACE)
         return;
-    const ptrdiff_t column = (ptrdiff_t)g.y_col;
-    const float gap = 0.25f;
+    column = (ptrdiff_t)g.y_col;
     fill(x, SPACE), fill(w, SPACE), fill(bias, 64);
     clear(by_conv, gap), clear(y, gap);
     kernels_pack(packed, w, NULL,
@@ -330,22 +335,25 @@ static void check_winograd_planes(void)
                          .H = 2 * between(1, 8),
                          .W = 2 * between(1, 20),
                          .stride = 1};
+    struct planes p;
+    struct conv plain;
+    struct planes_images image;
+    size_t n;
     g.y_col = (size_t)g.K, g.x_row = (size_t)(g.W + g.R - 1) * g.C,
     g.y_row = (size_t)(g.W / 2) * g.y_col;
-    const struct planes p = planes_for_pool(&g);
-    const struct conv plain = {.rows = g.H,
-                               .cols = g.W,
-                               .taps = g.R,
-                               .run = g.R * g.C,
-                               .channels = g.K,
-                               .x_row = g.x_row,
-                               .x_col = (size_t)g.C,
-                               .x_tap = g.x_row,
-                               .y_row = g.y_row,
-                               .y_col = g.y_col};
-    const struct planes_images image = {
-        .n = 1, .x_row = g.x_row, .y_row = g.y_row, .y_col = g.y_col};
-    const size_t n = g.y_row * g.H / 2;
+    p = planes_for_pool(&g);
+    plain = (struct conv){.rows = g.H,
+                          .cols = g.W,
+                          .taps = g.R,
+                          .run = g.R * g.C,
+                          .channels = g.K,
+                          .x_row = g.x_row,
+                          .x_col = (size_t)g.C,
+                          .x_tap = g.x_row,
+                          .y_row = g.y_row,
+                          .y_col = g.y_col};
+    image = (struct planes_images){.n = 1, .x_row = g.x_row, .y_row = g.y_row, .y_col = g.y_col};
+    n = g.y_row * g.H / 2;
     if (planes_scratch(&p) > sizeof scratch / sizeof *scratch)
         return;
     fill(x, SPACE), fill(w, SPACE), fill(bias, 64);
@@ -383,23 +391,24 @@ static void check_winograd_conv(void)
                          .y_col = (size_t)(K + between(0, 2))};
     const ptrdiff_t column = (ptrdiff_t)g.y_col;
     struct winograd here = g;
+    struct conv plain;
+    const float gap = 0.25f;
     here.x_row = (size_t)(g.W + g.R - 1) * g.C, here.y_col = g.y_col * between(1, 2),
     here.y_row = g.W * here.y_col;
-    const struct conv plain = {.rows = g.H,
-                               .cols = g.W,
-                               .taps = g.R,
-                               .run = g.R * g.C,
-                               .channels = g.K,
-                               .x_row = here.x_row,
-                               .x_col = (size_t)g.C,
-                               .x_tap = here.x_row,
-                               .y_row = here.y_row,
-                               .y_col = here.y_col};
+    plain = (struct conv){.rows = g.H,
+                          .cols = g.W,
+                          .taps = g.R,
+                          .run = g.R * g.C,
+                          .channels = g.K,
+                          .x_row = here.x_row,
+                          .x_col = (size_t)g.C,
+                          .x_tap = here.x_row,
+                          .y_row = here.y_row,
+                          .y_col = here.y_col};
     if (here.y_row * g.H >= SPACE
         || kernels_winograd_sizes(&here, kernels->lanes).scratch > sizeof scratch / sizeof *scratch
         || g.points * g.R * g.C * 48 > 4 * SPACE)
         return;
-    const float gap = 0.25f;
     fill(x, SPACE), fill(w, SPACE), fill(bias, 64);
     clear(by_conv, gap), clear(y, gap);
     kernels_pack(packed, w, NULL,
@@ -443,6 +452,7 @@ static void check_winograd_backward(void)
     const size_t n = g.y_row * h,
                  row = (size_t)(K + kernels->lanes - 1) / kernels->lanes * kernels->lanes,
                  n_box = (size_t)(R + 1) * (R + 1) * C * row;
+    static float dsmall[SPACE], want[SPACE];
     if (kernels_winograd_sizes(&g, kernels->lanes).scratch > sizeof scratch / sizeof *scratch)
         return;
     fill(x, SPACE), fill(w, SPACE), fill(y, SPACE);
@@ -451,7 +461,6 @@ static void check_winograd_backward(void)
                  &(struct packing){R + 1, R + 1, C, K, 1, (ptrdiff_t)(R + 1) * C * all,
                                    (ptrdiff_t)C * all, 1, C},
                  kernels->lanes);
-    static float dsmall[SPACE], want[SPACE];
     clear(dsmall, 0.25f), clear(want, 0.25f);
     memset(dbox, 0, sizeof dbox), memset(du, 0, sizeof du);
     kernels->conv(want, x, packed, NULL, &plain);
@@ -600,9 +609,10 @@ static void check_sparse_list(void)
         bool good = true;
         for (int j = 0; j < p.cols; j++) {
             const uint8_t q = argmax[j * p.channels + k];
+            struct entry e;
             if (q == KERNELS_DEAD)
                 continue;
-            const struct entry e = entries[k * 21 + used++];
+            e = entries[k * 21 + used++];
             good &= e.at == 7 + 6 * j + p.offset[q] && e.g == x[j * p.channels + k];
             sum += x[j * p.channels + k];
         }
@@ -633,14 +643,15 @@ static void check_pooled_dw(void)
     uint8_t argmax[CHANNELS * COLS + 64];
     uint32_t n[CHANNELS] = {0};
     float sums[64] = {0};
+    const size_t row = (size_t)(run + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
+    bool equal;
     fill(x, SPACE), fill(w, SPACE);
     memset(y, 0, sizeof y), memset(by_lists, 0, sizeof by_lists);
     for (size_t i = 0; i < sizeof argmax; i++)
         argmax[i] = (uint8_t)between(0, KERNELS_DEAD);
     kernels->pooled_dw(y, x, w, argmax, &p, taps, run, (size_t)x_row);
     kernels->sparse_list(entries, COLS + 1, n, sums, w, argmax, &p);
-    const size_t row = (size_t)(run + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
-    bool equal = y[K * size] == 0;
+    equal = y[K * size] == 0;
     for (int k = 0; k < K; k++) {
         kernels->sparse_sum(by_lists, row, x, (size_t)x_row, taps, run, entries + k * (COLS + 1),
                             n[k]);
@@ -662,6 +673,8 @@ static void check_box(void)
 {
     const int R = 2 * between(0, 4) + 1, P = (R - 1) / 2, C = between(1, 4), K = between(1, 5),
               small = between(1, 6), large = 2 * small;
+    size_t row;
+    double left = 0, right = 0;
     fill(x, SPACE), fill(w, SPACE);
     kernels_box(packed, w, R, C, K);
     for (int i = 0; i < large; i++)
@@ -688,8 +701,7 @@ static void check_box(void)
                     return;
                 }
             }
-    const size_t row = (size_t)between(C, C + 3);
-    double left = 0, right = 0;
+    row = (size_t)between(C, C + 3);
     fill(other, SPACE);
     kernels_box_fold(y, C, other,
                      &(struct packing){.taps = R,
@@ -731,16 +743,17 @@ static void check_sigmoid(void)
 static void check_bce(void)
 {
     const size_t n = (size_t)between(1, 1000);
-    double sum = 0, worst = 0;
+    double sum = 0, worst = 0, got, alone;
     fill(x, n), fill(other, n), clear(y, UNTOUCHED);
     for (size_t i = 0; i < n; i++) {
+        double p, z;
         x[i] *= 20, other[i] = fabsf(other[i]);
-        const double p = fmin(fmax(1 / (1 + exp(-(double)x[i])), 1e-7), 1 - 1e-7),
-                     z = log(p / (1 - p));
+        p = fmin(fmax(1 / (1 + exp(-(double)x[i])), 1e-7), 1 - 1e-7);
+        z = log(p / (1 - p));
         sum += fmax(z, 0) - z * other[i] + log1p(exp(-fabs(z)));
     }
-    const double got = kernels->bce(y, x, other, n, 0.5f),
-                 alone = kernels->bce(NULL, x, other, n, 0.5f);
+    got = kernels->bce(y, x, other, n, 0.5f);
+    alone = kernels->bce(NULL, x, other, n, 0.5f);
     for (size_t i = 0; i < n; i++) {
         const double want = fabs(x[i]) > 16.1181 ? 0
             : fabs(x[i]) < 16.1180               ? 0.5 * (1 / (1 + exp(-(double)x[i])) - other[i])
@@ -757,9 +770,9 @@ static void check_bce(void)
 static void check_mse(void)
 {
     const size_t n = (size_t)between(1, 1000);
-    double sum = 0, worst = 0;
+    double sum = 0, worst = 0, got;
     fill(x, n), fill(other, n), clear(y, UNTOUCHED);
-    const double got = kernels->mse(y, x, other, n, 0.5f);
+    got = kernels->mse(y, x, other, n, 0.5f);
     for (size_t i = 0; i < n; i++) {
         sum += pow((double)x[i] - other[i], 2);
         worst = fmax(worst, fabs(y[i] - ((double)x[i] - other[i])));
@@ -780,6 +793,9 @@ static void check_noise(void)
                 sigma = (float)between(1, 20) / 10;
     double worst = 0, moment[5] = {0};
     struct rng stream;
+    /* of the mean, in deviations; of the powers' means sqrt(2), sqrt(15), sqrt(96) times as far */
+    const double spread = 6 / sqrt((double)n);
+    bool normal;
     rng_init(&stream, rng_u32(&rng) | (uint64_t)rng_u32(&rng) << 32, RNG_NOISE,
              rng_u32(&rng) | (uint64_t)rng_u32(&rng) << 32);
     fill(x, n), clear(y, UNTOUCHED);
@@ -788,14 +804,12 @@ static void check_noise(void)
     kernels->noise(y, x, n, sigma, low, high, &stream);
     reference_noise(want, wide, n, sigma, low, high, stream);
     for (size_t i = 0; i < n; i++) {
-        worst = fmax(worst, fabs(y[i] - want[i]));
         double power = 1;
+        worst = fmax(worst, fabs(y[i] - want[i]));
         for (int k = 1; k < 5; k++)
             moment[k] += (power *= (y[i] - wide[i]) / sigma) / (double)n;
     }
-    const double spread = 6 / sqrt((double)n); /* of the mean, in deviations; of the powers' means
-                                                  sqrt(2), sqrt(15), sqrt(96) times as far */
-    const bool normal = fabs(moment[1]) < spread && fabs(moment[2] - 1) < sqrt(2) * spread
+    normal = fabs(moment[1]) < spread && fabs(moment[2] - 1) < sqrt(2) * spread
         && fabs(moment[3]) < sqrt(15) * spread && fabs(moment[4] - 3) < sqrt(96) * spread;
     if (!(worst <= 2e-7 + 1e-6 * sigma) || y[n] != UNTOUCHED || (low != 0 && n > 1000 && !normal)) {
         printf("noise of %zu: off by %.1e; moments %.3f, %.3f, %.3f, %.3f, want 0, 1, 0, 3\n", n,
@@ -811,11 +825,6 @@ static void check_noise(void)
 
 int main(int argc, char **argv)
 {
-    report_init("check-kernels");
-    if (argc != 2 || !kernels_select(argv[1]))
-        die("want an instruction set that this processor runs");
-    kernels = kernels_get();
-    rng_init(&rng, 2, RNG_TEST, 0);
     void (*const checks[])(void) = {check_conv,
                                     check_dot,
                                     check_planes,
@@ -834,6 +843,11 @@ int main(int argc, char **argv)
                                     check_bce,
                                     check_mse,
                                     check_noise};
+    report_init("check-kernels");
+    if (argc != 2 || !kernels_select(argv[1]))
+        die("want an instruction set that this processor runs");
+    kernels = kernels_get();
+    rng_init(&rng, 2, RNG_TEST, 0);
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         for (int j = 0; j < SHAPES && !failed; j++)
             checks[i]();

@@ -292,10 +292,11 @@ static void check_reference(const struct check *c, const double *x2, const doubl
         for (int k = 0; k < 3 && p[i].role != NET_MEAN && p[i].role != NET_VARIANCE; k++) {
             const size_t j = p[i].offset + rng_below(rng, (uint32_t)p[i].count);
             const double w = w2[j], h = 1e-6;
+            double up, down;
             w2[j] = w + h;
-            const double up = reference_loss(unused, &c->spec, w2, x2, t2, c->n, &c->penalty);
+            up = reference_loss(unused, &c->spec, w2, x2, t2, c->n, &c->penalty);
             w2[j] = w - h;
-            const double down = reference_loss(unused, &c->spec, w2, x2, t2, c->n, &c->penalty);
+            down = reference_loss(unused, &c->spec, w2, x2, t2, c->n, &c->penalty);
             w2[j] = w;
             report(c->what, "reference against finite differences",
                    fabs((up - down) / (2 * h) - g[j]), 1e-6 + 1e-4 * fabs(g[j]));
@@ -355,25 +356,21 @@ static struct check random_check(uint64_t number)
 {
     static char what[200];
     struct check c = {.what = what, .data = number % 4 == 3 ? TIES : SMOOTH};
-    struct rng rng;
-    rng_init(&rng, 2, RNG_TEST, number);
     struct net_spec *s = &c.spec;
-    const enum {
-        NOTHING,
-        BATCH,
-        CHANNELS,
-        FILTERS,
-        WIDTH
-    } large = rng_below(&rng, 2) == 0 ? (1 + rng_below(&rng, 4)) : NOTHING;
-    const int side = large == NOTHING ? 24 : 8;
+    enum { NOTHING, BATCH, CHANNELS, FILTERS, WIDTH } large;
+    struct rng rng;
+    int side, used;
+    rng_init(&rng, 2, RNG_TEST, number);
+    large = rng_below(&rng, 2) == 0 ? (1 + rng_below(&rng, 4)) : NOTHING;
+    side = large == NOTHING ? 24 : 8;
     s->n_layers = 1 + (int)rng_below(&rng, large == NOTHING ? 3 : 2);
     s->height = (1 + (int)rng_below(&rng, (uint32_t)side >> s->n_layers)) << s->n_layers;
     s->width = (1 + (int)rng_below(&rng, large == WIDTH ? 60 : (uint32_t)side >> s->n_layers))
         << s->n_layers;
     s->channels = 1 + (int)rng_below(&rng, large == CHANNELS ? 150 : 12);
     c.n = 1 + rng_below(&rng, large == BATCH ? 1024 : 10);
-    int used = snprintf(what, sizeof what, "random %d: %zu of %dx%dx%d", (int)number, c.n,
-                        s->height, s->width, s->channels);
+    used = snprintf(what, sizeof what, "random %d: %zu of %dx%dx%d", (int)number, c.n, s->height,
+                    s->width, s->channels);
     for (int k = 0; k < s->n_layers; k++) {
         const uint32_t filters = large == FILTERS && k == 0 ? 150 : large == BATCH ? 9 : 36;
         s->layers[k] =
@@ -398,16 +395,20 @@ static struct check random_check(uint64_t number)
  * *n floats. */
 static float *everything(const struct check *c, int threads, size_t *n)
 {
-    omp_set_num_threads(threads);
-    struct net *net = net_new(&c->spec, (int)c->n, true);
+    struct net *net;
     struct rng rng;
-    rng_init(&rng, 3, RNG_TEST, 0);
-    size_t n_weights;
-    const size_t n_x = c->n * net_input_items(net), n_code = c->n * net_code_items(net);
-    float *x = xmalloc(n_x * sizeof *x), *w = net_weights(net, &n_weights);
-    *n = 2 * n_weights + n_code + n_x + 6;
-    float *all = xmalloc(*n * sizeof *all), *to = all;
+    size_t n_weights, n_x, n_code;
+    float *x, *w, *all, *to;
     double losses[3];
+    omp_set_num_threads(threads);
+    net = net_new(&c->spec, (int)c->n, true);
+    rng_init(&rng, 3, RNG_TEST, 0);
+    n_x = c->n * net_input_items(net);
+    n_code = c->n * net_code_items(net);
+    x = xmalloc(n_x * sizeof *x);
+    w = net_weights(net, &n_weights);
+    *n = 2 * n_weights + n_code + n_x + 6;
+    to = all = xmalloc(*n * sizeof *all);
     fill(c, net, x, n_x, &rng);
     for (int step = 0; step < 2; step++) {
         losses[step] = net_train(net, x, x, c->n, &c->penalty);
@@ -455,9 +456,12 @@ static void check_bits(const struct check *c)
 
 int main(int argc, char **argv)
 {
-    report_init("check-net");
     const char *how = argc > 1 ? argv[1] : "";
     const bool finite_differences = strcmp(how, "reference") == 0, bits = strcmp(how, "bits") == 0;
+    const size_t n_fixed = sizeof checks / sizeof *checks;
+    const int n_random = argc > 2 ? atoi(argv[2]) : 0;
+    int redrawn = 0;
+    report_init("check-net");
     if (strcmp(how, "all") == 0) {
         n_isas = 0;
         for (int i = 0; i < 3; i++)
@@ -468,22 +472,19 @@ int main(int argc, char **argv)
     } else if (!finite_differences && !bits) {
         die_usage("want 'all', an instruction set that this processor runs, 'reference' or 'bits'");
     }
-    const size_t n_fixed = sizeof checks / sizeof *checks;
     for (size_t i = 0; i < n_fixed; i++) {
         if (bits)
             check_bits(&checks[i]);
         else
             run(&checks[i], i, finite_differences);
     }
-    const int n_random = argc > 2 ? atoi(argv[2]) : 0;
-    int redrawn = 0;
     for (int i = 0; i < n_random; i++) {
         const struct check c = random_check((uint64_t)i);
+        const bool before = failed;
         if (bits) {
             check_bits(&c);
             continue;
         }
-        const bool before = failed;
         for (uint64_t draw = 0; draw < 3; draw++) {
             failed = before;
             quiet = draw < 2;

@@ -123,7 +123,8 @@ INLINE void pool(float *y, uint8_t *argmax, vec v0, vec v1, vec v2, vec v3, int 
 {
     const vec zero = {0};
     vec best = v0;
-    ivec where = {0}, better;
+    ivec where = {0}, better, live;
+    bvec_unaligned bytes;
     if (argmax == NULL) {
         best = select(v1 > best, v1, best);
         best = select(v2 > best, v2, best);
@@ -140,10 +141,10 @@ INLINE void pool(float *y, uint8_t *argmax, vec v0, vec v1, vec v2, vec v3, int 
     better = v3 > best;
     best = select(better, v3, best);
     where = (better & 3) | (~better & where);
-    const ivec live = best > zero;
+    live = best > zero;
     where = (live & where) | (~live & KERNELS_DEAD);
     store_part(y, select(live, best, zero), n);
-    const bvec_unaligned bytes = to_bytes(where);
+    bytes = to_bytes(where);
     if (n >= LANES)
         *(bvec_unaligned *)argmax = bytes;
     else
@@ -198,12 +199,14 @@ INLINE void tile(int rows, int cols, bool narrow, float *y, const float *x, cons
     for (int r = 0; r < g->taps; r++) {
         const float *base[2][2]; /* of every fifth column: with the others at 1, 2, 3 and 4 steps
                                     from it, all addresses fit the registers */
+        size_t step = g->x_col, step3 = 3 * g->x_col;
 #pragma GCC unroll 2
         for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
             for (int j = 0; j < cols; j += 5)
                 base[i][j / 5] = x + r * g->x_tap + i * g->x_row + j * g->x_col;
-        size_t step = g->x_col, step3 = 3 * g->x_col;
+        step = g->x_col;
+        step3 = 3 * g->x_col;
         for (int q = 0; q < g->run; q++, w += LANES) {
             const vec wq = narrow ? (vec){0} : *(const vec *)w;
             const half hq = narrow ? *(const half *)w : (half){0};
@@ -426,6 +429,7 @@ INLINE void to_points(int points, vec v[MOST_POINTS], const vec d[MOST_POINTS])
         for (int i = 0; i < MOST_PAIRS; i++) {
             float others[MOST_PAIRS] = {1};
             const float point = pair_point(points, i);
+            vec even, odd;
 #pragma GCC unroll 4
             for (int k = 0; k < MOST_PAIRS; k++) {
                 const float square = pair_point(points, k) * pair_point(points, k);
@@ -438,8 +442,8 @@ INLINE void to_points(int points, vec v[MOST_POINTS], const vec d[MOST_POINTS])
 #pragma GCC unroll 4
             for (int j = MOST_PAIRS; j > 0; j--)
                 all[j] -= all[j - 1] * (point * point);
-            const vec even = d[8] + d[6] * others[1] + d[4] * others[2] + d[2] * others[3];
-            const vec odd = d[7] + d[5] * others[1] + d[3] * others[2] + d[1] * others[3];
+            even = d[8] + d[6] * others[1] + d[4] * others[2] + d[2] * others[3];
+            odd = d[7] + d[5] * others[1] + d[3] * others[2] + d[1] * others[3];
             v[2 * i + 1] = even + odd * point;
             v[2 * i + 2] = even - odd * point;
         }
@@ -462,10 +466,10 @@ INLINE float pair_power(int points, int i, int j)
 INLINE void from_points(int points, int M, vec y[8], const float *m, size_t plane)
 {
     vec p[MOST_POINTS], sum[MOST_PAIRS], difference[MOST_PAIRS];
+    const int pairs = points / 2 - 1; /* 1 and -1, 2 and -2, ... */
 #pragma GCC unroll 10
     for (int i = 0; i < points; i++)
         p[i] = *(const vec *)(m + i * plane);
-    const int pairs = points / 2 - 1; /* 1 and -1, 2 and -2, ... */
 #pragma GCC unroll 4
     for (int i = 0; i < pairs; i++)
         sum[i] = p[2 * i + 1] + p[2 * i + 2], difference[i] = p[2 * i + 1] - p[2 * i + 2];
@@ -512,12 +516,11 @@ INLINE void spread(int points, int M, float *m, size_t plane, const vec y[8])
  * distances from the other points. */
 static double point_factor(int points, int i, int s, int R)
 {
+    double point, factor = 1, distances;
     if (i == points - 1) /* infinity */
         return s == R - 1;
-    const double point = i == 0 ? 0
-        : i % 2 == 1            ? pair_point(points, i / 2)
-                                : -pair_point(points, i / 2 - 1);
-    double factor = 1, distances = i == 0 ? 1 : 2 * point * point;
+    point = i == 0 ? 0 : i % 2 == 1 ? pair_point(points, i / 2) : -pair_point(points, i / 2 - 1);
+    distances = i == 0 ? 1 : 2 * point * point;
     for (int k = 0; k < points / 2 - 1; k++) {
         const double other = pair_point(points, k);
         if (i == 0 && points == MOST_POINTS) /* with fewer, to_points has divided by it */
@@ -990,10 +993,6 @@ static void forward(bool pooled, float *y, uint8_t *argmax, const float *x, cons
                          (rows + z.height - 1) / z.height, images);
                 for (size_t i = 0; i < images; i++) {
                     float *image = y + (first + i) * y_image;
-                    if (!pooled) {
-                        store_products(image + row * g->y_row, m + i * z.m_image, g, &z, b, rows);
-                        continue;
-                    }
                     const size_t at = ((first + i) * (g->H / 2) + row / 2) * (g->W / 2) * g->y_col;
                     const struct pooled_at to = {image + row / 2 * g->y_row,
                                                  argmax == NULL ? NULL : argmax + at,
@@ -1001,6 +1000,10 @@ static void forward(bool pooled, float *y, uint8_t *argmax, const float *x, cons
                                                  g->y_col,
                                                  g->W / 2,
                                                  g->K};
+                    if (!pooled) {
+                        store_products(image + row * g->y_row, m + i * z.m_image, g, &z, b, rows);
+                        continue;
+                    }
                     pool_products(&to, m + i * z.m_image, g, &z, b, rows / 2);
                 }
             }
@@ -1102,13 +1105,13 @@ static void winograd_backward(float *dsmall, float *du, const float *dy, const f
             for (int row = band; row < end; row += z.group) {
                 const int rows = end - row < z.group ? end - row : z.group;
                 const float *here = v + (row - band) * z.tiles * z.v_col;
+                const struct conv products = between_points(g, &z, rows);
                 multiply(m, here, u, g, &z, rows, images);
                 for (size_t i = 0; i < images; i++)
                     for (int r = 0; r < rows; r++)
                         exchange(dsmall + (first + i) * dsmall_image + (row + r) * g->y_row,
                                  m + i * z.m_image + r * z.tiles * z.m_col,
                                  small + (first + i) * small_image + (row + r) * small_row, g, &z);
-                const struct conv products = between_points(g, &z, rows);
                 for (int point = 0; point < g->points; point++)
                     conv_dw(du + (size_t)point * products.taps * products.run * products.channels,
                             here + point * z.v_plane, m + point * z.m_plane, &products, images,
@@ -1148,6 +1151,7 @@ INLINE void dot_tile(int cols, int K, float *y, const float *x, const float *w, 
 {
     const size_t w_row = (size_t)(g->run + DOT - 1) / DOT * DOT, w_channel = w_row * g->taps;
     vec acc[PARTS][24];
+    int left = cols * K;
 #pragma GCC unroll 4
     for (int part = 0; part < PARTS; part++)
 #pragma GCC unroll 24
@@ -1155,10 +1159,12 @@ INLINE void dot_tile(int cols, int K, float *y, const float *x, const float *w, 
             acc[part][i] = (vec){0};
     for (int r = 0; r < g->taps; r++) {
         const float *base[2];
+        size_t step = g->x_col, step3 = 3 * g->x_col;
 #pragma GCC unroll 2
         for (int j = 0; j < cols; j += 5)
             base[j / 5] = x + r * g->x_tap + j * g->x_col;
-        size_t step = g->x_col, step3 = 3 * g->x_col;
+        step = g->x_col;
+        step3 = 3 * g->x_col;
         for (int q = 0; q < g->run; q += DOT, w += DOT) {
             __asm__ volatile("" : "+r"(step), "+r"(step3));
 #pragma GCC unroll 4
@@ -1190,7 +1196,6 @@ INLINE void dot_tile(int cols, int K, float *y, const float *x, const float *w, 
 #pragma GCC unroll 24
             for (int i = 0; i < cols * K; i++)
                 acc[part][i] += acc[part + n][i];
-    int left = cols * K;
 #pragma GCC unroll 4
     for (int span = LANES / 2; span > 0; span /= 2) {
 #pragma GCC unroll 12
@@ -1904,12 +1909,13 @@ INLINE vec power2(vec n)
 INLINE vec exp_negative(vec a)
 {
     const vec limit = (vec){0} + 87.0f;
-    a = select(a > limit, limit, a);
     const vec big = (vec){0} + 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
-    const vec n = (a * -1.44269504f + big) - big;
-    vec r = -a - n * 0.693145752f; /* ln 2 in two parts; the first has 15 bits */
+    vec n, r, p;
+    a = select(a > limit, limit, a);
+    n = (a * -1.44269504f + big) - big;
+    r = -a - n * 0.693145752f; /* ln 2 in two parts; the first has 15 bits */
     r = r - n * 1.42860677e-6f;
-    vec p = r * 1.98756915e-4f + 1.39819995e-3f;
+    p = r * 1.98756915e-4f + 1.39819995e-3f;
     p = p * r + 8.33345205e-3f;
     p = p * r + 4.16657962e-2f;
     p = p * r + 1.66666657e-1f;
@@ -2072,16 +2078,17 @@ INLINE void normal_pair(float *z0, float *z1, uvec word0, uvec word1)
     const ivec q = __builtin_convertvector(quarters + 0.5f, ivec);
     const vec a = (quarters - __builtin_convertvector(q, vec)) * 1.57079633f, a2 = a * a;
     vec s = a2 * (1.0f / 362880) - 1.0f / 5040, c = a2 * (1.0f / 40320) - 1.0f / 720;
+    const ivec swap = -(q & 1);
+    vec cosine, sine;
+    float radius[LANES] __attribute__((aligned(64)));
     s = s * a2 + 1.0f / 120;
     s = s * a2 - 1.0f / 6;
     s = s * a2 * a + a;
     c = c * a2 + 1.0f / 24;
     c = c * a2 - 0.5f;
     c = c * a2 + 1.0f;
-    const ivec swap = -(q & 1);
-    const vec cosine = (vec)((ivec)select(swap, s, c) ^ (ivec)((uvec)((q + 1) & 2) << 30));
-    const vec sine = (vec)((ivec)select(swap, c, s) ^ (ivec)((uvec)(q & 2) << 30));
-    float radius[LANES] __attribute__((aligned(64)));
+    cosine = (vec)((ivec)select(swap, s, c) ^ (ivec)((uvec)((q + 1) & 2) << 30));
+    sine = (vec)((ivec)select(swap, c, s) ^ (ivec)((uvec)(q & 2) << 30));
     *(vec *)radius = log_of(uniform_of(word0)) * -2.0f;
     for (int l = 0; l < LANES; l++)
         radius[l] = __builtin_sqrtf(radius[l]);
@@ -2114,8 +2121,8 @@ static void noise(float *y, const float *x, size_t n, float sigma, float low, fl
     const vec least = (vec){0} + low, most = (vec){0} + high;
     float z[NUMBERS] __attribute__((aligned(64)));
     for (size_t i = 0; i < n; i += NUMBERS) {
-        normal_numbers(z, stream, (uint32_t)(i / NUMBERS * BLOCKS));
         const int some = n - i < NUMBERS ? (int)(n - i) : NUMBERS;
+        normal_numbers(z, stream, (uint32_t)(i / NUMBERS * BLOCKS));
         for (int j = 0; j < some; j += LANES) {
             vec v = load_part(x + i + j, some - j) + load(z + j) * sigma;
             v = select(v < least, least, v);

@@ -86,22 +86,27 @@ struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes
                                .m_col = (size_t)(g->K + lanes - 1) / lanes * lanes};
     const bool together =
         g->stride == 1 && !g->both && (z.tiles * g->C + lanes - 1) / lanes < z.tiles * vectors;
+    size_t v_line, m_line, fit, bands, image, group;
+    bool few;
+    int least, n_least;
     z.steps = together ? 1 : z.tiles;
     z.span = together ? z.tiles * g->C : span;
     z.apart = together
         ? ((size_t)M * (z.tiles + (g->points - 1) / M) * g->C + 15) / 16 * 16 + KERNELS_MAX_LANES
         : 0;
     z.v_col = (size_t)(together ? g->C : g->stride * span);
-    const size_t v_line = z.planes * z.tiles * z.v_col, m_line = z.planes * z.tiles * z.m_col;
-    const bool few = g->stride == 1
+    v_line = z.planes * z.tiles * z.v_col;
+    m_line = z.planes * z.tiles * z.m_col;
+    few = g->stride == 1
         && z.planes * z.taps * g->C * z.m_col
             <= FIRST_LEVEL / 2; /* the kernels pass through the first level with each group */
-    const int least = g->both ? 1 : 2, n_least = (g->H + least * z.height - 1) / (least * z.height);
-    const size_t fit = KERNELS_SECOND_LEVEL / (v_line + (few ? 0 : m_line)) / least,
-                 bands = (n_least + fit) / (fit + 1);
+    least = g->both ? 1 : 2;
+    n_least = (g->H + least * z.height - 1) / (least * z.height);
+    fit = KERNELS_SECOND_LEVEL / (v_line + (few ? 0 : m_line)) / least;
+    bands = (n_least + fit) / (fit + 1);
     z.lines = (int)((n_least + bands - 1) / bands) * least;
-    const size_t image = v_line * (z.lines + z.taps - 1) + m_line * z.lines,
-                 group = FIRST_LEVEL / m_line / 2 * 2;
+    image = v_line * (z.lines + z.taps - 1) + m_line * z.lines;
+    group = FIRST_LEVEL / m_line / 2 * 2;
     z.images = bands > 1 || image > KERNELS_SECOND_LEVEL / 2 ? 1 : KERNELS_SECOND_LEVEL / image;
     z.group = z.images > 1 || !few || group >= (size_t)z.lines ? z.lines
         : group < 2                                            ? 2
@@ -119,11 +124,15 @@ struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes
 double kernels_winograd_work(const struct winograd *g)
 {
     const double C = (double)g->stride * g->stride * g->C, K = g->K;
+    int M, p, across, down;
+    double way;
     if (g->points == 0)
         return (double)g->H * g->W * g->R * g->R * C * K;
-    const int M = g->points + 1 - g->R, p = g->points, across = (g->W + M - 1) / M,
-              down = g->both ? (g->H + M - 1) / M : g->H;
-    const double way = 1.5 * p * p / 4;
+    M = g->points + 1 - g->R;
+    p = g->points;
+    across = (g->W + M - 1) / M;
+    down = g->both ? (g->H + M - 1) / M : g->H;
+    way = 1.5 * p * p / 4;
     return (double)across * down
         * (g->both ? 1.25 * (p * p * C * K + way * (2 * p * C + (p + M) * K))
                    : p * g->R * C * K + way * (C + K));
@@ -181,16 +190,18 @@ struct split kernels_split(const struct split_work *g, int lanes)
 {
     const int few = g->few, own = lanes == 16 ? 16 : 8;
     const struct split no_few = {g->K, 0, false};
+    double planes, vectors, dot;
+    bool by_planes, alike, pays;
     if (few == 0 || few > g->most)
         return no_few;
-    const double planes = planes_cost(g, few, 8) * planes_cost(g, few, 16),
-                 vectors = vectors_cost(g, few, 8) * vectors_cost(g, few, 16);
-    const double dot = dot_cost(g, few, 8) * dot_cost(g, few, 16);
-    const bool by_planes = few > 8
+    planes = planes_cost(g, few, 8) * planes_cost(g, few, 16);
+    vectors = vectors_cost(g, few, 8) * vectors_cost(g, few, 16);
+    dot = dot_cost(g, few, 8) * dot_cost(g, few, 16);
+    by_planes = few > 8
         || planes < 0.6 * dot; /* where they are close dot's order is kinder to the caches */
-    const bool alike = by_planes && g->share == 1 && !g->filtered;
-    const bool pays = alike ? planes_cost(g, few, own) < 0.95 * vectors_cost(g, few, own)
-                            : (by_planes ? planes : dot) < 0.7 * vectors;
+    alike = by_planes && g->share == 1 && !g->filtered;
+    pays = alike ? planes_cost(g, few, own) < 0.95 * vectors_cost(g, few, own)
+                 : (by_planes ? planes : dot) < 0.7 * vectors;
     return pays ? (struct split){g->K - few, few, by_planes} : no_few;
 }
 
@@ -224,9 +235,10 @@ void kernels_box(float *box, const float *w, int R, int C, int K)
             for (int e = 0; e < 2; e++)
                 for (int f = 0; f < 2; f++) {
                     const int r = R - 1 - t + e, s = R - 1 - u + f;
+                    const float *from;
                     if (r < 0 || r >= R || s < 0 || s >= R)
                         continue;
-                    const float *from = w + ((size_t)r * R + s) * CK;
+                    from = w + ((size_t)r * R + s) * CK;
                     for (size_t i = 0; i < CK; i++)
                         to[i] += from[i];
                 }

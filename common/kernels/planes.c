@@ -191,6 +191,7 @@ static void load_image(const struct planes *p, const struct kernels *kernels, fl
 {
     const size_t apart = (size_t)p->across * p->C; /* columns of a position, then channels */
     float *planes = scratch + image_at(p);
+    const bool by_rows = p->row < p->image_row;
     for (int a = 0; a < p->down; a++)
         for (int i = 0; i < p->rows; i++) {
             float *to = planes + a * apart * p->size + (size_t)i * p->image_row;
@@ -212,7 +213,6 @@ static void load_image(const struct planes *p, const struct kernels *kernels, fl
         }
     if (p->points == 0)
         return;
-    const bool by_rows = p->row < p->image_row;
     for (int shift = 0; shift < shifts(p); shift++) {
         const struct planes_points g = {.points = p->points,
                                         .M = p->tile,
@@ -272,12 +272,12 @@ static void compute_set(const struct planes *p, const struct kernels *kernels, f
     static const float zeros[KERNELS_FEW];
     struct planes_conv g = {
         .channels = p->few, .taps = p->taps * p->C, .at = places(p, scratch, set), .n = p->n};
+    float *m = scratch + products_at(p);
     if (p->points == 0) {
         g.taps *= p->taps, g.y_plane = channel_size(p);
         kernels->conv_planes(result(p, scratch, 0, set, 0), scratch + image_at(p), w, b, &g);
         return;
     }
-    float *m = scratch + products_at(p);
     g.y_plane = p->points * p->z;
     for (int point = 0; point < p->points; point++)
         kernels->conv_planes(m + point * p->z, scratch + points_at(p) + point * point_size(p),
@@ -336,10 +336,10 @@ void planes_relu_pool(const struct planes *p, const struct kernels *kernels, flo
             for (int j = 0; j < pooled; j++) {
                 float *const z = result(p, scratch, 0, 0, 0) + 2 * j * p->z,
                              *const to = y + m * g->y_image + top * g->y_row + j * g->y_col;
+                const size_t cols = (p->width - j + pooled - 1) / pooled;
                 for (int k = 0; k < p->few; k++)
                     kernels->pool_planes(z + k * channel, where == NULL ? NULL : where + k * p->z,
                                          z + k * channel, p->z, below, p->n);
-                const size_t cols = (p->width - j + pooled - 1) / pooled;
                 store(p, to, g->y_row, pooled * g->y_col, z, channel, cols);
                 if (where != NULL)
                     store_bytes(p, argmax + (m * p->height + top) * argmax_row + j * g->y_col,

@@ -70,14 +70,15 @@ static struct layer_way split_way(const struct layer *l, struct winograd g, enum
 {
     struct layer_way way = {.winograd = g, .in_planes = g};
     struct winograd *few = &way.in_planes, to_points;
+    double plain, left;
     few->K = g.K <= work.most ? g.K : g.K % KERNELS_MAX_LANES, few->both = false,
     few->in_planes = true;
     if (g.stride == 1)
         *few = kernels_winograd_choose(*few, use);
     to_points = *few;
     to_points.K = 0;
-    const double plain = (double)g.H * g.W * g.R * g.R * g.C * few->K,
-                 left = kernels_winograd_work(few) - (1 - own) * kernels_winograd_work(&to_points);
+    plain = (double)g.H * g.W * g.R * g.R * g.C * few->K;
+    left = kernels_winograd_work(few) - (1 - own) * kernels_winograd_work(&to_points);
     if (left > 0.65 * plain) /* measured: it would take longer */
         few->points = 0;
     if (few->points > 0)
@@ -97,12 +98,12 @@ static struct layer_way choose_way(const struct layer *l, struct winograd g, enu
 {
     const int beside = g.K > KERNELS_MAX_LANES ? KERNELS_MAX_LANES : 0;
     struct winograd vector = g, others;
+    double more;
     vector.K = beside + KERNELS_MAX_LANES;
     vector = kernels_winograd_choose(vector, use);
     others = vector;
     others.K = beside;
-    const double more =
-        kernels_winograd_work(&vector) - (beside > 0 ? kernels_winograd_work(&others) : 0);
+    more = kernels_winograd_work(&vector) - (beside > 0 ? kernels_winograd_work(&others) : 0);
     work.filtered = vector.points > 0;
     work.taps = g.stride == 1 ? g.R : l->back_taps, work.run = work.taps * g.C,
     work.moved = g.stride * g.stride * g.C;
@@ -141,12 +142,12 @@ static void choose_ways(struct layer *l, bool train)
         .R = P + 1, .C = C, .K = K, .H = l->h, .W = l->w, .stride = 2, .y_col = K};
     const struct split_work code = {.most = KERNELS_FEW, .share = 1},
                             listed = {.most = 8, .share = 1.5, .extra = 5};
+    const enum winograd_use use =
+        l->lower == NULL && l->upper == NULL ? WINOGRAD_POOL : WINOGRAD_TIES;
     l->infer = choose_way(l, encoder, WINOGRAD_INFERENCE, code);
     l->phase = choose_phase(l);
     if (!train)
         return;
-    const enum winograd_use use =
-        l->lower == NULL && l->upper == NULL ? WINOGRAD_POOL : WINOGRAD_TIES;
     dense.both = false; /* see winograd_conv */
     l->learn = l->norm
         ? (struct layer_way){.split.whole = K, .winograd = kernels_winograd_choose(dense, use)}
@@ -274,6 +275,9 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
     const size_t back_taps = l->back.winograd.points > 0
         ? 4 * (size_t)l->back.winograd.points * (l->P + 1)
         : (size_t)l->back_taps * l->back_taps;
+    const size_t turned =
+        K * layer_padded(l, l->C) * (l->dense.points > 0 ? (size_t)l->dense.points * l->R : taps);
+    size_t band;
 
     take_plane(&l->dy, arena, l->H, l->W, l->C, l->P, passing, true);
     if (l->lower == NULL)
@@ -291,8 +295,6 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
         l->dblocks = arena_floats(arena, box_taps * C * whole);
         l->dbox = arena_floats(arena, box_taps * C * whole);
     }
-    const size_t turned =
-        K * layer_padded(l, l->C) * (l->dense.points > 0 ? (size_t)l->dense.points * l->R : taps);
     if (l->lower != NULL)
         l->encode_dx_w = arena_floats(arena, l->norm ? turned : l->R * l->window * K);
     l->at_encode_dw = in_slice(slice,
@@ -307,13 +309,13 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
     l->at_decode_dw = in_slice(slice, back_taps * C * whole);
     l->at_decode_few = in_slice(slice, l->back.split.few * l->back_taps * l->back_window);
     l->at_decode_db = in_slice(slice, (size_t)l->W * C);
-    const size_t band = BAND_BYTES / sizeof(float) / (2 * l->in.row);
+    band = BAND_BYTES / sizeof(float) / (2 * l->in.row);
     l->band = band < 2 ? 2 : band < (size_t)l->h ? (int)band : l->h;
     l->list = (size_t)l->band * l->w * (l->band == l->h ? chunk : 1);
     if (l->norm) {
-        l->sums = arena_take(arena, NET_SLICES * 2 * K, sizeof *l->sums);
         float **const vectors[] = {&l->scale,  &l->shift, &l->centre,
                                    &l->spread, &l->dz_a,  &l->dz_b};
+        l->sums = arena_take(arena, NET_SLICES * 2 * K, sizeof *l->sums);
         for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
             *vectors[i] = arena_floats(arena, columns);
     }
@@ -323,6 +325,7 @@ void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t p
                    size_t passing, int chunk, bool train)
 {
     const size_t K = l->K, box_taps = (size_t)(l->R + 1) * (l->R + 1), phase_run = (l->P + 1) * K;
+    const size_t phase_taps = l->phase.winograd.points == 0 ? l->P + 1 : l->phase.winograd.points;
 
     l->encode_w =
         arena_floats(arena, larger(whole_code_size(l, &l->infer), whole_code_size(l, &l->learn)));
@@ -332,7 +335,6 @@ void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t p
     l->box = arena_floats(arena, box_taps * l->C * K);
     if (l->phase.winograd.points > 0 || l->phase.in_planes.points > 0)
         l->phase_w = arena_floats(arena, (l->P + 1) * phase_run * l->C);
-    const size_t phase_taps = l->phase.winograd.points == 0 ? l->P + 1 : l->phase.winograd.points;
     for (int a = 0; a < 2; a++)
         for (int b = 0; b < 2; b++) {
             l->decode_w[a][b] =
@@ -370,23 +372,26 @@ static void pack_few(float *p, const float *w, const float *scale, struct packin
 void layer_pack_encoder(struct layer *l, const float *weights, bool inference)
 {
     const float *kernel = weights + l->kernel->offset, *bias = weights + l->bias->offset;
+    const ptrdiff_t K = l->K, CK = (ptrdiff_t)l->C * K;
+    const struct layer_way *way = inference ? &l->infer : &l->learn;
+    const struct split *s = &way->split;
+    const struct packing turned = {l->R, l->R, l->K, l->C, 1, -l->R * CK, -CK, 1, K};
+    const float *last = kernel + (l->R * l->R - 1) * CK, *few_scale;
     float *scale = NULL;
+
     if (l->norm && inference) { /* the running statistics go into kernel and bias */
         scale = l->encode_b;
         for (int o = 0; o < l->K; o++)
             scale[o] = (float)(weights[l->gamma->offset + o]
                                / sqrt(weights[l->variance->offset + o] + NORM_EPSILON));
     }
-    const ptrdiff_t K = l->K, CK = (ptrdiff_t)l->C * K;
-    const struct layer_way *way = inference ? &l->infer : &l->learn;
-    const struct split *s = &way->split;
     if (way->winograd.points > 0)
         l->kernels->winograd_pack(l->encode_w, kernel, scale, &way->winograd);
     else
         kernels_pack(l->encode_w, kernel, scale,
                      &(struct packing){l->R, l->R, l->C, s->whole, 1, l->R * CK, CK, K, 1},
                      l->kernels->lanes);
-    const float *few_scale = scale == NULL ? NULL : scale + s->whole;
+    few_scale = scale == NULL ? NULL : scale + s->whole;
     if (way->in_planes.points > 0)
         l->kernels->winograd_pack(l->encode_few, kernel + s->whole, few_scale, &way->in_planes);
     else
@@ -398,8 +403,6 @@ void layer_pack_encoder(struct layer *l, const float *weights, bool inference)
             : (bias[o] - weights[l->mean->offset + o]) * scale[o] + weights[l->beta->offset + o];
     if (inference || l->encode_dx_w == NULL)
         return;
-    const struct packing turned = {l->R, l->R, l->K, l->C, 1, -l->R * CK, -CK, 1, K};
-    const float *last = kernel + (l->R * l->R - 1) * CK;
     if (l->dense.points > 0) {
         kernels_pack(l->turned, last, NULL, &turned, l->C);
         l->kernels->winograd_pack(l->encode_dx_w, l->turned, NULL, &l->dense);
@@ -515,13 +518,13 @@ static void encode_few(const struct layer *l, const struct work *w, const struct
                        zeros[KERNELS_MAX_LANES];
     const int few = s->few, whole = s->whole;
     struct conv g = layer_encoder_conv(l, l->code);
-    g.rows = 2, g.channels = few, g.y_row = (size_t)g.cols * few, g.y_col = few;
     const struct norm pool = {.cols = l->w,
                               .channels = few,
                               .y_col = l->K,
-                              .z_row = g.y_row,
+                              .z_row = (size_t)g.cols * few,
                               .scale = ones,
                               .shift = zeros};
+    g.rows = 2, g.channels = few, g.y_row = pool.z_row, g.y_col = few;
     for (size_t m = 0; m < w->count; m++)
         for (int i = 0; i < l->h; i++) {
             l->kernels->conv_dot(w->scratch, layer_encoder_input(l, w, m) + 2 * i * g.x_row,
@@ -554,6 +557,7 @@ void layer_encode(struct layer *l, const struct work *w)
 {
     const struct layer_way *way = w->train ? &l->learn : &l->infer;
     const struct codes to = codes_of(l, w);
+    struct conv g;
     if (way->split.few > 0 && way->split.planes)
         encode_planes(l, w, way, &to);
     else if (way->split.few > 0)
@@ -568,7 +572,7 @@ void layer_encode(struct layer *l, const struct work *w)
                                        &winograd, w->count, l->in.size, to.size, w->scratch);
         return;
     }
-    struct conv g = layer_encoder_conv(l, l->code);
+    g = layer_encoder_conv(l, l->code);
     g.channels = way->split.whole, g.y_row = to.row;
     for (size_t m = 0; m < w->count; m++)
         l->kernels->conv_relu_pool(to.data + m * to.size, w->train ? layer_argmax(l, w, m) : NULL,
@@ -628,8 +632,8 @@ void layer_decode(struct layer *l, const struct work *w)
                            .y_col = 2 * (size_t)l->C};
     const int phases = l->R == 1 ? 1 : 2; /* that differ */
     struct conv few = g;
-    few.channels = s->few;
     struct winograd winograd = l->phase.winograd;
+    few.channels = s->few;
     winograd.x_row = small->row, winograd.y_row = g.y_row, winograd.y_col = g.y_col;
     for (int a = 0; a < phases; a++)
         for (int b = 0; b < phases; b++) {
@@ -762,6 +766,7 @@ void layer_decode_backward(struct layer *l, const struct work *w)
     const float *dy = plane_image(&l->dy, w, 0) - l->P * l->dy.row - (size_t)l->P * l->C;
     size_t dy_image = l->dy.size;
     float *dw = w->gradients + l->at_decode_dw;
+    const float l1 = l->upper == NULL ? (float)(w->penalty->l1 / (double)w->n) : 0;
     if (l->R == 1) {
         dy = w->scratch;
         dy_image = (size_t)l->h * l->w * l->C;
@@ -785,7 +790,6 @@ void layer_decode_backward(struct layer *l, const struct work *w)
             l->kernels->conv(plane_image(dsmall, w, m), dy + m * dy_image, l->decode_dx_w, NULL,
                              &g);
     }
-    const float l1 = l->upper == NULL ? (float)(w->penalty->l1 / (double)w->n) : 0;
     for (size_t m = 0; m < w->count; m++) {
         float *g = plane_image(dsmall, w, m);
         bias_backward(w->gradients + l->at_decode_db, &l->dy, plane_image(&l->dy, w, m));
@@ -911,15 +915,16 @@ void layer_fold_decoder(const struct layer *l, float *gradients, const float *sl
 {
     const float *columns = slice + l->at_decode_db;
     float *db = gradients + l->back_bias->offset;
+    const struct split *s = &l->back.split;
+    const size_t whole = layer_padded(l, s->whole), pixel = l->C * whole;
+    const ptrdiff_t taps = l->back_taps;
+    const float *dbox = slice + l->at_decode_dw, *few = slice + l->at_decode_few;
+    float *dw = gradients + l->back_kernel->offset, *dw_few = dw + (size_t)s->whole * l->C;
+
     memset(db, 0, l->C * sizeof *db);
     for (int j = 0; j < l->W; j++)
         for (int c = 0; c < l->C; c++)
             db[c] += columns[(size_t)j * l->C + c];
-    const float *dbox = slice + l->at_decode_dw;
-    const struct split *s = &l->back.split;
-    const size_t whole = layer_padded(l, s->whole), pixel = l->C * whole;
-    float *dw = gradients + l->back_kernel->offset, *dw_few = dw + (size_t)s->whole * l->C;
-    const float *few = slice + l->at_decode_few;
     if (l->R == 1) {
         kernels_pack(dw, dbox, NULL, &(struct packing){1, 1, l->C, s->whole, 1, 0, 0, whole, 1}, 1);
         kernels_pack(dw_few, few, NULL,
@@ -931,7 +936,6 @@ void layer_fold_decoder(const struct layer *l, float *gradients, const float *sl
         kernels_unblock(l->dbox, l->dblocks, l->R, l->C, whole);
         dbox = l->dbox;
     }
-    const ptrdiff_t taps = l->back_taps;
     kernels_box_fold(
         dw, l->K, dbox,
         &(struct packing){l->R, l->R, l->C, s->whole, 1, taps * pixel, pixel, whole, 1});

@@ -59,8 +59,9 @@ struct net {
 
 static void find_parameters(struct net *net)
 {
+    const struct net_parameter *p;
     net->parameters = spec_describe(&net->spec, &net->n_parameters, &net->n_weights);
-    const struct net_parameter *p = net->parameters;
+    p = net->parameters;
     for (int k = 0; k < net->spec.n_layers; k++) {
         struct layer *l = &net->layers[k];
         l->kernel = p++;
@@ -249,8 +250,9 @@ static struct work piece(const struct net *net, struct net_rows x, const float *
 /* All but the arena's memory. */
 static struct net *prepare(const struct net_spec *spec, int max_batch, bool train)
 {
+    struct net *net;
     assert(spec_check(spec) == NULL && max_batch > 0);
-    struct net *net = xcalloc(1, sizeof *net);
+    net = xcalloc(1, sizeof *net);
     net->spec = *spec;
     net->kernels = kernels_get();
     net->train = train;
@@ -344,10 +346,10 @@ void net_initialise(struct net *net, enum net_initialiser how, uint64_t seed)
     for (size_t i = 0; i < net->n_parameters; i++) {
         const struct net_parameter *p = &net->parameters[i];
         float *w = net->weights + p->offset;
-        struct rng rng;
-        rng_init(&rng, seed, RNG_WEIGHTS, i);
         const double taps = (double)p->shape[0] * p->shape[1], in = taps * p->shape[2],
                      out = taps * p->shape[3];
+        struct rng rng;
+        rng_init(&rng, seed, RNG_WEIGHTS, i);
         for (size_t j = 0; j < p->count; j++) {
             if (p->role != NET_KERNEL)
                 w[j] = p->role == NET_GAMMA || p->role == NET_VARIANCE;
@@ -408,6 +410,7 @@ static void collect_gradients(struct net *net, size_t n, const struct net_penalt
 {
     const size_t size = net->slice_size,
                  part = 1024; /* of which the sums stay in the first-level cache */
+    const float twice = (float)(2 * penalty->l2);
 #pragma omp parallel for num_threads(net->threads) schedule(static)
     for (size_t i = 0; i < size; i += part)
         for (int s = 1; s < NET_SLICES; s++)
@@ -417,7 +420,6 @@ static void collect_gradients(struct net *net, size_t n, const struct net_penalt
     for (int i = 2 * net->spec.n_layers - 1; i >= 0; i--)
         (i % 2 == 1 ? layer_fold_decoder : layer_fold_encoder)(&net->layers[i / 2], net->gradients,
                                                                net->slices);
-    const float twice = (float)(2 * penalty->l2);
     if (twice > 0)
         for (size_t i = 0; i < net->n_parameters; i++) {
             const struct net_parameter *p = &net->parameters[i];
@@ -466,18 +468,20 @@ static void run_slices(struct net *net, const float *x, const float *t, size_t n
 double net_train(struct net *net, const float *x, const float *t, size_t n,
                  const struct net_penalty *penalty)
 {
+    double result;
     assert(net->train && n > 0 && n <= (size_t)net->max_batch);
     pack(net, FOR_TRAINING);
     for (int from = 0, to; from < net->n_training; from = to) {
+        const struct step *end;
         for (to = from + 1; net->training[to - 1].join == NULL && to < net->n_training; to++)
             ;
         run_slices(net, x, t, n, penalty, from, to);
-        const struct step *end = &net->training[to - 1];
+        end = &net->training[to - 1];
         if (end->join != NULL)
             end->join(end->layer, net->weights, net->gradients, n);
     }
     collect_gradients(net, n, penalty);
-    const double result = total_loss(net, n, penalty);
+    result = total_loss(net, n, penalty);
     if (net->whole)
         net_changed(net); /* the running statistics moved */
     return result;
@@ -493,10 +497,10 @@ static void nothing(void *context)
 static void infer(struct net *net, struct net_rows x, const float *t, size_t n, int n_steps,
                   float *out, void (*meanwhile)(void *context), void *context)
 {
-    pack(net, FOR_INFERENCE);
     struct layer *last = &net->layers[net->spec.n_layers - 1];
     const size_t share = (n + net->threads - 1) / net->threads,
                  each = share < (size_t)net->chunk ? share : (size_t)net->chunk;
+    pack(net, FOR_INFERENCE);
 #pragma omp parallel num_threads(net->threads)
     {
 #pragma omp master

@@ -7,12 +7,12 @@ void norm_encode(struct layer *l, const struct work *w)
 {
     const struct conv g = layer_encoder_conv(l, &l->z);
     struct winograd winograd = l->learn.winograd;
+    double *sums = l->sums + (size_t)w->slice * 2 * l->K;
     winograd.x_row = l->in.row, winograd.y_row = l->z.row;
     if (winograd.points > 0)
         l->kernels->winograd_conv(plane_image(&l->z, w, 0), layer_encoder_input(l, w, 0),
                                   l->encode_w, l->encode_b, &winograd, w->count, l->in.size,
                                   l->z.size, w->scratch);
-    double *sums = l->sums + (size_t)w->slice * 2 * l->K;
     for (size_t m = 0; m < w->count; m++) {
         float *z = plane_image(&l->z, w, m);
         if (winograd.points == 0)
@@ -44,12 +44,12 @@ void norm_statistics(struct layer *l, float *weights, float *gradients, size_t n
                      variance = square > 0 ? square : 0;
         const double spread = 1 / sqrt(variance + NORM_EPSILON),
                      gamma = weights[l->gamma->offset + o];
+        float *running = &weights[l->mean->offset + o],
+              *running2 = &weights[l->variance->offset + o];
         l->centre[o] = (float)mean;
         l->spread[o] = (float)spread;
         l->scale[o] = (float)(gamma * spread);
         l->shift[o] = (float)(weights[l->beta->offset + o] - mean * gamma * spread);
-        float *running = &weights[l->mean->offset + o],
-              *running2 = &weights[l->variance->offset + o];
         *running = (float)(*running * NORM_MOMENTUM + mean * (1 - NORM_MOMENTUM));
         *running2 = (float)(*running2 * NORM_MOMENTUM + variance * (1 - NORM_MOMENTUM));
     }
@@ -110,6 +110,7 @@ void norm_encode_backward(struct layer *l, const struct work *w)
 {
     const struct norm n = rows(l);
     struct conv g = layer_encoder_conv(l, &l->z);
+    const struct plane *dx;
     for (size_t m = 0; m < w->count; m++)
         for (int i = 0; i < l->h; i++)
             l->kernels->norm_gradient(plane_image(&l->z, w, m) + 2 * i * l->z.row,
@@ -117,7 +118,7 @@ void norm_encode_backward(struct layer *l, const struct work *w)
                                       layer_argmax(l, w, m) + (size_t)i * l->w * l->K, &n);
     if (l->dense.points > 0) {
         struct winograd winograd = l->dense;
-        const struct plane *dx = &l->lower->dcode;
+        dx = &l->lower->dcode;
         winograd.x_row = l->z.row, winograd.y_row = dx->row;
         l->kernels->winograd_backward(
             plane_image(dx, w, 0), w->gradients + l->at_encode_dw,
@@ -130,7 +131,7 @@ void norm_encode_backward(struct layer *l, const struct work *w)
                         plane_image(&l->z, w, 0), &g, w->count, l->in.size, l->z.size);
     if (l->lower == NULL)
         return;
-    const struct plane *dx = &l->lower->dcode;
+    dx = &l->lower->dcode;
     g = (struct conv){.rows = l->H,
                       .cols = l->W,
                       .taps = l->R,
