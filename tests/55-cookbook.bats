@@ -1,0 +1,102 @@
+# The recipes of COOKBOOK.md, run as they stand on a small experiment.
+load helper
+
+# What a reader has: photos, settings of his own size, the programs, and a finished run.
+setup_file() {
+    PATH="$BIN:$PATH"
+    cd "$BATS_FILE_TMPDIR"
+    draw-samples --count 4 -o photos
+    mkdir -p configs/seed
+    printf 'size = 80\ntest = 0.3\n' >configs/seed/import.conf
+    printf 'kernel = 3\nfilters = 4\nepochs = 1\nbatch = 16\n' >configs/seed/stage-1.conf
+    printf 'epochs = 1\nbatch = 16\n' >configs/seed/finetune.conf
+    make -s -f "$ROOT/Makefile.pipeline" all BIN="$BIN" CONFIG=configs/seed DATA=photos OUT=out/seed
+}
+
+# recipe TITLE: its commands, one a line.
+recipe() {
+    awk -v title="## $1" '$0 == title {on = 1; next} /^## / {on = 0} on && /^    / {print substr($0, 5)}' "$ROOT/COOKBOOK.md"
+}
+
+# Runs a recipe: `make -f Makefile.pipeline` in the reader's clone, anything else in the folder of the run.
+follow() {
+    local where=$1
+    recipe "$2" >recipe
+    [ -s recipe ]
+    cp -r "$BATS_FILE_TMPDIR"/* .
+    ln -s ../../photos out/seed/
+    ln -s ../../configs out/seed/
+    {
+        echo 'set -eu -o pipefail; trap "" PIPE'
+        echo "make() { command make -s BIN='$BIN' CONFIG=configs/seed -f '$ROOT/Makefile.pipeline' \"\${@:3}\"; }"
+        cat recipe
+    } >script
+    (cd "$where" && bash "$BATS_TEST_TMPDIR/script") || { cat recipe >&2; return 1; }
+}
+
+@test "every recipe has a test here" {
+    sed -n 's/^## //p' "$ROOT/COOKBOOK.md" | sort >recipes
+    sed -n 's/^ *follow [^ ]* "\(.*\)".*/\1/p' "$BATS_TEST_FILENAME" | sort | diff recipes -
+}
+
+@test "change one number, and run what depends on it" {
+    follow . "Change one number, and run what depends on it" >said 2>notes
+    grep -q '^stage-1.safetensors.zst *would run: .*missing' said
+    grep -q '^features.npy.zst .*up to date' said
+    grep -q 'filters *= *20' mine/stage-1.conf
+    [ -s out/mine/features.npy.zst ]
+}
+
+@test "look into a file" {
+    follow out/seed "Look into a file" >said
+    grep -q '^shape  *(' said
+    grep -q 'train-stage, revision' said
+}
+
+@test "load features elsewhere" {
+    need_python numpy
+    follow out/seed "Load features elsewhere" >said
+    equal "$(cat said)" "(16, 40, 40, 4)"
+    equal "$(wc -l <out/seed/features.tsv)" 17
+}
+
+@test "features of new pictures" {
+    follow out/seed "Features of new pictures"
+    cmp <(tensor tsv out/seed/new.npy.zst) <(tensor tsv out/seed/features.npy.zst)
+}
+
+@test "new pictures in an old plane" {
+    follow out/seed "New pictures in an old plane"
+    cmp <(cut -f 5- out/seed/new-plane.tsv | tail -n +2) <(tensor tsv out/seed/plane.npy.zst)
+}
+
+@test "which pictures are near which" {
+    follow out/seed "Which pictures are near which" >said
+    [ "$(wc -l <said)" -gt 8 ]
+}
+
+@test "some classes only" {
+    follow out/seed "Some classes only"
+    equal "$(cut -f 3 out/seed/two.tsv | sort -u | paste -sd ' ')" "akane class ren"
+    [ -s out/seed/two.png ]
+}
+
+@test "one layer at a time, through pipes" {
+    follow out/seed "One layer at a time, through pipes" >said
+    grep -q '^shape  *(16,40,40,8)' said
+}
+
+@test "arrays instead of pictures" {
+    follow out/seed "Arrays instead of pictures"
+    [ -s out/seed/out/arrays/features-test.npy.zst ]
+}
+
+@test "is everything what it says it is?" {
+    follow . "Is everything what it says it is?" >said
+    grep -q '^features.npy.zst .*as recorded' said
+}
+
+@test "settings" {
+    follow . "Settings" >said
+    grep -q '^filters = 4$' said
+}
