@@ -4,9 +4,10 @@
  *     tensor info FILE...             shape, statistics, digest, history; of a model its tensors
  *     tensor verify FILE...           reads everything and says which file is damaged, and where
  *     tensor rows A:B FILE -o OUT     rows A to B-1 as a tensor; A or B may be left out, and count
- * from the end where negative tensor tsv FILE                 a line a row; --index puts the
- * index's columns in front tensor npy FILE -o OUT          plain NPY tensor from-npy FILE -o OUT a
- * tensor of plain NPY
+ *                                     from the end where negative
+ *     tensor tsv FILE                 a line a row; --index puts the index's columns in front
+ *     tensor npy FILE -o OUT          plain NPY
+ *     tensor from-npy FILE -o OUT     a tensor of plain NPY
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,8 +1,7 @@
 /* train-stage TRAIN TEST -o MODEL: trains one layer of the stack and its mirror, an autoencoder of
  * its own.
  *
- *     code = maxpool2(relu(conv(x)))          x^ = output(conv(upsample2(code)))          loss(x^,
- * x)
+ *     code = maxpool2(relu(conv(x)))     x^ = output(conv(upsample2(code)))     loss(x^, x)
  *
  * TRAIN and TEST hold the same kind of rows (N,H,W,C): images (uint8) for stage 1, codes (float32)
  * of stage k-1 for stage k.

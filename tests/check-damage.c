@@ -2,7 +2,8 @@
  *
  *     bit    FILE.bit-NNNNNN-B, one for every bit of the file, that bit turned over
  *     flip   FILE.flip-NNNNNN-B, one for every byte, one bit of it turned over, another from byte
- * to byte cut    FILE.cut-NNNNNN-B, one for every length below the file's
+ *            to byte
+ *     cut    FILE.cut-NNNNNN-B, one for every length below the file's
  *
  * check-damage readers FILE: every bit of FILE turned over in turn; each must be found by reading
  * it in order, at random and through a pipe, and by asking for its history. Prints how many bits,

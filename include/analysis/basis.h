@@ -1,8 +1,9 @@
 /* basis: principal components in a file, X.safetensors.zst, to be applied to other rows.
  *
  *     mean, mean.rest (D)                 coordinates = (x - mean) components'
- *     components, components.rest (P,D)   each the sum of the two: float32, and what float32 leaves
- * over variance, share (P)                 of the coordinates; of the total variance
+ *     components, components.rest (P,D)   each the sum of two float32: the second is what the first
+ *                                         leaves over
+ *     variance, share (P)                 of the coordinates; of the total variance
  *     __metadata__                        "rows": how many it was fitted to; "history"
  */
 #ifndef BASIS_H

@@ -1,9 +1,10 @@
 /* lanczos: the few largest eigenvalues of a large symmetric matrix A (m,m) with no negative ones,
  * of which only products are needed.
  *
- *     Q_0 random (b,m), its rows orthonormal;   W = Q_j A;   T gets Q W';   Q_{j+1} R = W - (W Q')
- * Q          Q: all of Q_0..Q_j T s = theta s:  theta and s'Q are an eigenvalue and eigenvector of
- * A but for a residual of |R's_j|
+ *     Q_0 random (b,m), its rows orthonormal
+ *     W = Q_j A;   T gets Q W';   Q_{j+1} R = W - (W Q') Q          Q: all of Q_0..Q_j
+ *     T s = theta s:  theta and s'Q are an eigenvalue and eigenvector of A, but for a residual of
+ *                     |R's_j|
  *
  * Block Lanczos with the new block made orthogonal to the whole basis, twice, so that T is the
  * projection of A to rounding (Golub and Van Loan, Matrix Computations, 10.3). It ends when every

@@ -1,7 +1,7 @@
 /* nearest: the nearest other rows of each row, Euclidean, exactly.
  *
- *     d(i,j)^2 = |x_i|^2 + |x_j|^2 - 2 x_i.x_j           by blocks, as a matrix product: finds the
- * candidates d(i,j)^2 = sum over c of (x_i[c] - x_j[c])^2       for the candidates: decides
+ *     d(i,j)^2 = |x_i|^2 + |x_j|^2 - 2 x_i.x_j           in blocks, a matrix product: candidates
+ *     d(i,j)^2 = sum over c of (x_i[c] - x_j[c])^2       for the candidates: decides
  *
  * The first form is fast but loses digits by an amount that is known; all rows that could be among
  * the nearest by the second form are judged by it. Of rows at the same distance the first comes

@@ -2,11 +2,14 @@
  * Pure.
  *
  *     data frames
- *     record frame   5A 2A 4D 18, length (4);  "KSNH", n (4), n hashes (8 each): XXH64 of each data
- * frame as it is stored; the history text; check (8): XXH64 from "KSNH" to the end of the text,
- * then of the whole seek table seek table     5E 2A 4D 18, length (4);  for each data frame and the
- * record frame: stored length (4), content length (4; of the record frame 0), low 32 bits of XXH64
- * of the content (4);  n + 1 (4), 80, B1 EA 92 8F
+ *     record frame   5A 2A 4D 18, length (4);
+ *                    "KSNH", n (4), n hashes (8 each): XXH64 of each data frame as it is stored;
+ *                    the history text;
+ *                    check (8): XXH64 from "KSNH" to the end of the text, then of the seek table
+ *     seek table     5E 2A 4D 18, length (4);
+ *                    for each data frame and the record frame: stored length (4), content length (4;
+ *                    of the record frame 0), low 32 bits of XXH64 of the content (4);
+ *                    n + 1 (4), 80, B1 EA 92 8F
  *
  * Numbers are little-endian. The seek table is that of the zstd seekable format; it and zstd's own
  * checksums speak of the content, and some bits of a stored frame do not change its content. The

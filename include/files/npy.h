@@ -4,8 +4,8 @@
  *     0  "\x93NUMPY"   6 bytes
  *     6  major, minor  1 byte each
  *     8  header length 2 bytes little-endian (4 in versions 2 and 3)
- *        "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }" spaces '\n', padded so that
- * data start at a multiple of 64
+ *        "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }" spaces '\n',
+ *        padded so that the data start at a multiple of 64
  *
  * Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */

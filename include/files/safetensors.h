@@ -1,10 +1,9 @@
 /* safetensors: header <-> table of tensors. Pure: bytes in, struct out; every offset checked.
  *
  *     0  length of the header, 8 bytes little-endian
- *     8  JSON:
- * {"name":{"dtype":"F32","shape":[3,3,3,16],"data_offsets":[begin,end]},...,
- *  "__metadata__":{"key":"text"}},
- * padded with spaces to 8 data; offsets count from here, cover it without holes or overlap
+ *     8  JSON: {"name":{"dtype":"F32","shape":[3,3,3,16],"data_offsets":[begin,end]},...,
+ *               "__metadata__":{"key":"text"}}, padded with spaces to a multiple of 8
+ *     data; offsets count from here, cover it without holes or overlap
  *
  * Only F32 is read. Source: https://github.com/huggingface/safetensors (format section of the
  * README)

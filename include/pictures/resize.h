@@ -17,8 +17,8 @@ void resize_area(uint8_t *dst, size_t dh, size_t dw, const uint8_t *src, size_t 
 /* OpenCV's resize for bytes with INTER_LINEAR, bit for bit: fixed point with weights of 11 bits.
  * For output i of each axis
  *
- *     f = (float)((i+0.5)*s/d - 0.5), k = floor(f), f -= k, a0 = round_half_even((1-f)*2048), a1 =
- * round_half_even(f*2048)
+ *     f = (float)((i+0.5)*s/d - 0.5), k = floor(f), f -= k
+ *     a0 = round_half_even((1-f)*2048), a1 = round_half_even(f*2048)
  *
  * columns: k clamped, and f = 0 at both ends; rows: only the indices k and k+1 clamped. With the
  * weights a of the column, b of the row:
