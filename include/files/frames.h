@@ -7,8 +7,8 @@
  *                    the history text;
  *                    check (8): XXH64 from "KSNH" to the end of the text, then of the seek table
  *     seek table     5E 2A 4D 18, length (4);
- *                    for each data frame and the record frame: stored length (4), content length (4;
- *                    of the record frame 0), low 32 bits of XXH64 of the content (4);
+ *                    for each data frame and the record frame: stored length (4), content length
+ *                    (4; of the record frame 0), low 32 bits of XXH64 of the content (4);
  *                    n + 1 (4), 80, B1 EA 92 8F
  *
  * Numbers are little-endian. The seek table is that of the zstd seekable format; it and zstd's own
