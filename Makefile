@@ -57,7 +57,7 @@ PACKAGES = gcc make pkg-config libc6-dev libgomp1 libpng-dev libdeflate-dev libz
 	libxxhash-dev libjansson-dev libopenblas0-pthread gnuplot-nox fonts-dejavu-core zstd
 TEST_PACKAGES = bats procps xxhash clang-14 libclang-rt-14-dev
 
-# kernels-simd.c is compiled once for each of these; kernels.c chooses at start.
+# kernels-simd.c is compiled once for each of these; isa.c chooses at the start.
 ISAS := base $(if $(findstring x86_64,$(shell $(CC) -dumpmachine 2>/dev/null)),avx2 avx512)
 ISA_avx2 = -mavx2 -mfma
 ISA_avx512 = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma

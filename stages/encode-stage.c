@@ -2,14 +2,14 @@
  * of the next stage. */
 #include "cli/start.h"
 #include "net/encode.h"
-#include "kernels/kernels.h"
+#include "kernels/isa.h"
 #include "files/tensor.h"
 
 enum { REVISION = 7 };
 
 int main(int argc, char **argv)
 {
-    const struct cli_option options[] = {kernels_option(), tensor_option(), {0}};
+    const struct cli_option options[] = {isa_option(), tensor_option(), {0}};
     struct cli cli = {
         .tool = "encode-stage",
         .synopsis = "MODEL CODES -o OUT",
@@ -21,6 +21,7 @@ int main(int argc, char **argv)
         .max_arguments = 2,
     };
     cli_parse(&cli, argc, argv);
+    isa_select();
     encode_run(&cli, REVISION, false);
     return 0;
 }

@@ -1,7 +1,7 @@
 /* extract MODEL IMAGES -o OUT: the features of images, the innermost code of a deep net. */
 #include "cli/start.h"
 #include "net/encode.h"
-#include "kernels/kernels.h"
+#include "kernels/isa.h"
 #include "files/tensor.h"
 
 enum { REVISION = 7 };
@@ -12,7 +12,7 @@ int main(int argc, char **argv)
     const struct cli_option options[] = {
         {"flatten", CLI_FLAG, &flatten, 0, 0, NULL, CLI_SETTING,
          "features as (N,h*w*C), in the order h, w, C"},
-        kernels_option(),
+        isa_option(),
         tensor_option(),
         {0},
     };
@@ -27,6 +27,7 @@ int main(int argc, char **argv)
         .max_arguments = 2,
     };
     cli_parse(&cli, argc, argv);
+    isa_select();
     encode_run(&cli, REVISION, flatten);
     return 0;
 }

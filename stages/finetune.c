@@ -8,7 +8,7 @@
 #include "cli/start.h"
 #include "net/dataset.h"
 #include "files/history.h"
-#include "kernels/kernels.h"
+#include "kernels/isa.h"
 #include "net/model.h"
 #include "net/net.h"
 #include "base/report.h"
@@ -33,7 +33,7 @@ int main(int argc, char **argv)
          "first weights: the model's, or drawn anew"},
         {"init", CLI_TEXT, &init, 0, 0, "MODEL", CLI_INPUT,
          "start from the weights of this model instead"},
-        kernels_option(),
+        isa_option(),
         {0},
     };
     struct cli cli = {
@@ -56,6 +56,7 @@ int main(int argc, char **argv)
     bool piped;
     struct net *net;
     cli_parse(&cli, argc, argv);
+    isa_select();
     h = history_start(&cli, REVISION);
     model = model_read(cli.arguments[0]);
     from = init ? model_read(init) : NULL;

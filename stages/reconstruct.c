@@ -10,7 +10,7 @@
 #include "net/dataset.h"
 #include "files/history.h"
 #include "pictures/image.h"
-#include "kernels/kernels.h"
+#include "kernels/isa.h"
 #include "net/model.h"
 #include "net/net.h"
 #include "base/profile.h"
@@ -261,7 +261,7 @@ int main(int argc, char **argv)
          "only rows of this split"},
         {"index", CLI_TEXT, &s.chosen.index, 0, 0, "FILE", CLI_INPUT,
          "index of the rows: for --classes and --split"},
-        kernels_option(),
+        isa_option(),
         {0},
     };
     struct cli cli = {
@@ -285,6 +285,7 @@ int main(int argc, char **argv)
     float *x, *y;
     struct image sheet;
     cli_parse(&cli, argc, argv);
+    isa_select();
     h = history_start(&cli, REVISION);
     m = model_read(cli.arguments[0]);
     t = tensor_open(cli.arguments[1]);

@@ -11,7 +11,7 @@
 #include "cli/start.h"
 #include "net/dataset.h"
 #include "files/history.h"
-#include "kernels/kernels.h"
+#include "kernels/isa.h"
 #include "net/model.h"
 #include "net/net.h"
 #include "base/report.h"
@@ -99,7 +99,7 @@ int main(int argc, char **argv)
         {"initialiser", CLI_CHOICE, &s.initialiser, 0, 0, net_initialisers, CLI_SETTING,
          "distribution of the first weights"},
         {"init", CLI_TEXT, &s.init, 0, 0, "MODEL", CLI_INPUT, "start from these weights instead"},
-        kernels_option(),
+        isa_option(),
         {0},
     };
     struct cli cli = {
@@ -122,6 +122,7 @@ int main(int argc, char **argv)
     bool piped;
     struct net *net;
     cli_parse(&cli, argc, argv);
+    isa_select();
     h = history_start(&cli, REVISION);
     train_open(&train, &test, cli.arguments);
     spec = make_spec(&s, train);

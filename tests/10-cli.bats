@@ -177,3 +177,14 @@ programs() {
     run -2 --separate-stderr tensor --why -o none
     fails 2 "tensor: 0 arguments, want info|verify|rows A:B|tsv|npy|from-npy FILE"
 }
+
+@test "every program that takes --isa refuses an unknown KASANE_ISA before it reads anything" {
+    local p
+    for p in $(programs); do
+        "$p" --help | grep -q -- --isa || continue
+        KASANE_ISA=sse9 run --separate-stderr "$p" --why -o none
+        [ "$status" -eq 2 ] && [[ $stderr == "$p: KASANE_ISA 'sse9', want one of auto|"* ]] || { echo "$p: $stderr"; return 1; }
+        KASANE_ISA=sse9 run --separate-stderr "$p" --why -o none --isa base
+        equal "$p: $output$stderr" "$p: missing"
+    done
+}

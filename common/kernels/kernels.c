@@ -1,34 +1,33 @@
 #include "kernels/kernels.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#include "base/report.h"
 
 extern const struct kernels kernels_base;
 #if defined(__x86_64__)
 extern const struct kernels kernels_avx2, kernels_avx512;
 #endif
 
+static const struct kernels *runnable[4]; /* best first; NULL ends */
 static const struct kernels *chosen;
-static int isa; /* --isa, a position in choices() */
+
+/* Before main, so that no thread writes what another reads. */
+__attribute__((constructor)) static void find_runnable(void)
+{
+    int n = 0;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+        && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        runnable[n++] = &kernels_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        runnable[n++] = &kernels_avx2;
+#endif
+    runnable[n] = &kernels_base;
+}
 
 const struct kernels *const *kernels_all(void)
 {
-    static const struct kernels *all[4];
-    if (all[0] == NULL) {
-        int n = 0;
-#if defined(__x86_64__)
-        __builtin_cpu_init();
-        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
-            && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-            all[n++] = &kernels_avx512;
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-            all[n++] = &kernels_avx2;
-#endif
-        all[n] = &kernels_base;
-    }
-    return all;
+    return runnable;
 }
 
 bool kernels_select(const char *name)
@@ -41,37 +40,9 @@ bool kernels_select(const char *name)
     return false;
 }
 
-/* "auto|avx512|avx2|base", as far as this processor goes. */
-static const char *choices(void)
-{
-    static char text[64];
-    if (text[0] == '\0') {
-        strcpy(text, "auto");
-        for (const struct kernels *const *k = kernels_all(); *k != NULL; k++)
-            strcat(strcat(text, "|"), (*k)->name);
-    }
-    return text;
-}
-
-struct cli_option kernels_option(void)
-{
-    return (struct cli_option){
-        "isa", CLI_CHOICE, &isa, 0,
-        0,     choices(),  0,    "instruction set of the arithmetic; auto: the best here"};
-}
-
 const struct kernels *kernels_get(void)
 {
-    if (isa > 0) {
-        chosen = kernels_all()[isa - 1];
-    } else if (chosen == NULL) {
-        const char *name = getenv("KASANE_ISA");
-        if (name == NULL || *name == '\0' || strcmp(name, "auto") == 0)
-            chosen = kernels_all()[0];
-        else if (!kernels_select(name))
-            die_usage("KASANE_ISA '%s', want one of %s", name, choices());
-    }
-    return chosen;
+    return chosen != NULL ? chosen : runnable[0];
 }
 
 struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes)

@@ -25,7 +25,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cli/options.h"
 #include "base/rng.h"
 
 enum { KERNELS_DEAD = 4, KERNELS_MAX_LANES = 16, KERNELS_DOT = 16, KERNELS_FEW = 16 };
@@ -279,14 +278,10 @@ static inline int kernels_packed(int n)
     return n < 16 ? 16 : n < 32 ? 32 : n < 64 ? 64 : n < 80 ? 80 : 0;
 }
 
-/* The kernels in use: what --isa, else KASANE_ISA in the environment, else kernels_select names;
- * without a name the best that this processor runs. */
+/* The kernels in use: those that kernels_select chose, else the best that this processor runs. */
 const struct kernels *kernels_get(void);
-/* The option --isa of programs that compute, whose choices are "auto" and what this processor runs.
- * It is no setting. */
-struct cli_option kernels_option(void);
 /* Chooses by name; false where there is no such or this processor cannot run it. Before any net is
- * made. */
+ * made and any thread is started. */
 bool kernels_select(const char *name);
 /* All that this processor runs, best first; NULL ends. */
 const struct kernels *const *kernels_all(void);
