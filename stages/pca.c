@@ -4,7 +4,6 @@
  * takes one from a file, and writes the coordinates (N,P), as a tensor or as a table with what the
  * index says of each row; keeps the basis and prints the variance explained.
  */
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +14,7 @@
 #include "base/report.h"
 #include "analysis/rows.h"
 #include "analysis/selection.h"
+#include "files/json.h"
 #include "files/whole.h"
 
 enum { REVISION = 3, SHOWN = 10 }; /* components whose variance is printed */
@@ -28,10 +28,11 @@ struct options {
 };
 
 /* The digest of the model that made what has this history: the first input of the last record that
- * applied one; "" where none did. */
-static void find_model(char model[DIGEST_SIZE], const char *history)
+ * applied one; "" where none did. False where there is no history that can be read. */
+static bool find_model(char model[DIGEST_SIZE], const char *history)
 {
-    json_t *records = json_loads(history, 0, NULL), *record;
+    json_t *records = history ? json_parse(history, strlen(history)) : NULL, *record;
+    const bool can_be_read = records;
     size_t i;
 
     strcpy(model, "");
@@ -43,6 +44,7 @@ static void find_model(char model[DIGEST_SIZE], const char *history)
             snprintf(model, DIGEST_SIZE, "%s", input);
     }
     json_decref(records);
+    return can_be_read;
 }
 
 /* Dies where the features are not of the kind that the basis was fitted to. Features without a
@@ -54,10 +56,8 @@ static void check_origin(struct tensor_reader *t, const struct basis *b, const c
     if (t->row_items != b->pca.D)
         die_file(tensor_path(t), "rows of %zu numbers, but the basis '%s' is for %zu", t->row_items,
                  basis_path, b->pca.D);
-    if (!tensor_history(t) || !b->history)
+    if (!find_model(got, tensor_history(t)) || !find_model(want, b->history))
         return;
-    find_model(got, tensor_history(t));
-    find_model(want, b->history);
     if (strcmp(got, want) != 0)
         die_file(tensor_path(t), "made by %s%s, but the basis '%s' is for what was made by %s%s",
                  *got ? "the model " : "no model", got, basis_path,

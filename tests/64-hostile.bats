@@ -277,6 +277,22 @@ refused() {
     done
 }
 
+@test "a history beyond the bounds names no model that a basis could be held to" {
+    bytes 80 | npy '<f4' '(10, 2)' >x.npy
+    record='{"tool":"extract","revision":1,"settings":{},"inputs":["xxh128:0123"],"output":"xxh128:4567"}'
+    printf '[%s]' "$record" >text
+    "$BUILD/tests/check-damage" history x.npy text >made
+    pca made --basis basis -o y.npy.zst 2>/dev/null
+    pca made --apply basis -o y.npy.zst
+    record=${record/0123/9999}
+    for text in "$record,$(printf '[%.0s' {1..20})$(printf ']%.0s' {1..20})" "$record$(printf ',{}%.0s' {1..70000})" \
+        "{\"tool\":\"tensor\",${record#?}"; do
+        printf '[%s]' "$text" >text
+        "$BUILD/tests/check-damage" history x.npy text >hostile
+        run -0 pca hostile --apply basis -o y.npy.zst
+    done
+}
+
 @test "ten thousand classes are imported, listed and chosen" {
     mkdir photos
     "$CHECK" png 2 2 1 one.png

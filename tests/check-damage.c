@@ -14,6 +14,9 @@
  *
  * check-damage graft CONTENT HISTORY: on standard output the content of one file with the history
  * of the other.
+ *
+ * check-damage history CONTENT TEXT: on standard output the content of one file with the content of
+ * the other as its history.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +43,7 @@ static void write_copy(const char *name, size_t len)
         die_file(name, "not written");
 }
 
-static void graft(const char *content, const char *history)
+static void graft(const char *content, const char *history, bool is_text)
 {
     struct zio_reader *c = zio_open(content), *h = zio_open(history);
     struct zio_writer *w = zio_create(NULL, ZIO_LEVEL);
@@ -48,7 +51,7 @@ static void graft(const char *content, const char *history)
 
     while ((n = zio_read(c, data, sizeof data)) > 0)
         zio_write(w, data, n);
-    zio_commit(w, zio_history(h));
+    zio_commit(w, is_text ? (char *)zio_read_all(h, ZIO_MOST, &n) : zio_history(h));
 }
 
 static void zero(const char *path, size_t len)
@@ -187,7 +190,7 @@ int main(int argc, char **argv)
 
     report_init("check-damage");
     if (argc == 4) {
-        graft(argv[2], argv[3]);
+        graft(argv[2], argv[3], strcmp(argv[1], "history") == 0);
         return 0;
     }
     f = argc == 3 ? fopen(argv[2], "rb") : NULL;
