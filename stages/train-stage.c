@@ -21,7 +21,7 @@ enum { REVISION = 9 };
 
 struct settings {
     int64_t stage, kernel, filters;
-    int output, loss, initialiser;
+    int output_activation, loss, initialiser;
     bool batch_norm;
     const char *init;
     struct train_settings train;
@@ -39,16 +39,16 @@ static struct net_spec make_spec(const struct settings *s, const struct dataset 
     spec.width = (int)shape[1];
     spec.channels = (int)shape[2];
     spec.layers[0] = (struct net_layer){(int)s->kernel, (int)s->filters,
-                                        (enum net_activation)s->output, s->batch_norm};
+                                        (enum net_activation)s->output_activation, s->batch_norm};
     if ((reason = spec_check(&spec)))
         die_file(dataset_path(train), "shape (N,%zu,%zu,%zu): %s", shape[0], shape[1], shape[2],
                  reason);
     if (s->loss == NET_BCE && !dataset_is_image(train))
         warn_file(dataset_path(train),
                   "binary cross-entropy wants values from 0 to 1, such as images have");
-    if (s->loss == NET_MSE && s->output == NET_SIGMOID && !dataset_is_image(train))
-        warn("a sigmoid gives values from 0 to 1 only, codes may be larger; --output linear gives "
-             "any");
+    if (s->loss == NET_MSE && s->output_activation == NET_SIGMOID && !dataset_is_image(train))
+        warn("a sigmoid gives values from 0 to 1 only, codes may be larger; --output-activation "
+             "linear gives any");
     return spec;
 }
 
@@ -72,7 +72,7 @@ int main(int argc, char **argv)
         .stage = 1,
         .kernel = 7,
         .filters = 16,
-        .output = NET_SIGMOID,
+        .output_activation = NET_SIGMOID,
         .loss = NET_BCE,
         .initialiser = NET_GLOROT_UNIFORM,
         .train = {.epochs = 100,
@@ -91,8 +91,8 @@ int main(int argc, char **argv)
         {"kernel", CLI_INT, &s.kernel, 1, 15, NULL, CLI_SETTING,
          "height and width of the kernels, odd"},
         {"filters", CLI_INT, &s.filters, 1, 4096, NULL, CLI_SETTING, "channels of the code"},
-        {"output", CLI_CHOICE, &s.output, 0, 0, model_activations, CLI_SETTING,
-         "activation of the reconstruction"},
+        {"output-activation", CLI_CHOICE, &s.output_activation, 0, 0, model_activations,
+         CLI_SETTING, "activation of the reconstruction"},
         {"loss", CLI_CHOICE, &s.loss, 0, 0, model_losses, CLI_SETTING, "what is made small"},
         {"batch-norm", CLI_BOOL, &s.batch_norm, 0, 0, NULL, CLI_SETTING,
          "normalise each batch before the relu"},
@@ -107,6 +107,7 @@ int main(int argc, char **argv)
         .synopsis = "TRAIN TEST -o MODEL",
         .options = options,
         .more = train_options(&s.train),
+        .renamed = (const struct cli_renamed[]){{"output", "output-activation"}, {0}},
         .summary = "Trains one layer of the stack as an autoencoder of the rows of TRAIN, with the "
                    "loss on TEST after every epoch.",
         .example = "train-stage train-0.npy.zst test-0.npy.zst --epochs 20 --log stage-1.tsv -o "

@@ -188,3 +188,37 @@ programs() {
         equal "$p: $output$stderr" "$p: missing"
     done
 }
+
+@test "a former name of a setting is read in files, and the new one is printed" {
+    echo 'output = linear' >a.conf
+    run -0 train-stage -c a.conf --print-config
+    grep -qx 'output-activation = linear' <<<"$output"
+    equal "$(grep -c '^output =' <<<"$output")" 0
+    printf 'output-activation = relu\noutput = linear\n' >a.conf
+    run -2 --separate-stderr train-stage -c a.conf a b
+    fails 2 "train-stage: 'a.conf' line 2: 'output' is given twice, first in line 1"
+    echo 'output = tanh' >a.conf
+    run -2 --separate-stderr train-stage -c a.conf a b
+    fails 2 "train-stage: 'a.conf' line 1: output 'tanh', want one of linear|relu|sigmoid"
+}
+
+@test "--output is refused, naming what else may have been meant" {
+    run -2 --separate-stderr train-stage --output sigmoid a b
+    fails 2 "train-stage: unknown option '--output'; it is --output-activation now; the file to write is -o FILE"
+    run -2 --separate-stderr extract --output features.npy.zst a b
+    fails 2 "extract: unknown option '--output'; the file to write is -o FILE"
+}
+
+@test "values are taken as other programs spell them too, and printed as ours" {
+    local value
+    for value in binary_crossentropy binary-cross-entropy binary_cross_entropy; do
+        run -0 train-stage --loss $value --initialiser glorot_normal --print-config
+        grep -qx 'loss = binary-crossentropy' <<<"$output"
+        grep -qx 'initialiser = glorot-normal' <<<"$output"
+    done
+    run -0 train-stage --loss mean_squared_error --print-config
+    grep -qx 'loss = mean-squared-error' <<<"$output"
+    for value in binary binary_crossentropy_x 'mean_squared_error|' ''; do
+        run -2 train-stage --loss "$value" --print-config
+    done
+}

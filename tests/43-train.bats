@@ -13,7 +13,7 @@ setup_file() {
     train-stage train.npy.zst test.npy.zst --kernel 5 --filters 4 --epochs 2 --batch 8 -o one.safetensors.zst
     encode-stage one.safetensors.zst train.npy.zst -o codes.npy.zst
     encode-stage one.safetensors.zst test.npy.zst -o test-codes.npy.zst
-    train-stage codes.npy.zst test-codes.npy.zst --stage 2 --kernel 3 --filters 6 --output linear --loss mean-squared-error \
+    train-stage codes.npy.zst test-codes.npy.zst --stage 2 --kernel 3 --filters 6 --output-activation linear --loss mean-squared-error \
         --epochs 1 --batch 8 -o two.safetensors.zst
     assemble-deep one.safetensors.zst two.safetensors.zst -o deep.safetensors.zst
 }
@@ -88,7 +88,7 @@ loss() {   # of the last epoch in a log
     train -o plain.safetensors.zst
     codes plain.safetensors.zst >a
     for option in "--shuffle no" "--learning-rate 0.002" "--decay 0.1" "--beta1 0.8" "--beta2 0.99" "--epsilon 0.01" "--l2 0.01" \
-                  "--l1 0.01" "--noise 0.1" "--batch 7" "--kernel 5" "--filters 5" "--batch-norm yes" "--output linear --loss mean-squared-error" \
+                  "--l1 0.01" "--noise 0.1" "--batch 7" "--kernel 5" "--filters 5" "--batch-norm yes" "--output-activation linear --loss mean-squared-error" \
                   "--initialiser glorot-normal" "--initialiser he-normal" "--epochs 3"; do
         # shellcheck disable=SC2086
         train $option -o other.safetensors.zst
@@ -175,7 +175,7 @@ loss() {   # of the last epoch in a log
     head -c 36 /dev/zero >>nan.npy
     printf '\x00\x00\xc0\x7f' >>nan.npy
     head -c 8 /dev/zero >>nan.npy
-    run -1 --separate-stderr train-stage nan.npy nan.npy --output linear --loss mean-squared-error -o m.safetensors.zst
+    run -1 --separate-stderr train-stage nan.npy nan.npy --output-activation linear --loss mean-squared-error -o m.safetensors.zst
     fails 1 "train-stage: 'nan.npy': row 2 holds a value that is not finite"
     [ ! -e m.safetensors.zst ]
 }
@@ -183,13 +183,13 @@ loss() {   # of the last epoch in a log
 @test "a loss that is not finite stops with epoch and step, and no model is written" {
     printf '\x93NUMPY\x01\x00v\x00%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2, 2, 1), }" >huge.npy
     for _ in {1..12}; do printf '\xca\xf2\x49\x71'; done >>huge.npy   # 1e30, twelve times
-    run -1 --separate-stderr train-stage huge.npy huge.npy --output linear --loss mean-squared-error --batch 2 -o m.safetensors.zst
+    run -1 --separate-stderr train-stage huge.npy huge.npy --output-activation linear --loss mean-squared-error --batch 2 -o m.safetensors.zst
     [[ $stderr =~ ^"train-stage: epoch 1, step "[0-9]+": the loss is not finite; try a lower --learning-rate"$ ]]
     [ ! -e m.safetensors.zst ]
 }
 
 @test "binary cross-entropy wants a sigmoid" {
-    run -1 --separate-stderr train --output linear -o m.safetensors.zst
+    run -1 --separate-stderr train --output-activation linear -o m.safetensors.zst
     [[ $stderr == *"binary cross-entropy"* ]]
     [ ! -e m.safetensors.zst ]
 }

@@ -8,7 +8,7 @@ setup_file() {
     import-images drawings --size 16 --test 0 -o images.npy.zst
     train-stage images.npy.zst images.npy.zst --kernel 5 --filters 4 --epochs 1 -o one.safetensors.zst
     encode-stage one.safetensors.zst images.npy.zst -o codes.npy.zst
-    train-stage codes.npy.zst codes.npy.zst --stage 2 --kernel 3 --filters 6 --output linear --loss mean-squared-error \
+    train-stage codes.npy.zst codes.npy.zst --stage 2 --kernel 3 --filters 6 --output-activation linear --loss mean-squared-error \
         --epochs 1 -o two.safetensors.zst
     assemble-deep one.safetensors.zst two.safetensors.zst -o deep.safetensors.zst
 }
@@ -65,7 +65,7 @@ content() { zstdcat "$1"; }
     k=0
     for layer in 7,16 5,32 3,64 3,128; do
         train-stage "x$k.npy" "x$k.npy" --stage $((k + 1)) --epochs 0 --kernel "${layer%,*}" --filters "${layer#*,}" \
-            --output "$([ $k = 0 ] && echo sigmoid || echo linear)" \
+            --output-activation "$([ $k = 0 ] && echo sigmoid || echo linear)" \
             --loss "$([ $k = 0 ] && echo binary-crossentropy || echo mean-squared-error)" -o "s$k.safetensors.zst"
         encode-stage "s$k.safetensors.zst" "x$k.npy" | zstdcat >"x$((k + 1)).npy"
         k=$((k + 1))

@@ -61,7 +61,7 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
     equal "$(assemble-deep -c seed/assemble.conf --print-config)" "$(assemble-deep --print-config)"
     equal "$(augment -c seed/augment.conf --print-config)" "$(augment --print-config)"
     for k in 2 3 4; do
-        wanted=$(train-stage --kernel $((k == 2 ? 5 : 3)) --filters $((8 << k)) --output linear --loss mean-squared-error \
+        wanted=$(train-stage --kernel $((k == 2 ? 5 : 3)) --filters $((8 << k)) --output-activation linear --loss mean-squared-error \
             --learning-rate 0.0005 --print-config)
         equal "$(train-stage -c seed/stage-$k.conf --print-config)" "$wanted"
     done

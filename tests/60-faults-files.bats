@@ -111,7 +111,7 @@ found() {
     tensor from-npy i.npy -o i
     train-stage i i --epochs 0 --kernel 1 --filters 2 -o m
     encode-stage m i -o codes
-    train-stage codes codes --stage 2 --epochs 0 --kernel 1 --filters 2 --output linear --loss mean-squared-error -o m2
+    train-stage codes codes --stage 2 --epochs 0 --kernel 1 --filters 2 --output-activation linear --loss mean-squared-error -o m2
     assemble-deep m m2 -o deep
     pca i --components 1 --basis b -o y
     for command in "tensor info bad" "tensor verify bad" "tensor tsv bad" "tensor npy bad -o out" "tensor rows 0:1 bad -o out" \

@@ -25,7 +25,7 @@ large_config() {
     echo 'count = 72' >"$1/draw.conf"
     echo 'size = 96' >"$1/import.conf"
     printf 'kernel = 1\nfilters = 4\nepochs = 1\nbatch = 100\n' | tee "$1/stage-2.conf" >"$1/stage-1.conf"
-    printf 'output = linear\nloss = mean-squared-error\n' >>"$1/stage-2.conf"
+    printf 'output-activation = linear\nloss = mean-squared-error\n' >>"$1/stage-2.conf"
     printf 'epochs = 1\nbatch = 100\n' >"$1/finetune.conf"
 }
 

@@ -7,7 +7,7 @@ settings() {
     printf 'size = 16\ntest = 0.3\n' >"$1/import.conf"
     printf 'margin = 3\n' >"$1/augment.conf"
     printf 'filters = 4\nkernel = 3\nepochs = 2\nbatch = 16\n' | tee "$1/stage-1.conf" >"$1/stage-2.conf"
-    printf 'output = linear\nloss = mean-squared-error\n' >>"$1/stage-2.conf"
+    printf 'output-activation = linear\nloss = mean-squared-error\n' >>"$1/stage-2.conf"
     printf 'transfer = all\n' >"$1/assemble.conf"
     printf 'epochs = 2\nbatch = 16\n' >"$1/finetune.conf"
 }

@@ -7,7 +7,7 @@ tiny_config() {
     printf 'size = 24\n' >"$1/import.conf"
     printf 'margin = 6\n' >"$1/augment.conf"
     printf 'kernel = 5\nfilters = 6\nepochs = 2\nbatch = 20\nnoise = 0.02\n' >"$1/stage-1.conf"
-    printf 'kernel = 3\nfilters = 9\nepochs = 2\nbatch = 20\noutput = linear\nloss = mean-squared-error\nbatch-norm = yes\n' >"$1/stage-2.conf"
+    printf 'kernel = 3\nfilters = 9\nepochs = 2\nbatch = 20\noutput-activation = linear\nloss = mean-squared-error\nbatch-norm = yes\n' >"$1/stage-2.conf"
     printf 'epochs = 2\nbatch = 20\n' >"$1/finetune.conf"
     printf 'count = 3\n' >"$1/reconstruct.conf"
 }

@@ -64,6 +64,16 @@ static bool question(struct parser *p, const char *key)
     return true;
 }
 
+static _Noreturn void unknown_option(const struct parser *p, const char *key)
+{
+    const char *now = cli_current_name(p->cli, key);
+    const char *renamed = now != key ? xformat("; it is --%s now", now) : "";
+
+    if (strcmp(key, "output") == 0 && !p->cli->no_output)
+        die_usage("unknown option '--output'%s; the file to write is -o FILE", renamed);
+    die_usage("unknown option '--%s'%s", key, *renamed ? renamed : cli_nearest(&p->table, key));
+}
+
 static void long_option(struct parser *p, char **argv, int *i)
 {
     const char *word = argv[*i] + 2, *value = strchr(word, '=');
@@ -75,7 +85,7 @@ static void long_option(struct parser *p, char **argv, int *i)
         return;
     k = cli_find(&p->table, key);
     if (k < 0)
-        die_usage("unknown option '--%s'%s", key, cli_nearest(&p->table, key));
+        unknown_option(p, key);
     o = &p->table.options[k];
     if (value)
         value++;

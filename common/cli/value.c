@@ -158,13 +158,33 @@ int value_find_choice(const char *choices, const char *text, size_t length)
     return -1;
 }
 
+/* Whether TEXT is the choice of LENGTH bytes at CHOICE, dashes and underscores aside. */
+static bool is_choice(const char *text, const char *choice, int length)
+{
+    const char *end = choice + length;
+
+    for (;; text++, choice++) {
+        text += strspn(text, "-_");
+        while (choice < end && *choice == '-')
+            choice++;
+        if (choice == end || *text != *choice)
+            return choice == end && *text == '\0';
+    }
+}
+
 static bool parse_choice(const char *text, const char *choices, int *position)
 {
-    int found = value_find_choice(choices, text, strlen(text));
+    const char *choice = choices;
+    int length;
 
-    if (found >= 0)
-        *position = found;
-    return found >= 0;
+    for (int i = 0; *choice; i++, choice += length + (choice[length] == '|')) {
+        length = (int)strcspn(choice, "|");
+        if (is_choice(text, choice, length)) {
+            *position = i;
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool in_range(const struct cli_option *o, double v)
