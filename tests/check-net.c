@@ -285,8 +285,11 @@ static void check_reference(const struct check *c, const double *x2, const doubl
 {
     size_t n_weights, n_parameters;
     struct net_parameter *p = spec_describe(&c->spec, &n_parameters, &n_weights);
-    double *g = xmalloc(n_weights * sizeof *g), *unused = xmalloc(n_weights * sizeof *unused);
+    double *g = xmalloc(n_weights * sizeof *g), *unused = NULL;
 
+    for (int k = 0; k < c->spec.n_layers; k++)
+        if (c->spec.layers[k].batch_norm && unused == NULL) /* by the batch's statistics */
+            unused = xmalloc(n_weights * sizeof *unused);
     reference_loss(g, &c->spec, w2, x2, t2, c->n, &c->penalty);
     for (size_t i = 0; i < n_parameters; i++)
         for (int k = 0; k < 3 && p[i].role != NET_MEAN && p[i].role != NET_VARIANCE; k++) {
