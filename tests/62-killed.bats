@@ -1,4 +1,5 @@
-# The pipeline killed at any moment and started again ends with the same bytes. KILLS is how often; `make soak` says 200.
+# The pipeline killed at any moment and started again ends with the same bytes. KILLS is how often;
+# `make soak` says 200. KASANE_TEST_SEED, which a failure prints, draws the moments.
 load helper
 load tiny
 
@@ -17,22 +18,25 @@ setup() {
     cd "$BATS_FILE_TMPDIR"
 }
 
-# A random fraction of LONGEST, in seconds.
-moment() {
-    awk -v r="$RANDOM" -v t="$LONGEST" 'BEGIN { printf "%.3f", t * r / 32768 }'
+# Sets `moment` to a random fraction of LONGEST, in seconds; a subshell would have another $RANDOM.
+draw_moment() {
+    local ms=$((LONGEST * 1000 * RANDOM / 32768))
+    printf -v moment '%d.%03d' $((ms / 1000)) $((ms % 1000))
 }
 
 # Starts the pipeline in a group of its own again and again, each time ended by `end PID` after a moment, KILLS times in all; whenever a run
 # gets through, its files are held against the reference and the next one starts from nothing.
 killed_by() {
-    local end=$1 kills=0 runs=0 pid status
+    local end=$1 kills=0 runs=0 moment pid status
+    echo "KASANE_TEST_SEED=$KASANE_TEST_SEED repeats these moments"   # shown where the test fails
     rm -rf out said
     while [ $kills -lt "$KILLS" ]; do
         runs=$((runs + 1))
         [ $runs -le $((20 * KILLS)) ]   # some runs end before their moment, but not all
+        draw_moment
         setsid make -s -f "$ROOT/Makefile.pipeline" all BIN="$BIN" CONFIG=conf OUT=out >out.err 2>&1 &
         pid=$!
-        sleep "$(moment)"
+        sleep "$moment"
         "$end" $pid || true
         cat out.err >>said
         status=0

@@ -7,6 +7,9 @@ PATH="$BIN:$PATH"
 DATA=$ROOT/../shared/data   # real images, optional
 export LC_ALL=C
 unset MAKEFLAGS MFLAGS MAKELEVEL   # the tests may run below a make of their own
+# What a test draws at random, with $RANDOM, comes from this seed.
+export KASANE_TEST_SEED=${KASANE_TEST_SEED:-$RANDOM}
+RANDOM=$KASANE_TEST_SEED
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
