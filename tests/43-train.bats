@@ -58,6 +58,15 @@ loss() {   # of the last epoch in a log
     equal "$(wc -l <<<"$stderr")" 2
 }
 
+@test "on a terminal a line moves with the batches and says the time left" {
+    run -0 script -qec "train-stage train.npy.zst test.npy.zst --kernel 3 --filters 4 --batch 1 --epochs 2 -o m.safetensors.zst" /dev/null
+    [[ $output =~ "epoch 1/2  batch "[0-9]+/24"  loss "[0-9.]+"  "[0-9]+" images/s  "[0-9]+:[0-5][0-9]:[0-5][0-9]" left" ]]
+}
+
+@test "the time left is told in hours, minutes and seconds, from 100 hours on in days" {
+    "$BUILD/tests/check-log"
+}
+
 @test "training makes the loss smaller" {
     train --epochs 8 --learning-rate 0.01 --log log.tsv -o m.safetensors.zst
     awk -F'\t' 'NR == 2 { first = $2 } END { exit !($2 < 0.95 * first) }' log.tsv

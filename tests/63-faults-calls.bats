@@ -31,7 +31,7 @@ disturbed() {
     (cd "$folder" && FAULT="$fault" LD_PRELOAD="$BATS_FILE_TMPDIR/faults.so" timeout 60 "$@" >../out 2>../err)
 }
 
-# The same content: of logs all but the seconds. A checkpoint may stand beside what it is for, whole.
+# The same content: of logs all but the seconds. Checkpoints may stand beside what they are for, or be set aside, whole.
 same() {
     case $1 in
     *log.tsv | *log.tsv.part) cmp -s <(cut -f 1-4 "$1") <(cut -f 1-4 "$2") ;;
@@ -47,7 +47,7 @@ check_files() {
         if [ -e "wanted/$file" ] && same "after/$file" "wanted/$file"; then continue; fi
         if [ "$only" = no ] && [ -e "before/$file" ] && same "after/$file" "before/$file"; then continue; fi
         case $only:$file in
-        *.checkpoint) tensor verify "after/$file" >/dev/null && continue ;;
+        *.checkpoint*) tensor verify "after/$file" >/dev/null && continue ;;
         *.part) continue ;;
         *.unfinished) [ "$only" = no ] && continue ;;
         esac
@@ -55,7 +55,7 @@ check_files() {
         return 1
     done < <(cd after && find . -type f -printf '%P\n')
     while read -r file; do
-        [ -e "after/$file" ] || [ "$only" = yes ] || [[ $file = *.checkpoint ]] || { echo "'$file' is gone" >&2; return 1; }
+        [ -e "after/$file" ] || [ "$only" = yes ] || [[ $file = *.checkpoint* ]] || { echo "'$file' is gone" >&2; return 1; }
     done < <(cd before && find . -type f -printf '%P\n')
 }
 

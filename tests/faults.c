@@ -2,6 +2,7 @@
  *
  *     FAULT="fsync 2"   the second call of fsync fails with EIO; likewise all those below;
  *                       what goes through fopen counts as open, read, write and close
+ *     FAULT="fsync 2 3" the second call and the two after it
  *     FAULT_SIGNAL=9    instead of that, the process gets this signal before that call
  *     FAULT_LOG=FILE    each such call that is made becomes a line of FILE: its name
  *     NO_TMPFILE=1      the file system knows no files without a name
@@ -36,15 +37,18 @@ static void note_call(const char *name)
     NEXT(close)(fd);
 }
 
-/* Whether this call of NAME is the one that is to fail. */
+/* Whether this call of NAME is one that is to fail. */
 static int fails(const char *name, int *calls)
 {
     const char *fault = getenv("FAULT"), *signal = getenv("FAULT_SIGNAL");
     size_t len = strlen(name);
+    int first, n = 1, call;
 
     note_call(name);
-    if (!fault || strncmp(fault, name, len) != 0 || fault[len] != ' '
-        || __atomic_add_fetch(calls, 1, __ATOMIC_RELAXED) != atoi(fault + len))
+    if (!fault || strncmp(fault, name, len) != 0 || sscanf(fault + len, " %d %d", &first, &n) < 1)
+        return 0;
+    call = __atomic_add_fetch(calls, 1, __ATOMIC_RELAXED);
+    if (call < first || call >= first + n)
         return 0;
     if (signal) {
         kill(getpid(), atoi(signal));

@@ -43,9 +43,14 @@ static double seconds(clockid_t clock)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+double profile_seconds(void)
+{
+    return seconds(CLOCK_MONOTONIC);
+}
+
 static void change(enum profile_part part)
 {
-    double t = seconds(CLOCK_MONOTONIC);
+    double t = profile_seconds();
 
     if (here.is_main) {
         profile.own[here.part] += t - here.since;

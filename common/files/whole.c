@@ -46,6 +46,12 @@ static void die_by_signal(int number)
     raise(number); /* SA_RESETHAND: the default now, delivered when the handler returns */
 }
 
+void whole_die_by_signal(int number)
+{
+    signal(number, SIG_DFL);
+    die_by_signal(number);
+}
+
 static void enter(sigset_t *before)
 {
     sigset_t all;

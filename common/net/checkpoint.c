@@ -148,3 +148,32 @@ struct checkpoint *checkpoint_parse(const struct safetensors *s, const unsigned 
     }
     return c;
 }
+
+static uint64_t count_lines(const char *text)
+{
+    uint64_t n = 0;
+
+    for (; *text; text++)
+        n += *text == '\n';
+    return n;
+}
+
+const char *checkpoint_check(const struct checkpoint *c, uint64_t n_rows, uint64_t batch,
+                             char text[REASON_SIZE])
+{
+    const uint64_t steps = (n_rows + batch - 1) / batch, done = c->epoch - 1,
+                   updates = done * steps + (c->rows + batch - 1) / batch;
+
+    if (c->rows > n_rows)
+        return reason(text, "damaged: %" PRIu64 " rows of its epoch done, of %" PRIu64, c->rows,
+                      n_rows);
+    if (c->rows < n_rows && c->rows % batch != 0)
+        return reason(text, "damaged: %" PRIu64 " rows of its epoch done, in batches of %" PRIu64,
+                      c->rows, batch);
+    if (c->updates != updates)
+        return reason(text, "damaged: %" PRIu64 " updates done, want %" PRIu64, c->updates,
+                      updates);
+    if (count_lines(c->log) != done || c->best_epoch > done)
+        return reason(text, "damaged: the log of its %" PRIu64 " epochs", done);
+    return NULL;
+}

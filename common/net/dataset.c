@@ -1,5 +1,6 @@
 #include "net/dataset.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <float.h>
 #include <math.h>
@@ -141,7 +142,7 @@ static void advise_large(unsigned char *data, size_t len)
         madvise(data + skip, len - skip, MADV_HUGEPAGE); /* where it fails, all works as well */
 }
 
-static void load(struct dataset *d)
+void dataset_load(struct dataset *d)
 {
     size_t bytes, n = block_rows(d);
     unsigned char *block = NULL;
@@ -177,7 +178,7 @@ static void load(struct dataset *d)
 void dataset_add_to_history(struct dataset *d, struct history *h)
 {
     if (!tensor_is_seekable(d->tensor))
-        load(d);
+        dataset_load(d);
     tensor_add_to_history(d->tensor, h);
 }
 
@@ -229,7 +230,8 @@ static void wait_made(struct dataset *d)
 void dataset_start(struct dataset *d, size_t batch, bool shuffle, uint64_t seed, uint64_t epoch,
                    size_t first)
 {
-    load(d);
+    assert(first <= d->n && (!d->order || d->batch == (batch < d->n ? batch : d->n)));
+    dataset_load(d);
     wait_made(d);
     if (!d->order) {
         d->order = xcalloc(d->n, sizeof *d->order);

@@ -1,20 +1,16 @@
 #include "net/train.h"
 
-#include <errno.h>
 #include <math.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "net/checkpoint.h"
 #include "kernels/kernels.h"
+#include "net/log.h"
 #include "net/model.h"
 #include "base/profile.h"
 #include "base/report.h"
+#include "net/resume.h"
 #include "base/rng.h"
 #include "files/whole.h"
 
@@ -105,49 +101,11 @@ struct run {
     float *weights;        /* the net's, (n) */
     size_t n;
     float *noisy; /* (batch,H,W,C), or NULL */
-    FILE *log;    /* the log while training goes, at */
-    char
-        *log_path; /* LOG.part, or LOG itself where that is no regular file; NULL: none is wanted */
-    char *log_rows;     /* its lines so far */
-    char *path;         /* of the checkpoint, or NULL */
-    double saved;       /* when it was last written, seconds */
-    double began;       /* when this process started to train, */
-    uint64_t rows_done; /* and how many rows it has done since */
+    struct train_log *log;
+    struct resume *resume;
 };
 
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* --- stopping and going on --- */
-
-static volatile sig_atomic_t stop_signal;
-
-static void on_signal(int number)
-{
-    stop_signal = number;
-}
-
-/* Signals wait for the end of a batch from here on; the handlers that were there are kept in
- * BEFORE. */
-static void catch_signals(struct sigaction before[2])
-{
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-
-    sigaction(SIGINT, &action, &before[0]);
-    sigaction(SIGTERM, &action, &before[1]);
-}
-
-static void release_signals(const struct sigaction before[2])
-{
-    sigaction(SIGINT, &before[0], NULL);
-    sigaction(SIGTERM, &before[1], NULL);
-}
-
+/* The weights and the optimiser's state into R->at. */
 static void fill_checkpoint(struct run *r)
 {
     memcpy(r->at->weights, r->weights, r->n * sizeof(float));
@@ -156,167 +114,23 @@ static void fill_checkpoint(struct run *r)
     r->at->updates = r->optim.updates;
 }
 
-static void save(struct run *r)
+/* And out of it. */
+static void follow_checkpoint(struct run *r)
 {
-    enum profile_part before = profile_enter(PROFILE_CHECKPOINT);
-    const struct train_job *job = r->job;
-
-    fill_checkpoint(r);
-    model_write(r->path, job->net, job->first, job->history, r->at);
-    r->saved = now();
-    profile_leave(before);
-}
-
-/* Between two batches: a checkpoint where it is time for one; on a signal a last one, and out by
- * that signal. */
-static void pause_here(struct run *r)
-{
-    if (r->path
-        && (stop_signal
-            || (r->settings->checkpoint > 0 && now() - r->saved >= r->settings->checkpoint)))
-        save(r);
-    if (!stop_signal)
-        return;
-    if (r->path)
-        note("stopped in epoch %llu; the same command goes on from there",
-             (unsigned long long)r->at->epoch);
-    signal(stop_signal, SIG_DFL);
-    raise(stop_signal);
-}
-
-/* A checkpoint of another run is kept under another name: it may be worth a night. */
-static void set_aside(const char *path, const char *difference)
-{
-    char *aside = xformat("%s.old", path);
-
-    if (rename(path, aside) != 0)
-        die_file(path, "is of another run (%s) and cannot be set aside: %s", difference,
-                 strerror(errno));
-    warn_file(path, "is of another run (%s), set aside as '%s'", difference, aside);
-    free(aside);
-}
-
-/* Takes over what the file at PATH says of a run as this one; false where there is no such. */
-static bool resume_from(struct run *r, const char *path)
-{
-    struct model *m;
-    struct stat st;
-    char *text, *difference;
-
-    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || !(text = history_read(path)))
-        return false;
-    difference = history_difference(r->job->history, text, "epochs");
-    free(text);
-    if (difference) {
-        if (r->path && strcmp(path, r->path) == 0)
-            set_aside(path, difference);
-        free(difference);
-        return false;
-    }
-    m = model_read(path);
-    /* An epoch under way counts as begun: with fewer epochs than that there is nothing to go on to.
-     */
-    if (!m->training || m->training->n != r->n
-        || m->training->epoch > (uint64_t)r->settings->epochs + 1
-        || (m->training->epoch == (uint64_t)r->settings->epochs + 1 && m->training->rows > 0)
-        || (m->training->best != NULL) != (r->settings->patience > 0)) {
-        model_free(m);
-        return false;
-    }
-    checkpoint_free(r->at);
-    r->at = m->training;
-    m->training = NULL;
-    model_free(m);
     memcpy(r->weights, r->at->weights, r->n * sizeof(float));
     memcpy(r->optim.m, r->at->m, r->n * sizeof(float));
     memcpy(r->optim.v, r->at->v, r->n * sizeof(float));
     r->optim.updates = r->at->updates;
     net_changed(r->job->net);
-    note("goes on in epoch %llu after %llu rows", (unsigned long long)r->at->epoch,
-         (unsigned long long)r->at->rows);
-    return true;
 }
 
-/* --- the log --- */
-
-static const char log_header[] = "epoch\tloss\tval_loss\tlearning_rate\tseconds\n";
-
-static void write_log(struct run *r, const char *line, double seconds)
+/* Between two batches. */
+static void pause_here(struct run *r)
 {
-    char *rows;
-
-    if (!r->log)
+    if (!resume_is_due(r->resume))
         return;
-    rows = xformat("%s%.*s\t%.3f\n", r->log_rows, (int)strcspn(line, "\n"), line, seconds);
-    if (fputs(rows + strlen(r->log_rows), r->log) < 0 || fflush(r->log) != 0)
-        die_file(r->log_path, "%s", strerror(errno));
-    free(r->log_rows);
-    r->log_rows = rows;
-}
-
-/* The seconds that TEXT, a log, gives for the line LINE; 0 where it has no such. */
-static double seconds_of(const char *text, const char *line)
-{
-    size_t len = strcspn(line, "\n");
-
-    for (const char *p = text; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
-        if (strncmp(p, line, len) == 0 && p[len] == '\t')
-            return strtod(p + len + 1, NULL);
-    return 0;
-}
-
-/* The text of a log that stands at PATH, or NULL. */
-static char *read_log(const char *path)
-{
-    FILE *f = fopen(path, "re");
-    char *text = NULL;
-    size_t size = 0;
-
-    if (f && getdelim(&text, &size, '\0', f) < 0 && ferror(f))
-        die_file(path, "%s", strerror(errno));
-    if (f)
-        fclose(f);
-    return text;
-}
-
-/* Starts the log anew with the epochs already done; their seconds are taken from the log that was
- * there. */
-static void open_log(struct run *r)
-{
-    const char *log = r->settings->log;
-    char *before = NULL;
-    struct stat st;
-
-    if (!log)
-        return;
-    r->log_path = xstrdup(log);
-    r->log_rows = xstrdup(log_header);
-    if (stat(log, &st) != 0 || S_ISREG(st.st_mode)) {
-        r->log_path = xformat("%s.part", log);
-        before = read_log(stat(r->log_path, &st) == 0 ? r->log_path : log);
-        if (access(log, W_OK) != 0 && errno != ENOENT) /* now, not after the last epoch */
-            die_file(log, "%s", strerror(errno));
-    }
-    r->log = fopen(r->log_path, "we");
-    if (!r->log || fputs(log_header, r->log) < 0 || fflush(r->log) != 0)
-        die_file(r->log_path, "%s", strerror(errno));
-    for (const char *line = r->at->log; *line; line += strcspn(line, "\n") + 1)
-        write_log(r, line, seconds_of(before, line));
-    free(before);
-}
-
-/* Gives the log its name, whole. */
-static void close_log(struct run *r)
-{
-    struct whole *w;
-
-    if (fclose(r->log) != 0)
-        die_file(r->log_path, "%s", strerror(errno));
-    if (strcmp(r->log_path, r->settings->log) == 0)
-        return;
-    w = whole_create(r->settings->log);
-    whole_write(w, r->log_rows, strlen(r->log_rows));
-    whole_commit(w);
+    fill_checkpoint(r);
+    resume_pause(r->resume, r->at);
 }
 
 /* --- an epoch --- */
@@ -340,23 +154,18 @@ static const float *add_noise(struct run *r, const float *x, size_t n)
     return r->noisy;
 }
 
-static void show_progress(const struct run *r)
+static void show_progress(struct run *r, size_t n)
 {
-    static double shown;
-    const struct train_settings *s = r->settings;
-    double t = now(), rate = (double)r->rows_done / (t - r->began);
-    size_t n = dataset_n(r->job->train), batch = (size_t)s->batch;
-    double left =
-        ((double)((uint64_t)s->epochs - r->at->epoch + 1) * (double)n - (double)r->at->rows) / rate;
+    const struct checkpoint *at = r->at;
 
-    if (!progress_wanted() || t - shown < 0.1)
-        return;
-    shown = t;
-    progress("epoch %llu/%lld  batch %zu/%zu  loss %.5f  %.0f images/s  %d:%02d:%02d left",
-             (unsigned long long)r->at->epoch, (long long)s->epochs,
-             (r->at->rows + batch - 1) / batch, (n + batch - 1) / batch,
-             r->at->loss_sum / (double)r->at->rows, rate, (int)(left / 3600), (int)(left / 60) % 60,
-             (int)left % 60);
+    log_progress(r->log,
+                 &(struct log_batch){.epoch = at->epoch,
+                                     .epochs = (uint64_t)r->settings->epochs,
+                                     .rows = at->rows,
+                                     .n_rows = dataset_n(r->job->train),
+                                     .n = n,
+                                     .batch = (size_t)r->settings->batch,
+                                     .loss = at->loss_sum / (double)at->rows});
 }
 
 /* The rest of the epoch under way. */
@@ -379,8 +188,7 @@ static void train_epoch(struct run *r)
         profile_leave(before);
         at->loss_sum += loss * (double)n;
         at->rows += n;
-        r->rows_done += n;
-        show_progress(r);
+        show_progress(r, n);
         pause_here(r);
     }
 }
@@ -407,17 +215,19 @@ static double validate(struct run *r)
 static void end_epoch(struct run *r, double val_loss, double seconds)
 {
     struct checkpoint *at = r->at;
-    double loss = at->loss_sum / (double)at->rows;
-    double rate = optim_rate(&r->settings->optim, r->optim.updates - 1);
-    char *line =
-        xformat("%llu\t%.9g\t%.9g\t%.9g\n", (unsigned long long)at->epoch, loss, val_loss, rate);
+    char *line;
 
     if (!isfinite(val_loss))
         die("epoch %llu: the loss on the test rows is not finite; try a lower --learning-rate",
             (unsigned long long)at->epoch);
-    write_log(r, line, seconds);
-    note("epoch %llu/%lld  loss %.6f  val_loss %.6f  %.1f s", (unsigned long long)at->epoch,
-         (long long)r->settings->epochs, loss, val_loss, seconds);
+    line = log_add(
+        r->log,
+        &(struct log_epoch){.epoch = at->epoch,
+                            .epochs = (uint64_t)r->settings->epochs,
+                            .loss = at->loss_sum / (double)at->rows,
+                            .val_loss = val_loss,
+                            .learning_rate = optim_rate(&r->settings->optim, r->optim.updates - 1),
+                            .seconds = seconds});
     checkpoint_log(at, line);
     free(line);
     if (at->best && val_loss < at->best_loss) {
@@ -432,90 +242,99 @@ static void end_epoch(struct run *r, double val_loss, double seconds)
 
 /* --- the run --- */
 
+static struct resume *open_resume(const struct run *r)
+{
+    const struct train_job *job = r->job;
+
+    return resume_open(&(struct resume_job){.history = job->history,
+                                            .output = job->output,
+                                            .interval = r->settings->checkpoint,
+                                            .epochs = (uint64_t)r->settings->epochs,
+                                            .batch = (uint64_t)r->settings->batch,
+                                            .n_rows = dataset_n(job->train),
+                                            .n = r->n,
+                                            .best = r->settings->patience > 0,
+                                            .net = job->net,
+                                            .first = job->first});
+}
+
 static void open_run(struct run *r)
 {
     const struct train_settings *s = r->settings;
-    const char *output = r->job->output;
-    struct stat st;
+    const size_t batch = smaller((size_t)s->batch, dataset_n(r->job->train));
 
     r->weights = net_weights(r->job->net, &r->n);
-    r->at = checkpoint_new(r->weights, r->n, s->patience > 0);
     optim_init(&r->optim, &s->optim, r->n);
-    if (s->noise > 0) {
-        size_t batch = (size_t)s->batch < dataset_n(r->job->train) ? (size_t)s->batch
-                                                                   : dataset_n(r->job->train);
+    if (s->noise > 0)
         r->noisy = xaligned(batch * net_input_items(r->job->net) * sizeof(float));
-    }
-    if (output && strcmp(output, "-") != 0 && (stat(output, &st) != 0 || S_ISREG(st.st_mode))) {
-        r->path = xformat("%s.checkpoint", output);
-        if (stat(r->path, &st) != 0 && errno == ENAMETOOLONG) {
-            if (s->checkpoint > 0)
-                die_file(r->path, "%s; with --checkpoint 0 there is no such file", strerror(errno));
-            free(r->path);
-            r->path = NULL;
-        }
-        if (!r->path || !resume_from(r, r->path))
-            resume_from(r, output);
-    }
-    open_log(r);
-    r->began = r->saved = now();
+    r->resume = open_resume(r);
+    r->at = resume_find(r->resume);
+    if (r->at)
+        follow_checkpoint(r);
+    else
+        r->at = checkpoint_new(r->weights, r->n, s->patience > 0);
+    r->log = log_open(s->log, r->at->log);
 }
 
-/* What served until the model stood. */
-static void remove_file(const char *path)
+static bool is_patient(const struct run *r)
 {
-    if (path && unlink(path) != 0 && errno != ENOENT)
-        warn_file(path, "%s", strerror(errno));
+    const struct checkpoint *at = r->at;
+
+    return at->best_epoch == 0 || at->epoch - 1 - at->best_epoch < (uint64_t)r->settings->patience;
+}
+
+/* Epoch by epoch. The rows are loaded first, while a signal ends the process at once. */
+static void train_epochs(struct run *r)
+{
+    const uint64_t epochs = (uint64_t)r->settings->epochs;
+
+    if (r->at->epoch <= epochs) {
+        dataset_load(r->job->train);
+        dataset_load(r->job->test);
+    }
+    resume_catch_signals();
+    while (r->at->epoch <= epochs && is_patient(r)) {
+        double started = profile_seconds(), val_loss;
+        train_epoch(r);
+        val_loss = validate(r);
+        end_epoch(r, val_loss, profile_seconds() - started);
+    }
+    resume_release_signals();
+    pause_here(r); /* where one came since the last batch */
+    if (!is_patient(r))
+        note("stopped: no lower val_loss since epoch %llu", (unsigned long long)r->at->best_epoch);
 }
 
 /* Writes the model: the best weights where the run looked for them, otherwise the last. */
 static void close_run(struct run *r)
 {
     const struct train_job *job = r->job;
+    const bool logs = r->settings->log != NULL;
 
     fill_checkpoint(r);
     if (r->at->best && r->at->best_epoch > 0) {
         memcpy(r->weights, r->at->best, r->n * sizeof(float));
         net_changed(job->net);
     }
-    if (r->log) {
+    if (logs)
         whole_begin(job->output);
-        close_log(r);
-    }
+    log_commit(r->log);
     model_write(job->output, job->net, job->first, job->history, r->at);
-    if (r->log)
+    if (logs)
         whole_end(job->output);
-    remove_file(r->path);
-    if (r->log && strcmp(r->log_path, r->settings->log) != 0)
-        remove_file(r->log_path);
+    resume_close(r->resume);
+    log_close(r->log);
     optim_release(&r->optim);
     checkpoint_free(r->at);
     free(r->noisy);
-    free(r->path);
-    free(r->log_path);
-    free(r->log_rows);
 }
 
 void train_run(const struct train_job *job)
 {
-    const struct train_settings *s = job->settings;
-    struct run r = {.job = job, .settings = s};
-    struct sigaction before[2];
+    struct run r = {.job = job, .settings = job->settings};
 
     net_profile(job->net);
     open_run(&r);
-    catch_signals(before);
-    while (r.at->epoch <= (uint64_t)s->epochs) {
-        double started = now();
-        if (r.at->best_epoch > 0 && r.at->epoch - 1 - r.at->best_epoch >= (uint64_t)s->patience) {
-            note("stopped: no lower val_loss since epoch %llu",
-                 (unsigned long long)r.at->best_epoch);
-            break;
-        }
-        train_epoch(&r);
-        double val_loss = validate(&r);
-        end_epoch(&r, val_loss, now() - started);
-    }
-    release_signals(before);
+    train_epochs(&r);
     close_run(&r);
 }

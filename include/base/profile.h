@@ -36,5 +36,7 @@ void profile_head(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* This thread is in PART from here on. Returns where it was, for profile_leave. */
 enum profile_part profile_enter(enum profile_part part);
 void profile_leave(enum profile_part before);
+/* Seconds on a clock that only moves forward; from when is not said. */
+double profile_seconds(void);
 
 #endif

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/report.h"
 #include "files/safetensors.h"
 
 struct checkpoint {
@@ -42,5 +43,9 @@ void checkpoint_blocks(const struct checkpoint *c, const float *blocks[4], size_
  * where S has none; *reason is set where it is damaged. */
 struct checkpoint *checkpoint_parse(const struct safetensors *s, const unsigned char *data,
                                     size_t n, const char **reason);
+/* NULL, or the reason, perhaps in TEXT, why no training on N_ROWS rows in batches of BATCH ever
+ * stands at C, of at most 2^31 epochs. */
+const char *checkpoint_check(const struct checkpoint *c, uint64_t n_rows, uint64_t batch,
+                             char text[REASON_SIZE]);
 
 #endif

@@ -29,6 +29,7 @@ void dataset_limit(struct dataset *d, size_t memory);
 void dataset_add_to_history(struct dataset *d, struct history *h);
 size_t dataset_n(const struct dataset *d);                    /* rows */
 void dataset_shape(const struct dataset *d, size_t shape[3]); /* H,W,C */
+void dataset_load(struct dataset *d); /* reads the rows, unless they are read already */
 const char *dataset_path(const struct dataset *d);
 bool dataset_is_image(const struct dataset *d); /* uint8 rows: values from 0 to 1 */
 

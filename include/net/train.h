@@ -2,15 +2,9 @@
  *
  * An epoch: every training row once, in batches; then the loss over the test rows, weights at rest.
  * The epoch's loss is the mean of the batch losses, weighted by their rows, while the weights move.
- * Log, TSV, a line an epoch as training goes: epoch, loss, val_loss, learning_rate (of the epoch's
- * last update), seconds (of the epoch, validation included). It is LOG.part until the training is
- * done, so that the log of the model that stands stays with it.
- *
- * Resuming. Where training stands is written to OUTPUT.checkpoint, a model file, from time to time
- * and on SIGINT and SIGTERM; it goes when OUTPUT stands. A run with the same inputs and settings
- * goes on from there, or, with more epochs, from the finished OUTPUT. Since the rate, the shuffle
- * and the noise depend on counts of updates, epochs and rows alone, the bytes are those of a run
- * never stopped.
+ * What it tells is the log's (log.h); how it goes on after it was stopped is resume's (resume.h).
+ * Since the rate, the shuffle and the noise depend on counts of updates, epochs and rows alone, the
+ * bytes of a run that goes on are those of a run never stopped.
  */
 #ifndef TRAIN_H
 #define TRAIN_H

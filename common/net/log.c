@@ -1,0 +1,169 @@
+#include "net/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/profile.h"
+#include "base/report.h"
+#include "files/whole.h"
+
+static const char header[] = "epoch\tloss\tval_loss\tlearning_rate\tseconds\n";
+
+struct train_log {
+    const char *final; /* NULL: no file */
+    FILE *file;        /* while training goes, at */
+    char *path;        /* LOG.part, or LOG itself where that is no regular file */
+    char *text;        /* so far */
+    double began;      /* when the first batch of this process was over, 0: it is not; seconds */
+    uint64_t rows;     /* trained on since */
+    double shown;      /* when the line that moves was last written */
+};
+
+/* --- the file --- */
+
+static void add_text(struct train_log *l, const char *line, double seconds)
+{
+    char *text;
+
+    if (!l->file)
+        return;
+    text = xformat("%s%.*s\t%.3f\n", l->text, (int)strcspn(line, "\n"), line, seconds);
+    if (fputs(text + strlen(l->text), l->file) < 0 || fflush(l->file) != 0)
+        die_file(l->path, "%s", strerror(errno));
+    free(l->text);
+    l->text = text;
+}
+
+/* The seconds that TEXT, a log, gives for the line LINE; 0 where it has no such. */
+static double seconds_of(const char *text, const char *line)
+{
+    size_t len = strcspn(line, "\n");
+
+    for (const char *p = text; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
+        if (strncmp(p, line, len) == 0 && p[len] == '\t')
+            return strtod(p + len + 1, NULL);
+    return 0;
+}
+
+/* The text of a log that stands at PATH, or NULL. */
+static char *read_text(const char *path)
+{
+    FILE *f = fopen(path, "re");
+    char *text = NULL;
+    size_t size = 0;
+
+    if (f && getdelim(&text, &size, '\0', f) < 0 && ferror(f))
+        die_file(path, "%s", strerror(errno));
+    if (f)
+        fclose(f);
+    return text;
+}
+
+static void open_file(struct train_log *l, const char *done)
+{
+    char *before = NULL;
+    struct stat st;
+
+    l->path = xstrdup(l->final);
+    l->text = xstrdup(header);
+    if (stat(l->final, &st) != 0 || S_ISREG(st.st_mode)) {
+        free(l->path);
+        l->path = xformat("%s.part", l->final);
+        before = read_text(stat(l->path, &st) == 0 ? l->path : l->final);
+        if (access(l->final, W_OK) != 0 && errno != ENOENT) /* now, not after the last epoch */
+            die_file(l->final, "%s", strerror(errno));
+    }
+    l->file = fopen(l->path, "we");
+    if (!l->file || fputs(header, l->file) < 0 || fflush(l->file) != 0)
+        die_file(l->path, "%s", strerror(errno));
+    for (const char *line = done; *line; line += strcspn(line, "\n") + 1)
+        add_text(l, line, seconds_of(before, line));
+    free(before);
+}
+
+struct train_log *log_open(const char *path, const char *done)
+{
+    struct train_log *l = xcalloc(1, sizeof *l);
+
+    l->final = path;
+    if (path)
+        open_file(l, done);
+    return l;
+}
+
+char *log_add(struct train_log *l, const struct log_epoch *e)
+{
+    char *line = xformat("%llu\t%.9g\t%.9g\t%.9g\n", (unsigned long long)e->epoch, e->loss,
+                         e->val_loss, e->learning_rate);
+
+    add_text(l, line, e->seconds);
+    note("epoch %llu/%llu  loss %.6f  val_loss %.6f  %.1f s", (unsigned long long)e->epoch,
+         (unsigned long long)e->epochs, e->loss, e->val_loss, e->seconds);
+    return line;
+}
+
+void log_commit(struct train_log *l)
+{
+    struct whole *w;
+
+    if (!l->file)
+        return;
+    if (fclose(l->file) != 0)
+        die_file(l->path, "%s", strerror(errno));
+    l->file = NULL;
+    if (strcmp(l->path, l->final) == 0)
+        return;
+    w = whole_create(l->final);
+    whole_write(w, l->text, strlen(l->text));
+    whole_commit(w);
+}
+
+void log_close(struct train_log *l)
+{
+    if (l->path && strcmp(l->path, l->final) != 0 && unlink(l->path) != 0 && errno != ENOENT)
+        warn_file(l->path, "%s", strerror(errno));
+    free(l->path);
+    free(l->text);
+    free(l);
+}
+
+/* --- the line that moves --- */
+
+void log_time(char text[LOG_TIME_SIZE], double seconds)
+{
+    const double hour = 3600, day = 24 * hour;
+
+    if (seconds < 100 * hour)
+        snprintf(text, LOG_TIME_SIZE, "%d:%02d:%02d", (int)(seconds / hour),
+                 (int)(seconds / 60) % 60, (int)seconds % 60);
+    else if (seconds < 10000 * day)
+        snprintf(text, LOG_TIME_SIZE, "%d days", (int)(seconds / day));
+    else
+        snprintf(text, LOG_TIME_SIZE, "over 10000 days");
+}
+
+void log_progress(struct train_log *l, const struct log_batch *b)
+{
+    double t = profile_seconds(), rate, left;
+    char time[LOG_TIME_SIZE];
+
+    if (l->began == 0) {
+        l->began = t;
+        return;
+    }
+    l->rows += b->n;
+    if (!progress_wanted() || t - l->shown < 0.1)
+        return;
+    l->shown = t;
+    rate = (double)l->rows / (t - l->began);
+    left = ((double)(b->epochs - b->epoch + 1) * (double)b->n_rows - (double)b->rows) / rate;
+    log_time(time, left);
+    progress("epoch %llu/%llu  batch %llu/%llu  loss %.5f  %.0f images/s  %s left",
+             (unsigned long long)b->epoch, (unsigned long long)b->epochs,
+             (unsigned long long)((b->rows + b->batch - 1) / b->batch),
+             (unsigned long long)((b->n_rows + b->batch - 1) / b->batch), b->loss, rate, time);
+}

@@ -1,0 +1,44 @@
+/* log: what a training tells, epoch by epoch.
+ *
+ * The log, TSV, a line an epoch as training goes: epoch, loss, val_loss, learning_rate (of the
+ * epoch's last update), seconds (of the epoch, validation included). It is LOG.part until the
+ * training is done, so that the log of the model that stands stays with it; what is no regular
+ * file (/dev/stderr) is written straight. On standard error a line an epoch, and on a terminal also
+ * one that moves with the batches.
+ */
+#ifndef LOG_H
+#define LOG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct train_log;
+
+struct log_epoch {
+    uint64_t epoch, epochs;
+    double loss, val_loss, learning_rate, seconds;
+};
+struct log_batch {
+    uint64_t epoch, epochs;
+    uint64_t rows, n_rows; /* of the epoch: trained on, with this batch; all */
+    size_t n, batch;       /* rows of this batch; of a whole one */
+    double loss;           /* mean over the epoch so far */
+};
+
+/* Starts the log at PATH (NULL: no file) anew with the lines DONE, as log_add returned them; their
+ * seconds are taken from the log that stood there. Dies where it cannot be written. */
+struct train_log *log_open(const char *path, const char *done);
+/* Adds an epoch. Returns its line without the seconds, "epoch\tloss\tval_loss\tlearning_rate\n": a
+ * new string. */
+char *log_add(struct train_log *l, const struct log_epoch *e);
+/* Moves the line on a terminal. */
+void log_progress(struct train_log *l, const struct log_batch *b);
+/* Gives the file its name, whole; LOG.part stays until log_close. */
+void log_commit(struct train_log *l);
+void log_close(struct train_log *l);
+
+/* "1:02:03", from 100 hours on "5 days", from 10000 days on "over 10000 days". */
+enum { LOG_TIME_SIZE = 24 };
+void log_time(char text[LOG_TIME_SIZE], double seconds);
+
+#endif
