@@ -215,6 +215,15 @@ void *xrealloc(void *p, size_t n, size_t size)
     return allocated(realloc(p, product(n, size)), n * size);
 }
 
+void xreserve(unsigned char **p, size_t *capacity, size_t size)
+{
+    if (*capacity >= size)
+        return;
+    free(*p);
+    *p = xmalloc(size);
+    *capacity = size;
+}
+
 void *xaligned(size_t size)
 {
     void *p = NULL;

@@ -26,10 +26,15 @@ struct jobs {
     pthread_t threads[MAX_THREADS];
 };
 
-struct jobs *jobs_new(int n_threads, size_t n_slots, size_t slot_size, bool serial,
-                      void (*work)(void *slot))
+size_t jobs_slots(int n_threads)
+{
+    return n_threads > 1 ? (size_t)n_threads + 2 : 1;
+}
+
+struct jobs *jobs_new(int n_threads, size_t slot_size, bool serial, void (*work)(void *slot))
 {
     struct jobs *j = xcalloc(1, sizeof *j);
+    size_t n_slots = jobs_slots(n_threads);
 
     pthread_mutex_init(&j->mutex, NULL);
     pthread_cond_init(&j->changed, NULL);

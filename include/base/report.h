@@ -55,7 +55,9 @@ void progress_end(void);
 void *xmalloc(size_t size);
 void *xcalloc(size_t n, size_t size);           /* dies when n * size overflows */
 void *xrealloc(void *p, size_t n, size_t size); /* likewise */
-void *xaligned(size_t size);                    /* 64-byte aligned, for free() */
+/* *P has room for SIZE bytes, *CAPACITY of them; what it held may be lost. */
+void xreserve(unsigned char **p, size_t *capacity, size_t size);
+void *xaligned(size_t size); /* 64-byte aligned, for free() */
 char *xstrdup(const char *s);
 char *xformat(const char *format, ...) __attribute__((format(printf, 1, 2))); /* a new string */
 

@@ -13,10 +13,11 @@
 
 struct jobs;
 
-/* N_SLOTS slots of SLOT_SIZE bytes, zero at first. SERIAL: one job at a time, in order. N_THREADS
+/* How many slots keep so many threads at work. */
+size_t jobs_slots(int n_threads);
+/* So many slots of SLOT_SIZE bytes, zero at first. SERIAL: one job at a time, in order. N_THREADS
  * up to 1: the owner does all. */
-struct jobs *jobs_new(int n_threads, size_t n_slots, size_t slot_size, bool serial,
-                      void (*work)(void *slot));
+struct jobs *jobs_new(int n_threads, size_t slot_size, bool serial, void (*work)(void *slot));
 /* An idle slot, as it was left, or NULL where all are started and not yet returned. */
 void *jobs_slot(struct jobs *j);
 void jobs_start(struct jobs *j, void *slot);

@@ -27,14 +27,15 @@
 #include "base/report.h"
 #include "files/digest.h"
 
-enum { ZIO_LEVEL = -1 }; /* the default compression level (measured, see .c) */
+enum { ZIO_LEVEL = -1 }; /* the default compression level (measured, see zio-write.c) */
 enum { ZIO_DIGEST_SIZE = DIGEST_SIZE };
 
 struct zio_writer;
 struct zio_reader;
 
 /* What a reader or a writer may hold that works ahead on frames of FRAME bytes of content, with all
- * threads. */
+ * threads: ZIO_IN_FLIGHT bytes of content, or a single frame that is longer. */
+enum { ZIO_IN_FLIGHT = 32 << 20 };
 size_t zio_memory(size_t frame);
 
 /* --- writing --- */

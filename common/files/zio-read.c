@@ -1,0 +1,416 @@
+#include "files/zio.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/profile.h"
+#include "base/report.h"
+#include "files/digest.h"
+#include "files/jobs.h"
+#include "files/seekable.h"
+#include "files/stream.h"
+
+enum { BLOCK = 1 << 20 }; /* pipes and plain files are read in such blocks */
+
+struct zio_reader {
+    char *path;
+    int fd, threads;
+    struct seekable *file;   /* a regular file, or NULL and */
+    struct stream *stream;   /* a pipe */
+    uint64_t length;         /* of the content; UINT64_MAX: not known */
+    uint64_t stored;         /* of the file; of a stream what has come of it */
+    unsigned char ahead[16]; /* what zio_peek took from the stream */
+    size_t n_ahead;
+
+    uint64_t position;         /* in the content: what zio_read gives next */
+    struct digest_state *hash; /* of what zio_read gave */
+    bool ended;                /* zio_read returned 0 */
+    struct jobs *jobs;         /* struct piece: decompression ahead of zio_read */
+    struct piece *piece;       /* that zio_read is in; NULL: none */
+    size_t piece_at;           /* bytes of it that it gave */
+    size_t next_frame;         /* to be started */
+    size_t in_flight;          /* content of the pieces started */
+    bool last_block;           /* the stream has come to its end */
+};
+
+/* One frame of a file, or one block of a pipe. */
+struct piece {
+    struct zio_reader *reader;
+    size_t number; /* of the frame */
+    struct seekable_frame frame;
+    unsigned char *block;         /* BLOCK bytes */
+    const unsigned char *content; /* of either */
+    size_t used;                  /* of the content, bytes */
+    uint64_t stored;              /* of the pipe, so far */
+    const char *bad;              /* reason why reading failed, in error */
+    char error[ZIO_ERROR];
+};
+
+static void release_piece(void *slot)
+{
+    struct piece *p = slot;
+
+    seekable_frame_release(&p->frame);
+    free(p->block);
+}
+
+size_t zio_memory(size_t frame)
+{
+    size_t slots = jobs_slots(omp_get_max_threads()), most = ZIO_IN_FLIGHT / frame + 1;
+
+    return 2 * (slots < most ? slots : most) * frame; /* content, and what is stored of it */
+}
+
+static const char *open_regular(struct zio_reader *r, uint64_t file_len, char error[ZIO_ERROR])
+{
+    const char *bad = seekable_open(&r->file, r->fd, file_len, error);
+
+    r->length = seekable_length(r->file);
+    r->stored = file_len;
+    return bad;
+}
+
+static const char *open_stream(struct zio_reader *r, char error[ZIO_ERROR])
+{
+    r->length = UINT64_MAX;
+    return stream_open(&r->stream, r->fd, error);
+}
+
+const char *zio_try_open(struct zio_reader **reader, const char *path, char error[ZIO_ERROR])
+{
+    struct zio_reader *r = xcalloc(1, sizeof *r);
+    struct stat st;
+
+    *reader = r;
+    r->path = xstrdup(path);
+    r->hash = digest_new();
+    r->threads =
+        omp_get_max_threads(); /* here: another thread that reads may not know of --threads */
+    r->fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                                   : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (r->fd < 0 || fstat(r->fd, &st) != 0)
+        return reason(error, "%s", strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        return reason(error, "is a directory");
+    if (S_ISREG(st.st_mode) && lseek(r->fd, 0, SEEK_CUR) == 0)
+        return open_regular(r, st.st_size, error);
+    return open_stream(r, error);
+}
+
+static void decode_job(void *slot)
+{
+    enum profile_part before = profile_enter(PROFILE_READING);
+    struct piece *p = slot;
+
+    p->bad = seekable_frame(p->reader->file, p->number, &p->frame, p->error);
+    p->content = p->frame.content;
+    p->used = p->frame.len;
+    profile_leave(before);
+}
+
+static void stream_job(void *slot)
+{
+    enum profile_part before = profile_enter(PROFILE_READING);
+    struct piece *p = slot;
+
+    if (!p->block)
+        p->block = xmalloc(BLOCK);
+    p->bad = stream_read(p->reader->stream, p->block, BLOCK, &p->used, p->error);
+    p->content = p->block;
+    p->stored = stream_stored(p->reader->stream);
+    profile_leave(before);
+}
+
+/* Starts as many pieces ahead as there is room for. */
+static void read_ahead(struct zio_reader *r)
+{
+    struct piece *p;
+
+    if (!r->jobs)
+        r->jobs = jobs_new(r->threads, sizeof *p, r->stream, r->stream ? stream_job : decode_job);
+    while (r->stream ? !r->last_block : r->next_frame < seekable_n_frames(r->file)) {
+        size_t content = r->stream ? BLOCK : seekable_frame_length(r->file, r->next_frame);
+
+        if ((r->in_flight > 0 && r->in_flight + content > ZIO_IN_FLIGHT)
+            || !(p = jobs_slot(r->jobs)))
+            return;
+        p->reader = r;
+        p->number = r->next_frame++;
+        r->in_flight += content;
+        jobs_start(r->jobs, p);
+    }
+}
+
+/* Content in order, through the pieces. */
+static const char *read_pieces(struct zio_reader *r, void *data, size_t len, size_t *got,
+                               char error[ZIO_ERROR])
+{
+    for (*got = 0; *got < len;) {
+        struct piece *p = r->piece;
+        size_t n;
+
+        read_ahead(r);
+        if (!p) {
+            r->piece = p = jobs_take(r->jobs);
+            r->piece_at = 0;
+            if (!p)
+                return NULL;
+            r->in_flight -= r->stream ? BLOCK : p->used;
+            r->last_block = r->stream && p->used < BLOCK;
+            r->stored = r->stream ? p->stored : r->stored;
+            if (p->bad)
+                return strcpy(error, p->error);
+        }
+        n = p->used - r->piece_at < len - *got ? p->used - r->piece_at : len - *got;
+        memcpy((char *)data + *got, p->content + r->piece_at, n);
+        r->piece_at += n;
+        *got += n;
+        if (r->piece_at == p->used) {
+            jobs_return(r->jobs, p);
+            r->piece = NULL;
+        }
+    }
+    return NULL;
+}
+
+const char *zio_try_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset,
+                            char error[ZIO_ERROR])
+{
+    assert(r->file);
+    return seekable_read_at(r->file, data, len, offset, error);
+}
+
+const char *zio_try_read(struct zio_reader *r, void *data, size_t len, size_t *got,
+                         char error[ZIO_ERROR])
+{
+    const char *bad;
+
+    *got = 0;
+    if (len == 0 || r->ended)
+        return NULL;
+    if (r->file && seekable_n_frames(r->file) == 0) {
+        *got = r->length - r->position < len ? r->length - r->position : len;
+        bad = seekable_read_at(r->file, data, *got, r->position, error);
+    } else {
+        size_t n = r->position < r->n_ahead ? r->n_ahead - r->position : 0;
+
+        n = n < len ? n : len;
+        memcpy(data, r->ahead + (n ? r->position : 0), n);
+        bad = read_pieces(r, (char *)data + n, len - n, got, error);
+        *got += n;
+    }
+    if (bad)
+        return bad;
+    digest_add(r->hash, data, *got);
+    r->position += *got;
+    r->ended = *got == 0;
+    return NULL;
+}
+
+struct zio_reader *zio_open(const char *path)
+{
+    enum profile_part before = profile_enter(PROFILE_READING); /* a pipe may come late */
+    struct zio_reader *r;
+    char error[ZIO_ERROR];
+
+    if (zio_try_open(&r, path, error))
+        die_file(path, "%s", error);
+    profile_leave(before);
+    return r;
+}
+
+size_t zio_read(struct zio_reader *r, void *data, size_t len)
+{
+    enum profile_part before = profile_enter(PROFILE_READING);
+    char error[ZIO_ERROR];
+    size_t got;
+
+    if (zio_try_read(r, data, len, &got, error))
+        die_file(r->path, "%s", error);
+    profile_leave(before);
+    return got;
+}
+
+void zio_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset)
+{
+    enum profile_part before = profile_enter(PROFILE_READING);
+    char error[ZIO_ERROR];
+
+    if (zio_try_read_at(r, data, len, offset, error))
+        die_file(r->path, "%s", error);
+    profile_leave(before);
+}
+
+/* How much content may be held at once: a few bytes of a file can decompress to any number. */
+static size_t most_content(const struct zio_reader *r, size_t most)
+{
+    uint64_t bound = ZIO_MOST + 4 * r->stored;
+
+    return bound < most ? bound : most;
+}
+
+/* The content from here on into *data, of *size bytes, which grows where the length is not known.
+ */
+static const char *read_all(struct zio_reader *r, size_t most, unsigned char **data, size_t size,
+                            size_t *len, char error[ZIO_ERROR])
+{
+    bool known = r->length != UINT64_MAX;
+    const char *bad;
+
+    *len = 0;
+    for (size_t got; !(bad = zio_try_read(r, *data + *len, size - *len, &got, error)) && got > 0;) {
+        size_t bound = most_content(r, most);
+
+        *len += got;
+        if (known || *len < size)
+            continue;
+        if (size >= bound)
+            return reason(error, "over %zu bytes of content in the first %llu of the file", bound,
+                          (unsigned long long)r->stored);
+        size = 2 * size < bound ? 2 * size : bound;
+        *data = xrealloc(*data, size + 1, 1);
+    }
+    return bad;
+}
+
+const char *zio_try_read_all(struct zio_reader *r, size_t most, unsigned char **data, size_t *len,
+                             char error[ZIO_ERROR])
+{
+    bool known = r->length != UINT64_MAX;
+    size_t bound = most_content(r, most), size = known && r->length < bound ? r->length : BLOCK;
+    const char *bad;
+
+    *data = NULL;
+    if (known && r->length > bound)
+        return reason(error, "%llu bytes of content in a file of %llu, want at most %zu",
+                      (unsigned long long)r->length, (unsigned long long)r->stored, bound);
+    *data = xmalloc(size + 1);
+    bad = read_all(r, most, data, size, len, error);
+    if (!bad) {
+        (*data)[*len] = '\0';
+        return NULL;
+    }
+    free(*data);
+    *data = NULL;
+    return bad;
+}
+
+unsigned char *zio_read_all(struct zio_reader *r, size_t most, size_t *len)
+{
+    enum profile_part before = profile_enter(PROFILE_READING);
+    unsigned char *data;
+    char error[ZIO_ERROR];
+
+    if (zio_try_read_all(r, most, &data, len, error))
+        die_file(r->path, "%s", error);
+    profile_leave(before);
+    return data;
+}
+
+size_t zio_peek(struct zio_reader *r, void *data, size_t len)
+{
+    char error[ZIO_ERROR];
+    const char *bad = NULL;
+
+    assert(r->position == 0 && len <= sizeof r->ahead);
+    if (r->file) {
+        len = r->length < len ? r->length : len;
+        bad = zio_try_read_at(r, data, len, 0, error);
+        seekable_forget(r->file); /* a frame may be 64 MiB long, and is read again in order */
+    } else {
+        if (r->n_ahead == 0)
+            bad = stream_read(r->stream, r->ahead, sizeof r->ahead, &r->n_ahead, error);
+        len = r->n_ahead < len ? r->n_ahead : len;
+        memcpy(data, r->ahead, len);
+    }
+    if (bad)
+        die_file(r->path, "%s", bad);
+    return len;
+}
+
+const char *zio_path(const struct zio_reader *r)
+{
+    return r->path;
+}
+
+bool zio_is_seekable(const struct zio_reader *r)
+{
+    return r->file;
+}
+
+uint64_t zio_length(const struct zio_reader *r)
+{
+    return r->length;
+}
+
+const char *zio_history(struct zio_reader *r)
+{
+    if (r->file)
+        return seekable_history(r->file);
+    return r->stream && r->ended ? stream_history(r->stream) : NULL;
+}
+
+size_t zio_n_frames(const struct zio_reader *r)
+{
+    if (r->file)
+        return seekable_n_frames(r->file);
+    return r->stream && r->ended ? stream_n_frames(r->stream) : 0;
+}
+
+/* The digest of a regular file, leaving the place of zio_read as it is. */
+static void digest_file(struct zio_reader *r, char digest[DIGEST_SIZE])
+{
+    unsigned char *block = xmalloc(BLOCK);
+    struct digest_state *hash = digest_new();
+
+    for (uint64_t offset = 0; offset < r->length;) {
+        size_t n = r->length - offset < BLOCK ? r->length - offset : BLOCK;
+
+        zio_read_at(r, block, n, offset);
+        digest_add(hash, block, n);
+        offset += n;
+    }
+    digest_format(digest, digest_value(hash));
+    digest_free(hash);
+    free(block);
+}
+
+void zio_reader_digest(struct zio_reader *r, char digest[DIGEST_SIZE])
+{
+    unsigned char *block;
+
+    if (r->file && !r->ended) {
+        digest_file(r, digest);
+        return;
+    }
+    block = xmalloc(BLOCK);
+    while (zio_read(r, block, BLOCK) > 0)
+        continue;
+    digest_format(digest, digest_value(r->hash));
+    free(block);
+}
+
+/* A thread that waits for a pipe cannot be called back: where the content was not read to its end,
+ * it keeps what it works on. */
+void zio_close(struct zio_reader *r)
+{
+    if (r->stream && r->jobs && !r->ended)
+        return;
+    if (r->jobs)
+        jobs_free(r->jobs, release_piece);
+    if (r->file)
+        seekable_close(r->file);
+    if (r->stream)
+        stream_close(r->stream);
+    if (r->fd >= 0)
+        close(r->fd);
+    digest_free(r->hash);
+    free(r->path);
+    free(r);
+}
