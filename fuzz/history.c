@@ -1,6 +1,8 @@
 /* The text of a history: asked, printed, taken over into another and compared with it; and sought
  * in a file. */
 #include "files/history.h"
+#include "files/keep.h"
+#include "files/record.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,13 +31,13 @@ static void ask(void *context)
     struct history *h = history_start(&cli, 1);
 
     memcpy(text, b->data, b->len);
-    history_digest(text, digest, sizeof digest);
-    history_find(text, "finetune", digest, sizeof digest);
-    history_print(text);
+    record_digest(text, digest, sizeof digest);
+    record_find(text, "finetune", digest, sizeof digest);
+    record_print(text);
     difference = history_difference(h, text, "epochs");
     history_input(h, "xxh128:0", text);
     whole = history_text(h, "xxh128:1");
-    fuzz_check(history_digest(whole, digest, sizeof digest) && strcmp(digest, "xxh128:1") == 0,
+    fuzz_check(record_digest(whole, digest, sizeof digest) && strcmp(digest, "xxh128:1") == 0,
                "what was written reads back");
     free(difference);
     free(whole);
@@ -47,7 +49,7 @@ static void seek(void *path)
 {
     struct history *h = history_start(&cli, 1);
 
-    free(history_read(path));
+    free(keep_read(path));
     history_is_current(h, path);
     history_free(h);
 }

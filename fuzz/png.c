@@ -6,7 +6,7 @@
 #include "fuzz.h"
 #include "base/endian.h"
 #include "files/chunks.h"
-#include "files/history.h"
+#include "files/keep.h"
 #include "pictures/image.h"
 #include "analysis/inspect.h"
 #include "base/report.h"
@@ -25,7 +25,7 @@ static void import(void *path)
     image_release(&im);
     fuzz_check(!image_file_digest(path, &again, error) && digest_equal(file, again),
                "one digest, decoded or not");
-    free(history_read(path));
+    free(keep_read(path));
 }
 
 static void verify(void *path)

@@ -9,6 +9,8 @@
 #include "samples/character.h"
 #include "cli/start.h"
 #include "files/history.h"
+#include "files/keep.h"
+#include "files/record.h"
 #include "pictures/image.h"
 #include "base/profile.h"
 #include "base/report.h"
@@ -52,9 +54,8 @@ static void draw(const struct history *h, const char *folder, int who, int64_t s
 static void remove_surplus(const char *folder, int who, int64_t count)
 {
     for (bool ours = true; ours; count++) {
-        char *path = drawing_path(folder, who, count), *text = history_read(path),
-             digest[DIGEST_SIZE];
-        ours = text && history_find(text, "draw-samples", digest, sizeof digest);
+        char *path = drawing_path(folder, who, count), *text = keep_read(path), digest[DIGEST_SIZE];
+        ours = text && record_find(text, "draw-samples", digest, sizeof digest);
         if (ours && unlink(path) < 0)
             die_file(path, "cannot remove: %s", strerror(errno));
         free(text);
@@ -67,7 +68,7 @@ static char *other_drawing(const struct history *h, const char *folder, int64_t 
 {
     for (int64_t i = 0; i < CHARACTERS * count; i++) {
         char *path = drawing_path(folder, (int)(i % CHARACTERS), i / CHARACTERS),
-             *text = history_read(path);
+             *text = keep_read(path);
         char *difference = text ? history_difference(h, text, "") : NULL;
         if (!text || difference) {
             free(text);
@@ -85,8 +86,7 @@ static char *other_drawing(const struct history *h, const char *folder, int64_t 
 static char *asked_drawing(const struct cli *cli, const char *folder, int64_t count)
 {
     struct cli run = *cli;
-    char *first = drawing_path(folder, 0, 0), *text = history_read(first), *difference,
-         *other = NULL;
+    char *first = drawing_path(folder, 0, 0), *text = keep_read(first), *difference, *other = NULL;
     struct history *h;
     run.why = run.audit = false;
     h = history_start(&run, REVISION);

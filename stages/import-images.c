@@ -256,7 +256,7 @@ static void import_folder(const struct cli *cli, struct history *h, const struct
         history_input(h, digest, NULL);
     if (import.index) {
         whole_begin(cli->output);
-        index_commit(import.index);
+        index_commit(import.index, h, s->index);
     }
     tensor_commit(import.images, h);
     if (import.index)

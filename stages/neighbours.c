@@ -15,6 +15,7 @@
 #include "base/report.h"
 #include "analysis/rows.h"
 #include "analysis/selection.h"
+#include "files/whole.h"
 
 enum {
     REVISION = 1,
@@ -95,6 +96,35 @@ static void write_list(struct zio_writer *out, const struct selection *s, const 
     }
 }
 
+/* The table that is wanted, of the k nearest rows of each. */
+static void write_table(const char *path, const struct history *h, struct rows *r,
+                        const struct selection *s, size_t k, bool list)
+{
+    size_t *neighbours = xcalloc(s->n, k * sizeof *neighbours);
+    double *distances = xcalloc(s->n, k * sizeof *distances);
+    enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
+    struct zio_writer *out;
+
+    nearest_find(neighbours, distances, r, k);
+    profile_leave(before);
+    out = zio_create(path, ZIO_TEXT);
+    if (list)
+        write_list(out, s, neighbours, distances, k);
+    else
+        write_accuracy(out, s, neighbours, k);
+    whole_begin(path);
+    history_commit_table(h, out, path);
+    whole_end(path);
+    free(neighbours);
+    free(distances);
+}
+
+static void add_inputs(struct history *h, struct tensor_reader *t, const struct selection *s)
+{
+    tensor_add_to_history(t, h);
+    history_input(h, s->ix->digest, NULL);
+}
+
 int main(int argc, char **argv)
 {
     struct selection_options choice = {.split = INDEX_ALL};
@@ -125,21 +155,21 @@ int main(int argc, char **argv)
         .min_arguments = 1,
         .max_arguments = 1,
     };
+    struct history *h;
     struct tensor_reader *t;
     struct selection s;
     struct rows *r;
-    size_t *neighbours;
-    double *distances;
-    enum profile_part before;
-    struct zio_writer *out;
     cli_parse(&cli, argc, argv);
-    if (cli.audit)
-        die_usage("a table keeps no history, --audit is not for it");
-    history_free(history_start(&cli, REVISION)); /* a table keeps no history */
+    h = history_start(&cli, REVISION);
     if (!choice.index || !*choice.index)
         die_usage("--index is needed: it tells the classes");
     t = tensor_open(cli.arguments[0]);
     s = selection_read(&choice, t);
+    if (tensor_is_seekable(t)) {
+        add_inputs(h, t, &s);
+        if (history_is_current(h, cli.output))
+            return 0;
+    }
     if (s.n <= (size_t)k)
         die_file(cli.arguments[0], "%zu rows, want more than the %lld neighbours of each", s.n,
                  (long long)k);
@@ -148,16 +178,9 @@ int main(int argc, char **argv)
                  "%lld neighbours of each of %zu rows, --memory %lld holds %zu in all",
                  (long long)k, s.n, (long long)cli.memory, (size_t)cli.memory / 4 / NEIGHBOUR);
     r = rows_read(t, s.rows, s.n, (size_t)cli.memory / 2);
-    neighbours = xcalloc(s.n, (size_t)k * sizeof *neighbours);
-    distances = xcalloc(s.n, (size_t)k * sizeof *distances);
-    before = profile_enter(PROFILE_ARITHMETIC);
-    nearest_find(neighbours, distances, r, (size_t)k);
-    profile_leave(before);
-    out = zio_create(cli.output, ZIO_TEXT);
-    if (list)
-        write_list(out, &s, neighbours, distances, (size_t)k);
-    else
-        write_accuracy(out, &s, neighbours, (size_t)k);
-    zio_commit(out, NULL);
+    if (!tensor_is_seekable(t))
+        add_inputs(h, t, &s); /* a pipe tells its history at its end */
+    write_table(cli.output, h, r, &s, (size_t)k, list);
+    history_free(h);
     return 0;
 }

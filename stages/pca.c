@@ -143,10 +143,12 @@ static void write_coordinates(const struct cli *cli, const struct options *o, co
                               const struct history *h)
 {
     size_t n = rows_n(r), n_tables = 0;
+    bool several = o->table || o->basis || o->tsv; /* files: a table has its history beside it */
     double *y = xmalloc(PCA_BLOCK * p->P * sizeof *y);
     float *out = xmalloc(PCA_BLOCK * P * sizeof *out);
     struct tensor_writer *tensor = NULL;
     struct zio_writer *tables[2];
+    const char *paths[] = {o->tsv ? cli->output : o->table, o->table};
 
     if (o->tsv)
         tables[n_tables++] = create_table(cli->output, s, P);
@@ -170,15 +172,15 @@ static void write_coordinates(const struct cli *cli, const struct options *o, co
             for (size_t j = 0; j < n_tables; j++)
                 write_table_row(tables[j], s, first + i, out + i * P, P);
     }
-    if (o->table || o->basis)
+    if (several)
         whole_begin(cli->output);
     if (o->basis)
         basis_write(o->basis, p, n, h);
     for (size_t j = n_tables; j-- > 0;)
-        zio_commit(tables[j], NULL);
+        history_commit_table(h, tables[j], paths[j]);
     if (tensor)
         tensor_commit(tensor, h);
-    if (o->table || o->basis)
+    if (several)
         whole_end(cli->output);
     free(y);
     free(out);
@@ -239,7 +241,10 @@ int main(int argc, char **argv)
     struct rows *r;
     cli_parse(&cli, argc, argv);
     check_options(&o, &cli);
-    h = history_start(&cli, REVISION);
+    h = history_new(&cli, REVISION);
+    if (o.tsv)
+        history_setting(h, "tsv", "yes");
+    history_ask(h);
     t = tensor_open(cli.arguments[0]);
     s = selection_read(&o.rows, t);
     if (o.apply)

@@ -167,8 +167,8 @@ OTHER='is not what it was made from: it holds #, recorded is #'
     run -1 draw-samples -o none --audit
     run -1 import-images images -o none --audit
     equal "$output" missing
-    run -2 --separate-stderr neighbours out/features.npy.zst --index out/images.tsv -o none --audit
-    fails 2 'neighbours: a table keeps no history, --audit is not for it'
+    run -1 neighbours out/features.npy.zst --index out/images.tsv -o none --audit
+    equal "$output" missing
     for question in why audit; do
         run -2 --separate-stderr tensor npy out/features.npy.zst -o none --$question
         fails 2 "tensor: 'npy' writes no history, --$question is not for it"

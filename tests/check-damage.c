@@ -27,7 +27,7 @@
 
 #include "base/endian.h"
 #include "files/frames.h"
-#include "files/history.h"
+#include "files/keep.h"
 #include "files/npy.h"
 #include "base/report.h"
 #include "files/safetensors.h"
@@ -152,7 +152,7 @@ static bool found_in_pipe(size_t len)
 /* No history, or, where damage lies in a frame that it does not stand in, the right one. */
 static bool found_by_history(const char *path, const char *right, bool in_tail)
 {
-    char *text = history_read(path);
+    char *text = keep_read(path);
     bool found = !text || (!in_tail && strcmp(text, right) == 0);
 
     free(text);
@@ -161,7 +161,7 @@ static bool found_by_history(const char *path, const char *right, bool in_tail)
 
 static size_t check_readers(const char *path, size_t len)
 {
-    char name[4096], *history = history_read(path);
+    char name[4096], *history = keep_read(path);
     uint64_t tail;
     size_t n = 0;
 

@@ -10,12 +10,23 @@
 #include "net/model.h"
 #include "base/report.h"
 #include "files/chunks.h"
+#include "files/keep.h"
+#include "files/record.h"
 #include "files/safetensors.h"
+#include "files/table.h"
 #include "files/tensor.h"
 
 enum { MAX_MODEL = 1 << 30 };
 
-enum kind { KIND_TENSOR, KIND_MODEL, KIND_PICTURE };
+enum kind { KIND_TENSOR, KIND_MODEL, KIND_PICTURE, KIND_MARKUP, KIND_TABLE };
+
+/* A table tells by its name that it is one, or by its history beside it. */
+static bool is_table(const char *path)
+{
+    size_t len = strlen(path);
+
+    return (len > 4 && strcmp(path + len - 4, ".tsv") == 0) || keep_is_beside(path);
+}
 
 static enum kind kind_of(struct zio_reader *r)
 {
@@ -27,7 +38,9 @@ static enum kind kind_of(struct zio_reader *r)
     if (n >= 10 && head[8] == '{'
         && memcmp(head + 5, "\0\0\0", 3) == 0) /* the length of a JSON header, below 1 TiB */
         return KIND_MODEL;
-    return KIND_TENSOR;
+    if (n > 0 && head[0] == '<')
+        return KIND_MARKUP;
+    return is_table(zio_path(r)) ? KIND_TABLE : KIND_TENSOR;
 }
 
 /* --- info --- */
@@ -91,11 +104,11 @@ static void print_file(struct zio_reader *r)
 static void print_history(const char *text)
 {
     char digest[DIGEST_SIZE];
-    bool whole = text && history_digest(text, digest, sizeof digest);
+    bool whole = text && record_digest(text, digest, sizeof digest);
 
     puts(whole ? "history" : text ? "history     damaged" : "history     none");
     if (whole)
-        history_print(text);
+        record_print(text);
 }
 
 static void tensor_info(struct zio_reader *r)
@@ -181,7 +194,7 @@ static void picture_info(const char *path)
 {
     struct image im = read_picture(path);
     struct statistics s = {0};
-    char digest[DIGEST_SIZE], *history = history_read(path);
+    char digest[DIGEST_SIZE], *history = keep_read(path);
 
     printf("shape       (%zu,%zu,3)\ndtype       uint8\n", im.height, im.width);
     add_numbers(&s, NPY_U8, im.pixels, im.height * im.width * 3);
@@ -193,11 +206,41 @@ static void picture_info(const char *path)
     image_release(&im);
 }
 
+/* SVG or HTML: the digest is that of what stands before its history. */
+static void digest_markup(struct zio_reader *r, char digest[DIGEST_SIZE])
+{
+    size_t len;
+    char *data = (char *)zio_read_all(r, SIZE_MAX, &len);
+
+    digest_format(digest, digest_data(data, keep_behind_start(data, len)));
+    free(data);
+}
+
+static void text_digest(struct zio_reader *r, enum kind kind, char digest[DIGEST_SIZE])
+{
+    if (kind == KIND_MARKUP)
+        digest_markup(r, digest);
+    else
+        table_digest(r, digest);
+}
+
+static void text_info(struct zio_reader *r, enum kind kind)
+{
+    char digest[DIGEST_SIZE], *history = keep_read(zio_path(r));
+
+    text_digest(r, kind, digest);
+    printf("digest      %s\n", digest);
+    print_history(history);
+    free(history);
+    zio_close(r);
+}
+
 void inspect_info(const char *path)
 {
     struct zio_reader *r = zio_open(path);
+    enum kind kind = kind_of(r);
 
-    switch (kind_of(r)) {
+    switch (kind) {
     case KIND_TENSOR:
         tensor_info(r);
         break;
@@ -207,6 +250,10 @@ void inspect_info(const char *path)
     case KIND_PICTURE:
         zio_close(r);
         picture_info(path);
+        break;
+    case KIND_MARKUP:
+    case KIND_TABLE:
+        text_info(r, kind);
         break;
     }
 }
@@ -220,7 +267,7 @@ static void check_digest(const char *path, const char *history, const char *dige
 
     if (!history)
         return;
-    if (!history_digest(history, recorded, sizeof recorded))
+    if (!record_digest(history, recorded, sizeof recorded))
         die_file(path, "damaged history");
     if (strcmp(digest, recorded) != 0)
         die_file(path, "content %s, its history says %s", digest, recorded);
@@ -290,7 +337,7 @@ static void check_chunks(struct zio_reader *r)
 static void picture_verify(struct zio_reader *r, const char *path)
 {
     struct image im = read_picture(path);
-    char digest[DIGEST_SIZE], *history = history_read(path);
+    char digest[DIGEST_SIZE], *history = keep_read(path);
 
     check_chunks(r);
     image_digest(&im, digest);
@@ -299,11 +346,22 @@ static void picture_verify(struct zio_reader *r, const char *path)
     image_release(&im);
 }
 
+static void text_verify(struct zio_reader *r, enum kind kind)
+{
+    char digest[DIGEST_SIZE], *history = keep_read(zio_path(r));
+
+    text_digest(r, kind, digest);
+    check_digest(zio_path(r), history, digest);
+    free(history);
+    zio_close(r);
+}
+
 void inspect_verify(const char *path)
 {
     struct zio_reader *r = zio_open(path);
+    enum kind kind = kind_of(r);
 
-    switch (kind_of(r)) {
+    switch (kind) {
     case KIND_TENSOR:
         tensor_verify(r);
         break;
@@ -312,6 +370,10 @@ void inspect_verify(const char *path)
         break;
     case KIND_PICTURE:
         picture_verify(r, path);
+        break;
+    case KIND_MARKUP:
+    case KIND_TABLE:
+        text_verify(r, kind);
         break;
     }
 }

@@ -274,8 +274,8 @@ void index_add(struct index_writer *w, enum index_split split, const char *class
     write_owned(w->file, index_format(w->n++, split, class_name, path), '\n');
 }
 
-void index_commit(struct index_writer *w)
+void index_commit(struct index_writer *w, const struct history *h, const char *path)
 {
-    zio_commit(w->file, NULL);
+    history_commit_table(h, w->file, path);
     free(w);
 }

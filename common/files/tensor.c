@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/report.h"
+#include "files/record.h"
 
 static int64_t level_wanted = ZIO_LEVEL;
 
@@ -160,7 +161,7 @@ void tensor_add_to_history(struct tensor_reader *t, struct history *h)
     const char *text = zio_history(t->file);
     char digest[DIGEST_SIZE];
 
-    if (history_audits(h) || !text || !history_digest(text, digest, sizeof digest)) {
+    if (history_audits(h) || !text || !record_digest(text, digest, sizeof digest)) {
         zio_reader_digest(t->file, digest);
         text = zio_history(t->file);
     }

@@ -376,11 +376,10 @@ void whole_commit(struct whole *w)
 
 /* --- files that belong together --- */
 
-/* The name of the mark beside PATH, links followed; NULL: what is written straight has none. */
-static char *mark_of(const char *path)
+char *whole_beside(const char *path, const char *ending)
 {
     struct stat st;
-    char *place, *mark;
+    char *place, *beside;
     const char *final, *slash, *name;
 
     if (named_descriptor(path) >= 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
@@ -389,9 +388,14 @@ static char *mark_of(const char *path)
     final = place ? place : path;
     slash = strrchr(final, '/');
     name = slash ? slash + 1 : final;
-    mark = xformat("%.*s.%.200s.unfinished", (int)(name - final), final, name);
+    beside = xformat("%.*s.%.200s.%s", (int)(name - final), final, name, ending);
     free(place);
-    return mark;
+    return beside;
+}
+
+static char *mark_of(const char *path)
+{
+    return whole_beside(path, "unfinished");
 }
 
 void whole_begin(const char *path)

@@ -9,6 +9,7 @@
 
 #include "base/profile.h"
 #include "base/report.h"
+#include "files/table.h"
 #include "files/whole.h"
 
 static const char header[] = "epoch\tloss\tval_loss\tlearning_rate\tseconds\n";
@@ -106,8 +107,9 @@ char *log_add(struct train_log *l, const struct log_epoch *e)
     return line;
 }
 
-void log_commit(struct train_log *l)
+void log_commit(struct train_log *l, const struct history *h)
 {
+    char digest[DIGEST_SIZE];
     struct whole *w;
 
     if (!l->file)
@@ -120,6 +122,8 @@ void log_commit(struct train_log *l)
     w = whole_create(l->final);
     whole_write(w, l->text, strlen(l->text));
     whole_commit(w);
+    table_digest_text(l->text, strlen(l->text), digest);
+    history_keep_table(h, l->final, digest);
 }
 
 void log_close(struct train_log *l)

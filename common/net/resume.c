@@ -11,6 +11,7 @@
 
 #include "base/profile.h"
 #include "base/report.h"
+#include "files/keep.h"
 #include "files/whole.h"
 #include "net/model.h"
 
@@ -173,7 +174,7 @@ static const char *check(const struct resume_job *job, const struct checkpoint *
 static const char *load(const struct resume_job *job, const char *path, struct checkpoint **c,
                         bool *other, char text[REASON_SIZE])
 {
-    char *history = history_read(path),
+    char *history = keep_read(path),
          *difference = history ? history_difference(job->history, history, "epochs") : NULL;
     struct model *m = NULL;
     const char *bad;
@@ -206,7 +207,7 @@ static struct checkpoint *find_finished(const struct resume *r)
     bool other;
 
     if (!path || strcmp(path, "-") == 0 || stat(path, &st) != 0 || !S_ISREG(st.st_mode)
-        || !(history = history_read(path)))
+        || !(history = keep_read(path)))
         return NULL;
     free(history);
     bad = load(&r->job, path, &c, &other, text);

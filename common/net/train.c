@@ -318,7 +318,7 @@ static void close_run(struct run *r)
     }
     if (logs)
         whole_begin(job->output);
-    log_commit(r->log);
+    log_commit(r->log, r->job->history);
     model_write(job->output, job->net, job->first, job->history, r->at);
     if (logs)
         whole_end(job->output);

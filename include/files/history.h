@@ -1,15 +1,6 @@
 /* history: what made a file, and whether that is still true.
  *
- * A history is JSON text, an array of records, ancestors first, the file's own record last; no
- * record twice:
- *
- *     {"tool":"train-stage","revision":1,"settings":{"epochs":"100",...},
- *      "inputs":["xxh128:...","xxh128:..."],"output":"xxh128:..."}
- *
- * Settings are the canonical form of the program's settings; inputs are the digests of the contents
- * of its inputs, in order of the arguments; output is the digest of the content of what it wrote.
- * No dates, hosts or paths: the same inputs and settings give the same bytes. `revision` is a
- * number in each program, raised when its arithmetic changes.
+ * record.h says what stands in a history, keep.h where a file keeps it.
  *
  * Use: history_start, history_input for each input, history_is_current to find that nothing needs
  * doing, and history_text when the output's digest is known. An input without a history (a plain
@@ -22,6 +13,7 @@
 #include <stddef.h>
 
 #include "cli/options.h"
+#include "files/zio.h"
 
 struct history;
 
@@ -35,6 +27,10 @@ struct history;
  * a file by another tool it answers for the nearest record of this tool among the ancestors: what a
  * file now missing was, the files made from it still know. */
 struct history *history_start(const struct cli *cli, int revision);
+/* The same in two steps, for a program that knows what is derived before it is asked: history_new
+ * starts the record, history_setting may follow, history_ask answers. */
+struct history *history_new(const struct cli *cli, int revision);
+void history_ask(const struct history *h);
 /* Whether the run is an audit (cli->audit): an input's digest is then to be computed, not taken
  * from its own history. */
 bool history_audits(const struct history *h);
@@ -56,17 +52,14 @@ char *history_difference(const struct history *h, const char *text, const char *
 /* The complete history as JSON text, one line, for an output with this content DIGEST; the caller
  * frees it. */
 char *history_text(const struct history *h, const char *digest);
+/* Ends W, a table for PATH, and writes its history beside it; nothing beside what is no regular
+ * file. Between whole_begin and whole_end of the main output, which may be the table itself. A
+ * table with a column of seconds (table.h) is not for it. */
+void history_commit_table(const struct history *h, struct zio_writer *w, const char *path);
+/* The latter alone, for a table of this DIGEST. */
+void history_keep_table(const struct history *h, const char *path, const char *digest);
+/* Ends W, SVG or HTML, with its history as a comment. */
+void history_commit_markup(const struct history *h, struct zio_writer *w);
 void history_free(struct history *h);
-
-/* The history text of any file of ours (tensor, model, PNG), or NULL; the caller frees it. Damage
- * is no error here: NULL. */
-char *history_read(const char *path);
-/* The digest that the last record of TEXT gives for its own content; false where there is none. */
-bool history_digest(const char *text, char *digest, size_t size);
-/* Digest of the last record in TEXT made by TOOL (such as "finetune"), to compare origins; false
- * where there is none. */
-bool history_find(const char *text, const char *tool, char *digest, size_t size);
-/* Readable form, a few lines per record, to standard output. */
-void history_print(const char *text);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include <stddef.h>
 
+#include "files/history.h"
 #include "files/zio.h"
 
 enum index_split {
@@ -63,7 +64,8 @@ struct index_writer;
 struct index_writer *index_create(const char *path);
 void index_add(struct index_writer *w, enum index_split split, const char *class_name,
                const char *path);
-void index_commit(struct index_writer *w);
+/* PATH as it was created; its history goes beside it. */
+void index_commit(struct index_writer *w, const struct history *h, const char *path);
 /* One line as index_add writes it, without its end; the caller frees it. */
 char *index_format(size_t row, enum index_split split, const char *class_name, const char *path);
 extern const char index_header[]; /* the first line, with its end */

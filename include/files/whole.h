@@ -21,6 +21,9 @@ struct whole *whole_create(const char *path); /* NULL or "-": standard output */
 bool whole_is_terminal(const struct whole *w);
 void whole_write(struct whole *w, const void *data, size_t len);
 void whole_commit(struct whole *w); /* names it, closes, frees */
+/* The name of the hidden file ".NAME.ENDING" beside PATH, links followed, which the caller frees;
+ * NULL: what is written straight has none. */
+char *whole_beside(const char *path, const char *ending);
 /* Files that belong together get their names one after the other. From whole_begin to whole_end a
  * hidden file ".NAME.unfinished" beside PATH, the main one of them, says that they may be of
  * different runs; where the process ends in between, it stays. PATH NULL, "-" or no regular file:

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "files/history.h"
+
 struct train_log;
 
 struct log_epoch {
@@ -33,8 +35,8 @@ struct train_log *log_open(const char *path, const char *done);
 char *log_add(struct train_log *l, const struct log_epoch *e);
 /* Moves the line on a terminal. */
 void log_progress(struct train_log *l, const struct log_batch *b);
-/* Gives the file its name, whole; LOG.part stays until log_close. */
-void log_commit(struct train_log *l);
+/* Gives the file its name, whole, and its history beside it; LOG.part stays until log_close. */
+void log_commit(struct train_log *l, const struct history *h);
 void log_close(struct train_log *l);
 
 /* "1:02:03", from 100 hours on "5 days", from 10000 days on "over 10000 days". */
