@@ -6,7 +6,7 @@
 #   install         programs and pipeline, PREFIX    deps       packages to build and run
 #   clean           removes bin and build            test-deps  packages to test besides
 #
-# For developers, in develop.mk: clang soak memcheck tsan aarch64 fuzz fuzzers bench bench-X.
+# For developers, in develop.mk: lint clang soak memcheck tsan aarch64 fuzz fuzzers bench bench-X.
 # Variables: CC CPPFLAGS CFLAGS LDFLAGS LDLIBS; HARDEN= (not hardened), SAN=1 (sanitizers),
 # BUILD and BIN (folders), PREFIX and DESTDIR.
 
@@ -89,6 +89,8 @@ $(BUILD)/%.o: common/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
+# Arithmetic on sizes that its callers checked: canaries would only cost.
+$(ISAS:%=$(BUILD)/kernels/kernels-%.o): private HARDEN = -fPIE
 $(ISAS:%=$(BUILD)/kernels/kernels-%.o): \
 		$(BUILD)/kernels/kernels-%.o: common/kernels/kernels-simd.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -111,7 +113,7 @@ $(BIN)/%: $(BUILD)/stages/%.o $(BUILD)/libkasane.a
 
 # Installs what is missing; asks nothing and needs root only where something is.
 test-deps: PACKAGES += $(TEST_PACKAGES)
-deps test-deps:
+deps test-deps lint-deps:
 	@missing=; for p in $(PACKAGES); do \
 		dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; \
 	done; \
@@ -139,7 +141,7 @@ install: all
 clean:
 	rm -rf $(BUILD) $(BIN)
 
-.PHONY: all deps test-deps demo install clean FORCE
+.PHONY: all deps test-deps lint-deps demo install clean FORCE
 FORCE:
 
 # --- tests ---

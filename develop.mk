@@ -1,5 +1,6 @@
 # What only developers need; the Makefile includes this.
 #
+#   lint        the form of the tree: .editorconfig, .clang-format, cppcheck, shellcheck
 #   clang       everything built by clang, without a warning
 #   soak        the pipeline killed at 200 random moments, twice: half an hour
 #   memcheck    the checks of kernels and nets under valgrind
@@ -8,14 +9,19 @@
 #   fuzz        every parser under libFuzzer, FUZZ_SECONDS=600 each; fuzzers builds them
 #   bench       training and encoding against PyTorch and SGEMM
 #   bench-X     X = shapes, encode, pca, scaling, images, reference, memory: see below
+#   lint-deps   packages that lint and clang need besides those of the tests
 
+LINT_PACKAGES = editorconfig clang-format-14 cppcheck shellcheck libomp-14-dev
+lint-deps: PACKAGES = $(LINT_PACKAGES) $(TEST_PACKAGES)
+lint:
+	@BUILD=$(BUILD) tests/lint
 CLANG = clang-14
 clang:
 	$(MAKE) CC='$(CLANG)' CFLAGS='$(CFLAGS) -Werror' BUILD=build/clang BIN=build/clang/bin \
 		all checks
 soak: all
 	KILLS=200 tests/run 62-killed.bats
-.PHONY: clang soak
+.PHONY: lint clang soak
 
 # --- other ways to run the checks ---
 

@@ -16,7 +16,7 @@ static void read_all(void *path)
 {
     struct zio_reader *r = zio_open(path);
     unsigned char *block = xmalloc(BLOCK), head[16];
-    char digest[DIGEST_SIZE], again[DIGEST_SIZE];
+    char digest[DIGEST_SIZE], again[DIGEST_SIZE] = "";
     uint64_t total = 0;
     size_t n;
 

@@ -143,7 +143,7 @@ static bool found_in_pipe(size_t len)
     close(ends[1]);
     child = fork();
     if (child == 0)
-        _exit(found_reading("-", false));
+        _exit(found_reading("-", false) ? 1 : 0);
     if (child < 0 || waitpid(child, &status, 0) < 0 || !WIFEXITED(status))
         die("no process to read a pipe");
     return WEXITSTATUS(status);

@@ -465,8 +465,9 @@ static void print_npy(size_t n, size_t h, size_t w, uint64_t seed, bool floats)
 {
     struct npy_header header = {floats ? NPY_F32 : NPY_U8, 4, {n, h, w, 3}};
     unsigned char start[NPY_FIXED];
+    size_t start_len = npy_format(&header, start, sizeof start);
     uint8_t *rows = xmalloc(n * h * w * 3);
-    fwrite(start, 1, npy_format(&header, start, sizeof start), stdout);
+    fwrite(start, 1, start_len, stdout);
     noise(rows, n * h * w * 3, seed);
     for (size_t i = 0; i < n * h * w * 3; i++) {
         float value = (float)rows[i] / 255;

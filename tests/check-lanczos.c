@@ -48,6 +48,8 @@ static void check(const char *what, size_t P)
     if (!lanczos_find(M, P, multiply, &n_products, values, v)) {
         printf("%s: did not converge\n", what);
         failed = 1;
+        free(v);
+        free(w);
         return;
     }
     multiply(&unused, w, v, P);

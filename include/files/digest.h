@@ -33,7 +33,7 @@ void digest_free(struct digest_state *s); /* NULL is allowed */
 
 /* --- 64 bits --- */
 
-uint64_t hash64_data(const void *data, size_t len);      /* XXH64, seed 0 */
+uint64_t hash64_data(const void *data, size_t len); /* XXH64, seed 0 */
 uint64_t hash64_name(const char *name, size_t len); /* XXH3: to draw lots by name */
 
 struct hash64; /* XXH64, seed 0 */

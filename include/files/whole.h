@@ -38,8 +38,8 @@ bool whole_may_restart(const struct whole *w);
 _Noreturn void
 whole_fail(const struct whole *w,
            const char *reason); /* dies: "'path': reason", or "standard output: reason" */
-/* Ends the process by the signal NUMBER, and removes the hidden names. A signal handler may call it:
- * the process ends when the handler returns. */
+/* Ends the process by the signal NUMBER, and removes the hidden names. A signal handler may call
+ * it: the process ends when the handler returns. */
 void whole_die_by_signal(int number);
 
 #endif
