@@ -85,8 +85,10 @@ damaged() {
     bytes 192 | npy '|u1' '(1, 8, 8, 3)' >i.npy
     train-stage i.npy i.npy --epochs 0 --kernel 1 --filters 1 -o m
     pca x.npy --components 1 --basis b -o y
+    local how=readers bits=8
+    [ -z "${SAN-}" ] || how=some-readers bits=1   # a process for each takes long there
     for f in x.npy.zst m b; do
-        equal "$("$BUILD/tests/check-damage" readers $f)" "$((8 * $(wc -c <$f)))"
+        equal "$("$BUILD/tests/check-damage" $how $f)" "$((bits * $(wc -c <$f)))"
     done
 }
 
