@@ -1,6 +1,6 @@
 /* inspect: what a file of ours holds, and whether it is undamaged. Tensors, models and bases may
- * come from a pipe ("-"); of others PNG, SVG and HTML are known, and tables, by the name X.tsv or by
- * the history beside them: these have a digest and a history.
+ * come from a pipe ("-"); of others PNG, SVG and HTML are known, and tables, by the name X.tsv or
+ * by the history beside them: these have a digest and a history.
  */
 #ifndef INSPECT_H
 #define INSPECT_H
