@@ -48,6 +48,7 @@ static void parse(void *context)
     const struct bytes *b = context;
     struct safetensors s = {0}, again = {0};
     char *text = xcalloc(b->len + 1, 1), *rest = text, *line;
+    char wrong[REASON_SIZE];
     const char *reason;
     float data[8 * N] = {0};
     struct checkpoint *c;
@@ -59,6 +60,8 @@ static void parse(void *context)
     if (c) {
         for (const char *at = c->log; *at; at += strcspn(at, "\n") + 1) /* as the training does */
             fuzz_check(strchr(at, '\n') != NULL, "every line of the log has an end");
+        if (!checkpoint_check(c, 432, 16, wrong))
+            fuzz_check(c->rows <= 432 && c->best_epoch < c->epoch, "a position on 432 rows");
         checkpoint_format(c, &again);
         checkpoint_free(c);
         c = checkpoint_parse(&again, (const unsigned char *)data, N, &reason);

@@ -5,8 +5,13 @@
  *
  * TRAIN and TEST hold the same kind of rows (N,H,W,C): images (uint8) for stage 1, codes (float32)
  * of stage k-1 for stage k.
+ *
+ * The rows are opened. Their shape and the settings make the net. Where the model is made of all
+ * this already, nothing is to be done. The net has its first weights: drawn, or those of --init.
+ * It is trained, and the model written.
  */
-#include <stdlib.h>
+#include <stdint.h>
+#include <string.h>
 
 #include "cli/start.h"
 #include "net/dataset.h"
@@ -24,7 +29,7 @@ struct settings {
     int output_activation, loss, initialiser;
     bool batch_norm;
     const char *init;
-    struct train_settings train;
+    struct setup_settings train;
 };
 
 /* The net that these settings and the shape of the rows make. Dies where they do not fit. */
@@ -52,61 +57,57 @@ static struct net_spec make_spec(const struct settings *s, const struct dataset 
     return spec;
 }
 
-/* The net with its first weights: drawn, or those of the model at --init, which is then an input.
- */
-static struct net *make_net(const struct settings *s, const struct net_spec *spec, uint64_t seed,
-                            const struct model *init)
+static struct net *make_net(const struct settings *s, const struct net_spec *spec,
+                            const struct setup *job)
 {
     struct net *net = net_new(spec, (int)s->train.batch, true);
 
-    if (init)
-        model_load(net, init);
+    if (job->init)
+        model_load(net, job->init);
     else
-        net_initialise(net, (enum net_initialiser)s->initialiser, seed);
+        net_initialise(net, (enum net_initialiser)s->initialiser, (uint64_t)job->cli->seed);
     return net;
+}
+
+static const struct cli_option *options(struct settings *s)
+{
+    static struct cli_option table[10];
+    const struct cli_option own[] = {
+        {"stage", CLI_INT, &s->stage, 1, NET_MAX_LAYERS, NULL, CLI_SETTING,
+         "number of the layer, for the names of its tensors"},
+        {"kernel", CLI_INT, &s->kernel, 1, 15, NULL, CLI_SETTING,
+         "height and width of the kernels, odd"},
+        {"filters", CLI_INT, &s->filters, 1, 4096, NULL, CLI_SETTING, "channels of the code"},
+        {"output-activation", CLI_CHOICE, &s->output_activation, 0, 0, model_activations,
+         CLI_SETTING, "activation of the reconstruction"},
+        {"loss", CLI_CHOICE, &s->loss, 0, 0, model_losses, CLI_SETTING, "what is made small"},
+        {"batch-norm", CLI_BOOL, &s->batch_norm, 0, 0, NULL, CLI_SETTING,
+         "normalise each batch before the relu"},
+        {"initialiser", CLI_CHOICE, &s->initialiser, 0, 0, net_initialisers, CLI_SETTING,
+         "distribution of the first weights"},
+        {"init", CLI_TEXT, &s->init, 0, 0, "MODEL", CLI_INPUT, "start from these weights instead"},
+        isa_option(),
+        {0},
+    };
+
+    memcpy(table, own, sizeof own);
+    return table;
 }
 
 int main(int argc, char **argv)
 {
-    struct settings s = {
-        .stage = 1,
-        .kernel = 7,
-        .filters = 16,
-        .output_activation = NET_SIGMOID,
-        .loss = NET_BCE,
-        .initialiser = NET_GLOROT_UNIFORM,
-        .train = {.epochs = 100,
-                  .batch = 128,
-                  .shuffle = true,
-                  .checkpoint = 60,
-                  .optim = {.learning_rate = 0.001,
-                            .decay = 0.005,
-                            .beta1 = 0.9,
-                            .beta2 = 0.999,
-                            .epsilon = 1e-8}},
-    };
-    const struct cli_option options[] = {
-        {"stage", CLI_INT, &s.stage, 1, NET_MAX_LAYERS, NULL, CLI_SETTING,
-         "number of the layer, for the names of its tensors"},
-        {"kernel", CLI_INT, &s.kernel, 1, 15, NULL, CLI_SETTING,
-         "height and width of the kernels, odd"},
-        {"filters", CLI_INT, &s.filters, 1, 4096, NULL, CLI_SETTING, "channels of the code"},
-        {"output-activation", CLI_CHOICE, &s.output_activation, 0, 0, model_activations,
-         CLI_SETTING, "activation of the reconstruction"},
-        {"loss", CLI_CHOICE, &s.loss, 0, 0, model_losses, CLI_SETTING, "what is made small"},
-        {"batch-norm", CLI_BOOL, &s.batch_norm, 0, 0, NULL, CLI_SETTING,
-         "normalise each batch before the relu"},
-        {"initialiser", CLI_CHOICE, &s.initialiser, 0, 0, net_initialisers, CLI_SETTING,
-         "distribution of the first weights"},
-        {"init", CLI_TEXT, &s.init, 0, 0, "MODEL", CLI_INPUT, "start from these weights instead"},
-        isa_option(),
-        {0},
-    };
+    struct settings s = {.stage = 1,
+                         .kernel = 7,
+                         .filters = 16,
+                         .output_activation = NET_SIGMOID,
+                         .loss = NET_BCE,
+                         .initialiser = NET_GLOROT_UNIFORM,
+                         .train = setup_defaults};
     struct cli cli = {
         .tool = "train-stage",
         .synopsis = "TRAIN TEST -o MODEL",
-        .options = options,
-        .more = train_options(&s.train),
+        .options = options(&s),
+        .more = setup_options(&s.train),
         .renamed = (const struct cli_renamed[]){{"output", "output-activation"}, {0}},
         .summary = "Trains one layer of the stack as an autoencoder of the rows of TRAIN, with the "
                    "loss on TEST after every epoch.",
@@ -116,37 +117,18 @@ int main(int argc, char **argv)
         .max_arguments = 2,
         .uses_seed = true,
     };
-    struct history *h;
-    struct dataset *train, *test;
+    struct setup job = {.cli = &cli, .settings = &s.train};
     struct net_spec spec;
-    struct model *init;
-    bool piped;
-    struct net *net;
+
     cli_parse(&cli, argc, argv);
     isa_select();
-    h = history_start(&cli, REVISION);
-    train_open(&train, &test, cli.arguments);
-    spec = make_spec(&s, train);
-    init = s.init ? model_read(s.init) : NULL;
-    piped = dataset_is_piped(train) || dataset_is_piped(test);
-    if (piped) /* the end of a pipe tells its history */
-        train_divide(train, test, &spec, &s.train, (size_t)cli.memory);
-    dataset_add_to_history(train, h);
-    dataset_add_to_history(test, h);
-    if (init)
-        model_add_to_history(init, h);
-    if (history_is_current(h, cli.output))
+    job.history = history_start(&cli, REVISION);
+    job.first = (int)s.stage;
+    job.init = s.init ? model_read(s.init) : NULL;
+    setup_open(&job, cli.arguments);
+    spec = make_spec(&s, job.train);
+    if (setup_is_current(&job, &spec))
         return 0;
-    if (!piped)
-        train_divide(train, test, &spec, &s.train, (size_t)cli.memory);
-    net = make_net(&s, &spec, (uint64_t)cli.seed, init);
-    train_run(&(struct train_job){.net = net,
-                                  .train = train,
-                                  .test = test,
-                                  .settings = &s.train,
-                                  .seed = (uint64_t)cli.seed,
-                                  .history = h,
-                                  .output = cli.output,
-                                  .first = (int)s.stage});
+    train_run(&job, make_net(&s, &spec, &job));
     return 0;
 }

@@ -8,94 +8,17 @@
 #include "kernels/kernels.h"
 #include "net/log.h"
 #include "net/model.h"
+#include "net/optim.h"
 #include "base/profile.h"
 #include "base/report.h"
 #include "net/resume.h"
 #include "base/rng.h"
 #include "files/whole.h"
 
-const struct cli_option *train_options(struct train_settings *s)
-{
-    static struct cli_option table[20];
-    const struct cli_option options[] = {
-        {"epochs", CLI_INT, &s->epochs, 0, 1e9, NULL, CLI_SETTING,
-         "times every row is used; 0 writes the initial weights"},
-        {"batch", CLI_INT, &s->batch, 1, 65536, NULL, CLI_SETTING, "rows an update"},
-        {"shuffle", CLI_BOOL, &s->shuffle, 0, 0, NULL, CLI_SETTING,
-         "a new order of the rows every epoch"},
-        {"learning-rate", CLI_REAL, &s->optim.learning_rate, 0, 1e3, NULL, CLI_SETTING, "of Adam"},
-        {"decay", CLI_REAL, &s->optim.decay, 0, 1e3, NULL, CLI_SETTING,
-         "rate of update i: learning-rate/(1 + decay*i)"},
-        {"beta1", CLI_REAL, &s->optim.beta1, 0, 0.999999, NULL, CLI_SETTING, "of Adam"},
-        {"beta2", CLI_REAL, &s->optim.beta2, 0, 0.99999999, NULL, CLI_SETTING, "of Adam"},
-        {"epsilon", CLI_REAL, &s->optim.epsilon, 1e-30, 1, NULL, CLI_SETTING, "of Adam"},
-        {"l2", CLI_REAL, &s->penalty.l2, 0, 1e6, NULL, CLI_SETTING,
-         "penalty on the squares of all kernels"},
-        {"l1", CLI_REAL, &s->penalty.l1, 0, 1e6, NULL, CLI_SETTING,
-         "penalty on the sizes of the code, a row"},
-        {"noise", CLI_REAL, &s->noise, 0, 1e6, NULL, CLI_SETTING,
-         "standard deviation of noise added to the input"},
-        {"patience", CLI_INT, &s->patience, 0, 1e9, NULL, CLI_SETTING,
-         "stop after so many epochs without a lower val_loss and keep the best; 0: never"},
-        {"checkpoint", CLI_TIME, &s->checkpoint, 0, 1e9, NULL, 0,
-         "time between checkpoints, to go on from when killed; 0: none"},
-        {"log", CLI_TEXT, &s->log, 0, 0, "FILE", CLI_OUTPUT,
-         "TSV of the losses, a line an epoch; FILE.part until the model stands"},
-        {0},
-    };
-
-    memcpy(table, options, sizeof options);
-    return table;
-}
-
-void train_open(struct dataset **train, struct dataset **test, char *const paths[2])
-{
-    size_t a[3], b[3];
-
-    *train = dataset_open(paths[0]);
-    *test = dataset_open(paths[1]);
-    dataset_shape(*train, a);
-    dataset_shape(*test, b);
-    if (memcmp(a, b, sizeof a) != 0)
-        die_file(paths[1], "shape (N,%zu,%zu,%zu), want (N,%zu,%zu,%zu) as '%s'", b[0], b[1], b[2],
-                 a[0], a[1], a[2], paths[0]);
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* The net, Adam's moments, where the training stands, a checkpoint on its way from a file to there,
- * and the batches. */
-static size_t memory_wanted(const struct dataset *train, const struct dataset *test,
-                            const struct net_spec *spec, const struct train_settings *s)
-{
-    const size_t batch = (size_t)s->batch,
-                 items = (size_t)spec->height * spec->width * spec->channels;
-    size_t n_parameters, n,
-        blocks = s->patience > 0 ? 5 : 4; /* of a model file with a checkpoint */
-
-    free(spec_describe(spec, &n_parameters, &n));
-    return PROCESS_MEMORY + net_memory(spec, (int)batch, true)
-        + (2 + 3 * blocks) * n * sizeof(float) + dataset_memory(train, batch)
-        + dataset_memory(test, batch)
-        + (s->noise > 0 ? smaller(batch, dataset_n(train)) * items * sizeof(float) : 0);
-}
-
-void train_divide(struct dataset *train, struct dataset *test, const struct net_spec *spec,
-                  const struct train_settings *s, size_t memory)
-{
-    const size_t wanted = memory_wanted(train, test, spec, s);
-
-    want_memory(wanted, (size_t)s->batch, memory);
-    dataset_limit(train, smaller(memory / 8 * 5, (memory - wanted) / 6 * 5));
-    dataset_limit(test, smaller(memory / 8, (memory - wanted) / 6));
-}
-
 struct run {
-    const struct train_job *job;
-    const struct train_settings *settings;
+    const struct setup *job;
+    const struct setup_settings *settings;
+    struct net *net;
     struct optim optim;
     struct checkpoint *at; /* where the run stands; its blocks are filled when it is written */
     float *weights;        /* the net's, (n) */
@@ -121,7 +44,7 @@ static void follow_checkpoint(struct run *r)
     memcpy(r->optim.m, r->at->m, r->n * sizeof(float));
     memcpy(r->optim.v, r->at->v, r->n * sizeof(float));
     r->optim.updates = r->at->updates;
-    net_changed(r->job->net);
+    net_changed(r->net);
 }
 
 /* Between two batches. */
@@ -138,7 +61,7 @@ static void pause_here(struct run *r)
 /* The row at position p of an epoch has the stream (seed, RNG_NOISE, epoch * 2^32 + p). */
 static const float *add_noise(struct run *r, const float *x, size_t n)
 {
-    size_t items = net_input_items(r->job->net);
+    size_t items = net_input_items(r->net);
     bool image = dataset_is_image(r->job->train);
     float low = image ? 0 : -INFINITY, high = image ? 1 : INFINITY;
 
@@ -147,7 +70,8 @@ static const float *add_noise(struct run *r, const float *x, size_t n)
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < n; i++) {
         struct rng stream;
-        rng_init(&stream, r->job->seed, RNG_NOISE, r->at->epoch << 32 | (r->at->rows + i));
+        rng_init(&stream, (uint64_t)r->job->cli->seed, RNG_NOISE,
+                 r->at->epoch << 32 | (r->at->rows + i));
         kernels_get()->noise(r->noisy + i * items, x + i * items, items, (float)r->settings->noise,
                              low, high, &stream);
     }
@@ -171,20 +95,21 @@ static void show_progress(struct run *r, size_t n)
 /* The rest of the epoch under way. */
 static void train_epoch(struct run *r)
 {
-    const struct train_settings *s = r->settings;
+    const struct setup_settings *s = r->settings;
     struct checkpoint *at = r->at;
     const float *x;
     size_t n;
 
-    dataset_start(r->job->train, (size_t)s->batch, s->shuffle, r->job->seed, at->epoch, at->rows);
+    dataset_start(r->job->train, (size_t)s->batch, s->shuffle, (uint64_t)r->job->cli->seed,
+                  at->epoch, at->rows);
     while ((n = dataset_next(r->job->train, &x)) > 0) {
         enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
-        double loss = net_train(r->job->net, add_noise(r, x, n), x, n, &s->penalty);
+        double loss = net_train(r->net, add_noise(r, x, n), x, n, &s->penalty);
         if (!isfinite(loss))
             die("epoch %llu, step %zu: the loss is not finite; try a lower --learning-rate",
                 (unsigned long long)at->epoch, at->rows / (size_t)s->batch + 1);
-        optim_update(&r->optim, r->weights, net_gradients(r->job->net));
-        net_changed(r->job->net);
+        optim_update(&r->optim, r->weights, net_gradients(r->net));
+        net_changed(r->net);
         profile_leave(before);
         at->loss_sum += loss * (double)n;
         at->rows += n;
@@ -202,7 +127,7 @@ static double validate(struct run *r)
     dataset_start(r->job->test, (size_t)r->settings->batch, false, 0, 0, 0);
     while ((n = dataset_next(r->job->test, &x)) > 0) {
         enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
-        sum += net_evaluate(r->job->net, x, x, n, &r->settings->penalty) * (double)n;
+        sum += net_evaluate(r->net, x, x, n, &r->settings->penalty) * (double)n;
         profile_leave(before);
         done += n;
         pause_here(r);
@@ -244,29 +169,29 @@ static void end_epoch(struct run *r, double val_loss, double seconds)
 
 static struct resume *open_resume(const struct run *r)
 {
-    const struct train_job *job = r->job;
+    const struct setup *job = r->job;
 
     return resume_open(&(struct resume_job){.history = job->history,
-                                            .output = job->output,
+                                            .output = job->cli->output,
                                             .interval = r->settings->checkpoint,
                                             .epochs = (uint64_t)r->settings->epochs,
                                             .batch = (uint64_t)r->settings->batch,
                                             .n_rows = dataset_n(job->train),
                                             .n = r->n,
                                             .best = r->settings->patience > 0,
-                                            .net = job->net,
+                                            .net = r->net,
                                             .first = job->first});
 }
 
 static void open_run(struct run *r)
 {
-    const struct train_settings *s = r->settings;
-    const size_t batch = smaller((size_t)s->batch, dataset_n(r->job->train));
+    const struct setup_settings *s = r->settings;
+    const size_t batch = (size_t)s->batch, n = dataset_n(r->job->train);
 
-    r->weights = net_weights(r->job->net, &r->n);
+    r->weights = net_weights(r->net, &r->n);
     optim_init(&r->optim, &s->optim, r->n);
     if (s->noise > 0)
-        r->noisy = xaligned(batch * net_input_items(r->job->net) * sizeof(float));
+        r->noisy = xaligned((batch < n ? batch : n) * net_input_items(r->net) * sizeof(float));
     r->resume = open_resume(r);
     r->at = resume_find(r->resume);
     if (r->at)
@@ -276,52 +201,53 @@ static void open_run(struct run *r)
     r->log = log_open(s->log, r->at->log);
 }
 
-static bool is_patient(const struct run *r)
+/* Until all epochs are done, or too many without a lower val_loss. */
+static bool goes_on(const struct run *r)
 {
     const struct checkpoint *at = r->at;
 
-    return at->best_epoch == 0 || at->epoch - 1 - at->best_epoch < (uint64_t)r->settings->patience;
+    return at->epoch <= (uint64_t)r->settings->epochs
+        && (at->best_epoch == 0
+            || at->epoch - 1 - at->best_epoch < (uint64_t)r->settings->patience);
 }
 
 /* Epoch by epoch. The rows are loaded first, while a signal ends the process at once. */
 static void train_epochs(struct run *r)
 {
-    const uint64_t epochs = (uint64_t)r->settings->epochs;
-
-    if (r->at->epoch <= epochs) {
+    if (goes_on(r)) {
         dataset_load(r->job->train);
         dataset_load(r->job->test);
     }
     resume_catch_signals();
-    while (r->at->epoch <= epochs && is_patient(r)) {
+    while (goes_on(r)) {
         double started = profile_seconds(), val_loss;
         train_epoch(r);
         val_loss = validate(r);
         end_epoch(r, val_loss, profile_seconds() - started);
     }
     resume_release_signals();
-    pause_here(r); /* where one came since the last batch */
-    if (!is_patient(r))
+    pause_here(r); /* where a signal came since the last batch */
+    if (r->at->epoch <= (uint64_t)r->settings->epochs)
         note("stopped: no lower val_loss since epoch %llu", (unsigned long long)r->at->best_epoch);
 }
 
 /* Writes the model: the best weights where the run looked for them, otherwise the last. */
 static void close_run(struct run *r)
 {
-    const struct train_job *job = r->job;
+    const struct setup *job = r->job;
     const bool logs = r->settings->log != NULL;
 
     fill_checkpoint(r);
     if (r->at->best && r->at->best_epoch > 0) {
         memcpy(r->weights, r->at->best, r->n * sizeof(float));
-        net_changed(job->net);
+        net_changed(r->net);
     }
     if (logs)
-        whole_begin(job->output);
-    log_commit(r->log, r->job->history);
-    model_write(job->output, job->net, job->first, job->history, r->at);
+        whole_begin(job->cli->output);
+    log_commit(r->log, job->history);
+    model_write(job->cli->output, r->net, job->first, job->history, r->at);
     if (logs)
-        whole_end(job->output);
+        whole_end(job->cli->output);
     resume_close(r->resume);
     log_close(r->log);
     optim_release(&r->optim);
@@ -329,11 +255,11 @@ static void close_run(struct run *r)
     free(r->noisy);
 }
 
-void train_run(const struct train_job *job)
+void train_run(const struct setup *job, struct net *net)
 {
-    struct run r = {.job = job, .settings = job->settings};
+    struct run r = {.job = job, .settings = job->settings, .net = net};
 
-    net_profile(job->net);
+    net_profile(net);
     open_run(&r);
     train_epochs(&r);
     close_run(&r);

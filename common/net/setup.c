@@ -1,0 +1,111 @@
+#include "net/setup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/report.h"
+
+const struct setup_settings setup_defaults = {
+    .epochs = 100,
+    .batch = 128,
+    .shuffle = true,
+    .checkpoint = 60,
+    .optim = {
+        .learning_rate = 0.001, .decay = 0.005, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8}};
+
+const struct cli_option *setup_options(struct setup_settings *s)
+{
+    static struct cli_option table[20];
+    const struct cli_option options[] = {
+        {"epochs", CLI_INT, &s->epochs, 0, 1e9, NULL, CLI_SETTING,
+         "times every row is used; 0 writes the initial weights"},
+        {"batch", CLI_INT, &s->batch, 1, 65536, NULL, CLI_SETTING, "rows an update"},
+        {"shuffle", CLI_BOOL, &s->shuffle, 0, 0, NULL, CLI_SETTING,
+         "a new order of the rows every epoch"},
+        {"learning-rate", CLI_REAL, &s->optim.learning_rate, 0, 1e3, NULL, CLI_SETTING, "of Adam"},
+        {"decay", CLI_REAL, &s->optim.decay, 0, 1e3, NULL, CLI_SETTING,
+         "rate of update i: learning-rate/(1 + decay*i)"},
+        {"beta1", CLI_REAL, &s->optim.beta1, 0, 0.999999, NULL, CLI_SETTING, "of Adam"},
+        {"beta2", CLI_REAL, &s->optim.beta2, 0, 0.99999999, NULL, CLI_SETTING, "of Adam"},
+        {"epsilon", CLI_REAL, &s->optim.epsilon, 1e-30, 1, NULL, CLI_SETTING, "of Adam"},
+        {"l2", CLI_REAL, &s->penalty.l2, 0, 1e6, NULL, CLI_SETTING,
+         "penalty on the squares of all kernels"},
+        {"l1", CLI_REAL, &s->penalty.l1, 0, 1e6, NULL, CLI_SETTING,
+         "penalty on the sizes of the code, a row"},
+        {"noise", CLI_REAL, &s->noise, 0, 1e6, NULL, CLI_SETTING,
+         "standard deviation of noise added to the input"},
+        {"patience", CLI_INT, &s->patience, 0, 1e9, NULL, CLI_SETTING,
+         "stop after so many epochs without a lower val_loss and keep the best; 0: never"},
+        {"checkpoint", CLI_TIME, &s->checkpoint, 0, 1e9, NULL, 0,
+         "time between checkpoints, to go on from when killed; 0: none"},
+        {"log", CLI_TEXT, &s->log, 0, 0, "FILE", CLI_OUTPUT,
+         "TSV of the losses, a line an epoch; FILE.part until the model stands"},
+        {0},
+    };
+
+    memcpy(table, options, sizeof options);
+    return table;
+}
+
+void setup_open(struct setup *t, char *const paths[2])
+{
+    size_t a[3], b[3];
+
+    t->train = dataset_open(paths[0]);
+    t->test = dataset_open(paths[1]);
+    dataset_shape(t->train, a);
+    dataset_shape(t->test, b);
+    if (memcmp(a, b, sizeof a) != 0)
+        die_file(paths[1], "shape (N,%zu,%zu,%zu), want (N,%zu,%zu,%zu) as '%s'", b[0], b[1], b[2],
+                 a[0], a[1], a[2], paths[0]);
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The net, Adam's moments, where the training stands, a checkpoint on its way from a file to there,
+ * and the batches. */
+static size_t memory_wanted(const struct dataset *train, const struct dataset *test,
+                            const struct net_spec *spec, const struct setup_settings *s)
+{
+    const size_t batch = (size_t)s->batch,
+                 items = (size_t)spec->height * spec->width * spec->channels;
+    size_t n_parameters, n,
+        blocks = s->patience > 0 ? 5 : 4; /* of a model file with a checkpoint */
+
+    free(spec_describe(spec, &n_parameters, &n));
+    return PROCESS_MEMORY + net_memory(spec, (int)batch, true)
+        + (2 + 3 * blocks) * n * sizeof(float) + dataset_memory(train, batch)
+        + dataset_memory(test, batch)
+        + (s->noise > 0 ? smaller(batch, dataset_n(train)) * items * sizeof(float) : 0);
+}
+
+/* What the net and its batches take is known; the rows have the rest, but at most 5/8 and 1/8. */
+static void divide_memory(const struct setup *t, const struct net_spec *spec)
+{
+    const size_t memory = (size_t)t->cli->memory,
+                 wanted = memory_wanted(t->train, t->test, spec, t->settings);
+
+    want_memory(wanted, (size_t)t->settings->batch, memory);
+    dataset_limit(t->train, smaller(memory / 8 * 5, (memory - wanted) / 6 * 5));
+    dataset_limit(t->test, smaller(memory / 8, (memory - wanted) / 6));
+}
+
+bool setup_is_current(const struct setup *t, const struct net_spec *spec)
+{
+    const bool piped = dataset_is_piped(t->train) || dataset_is_piped(t->test);
+
+    if (piped) /* its end tells its history: the rows are read here */
+        divide_memory(t, spec);
+    dataset_add_to_history(t->train, t->history);
+    dataset_add_to_history(t->test, t->history);
+    if (t->init)
+        model_add_to_history(t->init, t->history);
+    if (history_is_current(t->history, t->cli->output))
+        return true;
+    if (!piped)
+        divide_memory(t, spec);
+    return false;
+}
