@@ -97,6 +97,11 @@ $(ISAS:%=$(BUILD)/kernels/kernels-%.o): \
 	@mkdir -p $(@D)
 	$(COMPILE) $(ISA_$*) $(SAN_VECTORS) -ffp-contract=fast -MMD -MP -c -o $@ $<
 
+# One object knows the version.
+VERSION := $(file <VERSION)
+%/cli/start.o: private override FLAGS += -DKASANE_VERSION='"$(VERSION)"'
+$(BUILD)/cli/start.o $(BUILD)/fuzz/common/cli/start.o: VERSION
+
 $(BUILD)/stages/%.o: stages/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<

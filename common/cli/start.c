@@ -12,8 +12,6 @@
 #include "base/profile.h"
 #include "base/report.h"
 
-#define VERSION "0.1"
-
 struct parser {
     struct cli *cli;
     struct cli_table table;
@@ -203,7 +201,7 @@ void cli_parse(struct cli *cli, int argc, char **argv)
     if (p.help)
         help_print(&p.table);
     else if (p.version)
-        printf("%s (Kasane) %s\n", cli->tool, VERSION);
+        printf("%s (Kasane) %s\n", cli->tool, KASANE_VERSION);
     else if (p.describe)
         help_describe(&p.table);
     if (p.help || p.version || p.describe)
