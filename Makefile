@@ -3,10 +3,11 @@
 #   all (default)   the programs                     check      test-deps, build, every test
 #   demo            deps, all, the pipeline on       test       the tests; TESTS="X.bats ..." for some
 #                   drawn images, in out/demo        checks     the C checks that tests run
-#   install         programs and pipeline, PREFIX    deps       packages to build and run
+#   install         kasane, to PREFIX                deps       packages to build and run
 #   clean           removes bin and build            test-deps  packages to test besides
 #
-# For developers, in develop.mk: lint clang soak memcheck tsan aarch64 fuzz fuzzers bench bench-X.
+# In install.mk: install uninstall dist deb. For developers, in develop.mk: lint clang soak
+# memcheck tsan aarch64 fuzz fuzzers bench bench-X.
 # Variables: CC CPPFLAGS CFLAGS LDFLAGS LDLIBS; HARDEN= (not hardened), SAN=1 (sanitizers),
 # BUILD and BIN (folders), PREFIX and DESTDIR.
 
@@ -115,7 +116,7 @@ $(BIN)/%: $(BUILD)/stages/%.o $(BUILD)/libkasane.a
 
 -include $(wildcard $(BUILD)/*/*.d)
 
-# --- packages, the demo, installing ---
+# --- packages, the demo ---
 
 # Installs what is missing; asks nothing and needs root only where something is.
 test-deps: PACKAGES += $(TEST_PACKAGES)
@@ -133,21 +134,10 @@ demo: deps
 	$(MAKE) -f Makefile.pipeline all
 	@echo "look at out/demo: reconstruction.png, scatter-2d.png, scatter-3d.png, features.npy.zst"
 
-# Programs to PREFIX/bin; the pipeline, as kasane-pipeline, with its settings and plots to
-# PREFIX/share/kasane.
-SHARE = $(PREFIX)/share/kasane
-install: all
-	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
-	install -D -m 644 -t $(DESTDIR)$(SHARE) Makefile.pipeline
-	cp -r configs plots pipeline $(DESTDIR)$(SHARE)/
-	printf '#!/bin/sh\nexec make -f %s/Makefile.pipeline BIN=%s/bin "$$@"\n' '$(SHARE)' \
-		'$(PREFIX)' >$(DESTDIR)$(PREFIX)/bin/kasane-pipeline
-	chmod 755 $(DESTDIR)$(PREFIX)/bin/kasane-pipeline
-
 clean:
 	rm -rf $(BUILD) $(BIN)
 
-.PHONY: all deps test-deps lint-deps demo install clean FORCE
+.PHONY: all deps test-deps lint-deps demo clean FORCE
 FORCE:
 
 # --- tests ---
@@ -173,4 +163,4 @@ test: all checks
 	@! cat $(BUILD)/report.* 2>/dev/null   # no finding that a test took for the failure it wanted
 .PHONY: check checks test
 
-include develop.mk
+include install.mk develop.mk

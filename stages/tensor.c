@@ -300,7 +300,8 @@ int main(int argc, char **argv)
         .tool = "tensor",
         .synopsis = "info|verify|rows A:B|tsv|npy|from-npy FILE",
         .options = options,
-        .summary = "info: shape, statistics, digest, history. verify: finds damage. rows A:B: some "
+        .summary = "Looks into tensors, models and pictures, and takes rows out of tensors.\n"
+                   "info: shape, statistics, digest, history. verify: finds damage. rows A:B: some "
                    "rows as a tensor.\n"
                    "tsv: a line a row. npy: plain NPY. from-npy: a tensor of plain NPY.\n"
                    "info and verify take many files, models and pictures too.",
