@@ -9,7 +9,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <zstd.h>
 
 #include "base/report.h"
 
@@ -27,7 +26,7 @@ size_t seekable_frame_length(const struct seekable *s, size_t i); /* of its cont
 struct seekable_frame {
     unsigned char *content, *stored; /* owned */
     size_t len, capacity, stored_capacity;
-    ZSTD_DCtx *decompressor;
+    struct ZSTD_DCtx_s *decompressor; /* zstd's */
 };
 
 /* Frame I becomes F. Several threads may do so at once, each with an F of its own. */
