@@ -14,7 +14,7 @@
 #include "base/report.h"
 #include "analysis/rows.h"
 #include "analysis/selection.h"
-#include "files/json.h"
+#include "files/record.h"
 #include "files/whole.h"
 
 enum { REVISION = 3, SHOWN = 10 }; /* components whose variance is printed */
@@ -27,36 +27,18 @@ struct options {
     const char *apply, *basis, *table;
 };
 
-/* The digest of the model that made what has this history: the first input of the last record that
- * applied one; "" where none did. False where there is no history that can be read. */
-static bool find_model(char model[DIGEST_SIZE], const char *history)
-{
-    json_t *records = history ? json_parse(history, strlen(history)) : NULL, *record;
-    const bool can_be_read = records;
-    size_t i;
-
-    strcpy(model, "");
-    json_array_foreach(records, i, record)
-    {
-        const char *tool = json_string_value(json_object_get(record, "tool"));
-        const char *input = json_string_value(json_array_get(json_object_get(record, "inputs"), 0));
-        if (tool && input && (strcmp(tool, "extract") == 0 || strcmp(tool, "encode-stage") == 0))
-            snprintf(model, DIGEST_SIZE, "%s", input);
-    }
-    json_decref(records);
-    return can_be_read;
-}
-
 /* Dies where the features are not of the kind that the basis was fitted to. Features without a
  * history may be anything. */
 static void check_origin(struct tensor_reader *t, const struct basis *b, const char *basis_path)
 {
-    char got[DIGEST_SIZE], want[DIGEST_SIZE];
+    static const char *const appliers[] = {"extract", "encode-stage", NULL};
+    char got[DIGEST_SIZE], want[DIGEST_SIZE]; /* models */
 
     if (t->row_items != b->pca.D)
         die_file(tensor_path(t), "rows of %zu numbers, but the basis '%s' is for %zu", t->row_items,
                  basis_path, b->pca.D);
-    if (!find_model(got, tensor_history(t)) || !find_model(want, b->history))
+    if (!record_first_input(tensor_history(t), appliers, got, sizeof got)
+        || !record_first_input(b->history, appliers, want, sizeof want))
         return;
     if (strcmp(got, want) != 0)
         die_file(tensor_path(t), "made by %s%s, but the basis '%s' is for what was made by %s%s",

@@ -18,34 +18,9 @@ struct history {
     json_t *own;     /* the record of this run, its output not yet known */
 };
 
-static json_t *checked(json_t *value)
-{
-    if (!value)
-        die("out of memory: a history wanted");
-    return value;
-}
-
-/* JSON wants UTF-8, which a file name need not be: bytes that are not are written \xNN. */
-static json_t *text_value(const char *text)
-{
-    json_t *value = json_string(text);
-    char *escaped, *p;
-
-    if (value)
-        return value;
-    p = escaped = xmalloc(4 * strlen(text) + 1);
-    for (; *text; text++)
-        p += (unsigned char)*text < 0x80 ? sprintf(p, "%c", *text)
-                                         : sprintf(p, "\\x%02x", (unsigned char)*text);
-    *p = '\0';
-    value = checked(json_string(escaped));
-    free(escaped);
-    return value;
-}
-
 static void add_setting(void *settings, const char *key, const char *value)
 {
-    json_object_set_new(settings, key, text_value(value));
+    json_object_set_new(settings, key, json_text(value));
 }
 
 _Noreturn static void answer(const struct history *h)
@@ -87,13 +62,13 @@ static void want_file(void *context, const char *path)
 struct history *history_new(const struct cli *cli, int revision)
 {
     struct history *h = xcalloc(1, sizeof *h);
-    json_t *settings = checked(json_object());
+    json_t *settings = json_checked(json_object());
 
     h->cli = cli;
     cli_each_setting(cli, add_setting, settings);
-    h->records = checked(json_array());
-    h->own = checked(json_pack("{s:s, s:i, s:o, s:[]}", "tool", cli->tool, "revision", revision,
-                               "settings", settings, "inputs"));
+    h->records = json_checked(json_array());
+    h->own = json_checked(json_pack("{s:s, s:i, s:o, s:[]}", "tool", cli->tool, "revision",
+                                    revision, "settings", settings, "inputs"));
     return h;
 }
 
@@ -123,7 +98,7 @@ void history_setting(struct history *h, const char *key, const char *value)
     json_t *derived = json_object_get(h->own, "derived");
 
     if (!derived) {
-        derived = checked(json_object());
+        derived = json_checked(json_object());
         json_object_set_new(h->own, "derived", derived);
     }
     add_setting(derived, key, value);
@@ -143,7 +118,7 @@ void history_input(struct history *h, const char *digest, const char *text)
     json_t *records = record_parse(text), *record;
     size_t i;
 
-    json_array_append_new(json_object_get(h->own, "inputs"), text_value(digest));
+    json_array_append_new(json_object_get(h->own, "inputs"), json_text(digest));
     json_array_foreach(records, i, record) if (!contains(h->records, record))
         json_array_append(h->records, record);
     json_decref(records);
@@ -185,7 +160,7 @@ bool history_is_current(const struct history *h, const char *path)
 char *history_difference(const struct history *h, const char *text, const char *except)
 {
     json_t *records = record_parse(text), *old = json_deep_copy(record_last(records)),
-           *own = checked(json_deep_copy(h->own));
+           *own = json_checked(json_deep_copy(h->own));
     struct reasons r = {.old = old, .own = own};
 
     json_object_del(json_object_get(old, "settings"), except);
@@ -210,15 +185,13 @@ char *history_difference(const struct history *h, const char *text, const char *
 
 char *history_text(const struct history *h, const char *digest)
 {
-    json_t *all = checked(json_copy(h->records)), *own = checked(json_copy(h->own));
+    json_t *all = json_checked(json_copy(h->records)), *own = json_checked(json_copy(h->own));
     char *text;
 
-    json_object_set_new(own, "output", text_value(digest));
+    json_object_set_new(own, "output", json_text(digest));
     json_array_append_new(all, own);
-    text = json_dumps(all, JSON_COMPACT);
+    text = json_format(all);
     json_decref(all);
-    if (!text)
-        die("out of memory: a history wanted");
     if (!(all = record_parse(text)))
         die("a history of %zu bytes is longer than may be read back", strlen(text));
     json_decref(all);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/endian.h"
 #include "base/report.h"
 #include "files/chunks.h"
 #include "files/digest.h"
@@ -80,7 +81,7 @@ static char *unguard(const char *text, size_t len)
 static const char *read_model(struct zio_reader *r, char **text, char error[ZIO_ERROR])
 {
     unsigned char head[8];
-    uint64_t len = 0;
+    uint64_t len;
     char *header;
     json_t *root;
     const char *found;
@@ -89,8 +90,7 @@ static const char *read_model(struct zio_reader *r, char **text, char error[ZIO_
         return NULL;
     if (zio_try_read_at(r, head, 8, 0, error))
         return error;
-    for (int i = 0; i < 8; i++)
-        len |= (uint64_t)head[i] << 8 * i;
+    len = get_le64(head);
     if (len > JSON_MAX_TEXT || len > zio_length(r) - 8)
         return NULL; /* no model */
     header = xmalloc(len + 1);

@@ -75,6 +75,32 @@ bool record_find(const char *text, const char *tool, char *digest, size_t size)
     return found;
 }
 
+static bool is_among(const char *const *names, const char *name)
+{
+    while (*names && strcmp(*names, name) != 0)
+        names++;
+    return *names;
+}
+
+bool record_first_input(const char *text, const char *const *tools, char *digest, size_t size)
+{
+    json_t *records = record_parse(text), *record;
+    const bool is_history = records;
+    size_t i;
+
+    *digest = '\0';
+    json_array_foreach(records, i, record)
+    {
+        const json_t *inputs = json_object_get(record, "inputs");
+        const char *input = json_string_value(json_array_get(inputs, 0));
+
+        if (input && is_among(tools, record_string(record, "tool")))
+            snprintf(digest, size, "%s", input);
+    }
+    json_decref(records);
+    return is_history;
+}
+
 static void print_settings(const json_t *settings)
 {
     const char *key;

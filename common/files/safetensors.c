@@ -151,30 +151,28 @@ const char *safetensors_parse(struct safetensors *s, const unsigned char *data, 
 
 static json_t *entry_json(const struct safetensors_entry *e)
 {
-    json_t *shape = json_array();
+    json_t *shape = json_checked(json_array());
 
     for (int i = 0; i < e->rank; i++)
-        json_array_append_new(shape, json_integer((json_int_t)e->shape[i]));
-    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets",
-                     (json_int_t)(e->offset * sizeof(float)),
-                     (json_int_t)((e->offset + e->count) * sizeof(float)));
+        json_array_append_new(shape, json_checked(json_integer((json_int_t)e->shape[i])));
+    return json_checked(json_pack("{s:s, s:o, s:[I,I]}", "dtype", "F32", "shape", shape,
+                                  "data_offsets", (json_int_t)(e->offset * sizeof(float)),
+                                  (json_int_t)((e->offset + e->count) * sizeof(float))));
 }
 
 unsigned char *safetensors_format(const struct safetensors *s, size_t *len)
 {
-    json_t *root = json_object(), *metadata = json_object();
+    json_t *root = json_checked(json_object()), *metadata = json_checked(json_object());
     unsigned char *data;
     size_t text_len, padded;
     char *text;
 
     for (size_t i = 0; i < s->n_metadata; i++)
-        json_object_set_new(metadata, s->metadata[i].key, json_string(s->metadata[i].value));
+        json_object_set_new(metadata, s->metadata[i].key, json_text(s->metadata[i].value));
     json_object_set_new(root, "__metadata__", metadata);
     for (size_t i = 0; i < s->n_entries; i++)
         json_object_set_new(root, s->entries[i].name, entry_json(&s->entries[i]));
-    text = json_dumps(root, JSON_COMPACT);
-    if (!text)
-        die("a model header could not be written as JSON: text that is not UTF-8");
+    text = json_format(root);
     json_decref(root);
     text_len = strlen(text);
     padded = (text_len + 7) / 8 * 8;

@@ -36,6 +36,9 @@ bool record_digest(const char *text, char *digest, size_t size);
 /* Digest of the last record in TEXT made by TOOL (such as "finetune"), to compare origins; false
  * where there is none. */
 bool record_find(const char *text, const char *tool, char *digest, size_t size);
+/* The first input of the last record in TEXT made by one of TOOLS, whose last is NULL: what such a
+ * tool applied, a model; "" where there is none. False where TEXT is no history. */
+bool record_first_input(const char *text, const char *const *tools, char *digest, size_t size);
 /* Readable form, a few lines per record, to standard output. */
 void record_print(const char *text);
 

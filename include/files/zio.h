@@ -28,7 +28,6 @@
 #include "files/digest.h"
 
 enum { ZIO_LEVEL = -1 }; /* the default compression level (measured, see zio-write.c) */
-enum { ZIO_DIGEST_SIZE = DIGEST_SIZE };
 
 struct zio_writer;
 struct zio_reader;
