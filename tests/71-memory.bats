@@ -75,8 +75,8 @@ held() {
     refused train-stage 1000.npy.zst few.npy.zst "${net[@]}"
     held train-stage 1000.npy.zst few.npy.zst "${net[@]}"
     train-stage few.npy.zst few.npy.zst --kernel 3 --filters 1600 --epochs 0 --batch 1 -o wide.safetensors.zst
-    refused encode-stage wide.safetensors.zst 1000.npy.zst --threads 2
-    held encode-stage wide.safetensors.zst 1000.npy.zst --threads 2
+    refused encode-stage wide.safetensors.zst few.npy.zst --threads 2
+    held encode-stage wide.safetensors.zst few.npy.zst --threads 2
     refused finetune wide.safetensors.zst 1000.npy.zst few.npy.zst --batch 4096 --threads 2
 }
 
