@@ -45,8 +45,8 @@ tsan:
 	../bin/draw-samples --count 8 --seed 2 -o samples; \
 	../bin/import-images samples --size 16 --threads 4 -o images.npy.zst; \
 	../bin/augment images.npy.zst --margin 3 --threads 4 -o train.npy.zst; \
-	../bin/train-stage train.npy.zst images.npy.zst --threads 4 --isa avx2 --noise 0.1 --epochs 2 --batch 16 \
-		--filters 12 -o model.safetensors.zst; \
+	../bin/train-stage train.npy.zst images.npy.zst --threads 4 --isa avx2 --noise 0.1 \
+		--epochs 2 --batch 16 --filters 12 -o model.safetensors.zst; \
 	../bin/encode-stage model.safetensors.zst train.npy.zst --threads 4 -o codes.npy.zst
 
 # Needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and qemu-user.

@@ -220,3 +220,17 @@ loss() {   # of the last epoch in a log
     run -1 train --epochs 3 --why -o m.safetensors.zst
     equal "$output" "epochs 2 -> 3"
 }
+
+@test "a model that records a setting by its former name is up to date" {
+    local change=(--output-activation linear)
+    train -o one.safetensors.zst
+    zstdcat one.safetensors.zst | grep -aqF '\"output-activation\":\"sigmoid\"'
+    zstdcat one.safetensors.zst |   # of the same length: the file says how long its header is
+        LC_ALL=C sed 's/\\"output-activation\\":/\\"output\\":           /' >old.safetensors
+    run -0 train --why -o old.safetensors
+    equal "$output" ""
+    run -0 --separate-stderr train -o old.safetensors
+    fails 0 "train-stage: 'old.safetensors' is up to date: same inputs, same settings"
+    run -1 train "${change[@]}" --why -o old.safetensors
+    equal "$output" "output-activation sigmoid -> linear"
+}

@@ -86,7 +86,8 @@ piped() {
     local names
     names="auto|$(each_isa echo | paste -sd '|')"
     run -2 --separate-stderr encode-stage --isa sse9 model.safetensors.zst rows.npy.zst
-    [ "$(uname -m)" != x86_64 ] || fails 2 "encode-stage: --isa 'sse9', want one of auto|avx512|avx2|base"
+    [ "$(uname -m)" != x86_64 ] ||
+        fails 2 "encode-stage: --isa 'sse9', want one of auto|avx512|avx2|base"
     tiny_rows 2
     train-stage rows.npy.zst rows.npy.zst --kernel 3 --filters 2 --epochs 1 -o model.safetensors.zst
     KASANE_ISA=sse9 run -2 --separate-stderr encode-stage model.safetensors.zst rows.npy.zst -o codes.npy.zst

@@ -36,7 +36,7 @@ _Noreturn static void answer(const struct history *h)
     } else if (keep_try_read(cli->output, &text, error)) {
         reasons_add(&r, "damaged: %s", error);
     } else {
-        records = record_parse(text);
+        records = record_parse_for(cli, text);
         if (json_array_size(records) > 0)
             r = cli->audit ? reasons_of(cli, record_last(records), h->own)
                            : reasons_of_nearest(cli, records, h->own);
@@ -141,7 +141,7 @@ bool history_is_current(const struct history *h, const char *path)
         answer(h);
     if (!path || keep_try_read(path, &text, error))
         return false;
-    records = record_parse(text);
+    records = record_parse_for(h->cli, text);
     free(text);
     r.old = record_last(records);
     if (!record_same_run(r.old, h->own))
@@ -159,7 +159,7 @@ bool history_is_current(const struct history *h, const char *path)
 
 char *history_difference(const struct history *h, const char *text, const char *except)
 {
-    json_t *records = record_parse(text), *old = json_deep_copy(record_last(records)),
+    json_t *records = record_parse_for(h->cli, text), *old = json_deep_copy(record_last(records)),
            *own = json_checked(json_deep_copy(h->own));
     struct reasons r = {.old = old, .own = own};
 

@@ -176,7 +176,7 @@ static void compare_beside(void *context, const char *path)
     struct reasons *r = context;
     char error[ZIO_ERROR], *text;
     const char *bad = keep_try_read(path, &text, error);
-    json_t *records = record_parse(text);
+    json_t *records = record_parse_for(r->cli, text);
     struct stat st;
 
     if (stat(path, &st) != 0 && errno == ENOENT)

@@ -22,6 +22,28 @@ json_t *record_parse(const char *text)
     return records;
 }
 
+static void rename_settings(json_t *settings, const struct cli_renamed *r)
+{
+    for (; r && r->before; r++) {
+        json_t *value = json_object_get(settings, r->before);
+
+        if (value && !json_object_get(settings, r->now))
+            json_object_set(settings, r->now, value);
+        json_object_del(settings, r->before);
+    }
+}
+
+json_t *record_parse_for(const struct cli *cli, const char *text)
+{
+    json_t *records = record_parse(text), *record;
+    size_t i;
+
+    json_array_foreach(records, i,
+                       record) if (strcmp(record_string(record, "tool"), cli->tool) == 0)
+        rename_settings(json_object_get(record, "settings"), cli->renamed);
+    return records;
+}
+
 const json_t *record_last(const json_t *records)
 {
     return json_array_get(records, json_array_size(records) - 1); /* NULL where there is none */

@@ -20,11 +20,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "cli/options.h"
 #include "files/json.h"
 
 /* The records of TEXT, an array of objects, which the caller owns; NULL where it is none, or over
  * the limits of json.h and 4,096 records. */
 json_t *record_parse(const char *text);
+/* The same, to be compared with what the program of CLI records: its settings, where they have
+ * former names (cli->renamed), by the present ones. */
+json_t *record_parse_for(const struct cli *cli, const char *text);
 /* The last of RECORDS; NULL where there is none. */
 const json_t *record_last(const json_t *records);
 /* The text under KEY; "" where there is none. */
