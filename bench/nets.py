@@ -1,6 +1,8 @@
-"""The nets of bench.c in PyTorch. Reads "NET train N", "NET encode N" or "NET rows N" a line, does it, answers the milliseconds.
+"""The nets of bench.c in PyTorch. Reads "NET train N", "NET encode N" or "NET rows N" a line, does
+it, answers the milliseconds.
 
-train, encode: one batch after another, N of them behind one that is not counted; the least. rows: N rows in memory, float32, to their codes in memory, batch by batch.
+train, encode: one batch after another, N of them behind one that is not counted; the least. rows: N
+rows in memory, float32, to their codes in memory, batch by batch.
 """
 import sys
 import time
@@ -9,7 +11,8 @@ import torch
 import torch.nn.functional as F
 
 LAYERS = [(7, 16), (5, 32), (3, 64), (3, 128)]
-NETS = {  # size, channels, layers; with batch normalisation, a penalty on the code, noise on the input
+# size, channels, layers; with batch normalisation, a penalty on the code, noise on the input
+NETS = {
     "stage-1": (80, 3, LAYERS[0:1]),
     "stage-2": (40, 16, LAYERS[1:2]),
     "stage-3": (20, 32, LAYERS[2:3]),
@@ -26,10 +29,13 @@ class Net:
         c, self.encoders, self.decoders = channels, [], []
         for kernel, filters in layers:
             encoder = torch.nn.Conv2d(c, filters, kernel, padding=kernel // 2)
-            self.encoders.append(torch.nn.Sequential(encoder, torch.nn.BatchNorm2d(filters)) if normalised else encoder)
+            self.encoders.append(
+                torch.nn.Sequential(encoder, torch.nn.BatchNorm2d(filters)) if normalised
+                else encoder)
             self.decoders.insert(0, torch.nn.Conv2d(filters, c, kernel, padding=kernel // 2))
             c = filters
-        self.net = torch.nn.ModuleList(self.encoders + self.decoders).to(memory_format=torch.channels_last)
+        self.net = torch.nn.ModuleList(self.encoders + self.decoders).to(
+            memory_format=torch.channels_last)
         self.adam = torch.optim.Adam(self.net.parameters(), lr=0.001)
         self.x = torch.rand(batch, channels, size, size).to(memory_format=torch.channels_last)
         self.bce, self.l1, self.noise = channels == 3, l1, noise
@@ -55,12 +61,14 @@ class Net:
 
     def train(self):
         self.adam.zero_grad()
-        y = code = self.code((self.x + self.noise * torch.randn_like(self.x)).clamp(0, 1) if self.noise else self.x)
+        y = code = self.code(
+            (self.x + self.noise * torch.randn_like(self.x)).clamp(0, 1) if self.noise else self.x)
         for decoder in self.decoders:
             y = decoder(F.interpolate(y, scale_factor=2))
             if decoder is not self.decoders[-1]:
                 y = F.relu(y)
-        loss = F.binary_cross_entropy(torch.sigmoid(y), self.x) if self.bce else F.mse_loss(y, self.x)
+        loss = (F.binary_cross_entropy(torch.sigmoid(y), self.x) if self.bce
+                else F.mse_loss(y, self.x))
         if self.l1:
             loss = loss + self.l1 * code.abs().sum() / len(code)
         loss.backward()

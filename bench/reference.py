@@ -1,4 +1,5 @@
-"""The reference run of bench/reference in PyTorch and scikit-learn, all in memory: FOLDER INDEX EPOCHS THREADS.
+"""The reference run of bench/reference in PyTorch and scikit-learn, all in memory: FOLDER INDEX
+EPOCHS THREADS.
 
 Reads the images that INDEX names, with its splits. Prints a line for each file that our pipeline would make: name, seconds.
 """
@@ -15,7 +16,8 @@ from PIL import Image
 from sklearn.decomposition import PCA
 
 SIZE, MARGIN, BATCH, L2 = 80, 20, 128, 0.0005
-LAYERS = [(7, 3, 16, 0.001), (5, 16, 32, 0.0005), (3, 32, 64, 0.0005), (3, 64, 128, 0.0005)]  # kernel, in, out, learning rate
+# kernel, in, out, learning rate
+LAYERS = [(7, 3, 16, 0.001), (5, 16, 32, 0.0005), (3, 32, 64, 0.0005), (3, 64, 128, 0.0005)]
 
 
 def done(name):
@@ -26,7 +28,8 @@ def done(name):
 
 
 def crops(image):
-    for box in ((20, 20, 80, 80), (20, 0, 80, 60), (0, 0, 60, 60), (0, 20, 60, 80), (10, 10, 70, 70)):
+    for box in ((20, 20, 80, 80), (20, 0, 80, 60), (0, 0, 60, 60), (0, 20, 60, 80),
+                (10, 10, 70, 70)):
         yield np.asarray(Image.fromarray(image).crop(box).resize((SIZE, SIZE), Image.BILINEAR))
 
 
@@ -75,12 +78,14 @@ def train(net, rows, test, epochs, rate, l2=0.0):
             total += loss.item() * len(x)
         with torch.no_grad():
             val = sum(net.loss(x).item() * len(x) for x in batches(test, np.arange(len(test))))
-        print(f"epoch {epoch + 1}  loss {total / len(rows):.6f}  val_loss {val / len(test):.6f}", file=sys.stderr)
+        print(f"epoch {epoch + 1}  loss {total / len(rows):.6f}  val_loss {val / len(test):.6f}",
+              file=sys.stderr)
 
 
 def encode(net, rows):
     with torch.no_grad():
-        return np.concatenate([net.code(x).permute(0, 2, 3, 1).numpy() for x in batches(rows, np.arange(len(rows)))])
+        return np.concatenate([net.code(x).permute(0, 2, 3, 1).numpy()
+                               for x in batches(rows, np.arange(len(rows)))])
 
 
 def main():
@@ -90,7 +95,8 @@ def main():
     np.random.seed(0)
     done("imports")
     files = list(csv.DictReader(open(index), delimiter="\t"))
-    images = np.stack([np.asarray(Image.open(f"{folder}/{f['path']}").convert("RGB").resize((SIZE, SIZE), Image.BOX)) for f in files])
+    images = np.stack([np.asarray(Image.open(f"{folder}/{f['path']}").convert("RGB")
+                                  .resize((SIZE, SIZE), Image.BOX)) for f in files])
     done("images.npy.zst")
     chosen = images[[f["split"] == "train" for f in files]]
     rows = np.concatenate([chosen, np.stack([crop for image in chosen for crop in crops(image)])])

@@ -1,9 +1,12 @@
-"""One unshuffled epoch by PyTorch in double precision, held against what our program made of the same start.
+"""One unshuffled epoch by PyTorch in double precision, held against what our program made of the
+same start.
 
-usage: epoch_torch.py INIT TRAINED TRAIN.npy.zst TEST.npy.zst LOG.tsv BATCH LEARNING_RATE DECAY EPSILON L2 SHARE
+usage: epoch_torch.py INIT TRAINED TRAIN.npy.zst TEST.npy.zst LOG.tsv BATCH LEARNING_RATE DECAY
+    EPSILON L2 SHARE
 
-Prints "weights S M loss L val_loss V": S the share of weights within 1e-4 of their tensor's largest update, M the largest
-deviation in units of that update, L and V the relative deviations of the losses. Fails where they are over the limits.
+Prints "weights S M loss L val_loss V": S the share of weights within 1e-4 of their tensor's largest
+update, M the largest deviation in units of that update, L and V the relative deviations of the
+losses. Fails where they are over the limits.
 """
 import io, json, struct, subprocess, sys
 import numpy as np, torch
@@ -22,7 +25,8 @@ def model(path):
         if name.startswith("training."):
             continue
         begin, end = (8 + length + o for o in entry["data_offsets"])
-        tensors[name] = np.frombuffer(data[begin:end], "<f4").reshape(entry["shape"]).astype(np.float64)
+        floats = np.frombuffer(data[begin:end], "<f4")
+        tensors[name] = floats.reshape(entry["shape"]).astype(np.float64)
     return tensors, about
 
 def rows(path):
@@ -51,7 +55,8 @@ def loss_of(x):
     for k in layers:
         y = F.max_pool2d(torch.relu(conv(y, f"encoder.{k}")), 2)
     for k in reversed(layers):
-        y = act[activations[k]](conv(y.repeat_interleave(2, 2).repeat_interleave(2, 3), f"decoder.{k}"))
+        y = y.repeat_interleave(2, 2).repeat_interleave(2, 3)
+        y = act[activations[k]](conv(y, f"decoder.{k}"))
     if about["loss"] == "mean-squared-error":
         loss = ((y - x) ** 2).mean()
     else:

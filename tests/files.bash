@@ -2,7 +2,8 @@
 
 # npy DESCR SHAPE [FORTRAN_ORDER]: an NPY 1.0 file on standard output, its data from standard input.
 npy() {
-    printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "{'descr': '$1', 'fortran_order': ${3-False}, 'shape': $2, }"
+    printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' \
+        "{'descr': '$1', 'fortran_order': ${3-False}, 'shape': $2, }"
     cat
 }
 
@@ -23,7 +24,8 @@ counting() {
     tensor from-npy "$1.npy" -o "$1.npy.zst"
 }
 
-# large NAME: NAME.npy is (1000,96,32) uint8 the same in every row, 3 MB; NAME.npy.zst the tensor of it, in two frames.
+# large NAME: NAME.npy is (1000,96,32) uint8 the same in every row, 3 MB; NAME.npy.zst the tensor of
+# it, in two frames.
 large() {
     bytes 3072 >"$1.part"
     printf "$1.part%.0s " {1..1000} | xargs cat | npy '|u1' '(1000, 96, 32)' >"$1.npy"

@@ -1,4 +1,5 @@
-# Loaded by every test file: `load helper`. A test runs in a folder of its own, with our programs first in PATH.
+# Loaded by every test file: `load helper`. A test runs in a folder of its own, with our programs
+# first in PATH.
 bats_require_minimum_version 1.5.0
 
 ROOT=$(cd "${BATS_TEST_DIRNAME}/.." && pwd)
@@ -19,7 +20,8 @@ setup() {
 fails() {
     local status_wanted=$1 line=$2
     if [ "$status" -ne "$status_wanted" ] || [ "$stderr" != "$line" ]; then
-        printf 'status %s, want %s\nstderr: %s\nwant:   %s\n' "$status" "$status_wanted" "$stderr" "$line" >&2
+        printf 'status %s, want %s\nstderr: %s\nwant:   %s\n' "$status" "$status_wanted" "$stderr" \
+            "$line" >&2
         return 1
     fi
 }
@@ -34,7 +36,8 @@ need_data() {
     [ -d "$DATA/$1" ] || skip "no real images in ../shared/data"
 }
 
-# Skips the test where a Python module is absent. Debian's own python3: the modules are Debian packages.
+# Skips the test where a Python module is absent. Debian's own python3: the modules are Debian
+# packages.
 need_python() {
     local module
     for module in "$@"; do
@@ -42,7 +45,8 @@ need_python() {
     done
 }
 
-# each_isa PROGRAM [ARGUMENT...]: the program once for each instruction set of the kernels that the processor runs, whose name comes first.
+# each_isa PROGRAM [ARGUMENT...]: the program once for each instruction set of the kernels that the
+# processor runs, whose name comes first.
 each_isa() {
     local program=$1 isa
     shift

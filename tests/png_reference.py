@@ -1,5 +1,6 @@
-"""png_reference.py FILE...   decodes PNG files with the standard library alone and prints for each "sha256  name" of its PPM over white, or "-  name" where
-the file is damaged. tests/data/pngsuite.sha256 is what it prints for the conformance suite."""
+"""png_reference.py FILE...   decodes PNG files with the standard library alone and prints for each
+"sha256  name" of its PPM over white, or "-  name" where the file is damaged.
+tests/data/pngsuite.sha256 is what it prints for the conformance suite."""
 import hashlib
 import os
 import struct
@@ -8,7 +9,9 @@ import zlib
 
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))  # x, y, step x, step y
+# x, y, step x, step y
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+         (0, 1, 1, 2))
 
 
 def chunks(data):
@@ -41,7 +44,8 @@ def unfilter(raw, at, height, row_bytes, step):
             raise ValueError("data")
         at += 1 + row_bytes
         for i in range(row_bytes):
-            a, b, c = (row[i - step] if i >= step else 0), above[i], (above[i - step] if i >= step else 0)
+            a, b = (row[i - step] if i >= step else 0), above[i]
+            c = above[i - step] if i >= step else 0
             row[i] = (row[i] + (0, a, b, (a + b) // 2, paeth(a, b, c))[kind]) & 255
         rows.append(row)
         above = row
@@ -84,7 +88,8 @@ def decode(data):
         rows, at = unfilter(raw, at, ph, (pw * n * depth + 7) // 8, max(1, n * depth // 8))
         for y, row in enumerate(rows):
             for x in range(pw):
-                pixels[y0 + y * dy][x0 + x * dx] = tuple(sample(row, x * n + c, depth) for c in range(n))
+                samples = tuple(sample(row, x * n + c, depth) for c in range(n))
+                pixels[y0 + y * dy][x0 + x * dx] = samples
     most, trns = (1 << depth) - 1, found.get(b"tRNS")
 
     def rgb(p):
@@ -108,7 +113,8 @@ def decode(data):
         image = [row[::-1] for row in image]
     if turn >= 5:
         image = [list(column) for column in zip(*image)]
-    return b"P6\n%d %d\n255\n" % (len(image[0]), len(image)) + b"".join(b"".join(row) for row in image)
+    rows = b"".join(b"".join(row) for row in image)
+    return b"P6\n%d %d\n255\n" % (len(image[0]), len(image)) + rows
 
 
 for path in sys.argv[1:]:
