@@ -31,6 +31,16 @@ equal() {
     [ "$1" = "$2" ] || { printf 'got:  %s\nwant: %s\n' "$1" "$2" >&2; return 1; }
 }
 
+# await PID COMMAND...: until COMMAND succeeds; fails where the process ends before.
+await() {
+    local pid=$1
+    shift
+    until "$@"; do
+        kill -0 "$pid"
+        sleep 0.02
+    done
+}
+
 # Skips the test where the real images are absent.
 need_data() {
     [ -d "$DATA/$1" ] || skip "no real images in ../shared/data"
