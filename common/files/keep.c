@@ -140,7 +140,7 @@ static const char *read_behind(struct zio_reader *r, char **text, char error[ZIO
     uint64_t length = zio_length(r);
     size_t most = JSON_MAX_TEXT + sizeof comment_start + sizeof comment_end, start,
            len = length < most ? (size_t)length : most;
-    char *tail = xmalloc(len + 1);
+    char *tail = xcalloc(len + 1, 1);
     const char *bad = zio_try_read_at(r, tail, len, length - len, error);
 
     start = bad ? len : keep_behind_start(tail, len);
@@ -167,7 +167,7 @@ static const char *read_beside(const char *path, char **text, char error[ZIO_ERR
     bad = zio_try_open(&r, beside, error);
     len = bad ? 0 : zio_length(r);
     if (!bad && len > 0 && len <= JSON_MAX_TEXT) {
-        line = xmalloc(len);
+        line = xcalloc(len + 1, 1);
         bad = zio_try_read_at(r, line, len, 0, error);
         *text = bad ? NULL : line[len - 1] == '\n' ? unguard(line, len - 1) : xstrdup("");
         free(line);
