@@ -2,7 +2,8 @@
  * each instruction set of this processor, against the double-precision reference, for the nets
  * below and N random ones. check-net reference: the reference's gradients
  * against finite differences of its loss. check-net bits [N]: results are the same bytes for 1, 2,
- * 3 and 8 threads, and for AVX2 and AVX-512, of the nets below and N random ones.
+ * 3, 8 and 16 threads, and for AVX2 and AVX-512, of the nets below and N random ones; the parts of
+ * a batch, trained by themselves, add up to its bytes.
  *
  * A maximum of the pool that is nearly a tie falls one way in float32 and another in double, and
  * the only bias of a net may nearly cancel: a random net is wrong if it is for three draws of its
@@ -161,6 +162,22 @@ static const struct check checks[] = {
       {{3, 11, NET_SIGMOID, false}, {1, 13, NET_RELU, false}, {5, 21, NET_SIGMOID, false}},
       NET_BCE},
      3,
+     NONE,
+     SMOOTH},
+    {"a batch of 128", {8, 4, 2, 1, {{3, 9, NET_SIGMOID, false}}, NET_BCE}, 128, NONE, SMOOTH},
+    {"a batch of 200, of which no slice has 16 rows",
+     {8, 4, 2, 2, {{3, 9, NET_SIGMOID, false}, {3, 5, NET_RELU, true}}, NET_BCE},
+     200,
+     {.l1 = 0.001},
+     SMOOTH},
+    {"a batch of 512, whose gradients share blocks",
+     {4, 8, 3, 1, {{5, 9, NET_SIGMOID, false}}, NET_BCE},
+     512,
+     NONE,
+     SMOOTH},
+    {"a batch of 512 under batch normalisation",
+     {4, 4, 2, 1, {{3, 6, NET_LINEAR, true}}, NET_MSE},
+     512,
      NONE,
      SMOOTH},
 };
@@ -432,17 +449,18 @@ static float *everything(const struct check *c, int threads, size_t *n)
 
 static void check_bits(const struct check *c)
 {
+    static const int threads[] = {2, 3, 8, 16};
     float *first[3] = {NULL};
     size_t n;
     for (int i = 0; i < 3; i++) {
         if (!kernels_select(names[i]))
             continue;
         first[i] = everything(c, 1, &n);
-        for (int threads = 2; threads <= 8; threads = threads == 2 ? 3 : threads + 5) {
-            float *got = everything(c, threads, &n);
+        for (size_t k = 0; k < sizeof threads / sizeof *threads; k++) {
+            float *got = everything(c, threads[k], &n);
             if (memcmp(first[i], got, n * sizeof *got) != 0) {
                 printf("%s: %s with %d threads gives other bytes than with 1\n", c->what, names[i],
-                       threads);
+                       threads[k]);
                 failed = true;
             }
             free(got);
@@ -457,6 +475,88 @@ static void check_bits(const struct check *c)
         free(first[i]);
 }
 
+/* The encoders' gradients, (n_weights), of N rows of X; of the parts 1, 2, 4 or 8 of a batch alike,
+ * for a power of two makes no rounding: a part's gradients are so many times those within the
+ * batch. */
+static float *gradients_of_parts(const struct check *c, const float *weights, const float *x,
+                                 size_t parts, size_t *n_encoders)
+{
+    const size_t n = c->n / parts;
+    struct net *net = net_new(&c->spec, (int)n, true);
+    size_t n_weights, n_parameters;
+    const struct net_parameter *p = net_parameters(net, &n_parameters);
+    float *w = net_weights(net, &n_weights), *sums = xmalloc(parts * n_weights * sizeof *sums);
+
+    *n_encoders = p[n_parameters / 2].offset;
+    memcpy(w, weights, n_weights * sizeof *w);
+    net_changed(net);
+    for (size_t i = 0; i < parts; i++) {
+        net_train(net, x + i * n * net_input_items(net), x + i * n * net_input_items(net), n,
+                  &c->penalty);
+        memcpy(sums + i * n_weights, net_gradients(net), n_weights * sizeof *sums);
+    }
+    for (size_t count = parts; count > 1; count /= 2)
+        for (size_t i = 0; i < count / 2; i++)
+            for (size_t j = 0; j < n_weights; j++)
+                sums[i * n_weights + j] =
+                    (sums[2 * i * n_weights + j] + sums[(2 * i + 1) * n_weights + j]) / 2;
+    net_free(net);
+    return sums;
+}
+
+/* What other processes would do with parts of a batch. */
+static void check_parts(int threads)
+{
+    const struct check c = {
+        "parts of a batch",
+        {8, 8, 3, 2, {{5, 6, NET_SIGMOID, false}, {3, 9, NET_RELU, false}}, NET_BCE},
+        1024,
+        NONE,
+        SMOOTH};
+    struct net *net;
+    struct rng rng;
+    float *x, *whole;
+    size_t n_weights, n;
+
+    omp_set_num_threads(threads);
+    net = net_new(&c.spec, 1, false);
+    rng_init(&rng, 4, RNG_TEST, 0);
+    x = xmalloc(c.n * net_input_items(net) * sizeof *x);
+    fill(&c, net, x, c.n * net_input_items(net), &rng);
+    whole = gradients_of_parts(&c, net_weights(net, &n_weights), x, 1, &n);
+    for (size_t parts = 2; parts <= 8; parts *= 2) {
+        float *sum = gradients_of_parts(&c, net_weights(net, &n_weights), x, parts, &n);
+        if (memcmp(sum, whole, n * sizeof *sum) != 0) {
+            printf("a batch in %zu parts, with %d threads: other gradients\n", parts, threads);
+            failed = true;
+        }
+        free(sum);
+    }
+    free(x), free(whole);
+    net_free(net);
+}
+
+/* Slices cover a batch in order, nearly equal, and an eighth of them is an eighth of it. */
+static void check_slices(void)
+{
+    for (size_t n = 1; n <= 3000 && !failed; n++) {
+        const size_t slices = net_slices(n), most = (n + slices - 1) / slices;
+        bool good = slices % 8 == 0 && net_slice_start(n, 0) == 0 && net_slice_start(n, slices) == n
+            && most <= NET_SLICE_ROWS
+            && (n > 128 ? NET_SLICE_ROWS * slices < n + 128 : slices == 8);
+        for (size_t s = 0; s < slices; s++) {
+            const size_t rows = net_slice_start(n, s + 1) - net_slice_start(n, s);
+            good &= rows == most || rows + 1 == most;
+        }
+        for (size_t part = 0; part < 8; part++)
+            good &= net_slice_start(n, part * slices / 8) == n * part / 8;
+        if (!good) {
+            printf("a batch of %zu: its slices are wrong\n", n);
+            failed = true;
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     const char *how = argc > 1 ? argv[1] : "";
@@ -465,6 +565,9 @@ int main(int argc, char **argv)
     const int n_random = argc > 2 ? atoi(argv[2]) : 0;
     int redrawn = 0;
     report_init("check-net");
+    check_slices();
+    for (int threads = 1; threads <= 16 && bits; threads *= 4)
+        check_parts(threads);
     if (strcmp(how, "all") == 0) {
         n_isas = 0;
         for (int i = 0; i < 3; i++)

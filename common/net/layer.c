@@ -266,8 +266,8 @@ static size_t in_slice(size_t *slice, size_t n)
     return at;
 }
 
-static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice, size_t places,
-                             size_t passing, int chunk)
+static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice, size_t slices,
+                             size_t places, size_t passing, int chunk)
 {
     const size_t K = l->K, C = l->C, taps = (size_t)l->R * l->R,
                  box_taps = (size_t)(l->R + 1) * (l->R + 1);
@@ -315,14 +315,14 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
     if (l->norm) {
         float **const vectors[] = {&l->scale,  &l->shift, &l->centre,
                                    &l->spread, &l->dz_a,  &l->dz_b};
-        l->sums = arena_take(arena, NET_SLICES * 2 * K, sizeof *l->sums);
+        l->sums = arena_take(arena, slices * 2 * K, sizeof *l->sums);
         for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
             *vectors[i] = arena_floats(arena, columns);
     }
 }
 
-void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t places,
-                   size_t passing, int chunk, bool train)
+void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t slices,
+                   size_t places, size_t passing, int chunk, bool train)
 {
     const size_t K = l->K, box_taps = (size_t)(l->R + 1) * (l->R + 1), phase_run = (l->P + 1) * K;
     const size_t phase_taps = l->phase.winograd.points == 0 ? l->P + 1 : l->phase.winograd.points;
@@ -350,7 +350,7 @@ void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t p
         take_plane(&l->y, arena, l->H, l->W, l->C, l->lower == NULL ? 0 : small_margin(l->lower),
                    passing, true);
     if (train)
-        lay_out_backward(l, arena, slice, places, passing, chunk);
+        lay_out_backward(l, arena, slice, slices, places, passing, chunk);
     if (l->lower != NULL
         && l->norm) /* its conv is done with an image before that image's dcode is written */
         l->lower->dcode = l->in;

@@ -29,6 +29,13 @@ struct step {
     struct layer *layer;
 };
 
+/* What a slice of a batch has summed. */
+struct slice {
+    float *block;      /* its gradients; NULL: none yet, or added to another's */
+    size_t count;      /* slices from this one on whose sum the block holds; 0: at work */
+    atomic_bool begun; /* all its pieces but the last are done */
+};
+
 enum packed { NOTHING, FOR_TRAINING, FOR_INFERENCE };
 
 struct net {
@@ -42,7 +49,9 @@ struct net {
     struct net_parameter *parameters;
     size_t n_parameters, n_weights;
     float *weights, *gradients;
-    float *slices;  /* (NET_SLICES, slice_size) */
+    struct slice *slices; /* of the largest batch */
+    float *blocks;        /* (n_blocks, slice_size): gradients */
+    size_t n_blocks, used;
     float *scratch; /* (threads, scratch_size) */
     size_t scratch_size;
     struct entry *entries; /* (threads, entries_size) */
@@ -77,15 +86,35 @@ static void find_parameters(struct net *net)
 
 /* --- the arena: laid out twice, first to learn its size, then for good --- */
 
+/* Slices whose last pieces come at the end, see run_slices. */
+static size_t late_slices(const struct net *net, size_t slices)
+{
+    const size_t threads = larger(net->threads, 8);
+    return threads < slices ? threads : slices;
+}
+
+/* Blocks of gradients for the largest batch: for the late slices, for those at work, and for the
+ * sums in which those before them can be held, one a level of the tree. Batch normalisation comes
+ * back to each slice, and needs one for each. */
+static size_t blocks_needed(const struct net *net)
+{
+    const size_t slices = net_slices(net->max_batch);
+    size_t blocks = late_slices(net, slices) + net->threads + 1;
+    for (size_t count = slices; count > 1; count = net_half(count))
+        blocks++;
+    return net->whole || blocks > slices ? slices : blocks;
+}
+
 static void lay_out(struct net *net)
 {
     struct arena *arena = &net->arena;
     const size_t passing = (size_t)net->threads * net->chunk,
                  batch = net->whole ? (size_t)net->max_batch : 0,
                  places = batch > passing ? batch : passing;
+    const size_t slices = net_slices(net->max_batch);
     arena->size = net->slice_size = 0;
     for (int k = 0; k < net->spec.n_layers; k++) {
-        layer_lay_out(&net->layers[k], arena, &net->slice_size, places, passing, net->chunk,
+        layer_lay_out(&net->layers[k], arena, &net->slice_size, slices, places, passing, net->chunk,
                       net->train);
         net->scratch_size = larger(net->scratch_size, layer_scratch(&net->layers[k], net->chunk));
         net->entries_size = larger(net->entries_size, layer_entries(&net->layers[k]));
@@ -96,7 +125,9 @@ static void lay_out(struct net *net)
     net->code_sums = arena_take(arena, net->max_batch, sizeof *net->code_sums);
     if (net->train) {
         net->gradients = arena_floats(arena, net->n_weights);
-        net->slices = arena_floats(arena, NET_SLICES * net->slice_size);
+        net->n_blocks = blocks_needed(net);
+        net->blocks = arena_floats(arena, net->n_blocks * net->slice_size);
+        net->slices = arena_take(arena, slices, sizeof *net->slices);
         net->entries = arena_take(arena, net->entries_size * net->threads, sizeof *net->entries);
     }
 }
@@ -336,7 +367,13 @@ void net_code_shape(const struct net *net, size_t shape[3])
 
 void net_profile(const struct net *net)
 {
-    profile_head("%s, %.1f MiB of scratch", net->kernels->name, (double)net->arena.size / 0x1p20);
+    const size_t slices = net_slices(net->max_batch), threads = net->threads;
+    const double size = (double)net->arena.size / 0x1p20;
+    if (net->train)
+        profile_head("%s, %.1f MiB of scratch, %zu slices of a batch, %zu for a thread",
+                     net->kernels->name, size, slices, (slices + threads - 1) / threads);
+    else
+        profile_head("%s, %.1f MiB of scratch", net->kernels->name, size);
 }
 
 const char net_initialisers[] = "glorot-uniform|glorot-normal|he-normal";
@@ -365,25 +402,24 @@ void net_initialise(struct net *net, enum net_initialiser how, uint64_t seed)
 
 /* --- a batch --- */
 
-/* The parts of a batch that each slice sums: images slice_start(n, s) to slice_start(n, s+1). */
-static size_t slice_start(size_t n, int s)
+/* A sum over the slices FIRST to FIRST+COUNT of a batch of N, of a number for each image. */
+static double sum_slices(const double *numbers, size_t n, size_t first, size_t count)
 {
-    return n * s / NET_SLICES;
-}
-
-/* Of fewer images than slices some get none, and the first serves for the sum all the same. */
-static bool slice_serves(size_t n, int s)
-{
-    return s == 0 || slice_start(n, s) < slice_start(n, s + 1);
+    const size_t half = net_half(count);
+    double sum = 0;
+    if (count > 1)
+        return sum_slices(numbers, n, first, half)
+            + sum_slices(numbers, n, first + half, count - half);
+    for (size_t i = net_slice_start(n, first); i < net_slice_start(n, first + 1); i++)
+        sum += numbers[i];
+    return sum;
 }
 
 static double total_loss(struct net *net, size_t n, const struct net_penalty *penalty)
 {
-    double sum = 0, code = 0, squares = 0;
-    for (size_t i = 0; i < n; i++) {
-        sum += net->losses[i];
-        code += net->code_sums[i];
-    }
+    const double sum = sum_slices(net->losses, n, 0, net_slices(n)),
+                 code = sum_slices(net->code_sums, n, 0, net_slices(n));
+    double squares = 0;
     if (penalty->l2 > 0)
         for (size_t i = 0; i < net->n_parameters; i++) {
             const struct net_parameter *p = &net->parameters[i];
@@ -405,21 +441,82 @@ VECTORS static void add(float *restrict to, const float *restrict from, size_t n
         to[i] += from[i];
 }
 
-/* Slices summed in order, then folded into the flat gradients, penalty included. */
+/* Adds floats AT to AT+SIZE of the slices FIRST to FIRST+COUNT. Returns the block with the sum;
+ * NULL where all are empty. */
+static float *add_slices(const struct slice *slices, size_t first, size_t count, size_t at,
+                         size_t size)
+{
+    const size_t half = net_half(count);
+    float *sum, *other;
+    if (slices[first].count == count || count == 1)
+        return slices[first].block;
+    sum = add_slices(slices, first, half, at, size);
+    other = add_slices(slices, first + half, count - half, at, size);
+    if (sum == NULL || other == NULL)
+        return sum == NULL ? other : sum;
+    add(sum + at, other + at, size);
+    return sum;
+}
+
+/* The first of two neighbours among the slices FIRST to FIRST+COUNT whose sums are ready to be
+ * added, *HALF of them; NULL: none is. */
+static struct slice *ready_pair(struct slice *slices, size_t first, size_t count, size_t *half)
+{
+    struct slice *found;
+    const size_t left = *half = net_half(count);
+    if (count == 1 || slices[first].count == count)
+        return NULL;
+    if (slices[first].count == left && slices[first + left].count == count - left)
+        return &slices[first];
+    found = ready_pair(slices, first, left, half);
+    return found != NULL ? found : ready_pair(slices, first + left, count - left, half);
+}
+
+/* A block for the gradients of one of COUNT slices. Where all are in use, two that are done are
+ * added: there are such, or slices at work that will be. */
+static float *take_block(struct net *net, size_t count)
+{
+    float *block = NULL;
+    while (block == NULL) {
+        struct slice *pair = NULL;
+        size_t half, sum = 0;
+#pragma omp critical(slices)
+        {
+            if (net->used < net->n_blocks)
+                block = net->blocks + net->used++ * net->slice_size;
+            else if ((pair = ready_pair(net->slices, 0, count, &half)) != NULL) {
+                sum = half + pair[half].count;
+                block = pair[half].block;
+                pair->count = pair[half].count = 0;
+                pair[half].block = NULL;
+            }
+        }
+        if (pair != NULL) {
+            add(pair->block, block, net->slice_size);
+#pragma omp critical(slices)
+            pair->count = sum;
+        } else if (block == NULL) {
+            sched_yield();
+        }
+    }
+    memset(block, 0, net->slice_size * sizeof *block);
+    return block;
+}
+
+/* The slices added, then folded into the flat gradients, penalty included. */
 static void collect_gradients(struct net *net, size_t n, const struct net_penalty *penalty)
 {
     const size_t size = net->slice_size,
                  part = 1024; /* of which the sums stay in the first-level cache */
     const float twice = (float)(2 * penalty->l2);
-#pragma omp parallel for num_threads(net->threads) schedule(static)
+    const float *sum = NULL;
+#pragma omp parallel for num_threads(net->threads) schedule(static) lastprivate(sum)
     for (size_t i = 0; i < size; i += part)
-        for (int s = 1; s < NET_SLICES; s++)
-            if (slice_serves(n, s))
-                add(net->slices + i, net->slices + s * size + i, size - i < part ? size - i : part);
+        sum = add_slices(net->slices, 0, net_slices(n), i, size - i < part ? size - i : part);
 #pragma omp parallel for num_threads(net->threads) schedule(dynamic, 1)
     for (int i = 2 * net->spec.n_layers - 1; i >= 0; i--)
         (i % 2 == 1 ? layer_fold_decoder : layer_fold_encoder)(&net->layers[i / 2], net->gradients,
-                                                               net->slices);
+                                                               sum);
     if (twice > 0)
         for (size_t i = 0; i < net->n_parameters; i++) {
             const struct net_parameter *p = &net->parameters[i];
@@ -429,23 +526,29 @@ static void collect_gradients(struct net *net, size_t n, const struct net_penalt
 }
 
 /* Training steps FROM to TO for all pieces. Those of a slice in order, for they add to the same
- * gradients; but the last one of each slice when the others of all slices are taken: threads that
- * are not equally fast then share out small pieces, and end nearly at the same time. */
+ * gradients; but the last one of each of the late slices when the others of all slices are taken:
+ * threads that are not equally fast then share out small pieces, and end nearly at the same time.
+ */
 static void run_slices(struct net *net, const float *x, const float *t, size_t n,
                        const struct net_penalty *penalty, int from, int to)
 {
-    atomic_bool begun[NET_SLICES]; /* all pieces but the last are done */
-    for (int s = 0; s < NET_SLICES; s++)
-        atomic_init(&begun[s], false);
+    const size_t slices = net_slices(n), late = late_slices(net, slices), chunk = net->chunk;
+    for (size_t s = 0; s < slices && from == 0; s++)
+        net->slices[s].block = NULL, net->slices[s].count = 0;
+    for (size_t s = slices - late; s < slices; s++)
+        atomic_store_explicit(&net->slices[s].begun, false, memory_order_relaxed);
+    net->used = from == 0 ? 0 : net->used;
 #pragma omp parallel for num_threads(net->threads) schedule(monotonic : dynamic, 1)
-    for (int turn = 0; turn < 2 * NET_SLICES; turn++) {
-        const int s = turn % NET_SLICES;
-        const size_t chunk = net->chunk, start = slice_start(n, s), end = slice_start(n, s + 1),
-                     last = end == start ? end : end - 1 - (end - 1 - start) % chunk;
-        const bool first = turn < NET_SLICES;
-        if (first && from == 0 && slice_serves(n, s))
-            memset(net->slices + s * net->slice_size, 0, net->slice_size * sizeof *net->slices);
-        while (!first && !atomic_load_explicit(&begun[s], memory_order_acquire))
+    for (size_t turn = 0; turn < slices + late; turn++) {
+        const bool first = turn < slices;
+        const size_t s = first ? turn : turn - late, start = net_slice_start(n, s),
+                     end = net_slice_start(n, s + 1),
+                     last = end == start || s < slices - late ? end
+                                                              : end - 1 - (end - 1 - start) % chunk;
+        struct slice *slice = &net->slices[s];
+        if (first && from == 0 && start < end)
+            slice->block = take_block(net, slices);
+        while (!first && !atomic_load_explicit(&slice->begun, memory_order_acquire))
             sched_yield();
         for (size_t i = first ? start : last; i < (first ? last : end); i += chunk) {
             struct work w =
@@ -453,7 +556,7 @@ static void run_slices(struct net *net, const float *x, const float *t, size_t n
             w.slice = s;
             w.train = true;
             w.penalty = penalty;
-            w.gradients = net->slices + s * net->slice_size;
+            w.gradients = slice->block;
             if (net->whole)
                 w.place = i;
             run_steps(net->training + from, to - from, &w);
@@ -461,7 +564,11 @@ static void run_slices(struct net *net, const float *x, const float *t, size_t n
                 sum_code(&net->layers[net->spec.n_layers - 1], &w);
         }
         if (first)
-            atomic_store_explicit(&begun[s], true, memory_order_release);
+            atomic_store_explicit(&slice->begun, true, memory_order_release);
+        if (to == net->n_training && (!first || s < slices - late)) {
+#pragma omp critical(slices)
+            slice->count = 1;
+        }
     }
 }
 

@@ -7,7 +7,7 @@ void norm_encode(struct layer *l, const struct work *w)
 {
     const struct conv g = layer_encoder_conv(l, &l->z);
     struct winograd winograd = l->learn.winograd;
-    double *sums = l->sums + (size_t)w->slice * 2 * l->K;
+    double *sums = l->sums + w->slice * 2 * l->K;
     winograd.x_row = l->in.row, winograd.y_row = l->z.row;
     if (winograd.points > 0)
         l->kernels->winograd_conv(plane_image(&l->z, w, 0), layer_encoder_input(l, w, 0),
@@ -22,15 +22,25 @@ void norm_encode(struct layer *l, const struct work *w)
     }
 }
 
-/* Sums over the slices, in order; those of all slices are cleared for the next use. */
-static void add_sums(const struct layer *l, double *total)
+/* The N sums of each of COUNT slices, added to the first's. */
+static void add_slices(double *sums, size_t count, size_t n)
 {
-    const size_t n = 2 * (size_t)l->K;
-    memset(total, 0, n * sizeof *total);
-    for (int s = 0; s < NET_SLICES; s++)
-        for (size_t i = 0; i < n; i++)
-            total[i] += l->sums[s * n + i];
-    memset(l->sums, 0, NET_SLICES * n * sizeof *l->sums);
+    const size_t half = net_half(count);
+    if (count == 1)
+        return;
+    add_slices(sums, half, n);
+    add_slices(sums + half * n, count - half, n);
+    for (size_t i = 0; i < n; i++)
+        sums[i] += sums[half * n + i];
+}
+
+/* Sums over the slices of a batch of BATCH images; those of all are cleared for the next use. */
+static void add_sums(const struct layer *l, double *total, size_t batch)
+{
+    const size_t n = 2 * (size_t)l->K, count = net_slices(batch);
+    add_slices(l->sums, count, n);
+    memcpy(total, l->sums, n * sizeof *total);
+    memset(l->sums, 0, count * n * sizeof *l->sums);
 }
 
 void norm_statistics(struct layer *l, float *weights, float *gradients, size_t n)
@@ -38,7 +48,7 @@ void norm_statistics(struct layer *l, float *weights, float *gradients, size_t n
     const double count = (double)n * l->H * l->W;
     double total[2 * 4096];
     (void)gradients;
-    add_sums(l, total);
+    add_sums(l, total, n);
     for (int o = 0; o < l->K; o++) {
         const double mean = total[o] / count, square = total[l->K + o] / count - mean * mean,
                      variance = square > 0 ? square : 0;
@@ -82,7 +92,7 @@ void norm_relu_pool(struct layer *l, const struct work *w)
 void norm_sums(struct layer *l, const struct work *w)
 {
     const struct norm n = rows(l);
-    double *sums = l->sums + (size_t)w->slice * 2 * l->K;
+    double *sums = l->sums + w->slice * 2 * l->K;
     for (size_t m = 0; m < w->count; m++)
         for (int i = 0; i < l->h; i++)
             l->kernels->norm_gradient_sums(sums, sums + l->K,
@@ -96,7 +106,7 @@ void norm_gradients(struct layer *l, float *weights, float *gradients, size_t n)
     const double count = (double)n * l->H * l->W;
     double total[2 * 4096];
     (void)weights;
-    add_sums(l, total);
+    add_sums(l, total, n);
     for (int o = 0; o < l->K; o++) {
         gradients[l->beta->offset + o] = (float)total[o];
         gradients[l->gamma->offset + o] = (float)total[l->K + o];

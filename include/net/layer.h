@@ -96,7 +96,7 @@ struct layer {
     int band;        /* pooled rows whose gradients are listed at once */
     size_t list;     /* room for the entries of a channel */
 
-    double *sums; /* batch normalisation: (NET_SLICES,2,K) */
+    double *sums; /* batch normalisation: (slices,2,K) */
     float *scale, *shift, *centre,
         *spread;        /* (K): y = scale*z + shift; z normalised = (z - centre) * spread */
     float *dz_a, *dz_b; /* (K): dz = scale*g - dz_a - dz_b * normalised z */
@@ -110,7 +110,7 @@ struct work {
     size_t place, here;   /* where the first of them stands in the planes; in passing ones */
     float *codes; /* where code_K of these images is wanted, (count,h,w,K), and nowhere else; or
                      NULL */
-    int slice;
+    size_t slice;
     bool train;
     const struct net_penalty *penalty;
     enum net_loss loss;
@@ -127,9 +127,10 @@ float *plane_image(const struct plane *p, const struct work *w,
 void layer_init(struct layer *layers, int k, const struct net_spec *spec,
                 const struct kernels *kernels, bool train);
 /* Takes its memory from ARENA, for PLACES images, PASSING of them at work, in pieces of at most
- * CHUNK; and its part of a slice of gradients behind *SLICE floats. In order of the layers. */
-void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t places,
-                   size_t passing, int chunk, bool train);
+ * CHUNK; and its part of a slice of gradients behind *SLICE floats; of so many SLICES. In order of
+ * the layers. */
+void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t slices,
+                   size_t places, size_t passing, int chunk, bool train);
 size_t layer_scratch(const struct layer *l, int chunk); /* floats that a thread needs for pieces of
                                                            at most CHUNK images; after layer_init */
 size_t layer_entries(const struct layer *l); /* entries that a thread needs; after layer_lay_out */

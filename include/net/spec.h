@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { NET_MAX_LAYERS = 16, NET_SLICES = 8 };
+enum { NET_MAX_LAYERS = 16, NET_SLICE_ROWS = 16 };
 enum net_activation { NET_LINEAR, NET_RELU, NET_SIGMOID };
 enum net_loss {
     NET_MSE,
@@ -48,6 +48,24 @@ struct net_parameter {
     size_t shape[4];
     size_t offset, count; /* in the flat blocks, floats */
 };
+
+/* Slices of a batch of N rows: 8 to 128 rows; beyond, one for each NET_SLICE_ROWS, rounded up to a
+ * multiple of 8. Slice s holds rows net_slice_start(n, s) to net_slice_start(n, s+1) - 1, so that
+ * an eighth of the slices is an eighth of the rows. Of fewer than 8 rows some slices are empty. */
+static inline size_t net_slices(size_t n)
+{
+    return n <= 8 * NET_SLICE_ROWS ? 8 : (n + 8 * NET_SLICE_ROWS - 1) / (8 * NET_SLICE_ROWS) * 8;
+}
+static inline size_t net_slice_start(size_t n, size_t s)
+{
+    return n * s / net_slices(n);
+}
+/* What slices give is added as a balanced binary tree: the sum of COUNT neighbours is that of the
+ * first net_half(COUNT) plus that of the others. */
+static inline size_t net_half(size_t count)
+{
+    return count - count / 2;
+}
 
 /* The parameters that a net of this spec has, encoders 1..K, then decoders 1..K: a new table of *n
  * for free(), and the length of the flat block in floats. SPEC must pass spec_check. */
