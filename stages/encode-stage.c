@@ -2,10 +2,9 @@
  * of the next stage. */
 #include "cli/start.h"
 #include "net/encode.h"
+#include "net/net.h"
 #include "kernels/isa.h"
 #include "files/tensor.h"
-
-enum { REVISION = 7 };
 
 int main(int argc, char **argv)
 {
@@ -22,6 +21,6 @@ int main(int argc, char **argv)
     };
     cli_parse(&cli, argc, argv);
     isa_select();
-    encode_run(&cli, REVISION, false);
+    encode_run(&cli, NET_REVISION, false);
     return 0;
 }

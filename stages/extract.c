@@ -1,10 +1,9 @@
 /* extract MODEL IMAGES -o OUT: the features of images, the innermost code of a deep net. */
 #include "cli/start.h"
 #include "net/encode.h"
+#include "net/net.h"
 #include "kernels/isa.h"
 #include "files/tensor.h"
-
-enum { REVISION = 7 };
 
 int main(int argc, char **argv)
 {
@@ -28,6 +27,6 @@ int main(int argc, char **argv)
     };
     cli_parse(&cli, argc, argv);
     isa_select();
-    encode_run(&cli, REVISION, flatten);
+    encode_run(&cli, NET_REVISION, flatten);
     return 0;
 }

@@ -18,8 +18,6 @@
 #include "base/report.h"
 #include "net/train.h"
 
-enum { REVISION = 9 };
-
 static struct net *make_net(const struct model *model, int initialiser, const struct setup *job)
 {
     struct net *net = model_net(model, (int)job->settings->batch, true);
@@ -64,7 +62,7 @@ int main(int argc, char **argv)
     s.penalty.l2 = 0.0005;
     cli_parse(&cli, argc, argv);
     isa_select();
-    job.history = history_start(&cli, REVISION);
+    job.history = history_start(&cli, NET_REVISION);
     model = model_read(cli.arguments[0]);
     job.first = model->first;
     job.init = init ? model_read(init) : NULL;

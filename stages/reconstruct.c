@@ -19,7 +19,7 @@
 #include "analysis/selection.h"
 #include "files/tensor.h"
 
-enum { REVISION = 7, RGB = 3, BATCH = 16, GAP = 2, LINE_GAP = 8, PAPER = 255 };
+enum { RGB = 3, BATCH = 16, GAP = 2, LINE_GAP = 8, PAPER = 255 };
 
 struct settings {
     struct selection_options chosen;
@@ -286,7 +286,7 @@ int main(int argc, char **argv)
     struct image sheet;
     cli_parse(&cli, argc, argv);
     isa_select();
-    h = history_start(&cli, REVISION);
+    h = history_start(&cli, NET_REVISION);
     m = model_read(cli.arguments[0]);
     t = tensor_open(cli.arguments[1]);
     tensor_want(t, -1, 4, (size_t[]){0, 0, 0, RGB});

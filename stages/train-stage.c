@@ -22,8 +22,6 @@
 #include "base/report.h"
 #include "net/train.h"
 
-enum { REVISION = 9 };
-
 struct settings {
     int64_t stage, kernel, filters;
     int output_activation, loss, initialiser;
@@ -122,7 +120,7 @@ int main(int argc, char **argv)
 
     cli_parse(&cli, argc, argv);
     isa_select();
-    job.history = history_start(&cli, REVISION);
+    job.history = history_start(&cli, NET_REVISION);
     job.first = (int)s.stage;
     job.init = s.init ? model_read(s.init) : NULL;
     setup_open(&job, cli.arguments);

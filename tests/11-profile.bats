@@ -51,6 +51,20 @@ seconds() {
     profiled tensor info features.npy.zst
 }
 
+# slices THREADS BATCH: those of a batch, and how many a thread has
+slices() {
+    train-stage images.npy.zst images.npy.zst --kernel 3 --filters 2 --epochs 0 --threads "$1" --batch "$2" --profile -o net.safetensors.zst 2>&1 |
+        sed -n 's/.*, \([0-9]*\) slices of a batch, \([0-9]*\) for a thread$/\1 \2/p'
+    rm net.safetensors.zst
+}
+
+@test "the work of a thread falls with the threads, up to 8 for a batch of 128, and one more for each 16 rows beyond" {
+    equal "$(slices 8 128) $(slices 16 128)" '8 1 8 1'
+    equal "$(slices 8 200) $(slices 16 200)" '16 2 16 1'
+    equal "$(slices 8 512) $(slices 16 512) $(slices 32 512)" '32 4 32 2 32 1'
+    train-stage --help | grep -q 'up to 128 keep 8 threads busy, each 16 beyond one more'
+}
+
 @test "all cores are used, also where the environment binds threads to cores" {
     local bound
     draw-samples --count 2 -o samples
@@ -66,7 +80,7 @@ seconds() {
     local isa
     for isa in $(each_isa echo); do
         profiled train-stage images.npy.zst images.npy.zst --kernel 3 --filters 4 --epochs 1 --threads 1 --isa "$isa" -o isa.safetensors.zst
-        grep -qxE "profile: 1 thread, $isa, [0-9]+\.[0-9] MiB of scratch" profile
+        grep -qxE "profile: 1 thread, $isa, [0-9]+\.[0-9] MiB of scratch, 8 slices of a batch, 8 for a thread" profile
         profiled extract isa.safetensors.zst images.npy.zst --threads 2 --isa "$isa" -o isa.npy.zst
         grep -qxE "profile: 2 threads, $isa, [0-9]+\.[0-9] MiB of scratch" profile
         rm isa.*
@@ -87,7 +101,7 @@ seconds() {
     done <<<$'7 16\n5 32\n3 64\n3 128'
     assemble-deep stage-{1,2,3,4}.safetensors.zst -o deep-init.safetensors.zst
     profiled finetune deep-init.safetensors.zst rows.npy.zst large.npy.zst --epochs 0 --batch 128 --threads 2 -o tuned.safetensors.zst
-    run -0 sed -n 's/.*, \([0-9]*\)\.[0-9] MiB of scratch$/\1/p' profile
+    run -0 sed -n 's/.*, \([0-9]*\)\.[0-9] MiB of scratch.*/\1/p' profile
     [ "$output" -gt 10 ]
     [ "$output" -lt 200 ]
 }

@@ -8,7 +8,7 @@ export OMP_WAIT_POLICY=passive   # threads of tiny nets wait more than they work
     "$BUILD/tests/check-net" all $n
 }
 
-@test "a net's results are the same bytes for 1, 2, 3 and 8 threads, and for AVX2 and AVX-512, of any shape" {
+@test "a net's results are the same bytes for 1, 2, 3, 8 and 16 threads, and for AVX2 and AVX-512, of any shape; a batch's parts add up to its bytes" {
     local n=100
     [ -z "${SAN-}" ] || n=20
     "$BUILD/tests/check-net" bits $n

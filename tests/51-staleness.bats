@@ -258,7 +258,7 @@ other_value() {
     cp -a "$BIN" .
     bin=bin
     local revision
-    revision=$(sed -n 's/.*REVISION = \([0-9]*\).*/\1/p' "$ROOT/stages/encode-stage.c")
+    revision=$(sed -n 's/.*NET_REVISION = \([0-9]*\).*/\1/p' "$ROOT/include/net/net.h")
     build_with_revision $((revision + 1)) encode-stage
     answers train-1.npy.zst "would run: revision $revision -> $((revision + 1)); newer encode-stage"
     reruns 'train-1 test-1 stage-2 deep-init deep features'
@@ -269,7 +269,7 @@ build_with_revision() {
     local compile libraries
     compile=$(make -s -C "$ROOT" --eval 'show: ; @echo "$(COMPILE)"' show)
     libraries=$(make -s -C "$ROOT" --eval 'show: ; @echo "$(LDLIBS)"' show)
-    sed "s/REVISION = [0-9]*/REVISION = $1/" "$ROOT/stages/$2.c" >changed.c
+    sed "s/NET_REVISION/$1/" "$ROOT/stages/$2.c" >changed.c
     $compile -I"$ROOT/include" -o "bin/$2" changed.c "$BUILD/libkasane.a" $libraries
 }
 

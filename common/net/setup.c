@@ -19,7 +19,8 @@ const struct cli_option *setup_options(struct setup_settings *s)
     const struct cli_option options[] = {
         {"epochs", CLI_INT, &s->epochs, 0, 1e9, NULL, CLI_SETTING,
          "times every row is used; 0 writes the initial weights"},
-        {"batch", CLI_INT, &s->batch, 1, 65536, NULL, CLI_SETTING, "rows an update"},
+        {"batch", CLI_INT, &s->batch, 1, 65536, NULL, CLI_SETTING,
+         "rows an update; up to 128 keep 8 threads busy, each 16 beyond one more"},
         {"shuffle", CLI_BOOL, &s->shuffle, 0, 0, NULL, CLI_SETTING,
          "a new order of the rows every epoch"},
         {"learning-rate", CLI_REAL, &s->optim.learning_rate, 0, 1e3, NULL, CLI_SETTING, "of Adam"},

@@ -10,8 +10,8 @@
 /* Reads the model cli->arguments[0] and the rows cli->arguments[1] (N,H,W,C), uint8 (taken as
  * x/255) or float32, and writes their codes (N,h,w,C_K) float32 to cli->output, or (N,h*w*C_K) when
  * FLATTEN. Memory does not depend on N; dies where cli->memory does not hold the net and a row.
- * REVISION: of the program, for the history. Dies when the rows do not fit the model or hold a
- * value that is not finite. */
+ * REVISION: of the program, NET_REVISION unless it has arithmetic of its own. Dies when the rows do
+ * not fit the model or hold a value that is not finite. */
 void encode_run(const struct cli *cli, int revision, bool flatten);
 
 #endif

@@ -1,9 +1,10 @@
 /* net: a stacked convolutional autoencoder, K encoder layers and their K mirrors; forward and
  * backward.
  *
- *     code_0 = x (N,H,W,C);   code_k = maxpool2(relu(norm(conv(code_{k-1}, E_k)))), k = 1..K y_K =
- * code_K;           y_{k-1} = activation_k(conv(upsample2(y_k), D_k)),                         k =
- * K..1
+ *     code_0 = x (N,H,W,C)
+ *     code_k = maxpool2(relu(norm(conv(code_{k-1}, E_k))))         k = 1..K
+ *     y_K = code_K
+ *     y_{k-1} = activation_k(conv(upsample2(y_k), D_k))            k = K..1
  *
  * encoder k: kernel (R_k,R_k,C_{k-1},C_k); decoder k mirrors it: (R_k,R_k,C_k,C_{k-1}). "Same"
  * padding, stride 1, bias. A stage of the stack is such a net with K = 1 on codes; the deep net has
@@ -11,9 +12,16 @@
  * 2015; eps 1e-3, running averages with momentum 0.99, as Keras), otherwise nothing.
  *
  * All parameters lie in one flat block, all gradients in another of the same layout, all scratch in
- * one arena sized when the net is made. Gradients are sums over NET_SLICES fixed slices of the
- * batch added in a fixed order: the bytes do not depend on the number of threads. Layout NHWC,
- * kernels HWIO, float32.
+ * one arena sized when the net is made. Layout NHWC, kernels HWIO, float32.
+ *
+ * Slices. A batch is cut into slices by its size alone (net_slices in spec.h): 8 up to 128 rows, 16
+ * up to 256, 32 for 512. A slice's images add to its gradients in their order; the slices'
+ * gradients, losses and sums of batch normalisation are added as a balanced binary tree. So the
+ * bytes do not depend on the number of threads, and halves, quarters and eighths of a batch, whose
+ * sums are nodes of that tree, may be summed apart. A slice is one thread's work at a time: more
+ * threads than slices bring nothing in training. Memory: a block of gradients for each slice up to
+ * about two for each thread, at least 16; where there are more slices, two neighbours that are done
+ * are added to make room. Batch normalisation takes a block for each slice.
  */
 #ifndef NET_H
 #define NET_H
@@ -24,6 +32,11 @@
 
 #include "net/spec.h"
 
+/* The revision of all programs that compute with nets, in the history of what they make. Raise it
+ * with any change after which the same input, settings and instruction set give other bytes. A
+ * program with arithmetic of its own counts from NET_REVISION: NET_REVISION + its own. */
+enum { NET_REVISION = 10 };
+
 struct net;
 
 /* MAX_BATCH: the largest n passed below. TRAIN false: forward only, less scratch. SPEC is copied;
@@ -33,11 +46,13 @@ struct net *net_new(const struct net_spec *spec, int max_batch, bool train);
 size_t net_memory(const struct net_spec *spec, int max_batch, bool train);
 void net_free(struct net *net);
 const struct net_spec *net_get_spec(const struct net *net);
-/* Tells the profile the instruction set and the size of the arena, in which all scratch is. */
+/* Tells the profile the instruction set and the size of the arena, in which all scratch is; where
+ * it trains, the slices of its largest batch, and how many of them a thread has where all take
+ * alike. */
 void net_profile(const struct net *net);
 
-const struct net_parameter *net_parameters(const struct net *net,
-                                           size_t *n); /* as spec_describe; the net's own */
+/* As spec_describe; the net's own. */
+const struct net_parameter *net_parameters(const struct net *net, size_t *n);
 float *net_weights(struct net *net, size_t *n); /* flat; after changing them call net_changed */
 float *net_gradients(struct net *net);          /* flat, same layout; of untrained parameters 0 */
 void net_changed(struct net *net);
@@ -45,8 +60,8 @@ void net_changed(struct net *net);
 /* Fan in and out of a kernel as Keras counts: R*R*in, R*R*out. Initialises all parameters: kernels
  * from (seed, RNG_WEIGHTS, index), biases, beta, mean 0, gamma, variance 1. */
 enum net_initialiser { NET_GLOROT_UNIFORM, NET_GLOROT_NORMAL, NET_HE_NORMAL };
-extern const char
-    net_initialisers[]; /* their names in this order: "glorot-uniform|glorot-normal|he-normal" */
+/* Their names in this order: "glorot-uniform|glorot-normal|he-normal". */
+extern const char net_initialisers[];
 void net_initialise(struct net *net, enum net_initialiser how, uint64_t seed);
 
 /* The shapes of code_K and of x. */
