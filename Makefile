@@ -107,6 +107,15 @@ $(BUILD)/stages/%.o: stages/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
+# The scripts of plots/ are part of the program plot: gnuplot_X is the text of X.gp.
+$(BUILD)/plots.c: $(wildcard plots/*.gp)
+	@mkdir -p $(@D)
+	{ echo '#include "analysis/gnuplot.h"'; for f in $^; do n=$$(basename $$f .gp); \
+	echo "const char gnuplot_$${n//-/_}[] ="; sed 's/[\\"?]/\\&/g; s/.*/"&\\n"/' $$f; echo ';'; done; } >$@
+$(BUILD)/plots.o: $(BUILD)/plots.c $(BUILD)/flags
+	$(COMPILE) -c -o $@ $<
+$(BIN)/plot: $(BUILD)/plots.o
+
 $(BUILD)/libkasane.a: $(OBJECTS)
 	rm -f $@; ar rcs $@ $^
 

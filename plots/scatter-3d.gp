@@ -1,12 +1,10 @@
 # Three coordinates, a colour for each class, far points first; on the floor their shadows, which tell where they stand.
-type = ARG1
-load ARG2."/style.gp"
 set xlabel "component 1" textcolor rgb ink offset 0, -0.5
 set ylabel "component 2" textcolor rgb ink offset 0, -0.5
 turn = 35
-stats "numbers" using 1 name "x" nooutput
-stats "numbers" using 2 name "y" nooutput
-stats "numbers" using 3 name "z" nooutput
+stats numbers using 1 name "x" nooutput
+stats numbers using 2 name "y" nooutput
+stats numbers using 3 name "z" nooutput
 set view 65, turn, 1.08, 0.95
 set ticslevel 0
 pad(low, high) = high > low ? 0.04 * (high - low) : 1
@@ -18,8 +16,10 @@ set label "component 3" at x_min - pad(x_min, x_max), y_min - pad(y_min, y_max),
     offset -7.5, 1.2 textcolor rgb ink
 set grid x y z vertical
 set border 895 linecolor rgb "#cccccc" linewidth 1
-far_first = sprintf("< awk '{ print ($1 / %.9g * %.9g - $2 / %.9g * %.9g), $0 }' numbers | sort -g -k 1,1", \
-    x_max - x_min + 2 * pad(x_min, x_max), sin(turn * pi / 180), y_max - y_min + 2 * pad(y_min, y_max), cos(turn * pi / 180))
+far_first = sprintf("< awk '{ print ($1 / %.9g * %.9g - $2 / %.9g * %.9g), $0 }' %s | " . \
+    "sort -g -k 1,1", \
+    x_max - x_min + 2 * pad(x_min, x_max), sin(turn * pi / 180), \
+    y_max - y_min + 2 * pad(y_min, y_max), cos(turn * pi / 180), numbers)
 splot far_first using 2:3:(floor) with points pointtype 7 pointsize size * 0.5 linecolor rgb "#dddddd" notitle, \
       far_first using 2:3:4:(translucent + colour($5)) with points pointtype 7 pointsize size linecolor rgb variable notitle, \
       for [k = 0 : n_names - 1] NaN with points pointtype 7 pointsize 1.6 linecolor rgb name_colour(k) title class_name(k)

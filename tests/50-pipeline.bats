@@ -17,7 +17,7 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
 @test "all leaves every file under its name, whole" {
     ready
     for file in images.npy.zst images.tsv {train,test}-{0,1}.npy.zst stage-{1,2}.{safetensors.zst,tsv} deep-init.safetensors.zst \
-        deep.safetensors.zst deep.tsv features.npy.zst pca-{2,3}.{npy.zst,tsv} reconstruction.png scatter-{2,3}d.{png,svg} \
+        deep.safetensors.zst deep.tsv features.npy.zst pca-{2,3}.{npy.zst,tsv} reconstruction.png accuracy.tsv scatter-{2,3}d.{png,svg} \
         loss-{stage-1,stage-2,deep}.{png,svg}; do
         [ -s "out/$file" ]
     done
@@ -38,7 +38,7 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
 @test "with -j2, other threads and other memory every file has the same bytes" {
     images=$BATS_FILE_TMPDIR/images
     pipeline -j2 all FLAGS='--threads 1 --memory 64M' 2>/dev/null
-    for file in out/*.zst out/*.png out/images.tsv out/pca-?.tsv; do
+    for file in out/*.zst out/*.png out/*.svg out/.*.history out/{images,accuracy,pca-2,pca-3}.tsv; do
         cmp "$file" "$BATS_FILE_TMPDIR/$file"
     done
 }
@@ -97,7 +97,7 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
     zstdcat out/deep.safetensors.zst | tail -c 1000 >weights
     zstdcat "$BATS_FILE_TMPDIR/out/deep.safetensors.zst" | tail -c 1000 | cmp - weights
     pipeline all "${arrays[@]}"
-    [ -s out/scatter-2d.png ] && [ -s out/reconstruction.png ] && [ ! -e out/images.tsv ]
+    [ -s out/scatter-2d.png ] && [ -s out/reconstruction.png ] && [ ! -e out/images.tsv ] && [ ! -e out/accuracy.tsv ]
     pipeline prune "${arrays[@]}"
     reruns '' all "${arrays[@]}"
     touch -d '2001-01-01' 'my train.npy'
@@ -270,4 +270,86 @@ samples                    missing'
     pipeline clean
     equal "$(ls -A out)" 'notes.txt'
     [ -s images/ren/000.png ]
+}
+
+@test "every command goes through LAUNCH, and no question does" {
+    printf '#!/bin/sh\necho "$1" >>launched\nexec "$@"\n' >launch
+    chmod +x launch
+    LAUNCH=$PWD/launch pipeline why >/dev/null
+    pipeline -n all LAUNCH="$PWD/launch" >commands
+    [ ! -e launched ]
+    pipeline all LAUNCH="$PWD/launch" 2>/dev/null
+    equal "$(grep -c "^$PWD/launch $BIN/" commands)" "$(wc -l <launched)"
+    equal "$(grep -c -- ' -o out/' commands)" "$(wc -l <launched)"
+    equal "$(sed 's:.*/::' launched | sort -u | paste -sd ' ')" \
+        'assemble-deep augment draw-samples encode-stage extract finetune import-images neighbours pca plot reconstruct train-stage'
+    pipeline -q all   # it is no setting
+}
+
+@test "a goal that there is not gets a line with all that there are, before anything is written" {
+    for goal in fetures stage-9.safetensors.zst; do
+        run -2 --separate-stderr pipeline $goal
+        [[ $stderr = *"*** no goal '$goal', want one of: features all help why status audit profile prune clean samples images.npy.zst "*'accuracy.tsv '*.'  Stop.' ]]
+        equal "${#stderr_lines[@]}" 1
+    done
+    run -2 --separate-stderr pipeline accuracy.tsv TRAIN=x.npy TEST=y.npy   # no classes there
+    [[ $stderr = *"*** no goal 'accuracy.tsv', want one of: "* ]]
+    [ ! -e out ]
+}
+
+@test "a reader of why, status, audit and profile may go away after the first line, or before it" {
+    ready
+    for question in why status audit profile; do
+        for ((n = 0; n < 50; n++)); do
+            [ $question != audit ] || [ $((n % 10)) = 0 ] || continue
+            (set +o pipefail; { pipeline $question; echo $? >status; } 2>errors | if [ $((n % 2)) = 0 ]; then true; else head -n 1 >/dev/null; fi)
+            equal "$question $n: $(cat status errors)" "$question $n: 0"
+        done
+    done
+    equal "$(env --ignore-signal=PIPE bash -c '. "$1"; ROOT=$2 BIN=$3; pipeline status' - "$BATS_TEST_DIRNAME/pipeline.bash" "$ROOT" "$BIN" 2>&1 >/dev/full | grep -c .)" 2
+}
+
+@test "on a file system without flock a pipeline runs, and a line says what to take care of; nothing is taken for at work" {
+    printf '#include <errno.h>\nint flock(int fd, int op) { (void)fd; (void)op; errno = ENOLCK; return -1; }\n' >f.c
+    gcc -shared -fPIC -o f.so f.c
+    LD_PRELOAD=$PWD/f.so run -0 --separate-stderr timeout 20 "$ROOT/pipeline/host" lock out echo ran
+    equal "$output" ran
+    equal "$stderr" "pipeline: 'out': no locks on this file system: take care that one pipeline works here at a time"
+    LD_PRELOAD=$PWD/f.so run -1 "$ROOT/pipeline/host" busy out
+}
+
+@test "a pipeline in another container, with process ids of its own, is told from one that ended" {
+    unshare --pid --fork --mount-proc true 2>/dev/null || skip "no namespaces of process ids"
+    unshare --pid --fork --mount-proc "$ROOT/pipeline/host" lock out bash -c 'echo >started; sleep 30' 3>&- &
+    wait_for started
+    run -1 --separate-stderr timeout 20 "$ROOT/pipeline/host" lock out true
+    fails 1 "pipeline: 'out': another one is at work here, process 1 of another container or host, $(uname -n)" ||
+        [[ $stderr =~ ^"pipeline: 'out': another one is at work here, process "[0-9]+" of another container or host, $(uname -n)"$ ]]
+    "$ROOT/pipeline/host" busy out
+    kill $!
+    wait $! || true
+    "$ROOT/pipeline/host" lock out true
+}
+
+@test "what a pipeline started that works on after it ended is waited for" {
+    bash -c '"$1" lock out bash -c "sleep 1.5 & echo >started"; true' - "$ROOT/pipeline/host" 3>&-
+    [ -e started ]
+    run -0 --separate-stderr timeout 20 "$ROOT/pipeline/host" lock out echo ran
+    equal "$output$stderr" ran
+}
+
+@test "a file is added to the pipeline in one place" {
+    ready
+    cp -a "$ROOT/Makefile.pipeline" "$ROOT/pipeline" .
+    sed -i 's:^tables \:=:$(call makes,near.tsv,conf=near classes,neighbours,$O/features.npy.zst $(index) --k 2)\n&:' Makefile.pipeline
+    mine() { make -f Makefile.pipeline CONFIG=conf OUT=out BIN="$BIN" DATA=images "$@"; }
+    mine why | grep '^near.tsv *would run: missing$'
+    mine status | grep '^near.tsv *missing$'
+    mine all
+    mine -q all
+    mine audit | grep '^near.tsv *as recorded$'
+    echo 'split = test' >conf/near.conf
+    mine why | grep '^near.tsv *would run: split all -> test$'
+    mine clean
+    [ ! -e out ]
 }

@@ -33,15 +33,16 @@ audited() {
     equal "$(grep -v 'as recorded$' found | sed -E 's/xxh128:[0-9a-f]{32}/#/g; s/  +/  /')" "$([ $# -eq 0 ] || printf '%s\n' "$@")"
 }
 
+EDITED='holds #, its history says #'
 OTHER='is not what it was made from: it holds #, recorded is #'
 
 @test "an audit of files that hold what they should finds nothing, also after a prune" {
     pipeline all
     audited
-    equal "$(grep -c . found)" 13
+    equal "$(grep -c . found)" 24
     pipeline prune
     run -0 --separate-stderr pipeline audit
-    equal "$(grep -c 'as recorded$' <<<"$output"), $(grep -c 'not there$' <<<"$output")" '9, 4'
+    equal "$(grep -c 'as recorded$' <<<"$output"), $(grep -c 'not there$' <<<"$output")" '20, 4'
     equal "$(pipeline audit OUT=none | grep -vc 'not there$')" 0
     [ ! -e none ]
 }
@@ -105,7 +106,7 @@ OTHER='is not what it was made from: it holds #, recorded is #'
     cp -p deep.tsv out/
     touch -r deep.safetensors.zst out/deep.safetensors.zst
     run -2 --separate-stderr pipeline audit
-    grep -E "^deep.safetensors.zst +seed 1 -> 0; 'deep.tsv' is not its log$" <<<"$output"
+    grep -E "^deep.safetensors.zst +seed 1 -> 0; 'deep.tsv' holds xxh128:[0-9a-f]*, its history says xxh128:[0-9a-f]*$" <<<"$output"
 }
 
 @test "an audit finds an index, a log and a table that changed" {
@@ -115,19 +116,40 @@ OTHER='is not what it was made from: it holds #, recorded is #'
         case $file in
         images.tsv)
             unseen out/images.tsv sed -i 's:ren/000:ren/900:' out/images.tsv
-            audited train-0.npy.zst\ \ "'images.tsv' $OTHER" test-0.npy.zst\ \ "'images.tsv' $OTHER" pca-2.npy.zst\ \ "'images.tsv' $OTHER" \
-                pca-3.npy.zst\ \ "'images.tsv' $OTHER" reconstruction.png\ \ "'images.tsv' $OTHER" ;;
+            audited "images.npy.zst  'images.tsv' $EDITED" "train-0.npy.zst  'images.tsv' $OTHER" "test-0.npy.zst  'images.tsv' $OTHER" \
+                "accuracy.tsv  'images.tsv' $OTHER" "pca-2.npy.zst  'images.tsv' $OTHER" "pca-3.npy.zst  'images.tsv' $OTHER" \
+                "reconstruction.png  'images.tsv' $OTHER" ;;
         pca-3.tsv)
             unseen out/pca-3.tsv sed -i '$s/.$/x/' out/pca-3.tsv
-            audited "pca-3.npy.zst  'pca-3.tsv' does not hold its coordinates" ;;
+            audited "pca-3.npy.zst  'pca-3.tsv' $EDITED" "scatter-3d.png  'pca-3.tsv' $OTHER" "scatter-3d.svg  'pca-3.tsv' $OTHER" ;;
         *)
             unseen out/$file sed -i '2s/^1\t0/1\t9/' out/$file
-            audited "${file%.tsv}.safetensors.zst  '$file' is not its log" ;;
+            audited "${file%.tsv}.safetensors.zst  '$file' $EDITED" "loss-${file%.tsv}.png  '$file' $OTHER" "loss-${file%.tsv}.svg  '$file' $OTHER" ;;
         esac
         cp -p kept out/$file
     done
     sed -i 's/\t[0-9.]*$/\t7/; 1s/7$/seconds/' out/stage-1.tsv   # seconds are no part of what is kept
     audited
+}
+
+@test "an audit finds a table that changed also where the inputs of what it was written beside were pruned" {
+    pipeline prune
+    unseen out/stage-2.tsv sed -i '2s/^1\t0/1\t9/' out/stage-2.tsv
+    run -2 --separate-stderr pipeline audit
+    grep -E "^stage-2.safetensors.zst +'stage-2.tsv': content xxh128:[0-9a-f]*, its history says xxh128:[0-9a-f]*$" <<<"$output"
+}
+
+@test "an audit finds a picture and an accuracy that changed, and a history that is gone" {
+    unseen out/scatter-2d.svg sed -i 's/>component 1</>component 9</' out/scatter-2d.svg
+    unseen out/loss-deep.png flip out/loss-deep.png 20000
+    unseen out/accuracy.tsv sed -i '2s/\t5\t/\t6\t/' out/accuracy.tsv
+    rm out/.deep.tsv.history
+    run -2 --separate-stderr pipeline audit
+    equal "$(grep -v 'as recorded$' <<<"$output" | sed -E 's/xxh128:[0-9a-f]{32}/#/g; s/  +/  /; s/chunk.*/chunk/')" \
+        "deep.safetensors.zst  'deep.tsv' has no history
+accuracy.tsv  content #, its history says #
+scatter-2d.svg  content #, its history says #
+loss-deep.png  damaged: chunk"
 }
 
 @test "an audit finds changed settings too, and a missing input is no difference" {

@@ -44,7 +44,7 @@ bare() {
 
 # Reads what Make prints, gives the names of the files that are made.
 made_files() {
-    sed -n 's/.* -o out\/\([^ ]*\).*/\1/p; s/.*plots\/plot .* out\/\([^ ]*\)$/\1/p' | bare
+    sed -n 's/.* -o out\/\([^ ]*\).*/\1/p' | bare
 }
 
 # All files of settings and results, with their inodes and dates.
@@ -95,14 +95,14 @@ made() {
     pipeline -q "$@"
 }
 
-# same_results A B: the same files, with the same bytes; of logs all but the seconds, of plots only that they are there.
+# same_results A B: the same files, with the same bytes; of logs all but the seconds.
 same_results() {
     local file
     equal "$(ls "$1")" "$(ls "$2")"
-    for file in "$1"/*; do
+    for file in "$1"/* "$1"/.*.history; do
         case $file in
         */stage-*.tsv | */deep.tsv) cmp <(cut -f 1-4 "$file") <(cut -f 1-4 "$2/${file##*/}") ;;
-        *.zst | *.tsv | */reconstruction.png) cmp "$file" "$2/${file##*/}" ;;
+        *.zst | *.tsv | *.png | *.svg | *.history) cmp "$file" "$2/${file##*/}" ;;
         esac
     done
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "analysis/basis.h"
 #include "pictures/image.h"
@@ -206,13 +207,25 @@ static void picture_info(const char *path)
     image_release(&im);
 }
 
-/* SVG or HTML: the digest is that of what stands before its history. */
+static bool ends_with(const char *data, size_t len, const char *end)
+{
+    size_t n = strlen(end);
+
+    return len >= n && strncasecmp(data + len - n, end, n) == 0;
+}
+
+/* SVG or HTML: the digest is that of what stands before its history, which ends with its root. */
 static void digest_markup(struct zio_reader *r, char digest[DIGEST_SIZE])
 {
     size_t len;
     char *data = (char *)zio_read_all(r, SIZE_MAX, &len);
 
-    digest_format(digest, digest_data(data, keep_behind_start(data, len)));
+    len = keep_behind_start(data, len);
+    digest_format(digest, digest_data(data, len));
+    while (len > 0 && strchr(" \t\r\n", data[len - 1]))
+        len--;
+    if (!ends_with(data, len, "</svg>") && !ends_with(data, len, "</html>"))
+        die_file(zio_path(r), "cut short");
     free(data);
 }
 
