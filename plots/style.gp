@@ -17,10 +17,13 @@ set key textcolor rgb ink noenhanced
 title_text = system("cat ".ARG4)
 if (strlen(title_text)) set title title_text noenhanced textcolor rgb ink font ",18"
 
-# Ten colours that stay apart, also for most colour-blind eyes; beyond ten classes the same hues again, darker and lighter.
-array hues[10] = [0x3b75af, 0xef8636, 0x519d3e, 0xc53a32, 0x8d69b8, 0x84584e, 0xd57dbe, 0x5cb5c5, 0xa8a232, 0x6f7787]
+# Ten colours that stay apart, also for most colour-blind eyes; beyond ten classes the same hues
+# again, darker and lighter.
+array hues[10] = [0x3b75af, 0xef8636, 0x519d3e, 0xc53a32, 0x8d69b8, \
+    0x84584e, 0xd57dbe, 0x5cb5c5, 0xa8a232, 0x6f7787]
 channel(c, s) = int(s == 0 ? c : s == 1 ? c * 0.62 : c + (255 - c) * 0.45)
-shade(c, s) = channel(c / 65536, s) * 65536 + channel((c / 256) % 256, s) * 256 + channel(c % 256, s)
+shade(c, s) = channel(c / 65536, s) * 65536 + channel((c / 256) % 256, s) * 256 \
+    + channel(c % 256, s)
 colour(k) = shade(hues[int(k) % 10 + 1], (int(k) / 10) % 3)
 translucent = 0x38000000
 class_name(k) = system(sprintf("sed -n %dp %s", k + 1, names))

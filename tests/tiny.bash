@@ -22,9 +22,9 @@ tiny_run() {
 # tiny_same A B: every file of folder A is in folder B, with the same bytes; of logs all but the seconds.
 tiny_same() {
     local file n=0
-    for file in "$1"/*; do
+    for file in "$1"/* "$1"/.*.history; do
         case $file in
-        *.safetensors.zst | *.npy.zst | *.png | *.svg) cmp "$file" "$2/${file##*/}"; n=$((n + 1)) ;;
+        *.safetensors.zst | *.npy.zst | *.png | *.svg | *.history) cmp "$file" "$2/${file##*/}"; n=$((n + 1)) ;;
         *stage-*.tsv | */deep.tsv) cmp <(cut -f 1-4 "$file") <(cut -f 1-4 "$2/${file##*/}") ;;
         *.tsv) cmp "$file" "$2/${file##*/}" ;;
         esac
