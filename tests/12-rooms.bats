@@ -100,3 +100,10 @@ faults_are() {
     echo 'ROOMS = net base' >tree/Makefile
     faults_are 'Makefile: ROOMS = net base, in README.md base net'
 }
+
+@test "libraries stay behind the modules that wrap them: one knows xxHash, one jansson, no program any" {
+    including() { (cd "$ROOT" && grep -rlE "^ *# *include *<($1)\.h>" "${@:2}" | sort | paste -sd ' '); }
+    equal "$(including xxhash common include)" common/files/digest.c
+    equal "$(including jansson common include)" include/files/json.h
+    equal "$(including 'png|zstd|zlib|libdeflate|xxhash|jansson|cblas|lapacke' stages include)" include/files/json.h
+}

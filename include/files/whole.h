@@ -3,7 +3,8 @@
  * Bytes go to a file without a name in the folder of the final one (O_TMPFILE); whole_commit
  * flushes it to the disk and gives it the name. Killed before that, by whatever means, nothing is
  * left behind, and what stood under the name stays. Where the file system has no such files, a
- * hidden file ".NAME.PID-N.tmp" serves, removed on exit and on SIGHUP, SIGINT, SIGTERM and SIGPIPE.
+ * hidden file ".NAME.PID-N.tmp" serves, removed on exit and on SIGHUP, SIGINT, SIGTERM and SIGPIPE,
+ * unless the program handles them itself at that time.
  *
  * A symbolic link is followed. Standard output, /dev/stdout, /dev/fd/N and whatever else is no
  * regular file (/dev/null, a FIFO) are written straight. Every write, fsync, link, rename and close
