@@ -8,8 +8,8 @@
 #
 # In install.mk: install uninstall dist deb. For developers, in develop.mk: lint clang soak
 # memcheck tsan aarch64 fuzz fuzzers bench bench-X.
-# Variables: CC CPPFLAGS CFLAGS LDFLAGS LDLIBS; HARDEN= (not hardened), SAN=1 (sanitizers),
-# BUILD and BIN (folders), PREFIX and DESTDIR.
+# Variables: CC CPPFLAGS CFLAGS LDFLAGS LDLIBS; HEIF=1 (HEIF and AVIF pictures, by libheif),
+# HARDEN= (not hardened), SAN=1 (sanitizers), BUILD and BIN (folders), PREFIX and DESTDIR.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -53,13 +53,17 @@ endif
 
 # ISO C gives no contraction of a*b+c: what rounds, rounds the same in every build.
 override FLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -fopenmp -ffp-contract=off -fno-math-errno \
-	-Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat-security
+	-Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat-security \
+	$(if $(HEIF),-DHEIF)
 override LDLIBS += $(LIBRARIES)
-LIBRARIES = -lpng -ldeflate -lzstd -lxxhash -ljansson -lpthread -ldl -lm
+LIBRARIES = -Wl,--as-needed -ljpeg -lwebp -lwebpdemux -lgif -ltiff $(if $(HEIF),-lheif) -lpng \
+	-llcms2 -ldeflate -lzstd -lxxhash -ljansson -lpthread -ldl -lm
 
-PACKAGES = gcc make pkg-config libc6-dev libgomp1 libpng-dev libdeflate-dev libzstd-dev \
-	libxxhash-dev libjansson-dev libopenblas0-pthread gnuplot-nox fonts-dejavu-core zstd
-TEST_PACKAGES = bats procps xxhash clang-14 libclang-rt-14-dev
+PACKAGES = gcc make pkg-config libc6-dev libgomp1 libpng-dev libjpeg62-turbo-dev \
+	libwebp-dev libgif-dev libtiff-dev liblcms2-dev $(if $(HEIF),libheif-dev) libdeflate-dev \
+	libzstd-dev libxxhash-dev libjansson-dev libopenblas0-pthread gnuplot-nox fonts-dejavu-core zstd
+TEST_PACKAGES = bats procps xxhash libjpeg-turbo-progs webp libtiff-tools clang-14 \
+	libclang-rt-14-dev
 
 # kernels-simd.c is compiled once for each of these; isa.c chooses at the start.
 ISAS := base $(if $(findstring x86_64,$(shell $(CC) -dumpmachine 2>/dev/null)),avx2 avx512)

@@ -70,10 +70,10 @@ FUZZ_SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_COMPILE = $(FUZZ_CC) $(CPPFLAGS) -O1 -g $(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link -Ifuzz \
 	$(filter-out -fopenmp,$(FLAGS)) -Wno-unknown-pragmas
 FUZZ_TARGETS := $(patsubst fuzz/%.c,%,$(filter-out fuzz/fuzz.c,$(wildcard fuzz/*.c)))
-FUZZ_PARTS = base/report $(patsubst common/%.c,%,$(wildcard common/cli/*.c common/files/*.c)) \
-	pictures/unpack pictures/image net/checkpoint net/model analysis/basis analysis/inspect
+FUZZ_PARTS = base/report $(patsubst common/%.c,%,$(wildcard common/cli/*.c common/files/*.c \
+	common/pictures/*.c)) net/checkpoint net/model analysis/basis analysis/inspect
 FUZZ_OBJECTS := $(FUZZ_PARTS:%=$(BUILD)/fuzz/common/%.o)
-fuzzers: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
+fuzzers: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%) $(BUILD)/tests/check-pictures
 $(BUILD)/fuzz/common/%.o: common/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(FUZZ_COMPILE) -MMD -MP -c -o $@ $<

@@ -174,7 +174,7 @@ static int draw(const char *path, struct table *t, const struct kind *kind, enum
 
 static void write_png(const struct history *h, const char *path, int picture)
 {
-    const struct image_settings settings = {{255, 255, 255}, false};
+    const struct picture_settings settings = {{255, 255, 255}, .max_pixels = 1 << 26};
     char error[IMAGE_ERROR], digest[DIGEST_SIZE], *drawn = xformat("/dev/fd/%d", picture), *text;
     struct image im;
 

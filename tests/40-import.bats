@@ -65,10 +65,10 @@ pixels() {
     equal "${stderr_lines[0]}" "import-images: --index - and the images both go to standard output"
 }
 
-@test "images that lie in the folder itself are of class ." {
+@test "images that lie in the folder itself are of a class without a name" {
     pictures ./x.png a/y.png
     import-images photos --index images.tsv -o images.npy.zst
-    equal "$(cut -f 3,4 images.tsv | tr '\t\n' '  ')" "class path a a/y.png . x.png "
+    equal "$(cut -f 3,4 images.tsv | tr '\t\n' '  ')" "class path a a/y.png  x.png "
 }
 
 @test "an image of the wanted size comes through bit for bit, others are resized; background beside what is padded" {
@@ -119,7 +119,7 @@ pixels() {
     run -0 --separate-stderr import-images photos --max-bad 0.3 --size 12 --test 0 --index images.tsv -o images.npy.zst
     equal "$stderr" "import-images: 'photos/a/cut.png': skipped: cut short
 import-images: 'photos/b/link.png': skipped: No such file or directory
-import-images: 'photos/b/photo.png': skipped: a JPEG file
+import-images: 'photos/b/photo.png': skipped: cut short
 import-images: 7 images of 2 classes, 0 of them to test on; 3 of 10 files skipped"
     equal "$(tail -n 1 images.tsv)" "6	train	b	b/3.png"
     equal "$(zstdcat images.npy.zst | head -c 128 | grep -ao "(7, 12, 12, 3)")" "(7, 12, 12, 3)"
@@ -132,24 +132,32 @@ import-images: 7 images of 2 classes, 0 of them to test on; 3 of 10 files skippe
     cp images.npy.zst before.npy.zst
     echo >photos/b/2.png
     run -1 --separate-stderr import-images photos --index images.tsv -o images.npy.zst
-    equal "${stderr_lines[1]}" "import-images: 'photos': 1 of 11 PNG files cannot be read, want at most 0.05 of them (--max-bad)"
+    equal "$stderr" "import-images: passed over: 1 of unknown kind named 2.png
+import-images: 'photos': 1 of 11 pictures cannot be read, want at most 0.05 of them (--max-bad)"
     cmp images.tsv before.tsv
     cmp images.npy.zst before.npy.zst
     import-images photos --max-bad 0.1 -o images.npy.zst
     for f in photos/*/*; do echo >"$f"; done
     run -1 --separate-stderr import-images photos --max-bad 1 -o none.npy.zst
-    equal "${stderr_lines[-1]}" "import-images: 'photos': none of the 11 PNG files can be read"
+    equal "${stderr_lines[-1]}" "import-images: 'photos': none of the 11 pictures can be read"
     [ ! -e none.npy.zst ]
 }
 
-@test "files that are no .png and hidden ones are passed over silently; .PNG counts" {
+@test "hidden files are passed over silently, what is no picture is counted by kind" {
     pictures a/1.png b/2.PNG
-    echo text >photos/a/notes.txt
     cp photos/a/1.png photos/a/.hidden.png
     mkdir photos/.trash
     cp photos/a/1.png photos/.trash/
     run -0 --separate-stderr import-images photos -o images.npy.zst --index images.tsv
-    equal "${stderr%%;*}" "import-images: 2 images of 2 classes, 0 of them to test on"
+    equal "$stderr" "import-images: 2 images of 2 classes, 1 of them to test on; 0 of 2 files skipped"
+    echo text | tee photos/a/notes.txt photos/a/NOTES.TXT photos/b/Makefile photos/more.txt >photos/b/x.jpg
+    echo '<!DOCTYPE html>' >photos/b/page.jpeg
+    for i in 1 2; do printf 'version https://git-lfs.github.com/spec/v1\n' >photos/b/$i.jpg; done
+    : >photos/a/none.gif
+    run -0 --separate-stderr import-images photos --max-bad 1 -o images.npy.zst
+    equal "$stderr" "import-images: passed over: 3 .txt, 2 git-lfs pointers named 1.jpg and the like, 1 HTML named page.jpeg, \
+1 empty file named none.gif, 1 of unknown kind named x.jpg, 1 without an ending
+import-images: 2 images of 2 classes, 1 of them to test on; 0 of 2 files skipped"
 }
 
 @test "the split hangs on class and file name alone: adding images moves none" {
@@ -188,7 +196,7 @@ import-images: 7 images of 2 classes, 0 of them to test on; 3 of 10 files skippe
     mkdir empty
     touch file
     run -1 --separate-stderr import-images empty -o images.npy.zst
-    fails 1 "import-images: 'empty': no PNG files in this folder or below"
+    fails 1 "import-images: 'empty': no pictures in this folder or below"
     run -1 --separate-stderr import-images missing -o images.npy.zst
     fails 1 "import-images: 'missing': No such file or directory"
     run -1 --separate-stderr import-images file -o images.npy.zst
@@ -211,11 +219,26 @@ import-images: 7 images of 2 classes, 0 of them to test on; 3 of 10 files skippe
     [ ! -e images.npy.zst ]
 }
 
-@test "one class alone is an error, unless --min-classes 1 says that it is meant" {
+@test "fewer classes that have images than --min-classes is an error" {
     pictures a/1.png a/2.png
-    run -1 --separate-stderr import-images photos -o images.npy.zst
-    fails 1 "import-images: 'photos': 1 class, want at least 2: a folder per class (--min-classes 1 takes any)"
-    import-images photos --min-classes 1 -o images.npy.zst
+    mkdir photos/b
+    echo '<html>' >photos/b/1.png
+    run -1 --separate-stderr import-images photos --max-bad 1 --min-classes 2 -o images.npy.zst
+    equal "${stderr_lines[-1]}" "import-images: 'photos': 1 class, want at least 2 (--min-classes)"
+    run -0 --separate-stderr import-images photos --max-bad 1 -o images.npy.zst
+    equal "$stderr" "import-images: passed over: 1 HTML named 1.png
+import-images: 'photos/b': no picture in it that can be read
+import-images: 2 images of 1 class, 1 of them to test on; 0 of 2 files skipped"
+}
+
+@test "a folder that comes to hold nothing is named, not those within it" {
+    pictures a/1.png a/2.png
+    mkdir -p photos/b/c/d photos/a/e photos/.f
+    echo text >photos/b/c/d/x.txt
+    run -0 --separate-stderr import-images photos -o images.npy.zst
+    equal "${stderr_lines[1]}" "import-images: 'photos/a/e': no picture in it that can be read"
+    equal "${stderr_lines[2]}" "import-images: 'photos/b': no picture in it that can be read"
+    equal "${#stderr_lines[@]}" 4
 }
 
 @test "links are followed, but not back up" {

@@ -62,7 +62,7 @@ check_files() {
 # each_call COMMAND...: in the folder before, which holds what is to be overwritten.
 each_call() {
     local call n count status told n_failed=0
-    local names="^[a-z-]+: ('[^']+'|standard output): ((.*: )?Input/output error|changed while it was read|1 of 4 PNG files cannot be read, .*)$"
+    local names="^[a-z-]+: ('[^']+'|standard output): ((.*: )?Input/output error|changed while it was read|1 of 4 pictures cannot be read, .*)$"
     rm -f calls
     FAULT_LOG=$PWD/calls disturbed wanted '' "$@"
     while read -r count call; do

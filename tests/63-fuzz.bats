@@ -24,7 +24,13 @@ fuzz() {
 @test "histories" { fuzz history; }
 @test "settings" { fuzz conf; }
 @test "indexes" { fuzz index; }
-@test "pictures" { fuzz png; }
+@test "labels" { fuzz labels; }
+@test "PNG" { fuzz png; }
+@test "JPEG" { fuzz jpeg; }
+@test "WebP" { fuzz webp; }
+@test "GIF" { fuzz gif; }
+@test "TIFF" { fuzz tiff; }
+@test "BMP" { fuzz bmp; }
 
 @test "the harness finds a leak, a descriptor left open, an allocation out of proportion, and an address out of bounds" {
     CORPUS=$PWD/corpus

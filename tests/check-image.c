@@ -25,6 +25,8 @@
 #include "pictures/resize.h"
 #include "base/rng.h"
 
+enum { MOST = 1 << 26 }; /* pixels */
+
 static int failures;
 
 static void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -117,7 +119,7 @@ static uint8_t blended(uint64_t c, uint64_t a, uint64_t b, uint64_t M)
     return (uint8_t)((2 * (c * a * 255 + b * M * (M - a)) + M * M) / (2 * M * M));
 }
 
-static void check_kind(const struct kind *k, size_t h, size_t w, const struct image_settings *s,
+static void check_kind(const struct kind *k, size_t h, size_t w, const struct picture_settings *s,
                        uint64_t seed)
 {
     static const int channels_of[] = {[PNG_COLOR_TYPE_GRAY] = 1,
@@ -188,7 +190,8 @@ static void check_kinds(void)
                                      [PNG_COLOR_TYPE_PALETTE] = {1, 2, 4, 8},
                                      [PNG_COLOR_TYPE_GRAY_ALPHA] = {8, 16},
                                      [PNG_COLOR_TYPE_RGBA] = {8, 16}};
-    static const struct image_settings over[] = {{{255, 255, 255}, true}, {{10, 200, 77}, true}};
+    static const struct picture_settings over[] = {{{255, 255, 255}, .max_pixels = MOST},
+                                                   {{10, 200, 77}, .max_pixels = MOST}};
     static const size_t sizes[][2] = {{1, 1}, {3, 5}, {37, 23}, {8, 64}};
     for (int type = 0; type < 7; type++)
         for (int d = 0; depths[type][d]; d++)
@@ -232,7 +235,8 @@ static void check_orientation(int orientation, bool big, bool late, bool asked)
     char error[IMAGE_ERROR], got[7] = "";
     int shown = asked && orientation >= 1 && orientation <= 8 ? orientation - 1 : 0;
     write_turned("turned.png", orientation, big, late);
-    if (image_read(&im, "turned.png", &(struct image_settings){{0}, asked}, NULL, error)) {
+    if (image_read(&im, "turned.png",
+                   &(struct picture_settings){.orient = asked, .max_pixels = MOST}, NULL, error)) {
         fail("orientation %d: %s", orientation, error);
         return;
     }
@@ -266,7 +270,8 @@ static void check_reason(const char *path, const char *want)
 {
     struct image im;
     char error[IMAGE_ERROR];
-    const char *reason = image_read(&im, path, &(struct image_settings){{0}, true}, NULL, error);
+    const char *reason = image_read(
+        &im, path, &(struct picture_settings){.orient = true, .max_pixels = MOST}, NULL, error);
     if (!reason || strcmp(reason, want) != 0)
         fail("%s: '%s', want '%s'", path, reason ? reason : "read", want);
     image_release(&im);
@@ -298,8 +303,12 @@ static void check_damage(void)
         memcpy(changed, file, n);
         changed[i] ^= 0x10;
         write_bytes("bad.png", changed, n);
-        if (!image_read(&im, "bad.png", &(struct image_settings){{0}, true}, NULL, error)) {
-            if (image_read(&whole, "whole.png", &(struct image_settings){{0}, true}, NULL, error)
+        if (!image_read(&im, "bad.png",
+                        &(struct picture_settings){.orient = true, .max_pixels = MOST}, NULL,
+                        error)) {
+            if (image_read(&whole, "whole.png",
+                           &(struct picture_settings){.orient = true, .max_pixels = MOST}, NULL,
+                           error)
                 || memcmp(im.pixels, whole.pixels, 9 * 21) != 0)
                 fail("byte %zu flipped: not found", i);
             image_release(&whole);
@@ -307,20 +316,21 @@ static void check_damage(void)
         image_release(&im);
     }
     write_bytes("bad.png", "\xff\xd8\xff\xe0 and so on", 14);
-    check_reason("bad.png", "a JPEG file");
+    check_reason("bad.png", "cut short");
     write_bytes("bad.png", "GIF89a", 6);
-    check_reason("bad.png", "a GIF file");
+    check_reason("bad.png", "cut short");
     write_bytes("bad.png", "RIFF....WEBPVP8 ", 16);
-    check_reason("bad.png", "a WebP file");
+    check_reason("bad.png", "cut short");
     write_bytes("bad.png", "hello, world", 12);
-    check_reason("bad.png", "not a PNG file");
+    check_reason("bad.png", "not a picture");
     /* IHDR of 20000 x 20000, and of 8000 x 8000 with next to nothing behind it; CRCs by Python's
      * zlib.crc32 */
     write_bytes("bad.png",
                 "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x4e\x20\0\0\x4e\x20\x08\x02\0\0\0\x6c\x12\xd1"
                 "\x6e\0\0\0\x01IDATx\0\0\0\0",
                 46);
-    check_reason("bad.png", "too large: over 67108864 pixels");
+    check_reason("bad.png",
+                 "too large: 20000 x 20000 pixels, want at most 67108864 (--max-pixels)");
     write_bytes("bad.png",
                 "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x1f\x40\0\0\x1f\x40\x08\x02\0\0\0\x89\x93\x3a"
                 "\xa3\0\0\0\x01IDATx\0\0\0\0",
@@ -334,13 +344,15 @@ static void check_damage(void)
 
 static void check_digest(void)
 {
-    struct image im;
+    static const char bytes[] = "GIF89a, as it says";
+    struct digest seen, alone, want = digest_data(bytes, sizeof bytes);
     char error[IMAGE_ERROR];
-    XXH128_hash_t hash = XXH3_128bits("hello, world", 12);
-    struct digest seen, alone, want = {hash.high64, hash.low64};
-    write_bytes("text.png", "hello, world", 12);
-    image_read(&im, "text.png", &(struct image_settings){{0}, true}, &seen, error);
-    if (image_file_digest("text.png", &alone, error) || !digest_equal(seen, want)
+    struct picture p;
+    struct image im;
+
+    write_bytes("text.png", bytes, sizeof bytes);
+    image_read(&im, "text.png", &(struct picture_settings){.max_pixels = MOST}, &seen, error);
+    if (picture_look(&p, "text.png", true) || picture_close(&p, &alone) || !digest_equal(seen, want)
         || !digest_equal(alone, want))
         fail("the digest of a file is not XXH128 of its bytes");
 }
@@ -354,7 +366,8 @@ static void check_write(void)
     noise(im.pixels, 5 * 9 * 3, 3);
     image_write("written.png", &im,
                 (const char *const[]){"kasane-history", "[]", "Comment", "\xc3\xa4", NULL});
-    if (image_read(&back, "written.png", &(struct image_settings){{0}, true}, NULL, error))
+    if (image_read(&back, "written.png",
+                   &(struct picture_settings){.orient = true, .max_pixels = MOST}, NULL, error))
         fail("written.png: %s", error);
     else if (back.height != 5 || back.width != 9 || memcmp(back.pixels, im.pixels, 5 * 9 * 3) != 0)
         fail("an image does not come back as it was written");
@@ -454,7 +467,8 @@ static void print_ppm(const char *path)
 {
     struct image im;
     char error[IMAGE_ERROR];
-    if (image_read(&im, path, &(struct image_settings){{255, 255, 255}, true}, NULL, error))
+    if (image_read(&im, path, &(struct picture_settings){{255, 255, 255}, true, .max_pixels = MOST},
+                   NULL, error))
         die_file(path, "%s", error);
     printf("P6\n%zu %zu\n255\n", im.width, im.height);
     fwrite(im.pixels, 3, im.height * im.width, stdout);

@@ -180,7 +180,7 @@ static void model_info(struct zio_reader *r)
 /* The picture at PATH, a file: libpng checks every chunk as it reads. */
 static struct image read_picture(const char *path)
 {
-    const struct image_settings settings = {{255, 255, 255}, false};
+    const struct picture_settings settings = {{255, 255, 255}, .max_pixels = 1 << 26};
     char error[IMAGE_ERROR];
     struct image im;
 

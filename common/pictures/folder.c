@@ -7,11 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
-#include "pictures/image.h"
 #include "base/report.h"
+#include "pictures/picture.h"
 
 /* --- listing --- */
 
@@ -60,17 +59,37 @@ static bool count_visit(void **visits, const struct stat *st)
     return true;
 }
 
-static bool is_png_name(const char *name)
+/* Makes room for one more behind the N of a list, full at every power of two. */
+static char **grown(char **list, size_t n)
 {
-    size_t len = strlen(name);
-    return len > 4 && strcasecmp(name + len - 4, ".png") == 0;
+    return (n & (n - 1)) == 0 ? xrealloc(list, n ? 2 * n : 1, sizeof *list) : list;
 }
 
 static void add_file(struct folder *f, char *file)
 {
-    if ((f->n & (f->n - 1)) == 0) /* full at every power of two */
-        f->files = xrealloc(f->files, f->n ? 2 * f->n : 1, sizeof *f->files);
+    f->files = grown(f->files, f->n);
     f->files[f->n++] = file;
+}
+
+static void list(struct folder *f, const char *inside, const struct level *level, void **visits);
+
+static void list_below(struct folder *f, char *inside, const struct stat *st,
+                       const struct level *level, void **visits)
+{
+    struct level below = {level, st->st_dev, st->st_ino};
+    char *full = xformat("%s/%s", f->path, inside);
+
+    if (is_above(level, st)) {
+        warn_file(full, "a link to a folder above it, passed over");
+        free(inside);
+    } else if (!count_visit(visits, st)) {
+        die_file(full, "reached by more than %d paths: links between folders", MAX_VISITS);
+    } else {
+        f->folders = grown(f->folders, f->n_folders);
+        f->folders[f->n_folders++] = inside;
+        list(f, inside, &below, visits);
+    }
+    free(full);
 }
 
 /* Lists the folder INSIDE (relative; empty: the folder itself) at this level. */
@@ -80,39 +99,29 @@ static void list(struct folder *f, const char *inside, const struct level *level
     char *path = xformat("%s%s%s", f->path, slash, inside);
     DIR *dir = opendir(path);
     struct dirent *entry;
+
     if (!dir)
         die_file(path, "%s", strerror(errno));
     while (errno = 0, (entry = readdir(dir))) {
-        bool is_png, exists;
         char *file, *full;
         struct stat st;
+        bool exists;
+
         if (entry->d_name[0] == '.')
             continue;
-        is_png = is_png_name(entry->d_name);
+        file = xformat("%s%s%s", inside, slash, entry->d_name);
         if (entry->d_type == DT_REG) { /* most are: no need to ask again */
-            if (is_png)
-                add_file(f, xformat("%s%s%s", inside, slash, entry->d_name));
+            add_file(f, file);
             continue;
         }
-        file = xformat("%s%s%s", inside, slash, entry->d_name);
         full = xformat("%s/%s", f->path, file);
         exists = stat(full, &st) == 0;
-        if (!exists && !is_png && errno != ENOENT && errno != ELOOP)
+        if (!exists && !picture_is_name(file) && errno != ENOENT && errno != ELOOP)
             die_file(full, "%s", strerror(errno)); /* it may be a folder */
-        if (exists && S_ISDIR(st.st_mode)) {
-            struct level below = {level, st.st_dev, st.st_ino};
-            if (is_above(level, &st))
-                warn_file(full, "a link to a folder above it, passed over");
-            else if (!count_visit(visits, &st))
-                die_file(full, "reached by more than %d paths: links between folders", MAX_VISITS);
-            else
-                list(f, file, &below, visits);
-        } else if (is_png) {
-            add_file(f,
-                     file); /* one that does not exist, a broken link, is told of when it is read */
-            file = NULL;
-        }
-        free(file);
+        if (exists && S_ISDIR(st.st_mode))
+            list_below(f, file, &st, level, visits);
+        else
+            add_file(f, file); /* a broken link is told of when it is read */
         free(full);
     }
     if (errno)
@@ -128,61 +137,54 @@ static int compare(const void *a, const void *b)
 
 void folder_open(struct folder *f, const char *path)
 {
-    struct stat st;
-    struct level top;
+    struct level top = {NULL, 0, 0};
     void *visits = NULL;
+    struct stat st;
+
     *f = (struct folder){.path = path};
     if (stat(path, &st) < 0)
         die_file(path, "%s", strerror(errno));
     if (!S_ISDIR(st.st_mode))
         die_file(path, "not a folder");
-    top = (struct level){NULL, st.st_dev, st.st_ino};
+    top.device = st.st_dev;
+    top.inode = st.st_ino;
     list(f, "", &top, &visits);
     tdestroy(visits, free);
-    if (f->n == 0)
-        die_file(path, "no PNG files in this folder or below");
-    qsort(f->files, f->n, sizeof *f->files, compare);
+    if (f->n > 0)
+        qsort(f->files, f->n, sizeof *f->files, compare);
+    if (f->n_folders > 0)
+        qsort(f->folders, f->n_folders, sizeof *f->folders, compare);
+    f->kind = xcalloc(f->n + 1, sizeof *f->kind);
+}
+
+void folder_keep(struct folder *f, bool (*wanted)(const void *context, const char *file),
+                 const void *context)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < f->n; i++)
+        if (wanted(context, f->files[i]))
+            f->files[n++] = f->files[i];
+        else
+            free(f->files[i]);
+    f->n = n;
 }
 
 void folder_close(struct folder *f)
 {
     for (size_t i = 0; i < f->n; i++)
         free(f->files[i]);
+    for (size_t i = 0; i < f->n_folders; i++)
+        free(f->folders[i]);
     free(f->files);
+    free(f->folders);
+    free(f->kind);
     *f = (struct folder){0};
 }
 
 char *folder_path(const struct folder *f, size_t i)
 {
     return xformat("%s/%s", f->path, f->files[i]);
-}
-
-/* How many bytes of the path the class takes; 0: the folder itself. */
-static size_t class_len(const char *file)
-{
-    const char *slash = strchr(file, '/');
-    return slash ? (size_t)(slash - file) : 0;
-}
-
-char *folder_class(const struct folder *f, size_t i)
-{
-    size_t len = class_len(f->files[i]);
-    return len ? xformat("%.*s", (int)len, f->files[i]) : xstrdup(".");
-}
-
-size_t folder_n_classes(const struct folder *f)
-{
-    size_t n = 0;
-    bool loose = false;
-    for (size_t i = 0; i < f->n; i++) {
-        size_t len = class_len(f->files[i]);
-        if (len == 0)
-            loose = true; /* these may lie scattered between the folders */
-        else if (i == 0 || len != class_len(f->files[i - 1])
-                 || memcmp(f->files[i], f->files[i - 1], len) != 0)
-            n++;
-    }
-    return n + loose;
 }
 
 /* --- digest --- */
@@ -213,19 +215,64 @@ void folder_digest_end(struct folder_digest *d, char digest[DIGEST_SIZE])
     free(d);
 }
 
-void folder_digest(const struct folder *f, char digest[DIGEST_SIZE])
+unsigned char folder_kind(const struct picture *p, const char *file)
 {
-    struct digest *contents = xcalloc(f->n, sizeof *contents);
+    if (p->format)
+        return (unsigned char)(FOLDER_PICTURE + picture_number(p->format));
+    if (!picture_is_name(file))
+        return FOLDER_OTHER;
+    return p->source.buffer && !p->source.error ? FOLDER_MISNAMED : FOLDER_LOST;
+}
+
+/* Looks at file I; DIGEST (or NULL) becomes that of a picture's bytes. */
+static unsigned char look(const struct folder *f, size_t i, struct digest *digest)
+{
+    char *path = folder_path(f, i);
+    struct picture p;
+    unsigned char kind;
+
+    picture_look(&p, path, digest != NULL);
+    kind = folder_kind(&p, f->files[i]);
+    picture_close(&p, digest);
+    free(path);
+    return kind;
+}
+
+void folder_digest(struct folder *f, char digest[DIGEST_SIZE])
+{
+    struct digest *contents = xcalloc(f->n + 1, sizeof *contents);
     struct folder_digest *d;
+
 #pragma omp parallel for schedule(dynamic, 16)
-    for (size_t i = 0; i < f->n; i++) {
-        char error[IMAGE_ERROR], *path = folder_path(f, i);
-        image_file_digest(path, &contents[i], error);
-        free(path);
-    }
+    for (size_t i = 0; i < f->n; i++)
+        f->kind[i] = look(f, i, &contents[i]);
     d = folder_digest_new();
     for (size_t i = 0; i < f->n; i++)
-        folder_digest_add(d, f->files[i], contents[i]);
+        if (f->kind[i] != FOLDER_OTHER)
+            folder_digest_add(d, f->files[i], contents[i]);
     folder_digest_end(d, digest);
     free(contents);
+}
+
+/* --- the list --- */
+
+/* Dates as find(1) prints them. */
+static void print_file(const char *file, const struct stat *st)
+{
+    printf("%s\t%lld\t%lld.%09ld0\t%lld.%09ld0\n", file, (long long)st->st_size,
+           (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, (long long)st->st_ctim.tv_sec,
+           st->st_ctim.tv_nsec);
+}
+
+void folder_list(const struct folder *f)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        char *path = folder_path(f, i);
+        struct stat st;
+
+        if ((picture_is_name(f->files[i]) || look(f, i, NULL) >= FOLDER_PICTURE)
+            && stat(path, &st) == 0)
+            print_file(f->files[i], &st);
+        free(path);
+    }
 }

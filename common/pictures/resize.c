@@ -62,17 +62,12 @@ static void axis_release(struct axis *a)
     free(a->weight);
 }
 
-/* sums (n) = n bytes of each source row that taps FIRST to END of `rows` read, weighted. */
-VECTORS static void sum_rows(uint32_t *restrict sums, const struct axis *rows, size_t first,
-                             size_t end, const uint8_t *src, size_t n, size_t src_stride)
+/* sums (n) += weight * row. */
+VECTORS static void add_row(uint32_t *restrict sums, uint32_t weight, const uint8_t *restrict row,
+                            size_t n)
 {
-    memset(sums, 0, n * sizeof *sums);
-    for (size_t t = first; t < end; t++) {
-        const uint8_t *row = src + rows->source[t] * src_stride;
-        const uint32_t weight = rows->weight[t];
-        for (size_t i = 0; i < n; i++)
-            sums[i] += weight * row[i];
-    }
+    for (size_t i = 0; i < n; i++)
+        sums[i] += weight * row[i];
 }
 
 /* Four neighbours of a row of sums: a pixel and what follows it. */
@@ -117,35 +112,105 @@ static void divide_long_columns(uint8_t *dst, const struct axis *columns, size_t
     }
 }
 
+struct resizer {
+    struct axis rows, columns;
+    size_t dh, dw, sh, sw;
+    uint8_t *dst;      /* where the next output row goes */
+    size_t in, out;    /* rows taken, rows given */
+    uint8_t *previous; /* the source row before, where rows are repeated; else NULL */
+    uint32_t *sums;    /* (sw,3) of output row `out`, as far as its source rows have come */
+    uint32_t *acc;     /* (dw,3) */
+};
+
+struct resizer *resizer_new(uint8_t *dst, size_t dh, size_t dw, size_t sh, size_t sw)
+{
+    struct resizer *r = xcalloc(1, sizeof *r);
+
+    *r = (struct resizer){.dh = dh, .dw = dw, .sh = sh, .sw = sw, .dst = dst};
+    if (dh == sh && dw == sw)
+        return r;
+    r->rows = axis_new(dh, sh);
+    r->columns = axis_new(dw, sw);
+    r->previous = dh >= sh ? xcalloc(sw, RGB) : NULL;
+    r->sums = xcalloc(sw * RGB + 1, sizeof *r->sums);
+    r->acc = xcalloc(dw * RGB + 1, sizeof *r->acc);
+    return r;
+}
+
+static void add_tap_of(struct resizer *r, size_t tap, const uint8_t *row)
+{
+    add_row(r->sums, r->rows.weight[tap], r->rows.source[tap] == r->in ? row : r->previous,
+            r->sw * RGB);
+}
+
+/* Output row `out` is complete. */
+static void give_row(struct resizer *r)
+{
+    const uint64_t total = (uint64_t)r->columns.total * r->rows.total;
+
+    if (total <= UINT32_MAX / 256) {
+        sum_columns(r->acc, &r->columns, r->dw, r->sums, (uint32_t)total);
+        divide(r->dst, r->acc, r->dw * RGB, (uint32_t)total);
+    } else {
+        divide_long_columns(r->dst, &r->columns, r->dw, r->sums, total);
+    }
+    memset(r->sums, 0, r->sw * RGB * sizeof *r->sums);
+    r->dst += r->dw * RGB;
+    r->out++;
+}
+
+/* Where rows shrink, a source row belongs to the output row at hand and perhaps to the next. Where
+ * they grow, to several, each of which wants this row and the one before. */
+void resizer_add(struct resizer *r, const uint8_t *row)
+{
+    const size_t *first = r->rows.first, *source = r->rows.source;
+
+    if (!first) {
+        memcpy(r->dst, row, r->dw * RGB);
+        r->dst += r->dw * RGB;
+    }
+    for (; first && r->out < r->dh && source[first[r->out]] <= r->in; give_row(r)) {
+        size_t end = first[r->out + 1];
+
+        if (r->previous && source[end - 1] > r->in)
+            break;
+        for (size_t tap = first[r->out]; tap < end; tap++)
+            if (r->previous || source[tap] == r->in)
+                add_tap_of(r, tap, row);
+        if (source[end - 1] > r->in)
+            break;
+    }
+    if (r->previous)
+        memcpy(r->previous, row, r->sw * RGB);
+    r->in++;
+}
+
+void resizer_free(struct resizer *r)
+{
+    axis_release(&r->columns);
+    axis_release(&r->rows);
+    free(r->previous);
+    free(r->sums);
+    free(r->acc);
+    free(r);
+}
+
+size_t resizer_memory(size_t dh, size_t dw, size_t sh, size_t sw)
+{
+    const size_t tap = sizeof(size_t) + sizeof(uint32_t), most_h = 2 * (dh > sh ? dh : sh),
+                 most_w = 2 * (dw > sw ? dw : sw);
+
+    return tap * (most_h + most_w) + sizeof(size_t) * (dh + dw) + (5 * sw + 4 * dw) * RGB;
+}
+
 void resize_area(uint8_t *dst, size_t dh, size_t dw, const uint8_t *src, size_t sh, size_t sw,
                  size_t src_stride)
 {
-    struct axis columns, rows;
-    uint64_t total;
-    uint32_t *sums, *acc;
-    if (dh == sh && dw == sw) {
-        for (size_t y = 0; y < dh; y++)
-            memcpy(dst + y * dw * RGB, src + y * src_stride, dw * RGB);
-        return;
-    }
-    columns = axis_new(dw, sw);
-    rows = axis_new(dh, sh);
-    total = (uint64_t)columns.total * rows.total;
-    sums = xcalloc(sw * RGB + 1, sizeof *sums);
-    acc = xcalloc(dw * RGB + 1, sizeof *acc);
-    for (size_t y = 0; y < dh; y++, dst += dw * RGB) {
-        sum_rows(sums, &rows, rows.first[y], rows.first[y + 1], src, sw * RGB, src_stride);
-        if (total <= UINT32_MAX / 256) {
-            sum_columns(acc, &columns, dw, sums, (uint32_t)total);
-            divide(dst, acc, dw * RGB, (uint32_t)total);
-        } else {
-            divide_long_columns(dst, &columns, dw, sums, total);
-        }
-    }
-    free(sums);
-    free(acc);
-    axis_release(&columns);
-    axis_release(&rows);
+    struct resizer *r = resizer_new(dst, dh, dw, sh, sw);
+
+    for (size_t y = 0; y < sh; y++)
+        resizer_add(r, src + y * src_stride);
+    resizer_free(r);
 }
 
 /* --- OpenCV's bilinear --- */

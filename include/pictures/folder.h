@@ -1,41 +1,55 @@
-/* folder: the PNG files in and below a folder, ordered by path, bytewise. The class of a file is
- * the first folder on its path: of "akane/old/1.png" it is "akane"; files that lie in the folder
- * itself are of class ".". Names that start with a dot are passed over, and so are files that do
- * not end in .png (in small or capital letters). Symbolic links are followed; one that leads back
- * to a folder above it is passed over with a warning. A folder that links give more than 1000 paths
- * is an error.
+/* folder: the files in and below a folder, ordered by path, bytewise, whatever they hold.
+ *
+ * Names that start with a dot are passed over, files and folders. Symbolic links are followed; one
+ * that leads back to a folder above it is passed over with a warning. A folder that links give more
+ * than 1000 paths is an error. What is seen here is all that import-images knows of a folder: its
+ * --list answers from the same functions.
  */
 #ifndef FOLDER_H
 #define FOLDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-#include "files/zio.h"
+#include "files/digest.h"
+#include "pictures/picture.h"
 
 struct folder {
     const char *path;
-    size_t n;
-    char **files; /* paths relative to the folder, n of them */
+    size_t n, n_folders;
+    char **files;        /* paths relative to the folder, n of them; folders are not among them */
+    char **folders;      /* those below, ordered as well */
+    unsigned char *kind; /* of each file: FOLDER_UNKNOWN until it was looked at */
 };
 
-/* Dies where the folder, or one below it, cannot be read, or there are no files. PATH must outlive
- * the list. */
-void folder_open(struct folder *f, const char *path);
-void folder_close(struct folder *f);
-char *folder_path(const struct folder *f,
-                  size_t i); /* of file i, to open it; the caller frees it */
-char *folder_class(const struct folder *f, size_t i); /* the caller frees it */
-size_t folder_n_classes(const struct folder *f);
+/* What a file is by its first bytes. Named as pictures are, but FOLDER_LOST: it cannot be read,
+ * FOLDER_MISNAMED: it is none. To FOLDER_PICTURE the number of the format is added
+ * (picture_number). */
+enum { FOLDER_UNKNOWN, FOLDER_OTHER, FOLDER_MISNAMED, FOLDER_LOST, FOLDER_PICTURE };
+/* Of a picture of this FILE after picture_look or picture_open. */
+unsigned char folder_kind(const struct picture *p, const char *file);
 
-/* The digest of a folder: XXH128 over each file's path, a zero byte and the XXH128 of its content
- * (16 bytes, canonical), in order. So it changes when a file is added, removed, renamed or changed,
- * and with nothing else. Files are added in order, with their digests. */
+/* Dies where the folder, or one below it, cannot be read. PATH must outlive the list. */
+void folder_open(struct folder *f, const char *path);
+/* Leaves out the files for which WANTED says no. */
+void folder_keep(struct folder *f, bool (*wanted)(const void *context, const char *file),
+                 const void *context);
+void folder_close(struct folder *f);
+char *folder_path(const struct folder *f, size_t i); /* of file i, to open it; caller frees */
+
+/* The digest of a folder: XXH128 over each picture's path, a zero byte and the XXH128 of its
+ * content (16 bytes, canonical; 0 where it cannot be read), in order. So it changes when one is
+ * added, removed, renamed or changed, and with nothing else. Pictures are all files but
+ * FOLDER_OTHER. They are added in order, with their digests. */
 struct folder_digest;
 struct folder_digest *folder_digest_new(void);
 void folder_digest_add(struct folder_digest *d, const char *file, struct digest content);
 void folder_digest_end(struct folder_digest *d, char digest[DIGEST_SIZE]); /* frees it */
-/* The same, by reading all files (on all cores); one that cannot be read, or
- * not to its end, counts as the digest 0. */
-void folder_digest(const struct folder *f, char digest[DIGEST_SIZE]);
+/* The same, by reading all pictures (on all cores). Sets the kind of all files. */
+void folder_digest(struct folder *f, char digest[DIGEST_SIZE]);
+
+/* A line for each file that is a picture, or is named as pictures are, on standard output: path,
+ * size, date of the content, date of the last change of any kind; in seconds. */
+void folder_list(const struct folder *f);
 
 #endif

@@ -14,6 +14,15 @@
 void resize_area(uint8_t *dst, size_t dh, size_t dw, const uint8_t *src, size_t sh, size_t sw,
                  size_t src_stride);
 
+/* The same by rows: `sh` calls of resizer_add, with the rows of the source (sw,3) from the top,
+ * fill dst (dh,dw,3), which must outlive them. It holds resizer_memory bytes, whatever the height.
+ */
+struct resizer;
+struct resizer *resizer_new(uint8_t *dst, size_t dh, size_t dw, size_t sh, size_t sw);
+void resizer_add(struct resizer *r, const uint8_t *row);
+void resizer_free(struct resizer *r);
+size_t resizer_memory(size_t dh, size_t dw, size_t sh, size_t sw);
+
 /* OpenCV's resize for bytes with INTER_LINEAR, bit for bit: fixed point with weights of 11 bits.
  * For output i of each axis
  *

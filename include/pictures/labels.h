@@ -1,0 +1,47 @@
+/* labels: a table of the user's own that says which pictures there are and of what class.
+ *
+ * A line a picture: its path, relative to the folder, its class and perhaps its split. Fields are
+ * parted by tabs, else by commas or, where the first line has none, by semicolons; there a field
+ * may stand in "quotes". A first line of names is used where it has one of each of these, in any
+ * order and among other columns:
+ *
+ *     path  file filename file_name image   class  label category   split  set subset (or none)
+ *
+ * else the columns are path, class and split. A split is train, or test, val, valid or validation.
+ * A byte order mark, ends of lines by CR LF, empty lines and a last line without an end are taken.
+ * An index of import-images is such a table, with its escapes.
+ */
+#ifndef LABELS_H
+#define LABELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "files/digest.h"
+#include "files/index.h"
+
+struct label {
+    const char *path, *class_name;
+    enum index_split split; /* INDEX_ALL: it does not say */
+    size_t line;
+    bool used; /* for the caller */
+};
+
+struct labels {
+    size_t n;
+    struct label *labels; /* ordered by path */
+    bool has_split;
+    const char *path; /* of the file */
+    char digest[DIGEST_SIZE];
+    char *text; /* what all point into */
+};
+
+/* Dies where the table is none, with the line. PATH must outlive it. */
+struct labels *labels_read(const char *path);
+struct label *labels_find(const struct labels *l, const char *path); /* NULL: there is none */
+void labels_free(struct labels *l);
+
+/* train, test, val, valid or validation, in small or capital letters; INDEX_ALL: none of them. */
+enum index_split labels_split(const char *name, size_t len);
+
+#endif

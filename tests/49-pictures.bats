@@ -1,0 +1,229 @@
+# Pictures of all formats, against the tools of the codecs themselves, and what is imported of a folder of them.
+load helper
+
+CHECK="$BUILD/tests/check-image"
+PICTURES="$BUILD/tests/check-pictures"
+
+# Skips the test where a program is absent.
+need_program() {
+    local program
+    for program in "$@"; do
+        command -v "$program" >/dev/null || skip "no $program"
+    done
+}
+
+# photo H W SEED: photo.ppm and photo.png, smooth as photographs are.
+photo() {
+    "$CHECK" png 7 9 "$3" small.png
+    "$CHECK" ppm small.png >small.ppm
+    tail -c 189 small.ppm | od -An -v -tu1 -w27 | awk -v H="$1" -v W="$2" '
+        { for (i = 1; i <= 27; i++) v[NR - 1, i - 1] = $i }
+        END { printf "P6\n%d %d\n255\n", W, H >"head"
+              for (y = 0; y < H; y++) for (x = 0; x < W; x++) for (c = 0; c < 3; c++) {
+                  fy = y * 6 / H; fx = x * 8 / W; j = int(fy); i = int(fx); fy -= j; fx -= i
+                  printf "\\x%02x", (v[j, i * 3 + c] * (1 - fx) + v[j, i * 3 + 3 + c] * fx) * (1 - fy) \
+                      + (v[j + 1, i * 3 + c] * (1 - fx) + v[j + 1, i * 3 + 3 + c] * fx) * fy } }' >escaped
+    { cat head; printf "$(cat escaped)"; } >photo.ppm
+    "$PICTURES" png photo.ppm photo.png
+}
+
+# same PPM FILE: the picture FILE holds what the PPM does.
+same() {
+    "$CHECK" ppm "$2" >got.ppm
+    cmp got.ppm "$1"
+}
+
+@test "GIF, TIFF, BMP and four inks come back as they were written; cut short or damaged they are refused" {
+    "$PICTURES"
+}
+
+@test "JPEG of every kind is decoded as djpeg does" {
+    need_program cjpeg djpeg
+    photo 61 83 1
+    local n=0 how
+    for how in '-quality 90' '-quality 30 -progressive' '-grayscale' '-sample 1x1' '-sample 2x1' '-sample 1x2' '-sample 4x1' '-sample 2x2 -restart 1' \
+        '-optimize -progressive -restart 2B' '-arithmetic' '-rgb' '-quality 90 -smooth 50 -dct float'; do
+        n=$((n + 1))
+        cjpeg $how photo.ppm >$n.jpg
+        djpeg -pnm $n.jpg >want.pnm
+        [ "$how" != -grayscale ] || djpeg -rgb -pnm $n.jpg >want.pnm
+        same want.pnm $n.jpg
+    done
+    for ycck in no yes; do
+        "$PICTURES" ink yes $ycck ink.jpg
+        djpeg -pnm ink.jpg >want.pnm
+        same want.pnm ink.jpg
+    done
+}
+
+@test "a JPEG larger than wanted is decoded at the smallest scale that is not below the target" {
+    need_program cjpeg djpeg
+    photo 120 160 2
+    mkdir -p photos/a scaled/a
+    cjpeg -quality 85 photo.ppm >photos/a/1.jpg
+    local size m way
+    for size in 15 20 31 45 70 104 121; do
+        for way in stretch crop pad; do
+            for ((m = 1; m < 8; m++)); do   # 120 M/8 rows, 160 M/8 columns; padded, the longer side counts
+                if [ $way = pad ]; then
+                    ((160 * m / 8 >= size && 120 * m / 8 >= (2 * 120 * size + 160) / 320)) && break
+                else
+                    ((120 * m / 8 >= size)) && break
+                fi
+            done
+            djpeg -scale $m/8 -pnm photos/a/1.jpg >scaled.ppm
+            "$PICTURES" png scaled.ppm scaled/a/1.png
+            import-images photos --size $size --fit $way -o got.npy
+            import-images scaled --size $size --fit $way -o want.npy
+            cmp got.npy want.npy
+        done
+    done
+}
+
+@test "a JPEG cut short, with bytes missing or without its end is skipped, and taken with --truncated accept" {
+    need_program cjpeg djpeg
+    photo 61 83 3
+    mkdir -p photos/a
+    cjpeg photo.ppm >whole.jpg
+    cjpeg -progressive photo.ppm >scans.jpg
+    head -c -2 whole.jpg >photos/a/end.jpg
+    head -c $(($(stat -c %s whole.jpg) * 3 / 4)) whole.jpg >photos/a/half.jpg
+    head -c $(($(stat -c %s scans.jpg) * 3 / 4)) scans.jpg >photos/a/scans.jpg
+    { head -c 800 whole.jpg; tail -c 300 whole.jpg; } >photos/a/hole.jpg
+    cp whole.jpg photos/a/whole.jpg
+    run -0 --separate-stderr import-images photos --max-bad 1 --size 8 -o x.npy
+    equal "$stderr" "import-images: 'photos/a/end.jpg': skipped: cut short
+import-images: 'photos/a/half.jpg': skipped: cut short
+import-images: 'photos/a/hole.jpg': skipped: Corrupt JPEG data: premature end of data segment
+import-images: 'photos/a/scans.jpg': skipped: cut short
+import-images: 1 image of 1 class, 0 of them to test on; 4 of 5 files skipped"
+    run -0 --separate-stderr import-images photos --truncated accept --size 83 --fit pad -o x.npy
+    equal "$stderr" "import-images: 5 images of 1 class, 1 of them to test on; 0 of 5 files skipped"
+    mkdir -p filled/a
+    for f in photos/a/*.jpg; do
+        djpeg -pnm "$f" >x.ppm 2>/dev/null || true
+        "$PICTURES" png x.ppm "filled/a/$(basename "$f" .jpg).png"
+    done
+    import-images filled --size 83 --fit pad -o filled.npy
+    cmp x.npy filled.npy
+}
+
+@test "a JPEG of more than 100 scans is refused" {
+    "$PICTURES" scans 90 few.jpg
+    "$CHECK" ppm few.jpg >few.ppm
+    "$PICTURES" scans 400 many.jpg
+    run -1 --separate-stderr "$CHECK" ppm many.jpg
+    fails 1 "check-image: 'many.jpg': over 100 scans"
+}
+
+@test "WebP is decoded as dwebp does: lossy, lossless, with alpha; of an animation the first frame" {
+    need_program cwebp dwebp webpmux
+    photo 61 83 4
+    cwebp -quiet -q 80 photo.png -o lossy.webp
+    dwebp -quiet -ppm lossy.webp -o want.ppm
+    same want.ppm lossy.webp
+    cwebp -quiet -lossless photo.png -o lossless.webp
+    same photo.ppm lossless.webp
+    webpmux -frame lossless.webp +100 -frame lossy.webp +100 -o moving.webp
+    same photo.ppm moving.webp
+    photo 20 30 5
+    cwebp -quiet -lossless photo.png -o part.webp
+    webpmux -frame lossless.webp +100 -frame part.webp +100+2+4 -o moving.webp
+    "$CHECK" ppm lossless.webp >want.ppm
+    same want.ppm moving.webp
+    if [ -d "$DATA/pngsuite" ]; then   # transparent pixels over a background, the same from both
+        mkdir -p png/a webp/a
+        for name in tbbn2c16 tp1n3p08 bgan6a08 bggn4a16; do
+            [ -f "$DATA/pngsuite/$name.png" ] || continue
+            cwebp -quiet -lossless -exact "$DATA/pngsuite/$name.png" -o "webp/a/$name.webp"
+            dwebp -quiet "webp/a/$name.webp" -o "png/a/$name.png"
+        done
+        import-images png --background '#123456' --size 32 -o png.npy
+        import-images webp --background '#123456' --size 32 -o webp.npy
+        cmp png.npy webp.npy
+    fi
+    head -c 500 lossy.webp >cut.webp
+    run -1 --separate-stderr "$CHECK" ppm cut.webp
+    fails 1 "check-image: 'cut.webp': cut short"
+}
+
+@test "TIFF as the tools of libtiff write it: tiles, strips, compressions, both byte orders, many pages" {
+    need_program tiffcp ppm2tiff
+    photo 61 83 6
+    ppm2tiff photo.ppm plain.tif
+    same photo.ppm plain.tif
+    local n=0 how
+    for how in '-c lzw:2' '-c zip -t -w 32 -l 16' '-c packbits -r 7' '-t -w 16 -l 16' '-p separate' '-B -c lzw' '-L' '-8 -c zip' '-r 1000'; do
+        n=$((n + 1))
+        tiffcp $how plain.tif $n.tif
+        same photo.ppm $n.tif
+    done
+    photo 20 30 7
+    ppm2tiff photo.ppm second.tif
+    tiffcp plain.tif second.tif pages.tif
+    "$CHECK" ppm plain.tif >want.ppm
+    same want.ppm pages.tif
+}
+
+@test "an embedded profile is ignored, and converted with --icc srgb" {
+    need_program cjpeg wrjpgcom
+    need_python PIL
+    photo 20 30 8
+    mkdir -p photos/a plain/a
+    /usr/bin/python3 - <<'P'
+from PIL import Image, ImageCms
+im = Image.open('photo.png').convert('RGB')
+im.save('plain/a/1.png')
+lab = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB'))
+xyz = ImageCms.createProfile('sRGB')
+im.save('photos/a/1.png', icc_profile=lab.tobytes())
+P
+    import-images plain --size 20 -o plain.npy
+    import-images photos --size 20 -o ignored.npy
+    cmp plain.npy ignored.npy
+    import-images photos --size 20 --icc srgb -o converted.npy   # from sRGB to sRGB: next to nothing
+    [ "$(cmp -l plain.npy converted.npy | awk '{ d = ("0" $2) - ("0" $3) } $2 != $3 { n++ } END { print n + 0 }')" -lt 900 ]
+}
+
+@test "orientation is read from JPEG, TIFF, WebP and PNG alike" {
+    need_program cjpeg djpeg cwebp webpmux tiffset ppm2tiff
+    photo 16 24 9
+    local o
+    for o in 1 2 3 4 5 6 7 8; do
+        printf 'II*\0\10\0\0\0\1\0\22\1\3\0\1\0\0\0\x0'$o'\0\0\0\0\0\0\0' >exif
+        rm -rf photos
+        mkdir -p photos/a
+        cwebp -quiet -lossless photo.png -o photos/a/2.webp
+        webpmux -set exif exif photos/a/2.webp -o photos/a/1.webp 2>/dev/null
+        rm photos/a/2.webp
+        ppm2tiff photo.ppm photos/a/2.tif
+        tiffset -s 274 $o photos/a/2.tif
+        { head -c 33 photo.png; be32 26; printf eXIf; cat exif; crc eXIf exif; tail -c +34 photo.png; } >photos/a/3.png
+        { printf '\nexif\n      26\n'; od -An -v -tx1 exif | tr -d ' \n'; } >text
+        { printf 'Raw profile type exif\0'; cat text; } >chunk
+        { head -c 33 photo.png; be32 "$(stat -c %s chunk)"; printf tEXt; cat chunk; crc tEXt chunk; tail -c +34 photo.png; } >photos/a/4.png
+        import-images photos --fit pad --size 24 --test 0 -o x.npy
+        local rows=()
+        for i in 0 1 2 3; do rows+=("$(tail -c +$((129 + i * 1728)) x.npy | head -c 1728 | md5sum)"); done
+        equal "${rows[1]}" "${rows[0]}"
+        equal "${rows[2]}" "${rows[0]}"
+        equal "${rows[3]}" "${rows[0]}"
+        { printf '\377\330\377\341\0\042Exif\0\0'; cat exif; } >head.jpg
+        cjpeg -quality 100 -sample 1x1 photo.ppm | tail -c +3 >tail.jpg
+        cat head.jpg tail.jpg >turned.jpg
+        "$CHECK" ppm turned.jpg | head -n 2 >got
+        [ $o -ge 5 ] && echo '16 24' >want || echo '24 16' >want
+        tail -n 1 got | cmp - want
+        import-images photos --orient no --fit pad --size 24 --test 0 -o y.npy
+        equal "$(tail -c +129 y.npy | head -c 1728 | md5sum)" "$(tail -c +1857 y.npy | head -c 1728 | md5sum)"
+        [ $o = 1 ] || ! cmp -s x.npy y.npy
+    done
+}
+
+# be32 N: four bytes, the most significant first. crc TYPE FILE: the CRC-32 of both, as PNG has it.
+be32() {
+    printf "$(printf '\\x%02x' $(($1 >> 24 & 255)) $(($1 >> 16 & 255)) $(($1 >> 8 & 255)) $(($1 & 255)))"
+}
+crc() {
+    { printf '%s' "$1"; cat "$2"; } | gzip -c | tail -c 8 | head -c 4 | od -An -tu4 --endian=little | { read -r n; be32 "$n"; }
+}
