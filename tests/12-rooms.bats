@@ -1,16 +1,21 @@
-# The rooms of README.md against the tree: a module includes only modules that stand before it there.
+# The rooms of README.md against the tree: a module includes only modules that stand before it
+# there.
 load helper
 
 # faults ROOT: a line for each way in which the tree ROOT is not as its README says.
 faults() {
     cd "$1"
     {
-        awk -F ' *[|] *' '/^\| room \|/ { on = 1; next } !/^\|/ { on = 0 } on && $2 !~ /^-/ { print "room", $2, $3 }' README.md
+        awk -F ' *[|] *' \
+            '/^\| room \|/ { on = 1; next } !/^\|/ { on = 0 }
+            on && $2 !~ /^-/ { print "room", $2, $3 }' README.md
         sed -n 's/^ROOMS = /ROOMS /p' Makefile
         find common include -type f -printf 'file %p\n' | sort
-        grep -rHo '^ *# *include *"[^"]*"' common include | sed 's/:.*include *"/ /; s/"$//; s/^/uses /' | sort
+        grep -rHo '^ *# *include *"[^"]*"' common include |
+            sed 's/:.*include *"/ /; s/"$//; s/^/uses /' | sort
     } | awk '
-        function module(path,   part) {   # of common/ROOM/X.c, of its parts common/ROOM/X-PART.c, and of include/ROOM/X.h: ROOM/X
+        # ROOM/X of common/ROOM/X.c, of its parts common/ROOM/X-PART.c, and of include/ROOM/X.h
+        function module(path,   part) {
             part = sub(/^common\//, "", path)
             sub(/^include\//, "", path)
             sub(/\.[a-z]*$/, "", path)
@@ -51,7 +56,8 @@ faults() {
         }
         END {
             for (m in missing)
-                print "README.md: lacks " m (missing[m] ? ", which belongs behind " name[missing[m]] : "")
+                print "README.md: lacks " m \
+                    (missing[m] ? ", which belongs behind " name[missing[m]] : "")
             for (i = 1; i <= n; i++)
                 if (!(("include/" name[i] ".h") in has))
                     print "README.md: has " name[i] ", which is no include/" name[i] ".h"
@@ -67,7 +73,8 @@ tree() {
     mkdir -p tree/{common,include}/{base,net}
     printf '| room | modules | what |\n|---|---|---|\n| base | report rng | a |\n| net | layer net | b |\n\n| net | gone | c |\n' >tree/README.md
     echo 'ROOMS = base net' >tree/Makefile
-    touch tree/common/{base/{report,rng},net/{layer,net,net-simd}}.c tree/include/{base/{report,rng},net/{layer,net}}.h
+    touch tree/common/{base/{report,rng},net/{layer,net,net-simd}}.c \
+        tree/include/{base/{report,rng},net/{layer,net}}.h
     echo '#include "base/report.h"' >tree/common/net/net.c
     echo '#include "net/layer.h"' >tree/include/net/net.h
 }
@@ -96,7 +103,8 @@ faults_are() {
     rm tree/{common,include}/base/rng.?
     faults_are 'README.md: has base/rng, which is no include/base/rng.h'
     rm tree/include/net/layer.h
-    faults_are 'README.md: has net/layer, which is no include/net/layer.h' 'common/net/layer.c: has no include/net/layer.h'
+    faults_are 'README.md: has net/layer, which is no include/net/layer.h' \
+        'common/net/layer.c: has no include/net/layer.h'
     echo 'ROOMS = net base' >tree/Makefile
     faults_are 'Makefile: ROOMS = net base, in README.md base net'
 }

@@ -7,7 +7,8 @@ load files
     counting x
     zstdcat x.npy.zst | cmp - x.npy
     equal "$(head -c 10 x.npy | od -An -tx1)" " 93 4e 55 4d 50 59 01 00 76 00"
-    equal "$(head -c 128 x.npy | tail -c 118 | tr -d '\n' | sed 's/ *$//')" "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }"
+    equal "$(head -c 128 x.npy | tail -c 118 | tr -d '\n' | sed 's/ *$//')" \
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }"
     equal "$(wc -c <x.npy)" 176
 }
 
@@ -24,8 +25,10 @@ load files
     large x
     run -0 zstd -lv x.npy.zst
     [[ $output == *"# Zstandard Frames: 2"* ]]
-    # 682 rows of 3072 bytes are the last to fit 2 MiB; entries of 12 bytes, the second field is the content's length.
-    table=$(tail -c $((3 * 12 + 9)) x.npy.zst | od -An -v -tu4 -w12 -N36 | awk '{print $2}' | tr '\n' ' ')
+    # 682 rows of 3072 bytes are the last to fit 2 MiB; entries of 12 bytes, the second field is the
+    # content's length.
+    table=$(tail -c $((3 * 12 + 9)) x.npy.zst | od -An -v -tu4 -w12 -N36 | awk '{print $2}' |
+        tr '\n' ' ')
     equal "$table" "$((128 + 682 * 3072)) $((318 * 3072)) 0 "
 }
 
@@ -40,7 +43,8 @@ load files
     read -r record nothing empty <<<"${lines[1]}"
     equal "$content $nothing $empty" "176 0 $((0x51d8e999))"
     equal "$((stored + record + 41))" "$length"
-    # The checksum is the one that zstd itself put at the end of the frame, and the record frame begins behind it.
+    # The checksum is the one that zstd itself put at the end of the frame, and the record frame
+    # begins behind it.
     equal "$checksum" "$(od -An -tu4 -j $((stored - 4)) -N 4 x.npy.zst | tr -d ' ')"
     equal "$(od -An -tx1 -j "$stored" -N 4 x.npy.zst)" " 5a 2a 4d 18"
     equal "$(od -An -c -j $((stored + 8)) -N 4 x.npy.zst)" "   K   S   N   H"
@@ -49,10 +53,12 @@ load files
 @test "the digest is what zstdcat and xxh128sum give" {
     counting x
     # From xxh128sum 0.8.1, of the 176 bytes of x.npy.
-    equal "$(tensor info x.npy.zst | awk '$1 == "digest" {print $2}')" "xxh128:2c7edfc4def9368f0ede95830592563c"
+    equal "$(tensor info x.npy.zst | awk '$1 == "digest" {print $2}')" \
+        "xxh128:2c7edfc4def9368f0ede95830592563c"
     command -v xxh128sum >/dev/null || skip "no xxh128sum"
     large y
-    equal "$(tensor info y.npy.zst | awk '$1 == "digest" {print $2}')" "xxh128:$(zstdcat y.npy.zst | xxh128sum | cut -d' ' -f1)"
+    equal "$(tensor info y.npy.zst | awk '$1 == "digest" {print $2}')" \
+        "xxh128:$(zstdcat y.npy.zst | xxh128sum | cut -d' ' -f1)"
 }
 
 @test "the history says the program, its settings, and the digests of inputs and output" {
@@ -69,7 +75,8 @@ tensor, revision 1
     output xxh128:b5e3672602be212fb04f3be46508e050"
     # It is JSON text in the record frame, ancestors first.
     grep -a -o '\[{"tool":.*\]' y.npy.zst >json
-    equal "$(cat json)" '[{"tool":"tensor","revision":1,"settings":{},"inputs":["xxh128:2c7edfc4def9368f0ede95830592563c"],"output":"xxh128:2c7edfc4def9368f0ede95830592563c"},{"tool":"tensor","revision":1,"settings":{},"inputs":["xxh128:2c7edfc4def9368f0ede95830592563c"],"derived":{"rows":"1:2"},"output":"xxh128:b5e3672602be212fb04f3be46508e050"}]'
+    equal "$(cat json)" \
+        '[{"tool":"tensor","revision":1,"settings":{},"inputs":["xxh128:2c7edfc4def9368f0ede95830592563c"],"output":"xxh128:2c7edfc4def9368f0ede95830592563c"},{"tool":"tensor","revision":1,"settings":{},"inputs":["xxh128:2c7edfc4def9368f0ede95830592563c"],"derived":{"rows":"1:2"},"output":"xxh128:b5e3672602be212fb04f3be46508e050"}]'
 }
 
 @test "a file written by an earlier build is read" {
@@ -123,7 +130,8 @@ tensor, revision 1
 @test "NPY headers of versions 1, 2 and 3, of any order of keys and any padding, are read" {
     header="{ 'shape':(2,3L) ,\"fortran_order\": False, 'descr' : '<i8'}"
     printf -v n '\\x%02x' $((${#header} + 1))
-    for version in '\x01\x00'"$n"'\x00' '\x02\x00'"$n"'\x00\x00\x00' '\x03\x00'"$n"'\x00\x00\x00'; do
+    for version in '\x01\x00'"$n"'\x00' '\x02\x00'"$n"'\x00\x00\x00' '\x03\x00'"$n"'\x00\x00\x00'; \
+        do
         { printf '\x93NUMPY'"$version"'%s\n' "$header"; bytes 48; } >x.npy
         run -0 tensor info x.npy
         equal "${lines[0]} ${lines[1]}" "shape       (2,3) dtype       int64"
@@ -136,7 +144,8 @@ tensor, revision 1
     cat >make.py <<'PY'
 import numpy, sys
 r = numpy.random.default_rng(0)
-for i, (shape, dtype) in enumerate([((7,), 'u1'), ((5, 3), '<f4'), ((2, 3, 4), '<f8'), ((4, 1, 2, 3), '<i8'), ((0, 5), '<f4'), ((200, 70, 70), '<f4')]):
+for i, (shape, dtype) in enumerate([((7,), 'u1'), ((5, 3), '<f4'), ((2, 3, 4), '<f8'),
+        ((4, 1, 2, 3), '<i8'), ((0, 5), '<f4'), ((200, 70, 70), '<f4')]):
     numpy.save(f'{i}.npy', (r.normal(size=shape) * 100).astype(dtype))
 PY
     cat >compare.py <<'PY'
@@ -153,7 +162,8 @@ PY
 }
 
 @test "the commands in FORMATS.md print what it says" {
-    awk '/^    [$] / {on = 1} !/^    / {on = 0} on {print substr($0, 5)}' "$ROOT/FORMATS.md" >expected
+    awk '/^    [$] / {on = 1} !/^    / {on = 0} on {print substr($0, 5)}' "$ROOT/FORMATS.md" \
+        >expected
     while IFS= read -r -u 9 line; do
         [[ $line == '$ '* ]] || continue
         printf '%s\n' "$line"

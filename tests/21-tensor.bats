@@ -4,7 +4,8 @@ load helper
 load files
 
 @test "info tells shape, dtype, range of the finite numbers, how many are not finite, frames and digest" {
-    printf '\x00\x00\x80\x3f\x00\x00\xc0\x7f\x00\x00\x80\xff\x00\x00\x40\xc0' | npy '<f4' '(2, 2)' >x.npy
+    printf '\x00\x00\x80\x3f\x00\x00\xc0\x7f\x00\x00\x80\xff\x00\x00\x40\xc0' |
+        npy '<f4' '(2, 2)' >x.npy
     run -0 tensor info x.npy
     equal "$(head -n 7 <<<"$output" | tr -s ' ')" "shape (2,2)
 dtype float32
@@ -15,10 +16,12 @@ non-finite 2
 digest $(tensor from-npy x.npy | tensor info - | awk '$1 == "digest" {print $2}')"
     bytes 6 | npy '|u1' '(3, 2)' >x.npy
     run -0 tensor info - <x.npy
-    equal "$(head -n 6 <<<"$output" | tr -s ' ' | tr '\n' ' ')" "shape (3,2) dtype uint8 min 0 mean 2.5 max 5 non-finite 0 "
+    equal "$(head -n 6 <<<"$output" | tr -s ' ' | tr '\n' ' ')" \
+        "shape (3,2) dtype uint8 min 0 mean 2.5 max 5 non-finite 0 "
     npy '<f4' '(0, 2)' </dev/null >x.npy
     run -0 tensor info x.npy
-    equal "$(head -n 3 <<<"$output" | tr -s ' ' | tr '\n' ' ')" "shape (0,2) dtype float32 non-finite 0 "
+    equal "$(head -n 3 <<<"$output" | tr -s ' ' | tr '\n' ' ')" \
+        "shape (0,2) dtype float32 non-finite 0 "
 }
 
 @test "info and verify take many files, and go on after a damaged one" {
@@ -127,11 +130,13 @@ x.png: undamaged"
     equal "$output" "0	1	2	3
 4	5	6	7
 8	9	10	11"
-    printf '\xcd\xcc\xcc\x3d\x01\x00\x00\x00\xff\xff\x7f\x7f\x00\x00\xc0\x7f\x00\x00\x80\xff' | npy '<f4' '(1, 5)' >y.npy
+    printf '\xcd\xcc\xcc\x3d\x01\x00\x00\x00\xff\xff\x7f\x7f\x00\x00\xc0\x7f\x00\x00\x80\xff' |
+        npy '<f4' '(1, 5)' >y.npy
     equal "$(tensor tsv y.npy)" "0.100000001	1.40129846e-45	3.40282347e+38	nan	-inf"
     printf '\x9a\x99\x99\x99\x99\x99\xb9\x3f' | npy '<f8' '(1,)' >y.npy
     equal "$(tensor tsv y.npy)" "0.10000000000000001"
-    printf '\xff\xff\xff\xff\xff\xff\xff\xff\x07\x00\x00\x00\x00\x00\x00\x00' | npy '<i8' '(2, 1)' >y.npy
+    printf '\xff\xff\xff\xff\xff\xff\xff\xff\x07\x00\x00\x00\x00\x00\x00\x00' |
+        npy '<i8' '(2, 1)' >y.npy
     equal "$(tensor tsv y.npy)" "-1
 7"
 }
@@ -186,7 +191,8 @@ x.png: undamaged"
     [ "$(stat -c %s small.npy.zst)" -lt "$(stat -c %s default.npy.zst)" ]
     [ "$(stat -c %s default.npy.zst)" -lt "$(stat -c %s large.npy.zst)" ]
     cmp <(zstdcat small.npy.zst) <(zstdcat large.npy.zst)
-    equal "$(tensor info small.npy.zst | grep -E '^(digest|history)')" "$(tensor info large.npy.zst | grep -E '^(digest|history)')"
+    equal "$(tensor info small.npy.zst | grep -E '^(digest|history)')" \
+        "$(tensor info large.npy.zst | grep -E '^(digest|history)')"
     run -0 --separate-stderr import-images drawings --size 64 --level 3 -o small.npy.zst
     equal "$stderr" "import-images: 'small.npy.zst' is up to date: same inputs, same settings"
     tensor verify small.npy.zst default.npy.zst large.npy.zst

@@ -1,14 +1,17 @@
-# Every output carries its history, or keeps it: tensors, models and PNG inside, SVG in a comment, tables in a hidden file.
+# Every output carries its history, or keeps it: tensors, models and PNG inside, SVG in a comment,
+# tables in a hidden file.
 load helper
 
 setup_file() {
-    gcc -shared -fPIC -D_GNU_SOURCE -O1 -o "$BATS_FILE_TMPDIR/faults.so" "$BATS_TEST_DIRNAME/faults.c" -ldl
+    gcc -shared -fPIC -D_GNU_SOURCE -O1 -o "$BATS_FILE_TMPDIR/faults.so" \
+        "$BATS_TEST_DIRNAME/faults.c" -ldl
     cd "$BATS_FILE_TMPDIR"
     PATH="$BIN:$PATH"
     draw-samples --count 3 -o drawings 2>/dev/null
     import-images drawings --size 16 --index images.tsv -o images.npy.zst 2>/dev/null
     pca images.npy.zst --index images.tsv --table pca.tsv -o pca.npy.zst 2>/dev/null
-    train-stage images.npy.zst images.npy.zst --kernel 3 --filters 2 --epochs 2 --log log.tsv -o model.safetensors.zst 2>/dev/null
+    train-stage images.npy.zst images.npy.zst --kernel 3 --filters 2 --epochs 2 --log log.tsv \
+        -o model.safetensors.zst 2>/dev/null
     neighbours images.npy.zst --index images.tsv -o accuracy.tsv
 }
 setup() {
@@ -23,21 +26,26 @@ made_by() { tensor info "$1" | sed -n 's/, revision [0-9]*$//p' | tail -n 1; }
 
 @test "a table keeps beside it what made it: JSON that python reads, and a digest that xxh128sum prints" {
     need_python json
-    equal "$(for file in $TABLES; do made_by $file; done | paste -sd ' ')" 'import-images pca train-stage neighbours'
+    equal "$(for file in $TABLES; do made_by $file; done | paste -sd ' ')" \
+        'import-images pca train-stage neighbours'
     tensor verify $TABLES
     for file in $TABLES; do
         equal "$(wc -l <.$file.history)" 1
-        /usr/bin/python3 -c 'import json, sys; print(json.load(sys.stdin)["history"][-1]["output"])' <.$file.history >recorded
+        /usr/bin/python3 \
+            -c 'import json, sys; print(json.load(sys.stdin)["history"][-1]["output"])' \
+            <.$file.history >recorded
         equal "$(tensor info $file | awk '$1 == "digest" { print $2 }')" "$(cat recorded)"
         command -v xxh128sum >/dev/null || continue
-        equal "$(cat recorded)" "xxh128:$(case $file in log.tsv) cut -f 1-4 log.tsv ;; *) cat $file ;; esac | xxh128sum | cut -d ' ' -f 1)"
+        equal "$(cat recorded)" \
+            "xxh128:$(case $file in log.tsv) cut -f 1-4 log.tsv ;; *) cat $file ;; esac | xxh128sum | cut -d ' ' -f 1)"
     done
 }
 
 @test "histories of tables are the same bytes in every run; seconds are no content" {
     mkdir again
     import-images drawings --size 16 --index again/images.tsv -o again/images.npy.zst 2>/dev/null
-    train-stage images.npy.zst images.npy.zst --kernel 3 --filters 2 --epochs 2 --log again/log.tsv -o again/model.safetensors.zst
+    train-stage images.npy.zst images.npy.zst --kernel 3 --filters 2 --epochs 2 \
+        --log again/log.tsv -o again/model.safetensors.zst
     pca images.npy.zst --index images.tsv --tsv -o again/pca.tsv 2>/dev/null
     neighbours images.npy.zst --index images.tsv --threads 1 -o again/accuracy.tsv
     for file in images.tsv log.tsv accuracy.tsv; do cmp .$file.history again/.$file.history; done
@@ -53,7 +61,8 @@ made_by() { tensor info "$1" | sed -n 's/, revision [0-9]*$//p' | tail -n 1; }
     printf 'seconds\n1\n2\n' >alone.tsv
     printf 'a\tseconds' >bare.tsv
     digest() { tensor info "$1" | awk '$1 == "digest" { print $2 }'; }
-    equal "$(digest middle.tsv)" "xxh128:$(printf 'a\tb\n1\t3\n\n1\n1\n' | xxh128sum | cut -d ' ' -f 1)"
+    equal "$(digest middle.tsv)" \
+        "xxh128:$(printf 'a\tb\n1\t3\n\n1\n1\n' | xxh128sum | cut -d ' ' -f 1)"
     equal "$(digest first.tsv)" "xxh128:$(cut -f 2- first.tsv | xxh128sum | cut -d ' ' -f 1)"
     equal "$(digest alone.tsv)" "xxh128:$(printf '\n\n\n' | xxh128sum | cut -d ' ' -f 1)"
     equal "$(digest bare.tsv)" "xxh128:$(xxh128sum <bare.tsv | cut -d ' ' -f 1)"
@@ -82,7 +91,8 @@ made_by() { tensor info "$1" | sed -n 's/, revision [0-9]*$//p' | tail -n 1; }
     equal "$(grep -c "^'pca.tsv' holds" <<<"$output")" 1
     grep "^'images.tsv' is not what it was made from" <<<"$output"
     pca images.npy.zst --index images.tsv --table pca.tsv -o pca.npy.zst 2>/dev/null
-    pca images.npy.zst --index images.tsv --table pca.tsv -o pca.npy.zst --why   # the index by its content
+    # the index by its content
+    pca images.npy.zst --index images.tsv --table pca.tsv -o pca.npy.zst --why
     pca images.npy.zst --index images.tsv --table pca.tsv -o pca.npy.zst --audit
 }
 
@@ -101,7 +111,8 @@ made_by() { tensor info "$1" | sed -n 's/, revision [0-9]*$//p' | tail -n 1; }
     for at in $(seq 0 61 $((size - 1))) $((size - 1)); do
         byte=$(od -An -tu1 -j "$at" -N 1 kept)
         cp kept .accuracy.tsv.history
-        printf "\\x$(printf %x $((byte ^ 1 << at % 8)))" | dd of=.accuracy.tsv.history bs=1 seek="$at" conv=notrunc status=none
+        printf "\\x$(printf %x $((byte ^ 1 << at % 8)))" |
+            dd of=.accuracy.tsv.history bs=1 seek="$at" conv=notrunc status=none
         run -1 --separate-stderr tensor verify accuracy.tsv
         fails 1 "tensor: 'accuracy.tsv': damaged history"
     done
@@ -129,7 +140,8 @@ made_by() { tensor info "$1" | sed -n 's/, revision [0-9]*$//p' | tail -n 1; }
     for n in 1 2 3; do
         neighbours images.npy.zst --index images.tsv --k 3 -o accuracy.tsv
         status=0
-        FAULT="rename $n" FAULT_SIGNAL=9 LD_PRELOAD=$BATS_FILE_TMPDIR/faults.so neighbours images.npy.zst --index images.tsv -o accuracy.tsv || status=$?
+        FAULT="rename $n" FAULT_SIGNAL=9 LD_PRELOAD=$BATS_FILE_TMPDIR/faults.so neighbours \
+            images.npy.zst --index images.tsv -o accuracy.tsv || status=$?
         [ $status = 137 ] || break
         made=$((made + 1))
         run -1 neighbours images.npy.zst --index images.tsv -o accuracy.tsv --why

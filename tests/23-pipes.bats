@@ -7,7 +7,8 @@ setup_file() {
     draw-samples --count 12 -o drawings
     import-images drawings --size 16 -o images.npy.zst --index images.tsv
     augment images.npy.zst --index images.tsv --split train --margin 4 -o train-0.npy.zst
-    train-stage train-0.npy.zst train-0.npy.zst --kernel 5 --filters 8 --epochs 1 -o deep.safetensors.zst
+    train-stage train-0.npy.zst train-0.npy.zst --kernel 5 --filters 8 --epochs 1 \
+        -o deep.safetensors.zst
     extract deep.safetensors.zst images.npy.zst -o features.npy.zst
     import-images drawings --size 16 | extract deep.safetensors.zst - >piped.npy.zst
 }
@@ -59,7 +60,8 @@ pipe() { bash -c "set -o pipefail; $1"; }
 }
 
 @test "a stage whose reader goes away ends quietly, by SIGPIPE" {
-    run -0 --separate-stderr bash -c 'tensor npy images.npy.zst | head -c 100 >/dev/null; echo "${PIPESTATUS[0]}"'
+    run -0 --separate-stderr bash \
+        -c 'tensor npy images.npy.zst | head -c 100 >/dev/null; echo "${PIPESTATUS[0]}"'
     equal "$stderr" ""
     [ "$output" = 141 ] || [ "$output" = 0 ]
 }

@@ -12,7 +12,8 @@ sha256() {
 # An index of n rows: every third is for testing, classes a and b in turn.
 index() {
     printf 'row\tsplit\tclass\tpath\n'
-    awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) printf "%d\t%s\t%s\t%d.png\n", i, i % 3 == 1 ? "test" : "train", i % 2 ? "b" : "a", i }'
+    awk -v n="$1" \
+        'BEGIN { for (i = 0; i < n; i++) printf "%d\t%s\t%s\t%d.png\n", i, i % 3 == 1 ? "test" : "train", i % 2 ? "b" : "a", i }'
 }
 
 @test "the bytes are OpenCV's" {
@@ -58,7 +59,8 @@ index() {
     noise 10 6 5 3 >in.npy
     index 10 >in.tsv
     augment in.npy --index in.tsv --split test --margin 0 -o test.npy.zst
-    cmp <(zstdcat test.npy.zst | tail -c +129) <(for i in 1 4 7; do tail -c +$((129 + i * 90)) in.npy | head -c 90; done)
+    cmp <(zstdcat test.npy.zst | tail -c +129) <(for i in 1 4 7; do tail \
+        -c +$((129 + i * 90)) in.npy | head -c 90; done)
     augment in.npy --index in.tsv --split train --margin 0 -o train.npy.zst
     augment in.npy --index in.tsv --split train --margin 2 -o from-all.npy.zst
     augment train.npy.zst --margin 2 -o from-train.npy.zst
@@ -85,16 +87,19 @@ index() {
     cat in.npy | TMPDIR=spool augment - --memory 64M >piped.npy.zst
     cmp file.npy.zst piped.npy.zst
     equal "$(ls spool)" ""
-    run -1 --separate-stderr bash -c 'cat in.npy | TMPDIR=missing augment - --memory 64M >none.npy.zst'
+    run -1 --separate-stderr bash \
+        -c 'cat in.npy | TMPDIR=missing augment - --memory 64M >none.npy.zst'
     fails 1 "augment: 'missing': no temporary file: No such file or directory"
-    cat in.npy | TMPDIR=missing augment - --memory 64M --margin 0 >same.npy.zst   # nothing is needed twice
+    # nothing is needed twice
+    cat in.npy | TMPDIR=missing augment - --memory 64M --margin 0 >same.npy.zst
     cmp <(zstdcat same.npy.zst) in.npy
 }
 
 @test "an output that is up to date is left alone, whatever the dates; margin, split and index decide" {
     noise 9 6 6 3 | tensor from-npy - -o in.npy.zst
     index 9 >in.tsv
-    current() { run -0 --separate-stderr augment in.npy.zst --index in.tsv "$@" -o out.npy.zst; [ -n "$stderr" ]; }
+    current() { run -0 --separate-stderr augment in.npy.zst --index in.tsv "$@" -o out.npy.zst;
+        [ -n "$stderr" ]; }
     run ! current --margin 2
     touch in.npy.zst
     current --margin 2 --threads 1

@@ -17,7 +17,8 @@ load helper
     draw-samples --count 4 --seed 1 -o other
     draw-samples --count 5 -o more
     for f in one/*/*.png; do
-        cmp <("$BUILD/tests/check-image" ppm "$f") <("$BUILD/tests/check-image" ppm "more/${f#one/}")
+        cmp <("$BUILD/tests/check-image" ppm "$f") <("$BUILD/tests/check-image" ppm \
+            "more/${f#one/}")
         run ! cmp "$f" "other/${f#one/}"
     done
     equal "$(sha256sum one/*/*.png | cut -d ' ' -f 1 | sort -u | wc -l)" 16
@@ -29,7 +30,8 @@ load helper
     cp drawn/ren/000.png drawn/ren/mine.png
     echo mine >drawn/aoi/001.png.txt
     draw-samples --count 1 -o drawn
-    equal "$(cd drawn && echo */*)" "akane/000.png akane/notes.png aoi/000.png aoi/001.png.txt hinata/000.png ren/000.png ren/mine.png"
+    equal "$(cd drawn && echo */*)" \
+        "akane/000.png akane/notes.png aoi/000.png aoi/001.png.txt hinata/000.png ren/000.png ren/mine.png"
 }
 
 @test "the characters can be told apart by a look at the pixels" {

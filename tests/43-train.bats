@@ -10,10 +10,12 @@ setup_file() {
     draw-samples --count 2 --seed 9 -o others
     import-images others --size 16 --test 0 -o test.npy.zst
     import-images others --size 24 --test 0 -o large.npy.zst
-    train-stage train.npy.zst test.npy.zst --kernel 5 --filters 4 --epochs 2 --batch 8 -o one.safetensors.zst
+    train-stage train.npy.zst test.npy.zst --kernel 5 --filters 4 --epochs 2 --batch 8 \
+        -o one.safetensors.zst
     encode-stage one.safetensors.zst train.npy.zst -o codes.npy.zst
     encode-stage one.safetensors.zst test.npy.zst -o test-codes.npy.zst
-    train-stage codes.npy.zst test-codes.npy.zst --stage 2 --kernel 3 --filters 6 --output-activation linear --loss mean-squared-error \
+    train-stage codes.npy.zst test-codes.npy.zst --stage 2 --kernel 3 --filters 6 \
+        --output-activation linear --loss mean-squared-error \
         --epochs 1 --batch 8 -o two.safetensors.zst
     assemble-deep one.safetensors.zst two.safetensors.zst -o deep.safetensors.zst
 }
@@ -59,8 +61,10 @@ loss() {   # of the last epoch in a log
 }
 
 @test "on a terminal a line moves with the batches and says the time left" {
-    run -0 script -qec "train-stage train.npy.zst test.npy.zst --kernel 3 --filters 4 --batch 1 --epochs 2 -o m.safetensors.zst" /dev/null
-    [[ $output =~ "epoch 1/2  batch "[0-9]+/24"  loss "[0-9.]+"  "[0-9]+" images/s  "[0-9]+:[0-5][0-9]:[0-5][0-9]" left" ]]
+    run -0 script -qec \
+        "train-stage train.npy.zst test.npy.zst --kernel 3 --filters 4 --batch 1 --epochs 2 -o m.safetensors.zst" /dev/null
+    local clock='[0-9]+:[0-5][0-9]:[0-5][0-9]'
+    [[ $output =~ "epoch 1/2  batch "[0-9]+/24"  loss "[0-9.]+"  "[0-9]+" images/s  "$clock" left" ]]
 }
 
 @test "the time left is told in hours, minutes and seconds, from 100 hours on in days" {
@@ -80,7 +84,8 @@ loss() {   # of the last epoch in a log
 
 @test "the training rows may come from a pipe, and give the same bytes" {
     train -o a.safetensors.zst
-    train-stage - test.npy.zst --kernel 3 --filters 4 --batch 8 --epochs 2 -o b.safetensors.zst <train.npy.zst
+    train-stage - test.npy.zst --kernel 3 --filters 4 --batch 8 --epochs 2 \
+        -o b.safetensors.zst <train.npy.zst
     cat train.npy.zst >p
     cmp a.safetensors.zst b.safetensors.zst
 }
@@ -96,8 +101,10 @@ loss() {   # of the last epoch in a log
 @test "every training setting changes the result" {
     train -o plain.safetensors.zst
     codes plain.safetensors.zst >a
-    for option in "--shuffle no" "--learning-rate 0.002" "--decay 0.1" "--beta1 0.8" "--beta2 0.99" "--epsilon 0.01" "--l2 0.01" \
-                  "--l1 0.01" "--noise 0.1" "--batch 7" "--kernel 5" "--filters 5" "--batch-norm yes" "--output-activation linear --loss mean-squared-error" \
+    for option in "--shuffle no" "--learning-rate 0.002" "--decay 0.1" "--beta1 0.8" \
+        "--beta2 0.99" "--epsilon 0.01" "--l2 0.01" \
+                  "--l1 0.01" "--noise 0.1" "--batch 7" "--kernel 5" "--filters 5" \
+                  "--batch-norm yes" "--output-activation linear --loss mean-squared-error" \
                   "--initialiser glorot-normal" "--initialiser he-normal" "--epochs 3"; do
         # shellcheck disable=SC2086
         train $option -o other.safetensors.zst
@@ -113,7 +120,8 @@ loss() {   # of the last epoch in a log
     run -0 awk '$1 == "encoder.1.kernel" { print }' info
     [[ $output == *7*7*3*16* ]]
     awk '$1 == "encoder.1.kernel" { for (i = 2; i < NF; i++) { if ($i == "min") low = $(i + 1); if ($i == "max") high = $(i + 1) } }
-         $1 == "encoder.1.kernel" && NF { if (match($0, /max *=? *[-0-9.e]+/)) high = substr($0, RSTART + 3); gsub(/[= ]/, "", high)
+         $1 == "encoder.1.kernel" && NF { if (match($0, /max *=? *[-0-9.e]+/)) high = substr($0,
+             RSTART + 3); gsub(/[= ]/, "", high)
          exit !(high > 0.078 && high <= 0.080279) }' info
 }
 
@@ -131,7 +139,8 @@ loss() {   # of the last epoch in a log
 }
 
 @test "patience stops early and keeps the best weights" {
-    run -0 --separate-stderr train --epochs 60 --patience 2 --learning-rate 0.05 --batch 2 --log log.tsv -o m.safetensors.zst
+    run -0 --separate-stderr train --epochs 60 --patience 2 --learning-rate 0.05 --batch 2 \
+        --log log.tsv -o m.safetensors.zst
     [[ $stderr == *"stopped: no lower val_loss since epoch "* ]]
     epochs=$(($(wc -l <log.tsv) - 1))
     best=$(tail -n +2 log.tsv | sort -t $'\t' -k3,3g | head -n 1 | cut -f 1)
@@ -143,7 +152,8 @@ loss() {   # of the last epoch in a log
 }
 
 @test "finetune starts from the deep model and keeps its form" {
-    finetune deep.safetensors.zst train.npy.zst test.npy.zst --epochs 2 --batch 8 --log log.tsv -o tuned.safetensors.zst
+    finetune deep.safetensors.zst train.npy.zst test.npy.zst --epochs 2 --batch 8 --log log.tsv \
+        -o tuned.safetensors.zst
     tensor info tuned.safetensors.zst >a
     equal "$(grep -cE '^ *(encoder|decoder)\.[12]\.(kernel|bias)' a)" 8
     equal "$(wc -l <log.tsv)" 3
@@ -163,7 +173,8 @@ loss() {   # of the last epoch in a log
 }
 
 @test "rows of another shape than the model's are refused" {
-    run -1 --separate-stderr finetune deep.safetensors.zst large.npy.zst large.npy.zst -o m.safetensors.zst
+    run -1 --separate-stderr finetune deep.safetensors.zst large.npy.zst large.npy.zst \
+        -o m.safetensors.zst
     fails 1 "finetune: 'large.npy.zst': shape (N,24,24,3), want (N,16,16,3) for 'deep.safetensors.zst'"
     run -1 --separate-stderr extract deep.safetensors.zst large.npy.zst -o m.npy.zst
     fails 1 "extract: 'large.npy.zst': shape (N,24,24,3), want (N,16,16,3) for 'deep.safetensors.zst'"
@@ -172,7 +183,8 @@ loss() {   # of the last epoch in a log
 }
 
 @test "an image that cannot be halved is refused" {
-    printf '\x93NUMPY\x01\x00v\x00%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 5, 6, 1), }" >odd.npy
+    printf '\x93NUMPY\x01\x00v\x00%-117s\n' \
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 5, 6, 1), }" >odd.npy
     head -c 60 /dev/zero >>odd.npy
     run -1 --separate-stderr train-stage odd.npy odd.npy -o m.safetensors.zst
     [[ $stderr == "train-stage: 'odd.npy': shape (N,5,6,1): "* ]]
@@ -180,19 +192,23 @@ loss() {   # of the last epoch in a log
 }
 
 @test "a value that is not finite is named with its row" {
-    printf '\x93NUMPY\x01\x00v\x00%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2, 2, 1), }" >nan.npy
+    printf '\x93NUMPY\x01\x00v\x00%-117s\n' \
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2, 2, 1), }" >nan.npy
     head -c 36 /dev/zero >>nan.npy
     printf '\x00\x00\xc0\x7f' >>nan.npy
     head -c 8 /dev/zero >>nan.npy
-    run -1 --separate-stderr train-stage nan.npy nan.npy --output-activation linear --loss mean-squared-error -o m.safetensors.zst
+    run -1 --separate-stderr train-stage nan.npy nan.npy --output-activation linear \
+        --loss mean-squared-error -o m.safetensors.zst
     fails 1 "train-stage: 'nan.npy': row 2 holds a value that is not finite"
     [ ! -e m.safetensors.zst ]
 }
 
 @test "a loss that is not finite stops with epoch and step, and no model is written" {
-    printf '\x93NUMPY\x01\x00v\x00%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2, 2, 1), }" >huge.npy
+    printf '\x93NUMPY\x01\x00v\x00%-117s\n' \
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2, 2, 1), }" >huge.npy
     for _ in {1..12}; do printf '\xca\xf2\x49\x71'; done >>huge.npy   # 1e30, twelve times
-    run -1 --separate-stderr train-stage huge.npy huge.npy --output-activation linear --loss mean-squared-error --batch 2 -o m.safetensors.zst
+    run -1 --separate-stderr train-stage huge.npy huge.npy --output-activation linear \
+        --loss mean-squared-error --batch 2 -o m.safetensors.zst
     [[ $stderr =~ ^"train-stage: epoch 1, step "[0-9]+": the loss is not finite; try a lower --learning-rate"$ ]]
     [ ! -e m.safetensors.zst ]
 }

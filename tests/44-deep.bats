@@ -6,9 +6,11 @@ setup_file() {
     cd "$BATS_FILE_TMPDIR"
     draw-samples --count 3 -o drawings
     import-images drawings --size 16 --test 0 -o images.npy.zst
-    train-stage images.npy.zst images.npy.zst --kernel 5 --filters 4 --epochs 1 -o one.safetensors.zst
+    train-stage images.npy.zst images.npy.zst --kernel 5 --filters 4 --epochs 1 \
+        -o one.safetensors.zst
     encode-stage one.safetensors.zst images.npy.zst -o codes.npy.zst
-    train-stage codes.npy.zst codes.npy.zst --stage 2 --kernel 3 --filters 6 --output-activation linear --loss mean-squared-error \
+    train-stage codes.npy.zst codes.npy.zst --stage 2 --kernel 3 --filters 6 \
+        --output-activation linear --loss mean-squared-error \
         --epochs 1 -o two.safetensors.zst
     assemble-deep one.safetensors.zst two.safetensors.zst -o deep.safetensors.zst
 }
@@ -53,36 +55,44 @@ content() { zstdcat "$1"; }
 
 @test "transfer none draws the weights anew and keeps the form" {
     assemble-deep --transfer none one.safetensors.zst two.safetensors.zst -o random.safetensors.zst
-    assemble-deep --transfer none --seed 1 one.safetensors.zst two.safetensors.zst -o other.safetensors.zst
+    assemble-deep --transfer none --seed 1 one.safetensors.zst two.safetensors.zst \
+        -o other.safetensors.zst
     equal "$(tensor info random.safetensors.zst | grep -cE '^ *(en|de)coder\.')" 8
     run -1 cmp -s random.safetensors.zst deep.safetensors.zst
     run -1 cmp -s random.safetensors.zst other.safetensors.zst
 }
 
 @test "the reference's deep net has 214,979 parameters" {
-    printf '\x93NUMPY\x01\x00v\x00%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 80, 80, 3), }" >x0.npy
+    printf '\x93NUMPY\x01\x00v\x00%-117s\n' \
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 80, 80, 3), }" >x0.npy
     head -c 19200 /dev/zero >>x0.npy
     k=0
     for layer in 7,16 5,32 3,64 3,128; do
-        train-stage "x$k.npy" "x$k.npy" --stage $((k + 1)) --epochs 0 --kernel "${layer%,*}" --filters "${layer#*,}" \
+        train-stage "x$k.npy" "x$k.npy" --stage $((k + 1)) --epochs 0 --kernel "${layer%,*}" \
+            --filters "${layer#*,}" \
             --output-activation "$([ $k = 0 ] && echo sigmoid || echo linear)" \
-            --loss "$([ $k = 0 ] && echo binary-crossentropy || echo mean-squared-error)" -o "s$k.safetensors.zst"
+            --loss "$([ $k = 0 ] && echo binary-crossentropy || echo mean-squared-error)" \
+            -o "s$k.safetensors.zst"
         encode-stage "s$k.safetensors.zst" "x$k.npy" | zstdcat >"x$((k + 1)).npy"
         k=$((k + 1))
     done
-    assemble-deep s0.safetensors.zst s1.safetensors.zst s2.safetensors.zst s3.safetensors.zst -o all.safetensors.zst
+    assemble-deep s0.safetensors.zst s1.safetensors.zst s2.safetensors.zst s3.safetensors.zst \
+        -o all.safetensors.zst
     [[ $(tensor info all.safetensors.zst) == *214979* ]]
 }
 
 @test "stages that do not fit one another are refused with both shapes" {
-    train-stage images.npy.zst images.npy.zst --stage 2 --kernel 3 --filters 4 --epochs 0 -o misfit.safetensors.zst
-    run -1 --separate-stderr assemble-deep one.safetensors.zst misfit.safetensors.zst -o m.safetensors.zst
+    train-stage images.npy.zst images.npy.zst --stage 2 --kernel 3 --filters 4 --epochs 0 \
+        -o misfit.safetensors.zst
+    run -1 --separate-stderr assemble-deep one.safetensors.zst misfit.safetensors.zst \
+        -o m.safetensors.zst
     fails 1 "assemble-deep: 'misfit.safetensors.zst': takes (N,16,16,3), but 'one.safetensors.zst' gives (N,8,8,4)"
     [ ! -e m.safetensors.zst ]
 }
 
 @test "stages in the wrong order are refused" {
-    run -1 --separate-stderr assemble-deep two.safetensors.zst one.safetensors.zst -o m.safetensors.zst
+    run -1 --separate-stderr assemble-deep two.safetensors.zst one.safetensors.zst \
+        -o m.safetensors.zst
     fails 1 "assemble-deep: 'two.safetensors.zst': layers 2 to 2, want the model of stage 1 alone"
 }
 

@@ -3,27 +3,36 @@ load helper
 
 
 # npy_header DTYPE SHAPE: 128 bytes
-npy_header() { printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "{'descr': '$1', 'fortran_order': False, 'shape': ($2), }"; }
+npy_header() {
+    printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' \
+        "{'descr': '$1', 'fortran_order': False, 'shape': ($2), }"
+}
 
 # make_npy FILE N D EXPRESSION: uint8 (N,D), x[i][j] from an expression in awk of i and j.
 make_npy() {
     { npy_header '|u1' "$2, $3"
-      awk -v n="$2" -v d="$3" 'BEGIN { for (i = 0; i < n; i++) for (j = 0; j < d; j++) printf "%c", '"$4"' }'; } >"$1"
+      awk -v n="$2" -v d="$3" \
+          'BEGIN { for (i = 0; i < n; i++) for (j = 0; j < d; j++) printf "%c", '"$4"' }'; } >"$1"
 }
 fading='int((i*i*7 + j*j*13 + i*j*3 + i*11) % 251 / 2^(j % 6))'
 
 # A table of rows that cycle through three classes, two of them in the train split.
 make_index() {
     awk -v n="$1" 'BEGIN { print "row\tsplit\tclass\tpath"
-        for (i = 0; i < n; i++) printf "%d\t%s\t%s\t%d.png\n", i, i % 4 ? "train" : "test", substr("abc", i % 3 + 1, 1), i }'
+        for (i = 0; i < n; i++) printf "%d\t%s\t%s\t%d.png\n", i, i % 4 ? "train" : "test",
+            substr("abc", i % 3 + 1, 1), i }'
 }
 
-# near GOT WANT: two tables with the same header and shape; each number of a column within 1e-4 of the column's largest.
+# near GOT WANT: two tables with the same header and shape; each number of a column within 1e-4 of
+# the column's largest.
 near() {
     awk -F '\t' '
     function abs(x) { return x < 0 ? -x : x }
     NR == FNR { n = FNR
-        for (k = 1; k <= NF; k++) { want[FNR, k] = $k; if (FNR > 1 && abs($k) > largest[k]) largest[k] = abs($k) }
+        for (k = 1; k <= NF; k++) {
+            want[FNR, k] = $k
+            if (FNR > 1 && abs($k) > largest[k]) largest[k] = abs($k)
+        }
         next }
     { m = FNR
         for (k = 1; k <= NF; k++)
@@ -46,12 +55,14 @@ near() {
 import subprocess, numpy as np
 from sklearn.decomposition import PCA
 rng = np.random.default_rng(1)
-for n, d, P, dtype in (50, 20, 20, 'f4'), (20, 50, 19, 'f8'), (700, 300, 40, 'f4'), (300, 1500, 64, 'u1'), (600, 2, 2, 'i8'):
+for n, d, P, dtype in (50, 20, 20, 'f4'), (20, 50, 19, 'f8'), (700, 300, 40, 'f4'), (300, 1500, 64,
+    'u1'), (600, 2, 2, 'i8'):
     m = min(n, d)
     x = rng.standard_normal((n, m)) * np.geomspace(100, .01, m) @ rng.standard_normal((m, d)) + 120
     x = (np.clip(x, 0, 255) if dtype == 'u1' else x).astype(dtype)
     np.save('x.npy', x)
-    subprocess.run('pca x.npy --components %d 2>/dev/null | zstdcat >y.npy' % P, shell=True, check=True)
+    subprocess.run('pca x.npy --components %d 2>/dev/null | zstdcat >y.npy' % P, shell=True,
+        check=True)
     got, want = np.load('y.npy'), PCA(P, svd_solver='full').fit_transform(x.astype('f8'))
     error = (np.abs(got - want) / np.abs(want).max(0)).max()
     assert got.dtype == np.float32 and error < 1e-4, (n, d, P, dtype, error)
@@ -59,9 +70,13 @@ EOF
 }
 
 @test "the same bytes for 1, 2, 3 and 8 threads, from memory or from disk, from a file or from a pipe" {
-    for shape in '700 400' '400 700' '1030 1100'; do   # by the matrix of columns, of rows, and by passes
+    # by the matrix of columns, of rows, and by passes
+    for shape in '700 400' '400 700' '1030 1100'; do
         make_npy x.npy $shape "$fading"
-        run() { pca "${@:2}" --components 3 --table "$1.tsv" --basis "$1.safetensors.zst" -o "$1.npy.zst" 2>/dev/null; }
+        run() {
+            pca "${@:2}" --components 3 --table "$1.tsv" --basis "$1.safetensors.zst" \
+                -o "$1.npy.zst" 2>/dev/null
+        }
         run 1 x.npy --threads 1
         for threads in 2 3 8; do run $threads x.npy --threads $threads; done
         run memory x.npy --memory 64M
@@ -102,14 +117,18 @@ import json, numpy as np
 raw = open('basis.safetensors', 'rb').read()
 n = int.from_bytes(raw[:8], 'little')
 head = json.loads(raw[8:8 + n])
-read = lambda name: np.frombuffer(raw[8 + n:][slice(*head[name]['data_offsets'])], '<f4').reshape(head[name]['shape']).astype('f8')
+read = lambda name: np.frombuffer(raw[8 + n:][slice(*head[name]['data_offsets'])],
+    '<f4').reshape(head[name]['shape']).astype('f8')
 x, y = np.load('x.npy').astype('f8'), np.load('y.npy').astype('f8')
-assert np.abs(read('mean') + read('mean.rest') - x.mean(0)).max() < 1e-12 and np.abs(read('mean') - x.mean(0)).max() < 1e-5
+assert np.abs(read('mean') + read('mean.rest') - x.mean(0)).max() < 1e-12
+assert np.abs(read('mean') - x.mean(0)).max() < 1e-5
 want = (y - x.mean(0)) @ read('components').T
 assert np.abs(np.load('got.npy') - want).max() < 1e-4 * np.abs(want).max()
 values = np.linalg.svd(x - x.mean(0), compute_uv=False) ** 2 / 39
-assert np.allclose(read('variance'), values[:4], rtol=1e-6) and np.allclose(read('share'), values[:4] / values.sum(), rtol=1e-6)
-assert head['__metadata__']['rows'] == '40' and json.loads(head['__metadata__']['history'])[-1]['tool'] == 'pca'
+assert np.allclose(read('variance'), values[:4], rtol=1e-6)
+assert np.allclose(read('share'), values[:4] / values.sum(), rtol=1e-6)
+about = head['__metadata__']
+assert about['rows'] == '40' and json.loads(about['history'])[-1]['tool'] == 'pca'
 EOF
 }
 
@@ -122,7 +141,8 @@ EOF
     tr -d - <u.tsv >u.abs
     tr -d - <v.tsv | cmp u.abs -
     run -1 cmp -s u.tsv v.tsv
-    zstdcat v.safetensors.zst | tail -c $((4 * (8 * 12 * 2 + 8 * 2))) | od -An -v -t f4 -w48 | head -n 8 |
+    zstdcat v.safetensors.zst | tail -c $((4 * (8 * 12 * 2 + 8 * 2))) | od -An -v -t f4 -w48 |
+        head -n 8 |
         awk '{ m = 0; for (k = 1; k <= NF; k++) { a = $k < 0 ? -$k : $k; if (a > m) { m = a; sign = $k > 0 } } if (!sign) exit 1 }'
 }
 
@@ -143,7 +163,8 @@ pca:         2      3.43409  17.17%    100.00%"
 @test "features of any rank are vectors: (N,h,w,C) gives what (N,h*w*C) gives" {
     need_python numpy
     make_npy x.npy 40 12 "$fading"
-    /usr/bin/python3 -c "import numpy as np; np.save('y.npy', np.load('x.npy').reshape(40, 2, 2, 3))"
+    /usr/bin/python3 \
+        -c "import numpy as np; np.save('y.npy', np.load('x.npy').reshape(40, 2, 2, 3))"
     pca x.npy --tsv -o x.tsv 2>/dev/null
     pca y.npy --tsv -o y.tsv 2>/dev/null
     cmp x.tsv y.tsv
@@ -152,7 +173,8 @@ pca:         2      3.43409  17.17%    100.00%"
 @test "a table starts with the columns of the index, of the classes and the split that are wanted" {
     make_npy x.npy 24 5 "$fading"
     make_index 24 >images.tsv
-    pca x.npy --index images.tsv --classes "a c" --split train --table got.tsv -o got.npy.zst 2>/dev/null
+    pca x.npy --index images.tsv --classes "a c" --split train --table got.tsv \
+        -o got.npy.zst 2>/dev/null
     equal "$(head -n 1 got.tsv)" $'row\tsplit\tclass\tpath\tpc1\tpc2'
     awk '$3 != "b" && $2 != "test"' images.tsv | cmp - <(cut -f 1-4 got.tsv)
     awk -F '\t' 'NR == 1 || ($3 != "b" && $2 != "test")' images.tsv >cut.tsv
@@ -247,7 +269,8 @@ pca:         2      3.43409  17.17%    100.00%"
 @test "the way by passes over the rows and the way by the whole matrix agree" {
     for shape in '1100 1030' '1030 1100'; do
         make_npy x.npy $shape "$fading"
-        pca x.npy --components 4 --tsv -o passes.tsv 2>/dev/null     # eight vectors a pass, at most 100 passes: less than 1024
+        # eight vectors a pass, at most 100 passes: less than 1024
+        pca x.npy --components 4 --tsv -o passes.tsv 2>/dev/null
         pca x.npy --components 12 --tsv 2>/dev/null | cut -f 1-4 >matrix.tsv
         near passes.tsv matrix.tsv
     done
@@ -259,7 +282,8 @@ pca:         2      3.43409  17.17%    100.00%"
     import-images drawings --size 8 -o images.npy.zst
     import-images drawings --size 8 --test 0 --fit crop -o other.npy.zst
     for seed in 1 2; do
-        train-stage images.npy.zst images.npy.zst --kernel 3 --filters 4 --epochs 0 --seed $seed -o m$seed.safetensors.zst
+        train-stage images.npy.zst images.npy.zst --kernel 3 --filters 4 --epochs 0 --seed $seed \
+            -o m$seed.safetensors.zst
         extract m$seed.safetensors.zst images.npy.zst -o f$seed.npy.zst
     done
     pca f1.npy.zst --basis basis.safetensors.zst -o y.npy.zst 2>/dev/null
@@ -288,10 +312,16 @@ pca:         2      3.43409  17.17%    100.00%"
 
 @test "OpenBLAS runs on the kernels that fit this processor, and its products and eigenvectors are right" {
     grep -q '^flags.*' /proc/cpuinfo || skip "not x86-64"
-    has() { local flag; for flag; do grep -m 1 '^flags' /proc/cpuinfo | grep -qw "$flag" || return 1; done; }
+    has() {
+        local flag
+        for flag; do grep -m 1 '^flags' /proc/cpuinfo | grep -qw "$flag" || return 1; done
+    }
     unset OPENBLAS_CORETYPE
     run -0 "$BUILD/tests/check-blas"
     if has avx512f avx512dq avx512bw avx512vl avx512cd; then equal "$output" SkylakeX
     elif has avx2 fma; then [ "$output" = Zen ] || equal "$output" Haswell; fi
-    if has avx2 fma; then OPENBLAS_CORETYPE=Haswell run -0 "$BUILD/tests/check-blas"; equal "$output" Haswell; fi
+    if has avx2 fma; then
+        OPENBLAS_CORETYPE=Haswell run -0 "$BUILD/tests/check-blas"
+        equal "$output" Haswell
+    fi
 }

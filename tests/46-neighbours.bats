@@ -2,7 +2,10 @@
 load helper
 
 
-npy_header() { printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "{'descr': '$1', 'fortran_order': False, 'shape': ($2), }"; }
+npy_header() {
+    printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' \
+        "{'descr': '$1', 'fortran_order': False, 'shape': ($2), }"
+}
 
 # points X,Y...: uint8 (N,2) as x.npy
 points() {
@@ -11,14 +14,16 @@ points() {
 
 # classes NAME...: an index as x.tsv
 classes() {
-    printf '%s\n' "$@" | awk 'BEGIN { print "row\tsplit\tclass\tpath" } { print NR - 1 "\ttrain\t" $0 "\t" NR - 1 ".png" }' >x.tsv
+    printf '%s\n' "$@" | awk \
+        'BEGIN { print "row\tsplit\tclass\tpath" } { print NR - 1 "\ttrain\t" $0 "\t" NR - 1 ".png" }' >x.tsv
 }
 
 @test "accuracy of each class and of all" {
     points 0,0 1,0 10,10 11,10 12,10 2,0
     classes a a b b b b
     run -0 --separate-stderr neighbours x.npy --index x.tsv
-    equal "$output" $'class\trows\tright\taccuracy\na\t2\t2\t1.0000\nb\t4\t3\t0.7500\n(all)\t6\t5\t0.8333'
+    equal "$output" \
+        $'class\trows\tright\taccuracy\na\t2\t2\t1.0000\nb\t4\t3\t0.7500\n(all)\t6\t5\t0.8333'
     equal "$stderr" ""
 }
 
@@ -26,7 +31,8 @@ classes() {
     points 0,0 3,0 4,0 5,0 200,200
     classes a b c c c
     run -0 neighbours x.npy --index x.tsv --k 3 --list
-    equal "$(awk -F '\t' '$1 == 0 { print $5, $7, $9, $10 }' <<<"$output")" $'1 b 1 3\n2 c 2 4\n3 c 3 5'
+    equal "$(awk -F '\t' '$1 == 0 { print $5, $7, $9, $10 }' <<<"$output")" \
+        $'1 b 1 3\n2 c 2 4\n3 c 3 5'
     run -0 neighbours x.npy --index x.tsv --k 3
     equal "${lines[1]}" $'a\t1\t0\t0.0000'
     equal "${lines[3]}" $'c\t3\t2\t0.6667'
@@ -36,7 +42,8 @@ classes() {
     points 5,5 5,5 6,5 4,5 5,5
     classes a b c d e
     run -0 neighbours x.npy --index x.tsv --list
-    equal "$(cut -f 1,5,10 <<<"$output" | tail -n +2)" $'0\t1\t0\n1\t0\t0\n2\t0\t1\n3\t0\t1\n4\t0\t0'
+    equal "$(cut -f 1,5,10 <<<"$output" | tail -n +2)" \
+        $'0\t1\t0\n1\t0\t0\n2\t0\t1\n3\t0\t1\n4\t0\t0'
 }
 
 @test "many equal rows: the first ones are the nearest" {
@@ -51,14 +58,18 @@ classes() {
     /usr/bin/python3 - <<'EOF'
 import subprocess, numpy as np
 rng = np.random.default_rng(2)
-for n, shape, dtype, k in (700, (30,), 'f4', 1), (300, (7, 9, 3), 'u1', 3), (60, (2,), 'u1', 5), (9, (5,), 'f4', 8), (90, (5,), 'f8', 4):
-    x = rng.integers(0, 4 if shape == (2,) else 256, (n,) + shape) if dtype == 'u1' else rng.standard_normal((n,) + shape) + 1000
+for n, shape, dtype, k in (700, (30,), 'f4', 1), (300, (7, 9, 3), 'u1', 3), (60, (2,), 'u1', 5), (9,
+    (5,), 'f4', 8), (90, (5,), 'f8', 4):
+    x = rng.integers(0, 4 if shape == (2,) else 256,
+        (n,) + shape) if dtype == 'u1' else rng.standard_normal((n,) + shape) + 1000
     x = 1000 + 1e-6 * (x - 1000) if dtype == 'f8' else x   # so near that products cannot tell them apart
     x = x.astype(dtype)
     np.save('x.npy', x)
     with open('x.tsv', 'w') as f:
-        f.write('row\tsplit\tclass\tpath\n' + ''.join('%d\ttrain\tc%d\t%d.png\n' % (i, i % 3, i) for i in range(n)))
-    subprocess.run(['neighbours', 'x.npy', '--index', 'x.tsv', '--k', str(k), '--list', '-o', 'list.tsv'], check=True)
+        f.write('row\tsplit\tclass\tpath\n' + ''.join('%d\ttrain\tc%d\t%d.png\n' % (i, i % 3,
+            i) for i in range(n)))
+    subprocess.run(['neighbours', 'x.npy', '--index', 'x.tsv', '--k', str(k), '--list', '-o',
+        'list.tsv'], check=True)
     got = np.loadtxt('list.tsv', delimiter='\t', skiprows=1, usecols=(4, 9)).reshape(n, k, 2)
     x = x.reshape(n, -1).astype('f8')
     d = ((x[:, None] - x[None]) ** 2).sum(2)
@@ -82,7 +93,8 @@ EOF
     { npy_header '|u1' '1500, 40'; yes "$(seq 300)" | head -c 60000; } >x.npy
     classes $(for i in $(seq 1500); do echo $((i % 7)); done)
     neighbours x.npy --index x.tsv --list --k 3 --threads 1 -o want.tsv
-    for threads in 2 3 8; do neighbours x.npy --index x.tsv --list --k 3 --threads $threads | cmp - want.tsv; done
+    for threads in 2 3 8; do neighbours x.npy --index x.tsv --list --k 3 --threads $threads |
+        cmp - want.tsv; done
     neighbours - --index x.tsv --list --k 3 <x.npy | cmp - want.tsv
 }
 

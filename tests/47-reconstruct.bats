@@ -8,7 +8,8 @@ setup() {
     "$CHECK" npy 12 8 6 1 >images.npy
     printf 'row\tsplit\tclass\tpath\n' >images.tsv
     awk 'BEGIN { for (i = 0; i < 12; i++) printf "%d\t%s\t%s\t%d.png\n", i, i % 4 == 1 ? "test" : "train", i < 5 ? "a" : i < 9 ? "b c" : "d", i }' >>images.tsv
-    train-stage images.npy images.npy --epochs 0 --filters 4 --kernel 3 -o model.safetensors.zst 2>/dev/null
+    train-stage images.npy images.npy --epochs 0 --filters 4 --kernel 3 \
+        -o model.safetensors.zst 2>/dev/null
 }
 
 size() {
@@ -31,7 +32,8 @@ image() {
 
 @test "rows by number, in the order asked for: originals on top, what the net gives back below" {
     reconstruct model.safetensors.zst images.npy --rows 7,0,2:4,7 --columns 4 -o sheet.png
-    equal "$(size sheet.png)" "46 60"       # 4 columns of 6 with gaps of 2, 2 lines of 8+2+8 with gaps of 8, a margin of 8
+    # 4 columns of 6 with gaps of 2, 2 lines of 8+2+8 with gaps of 8, a margin of 8
+    equal "$(size sheet.png)" "46 60"
     at=0
     for i in 7 0 2 3 7; do
         cmp <(cut_out sheet.png $((8 + at / 4 * 26)) $((8 + at % 4 * 8))) <(image $i)
@@ -55,11 +57,13 @@ image() {
 }
 
 @test "rows of classes: each class starts a line, in the order of the index; and of one split" {
-    reconstruct model.safetensors.zst images.npy --index images.tsv --classes 'd,a' --count 20 -o sheet.png
+    reconstruct model.safetensors.zst images.npy --index images.tsv --classes 'd,a' --count 20 \
+        -o sheet.png
     equal "$(size sheet.png)" "54 60"       # 5 of a, 3 of d
     for i in 0 1 2 3 4; do cmp <(cut_out sheet.png 8 $((8 + 8 * i))) <(image "$i"); done
     for i in 0 1 2; do cmp <(cut_out sheet.png 34 $((8 + 8 * i))) <(image "$((9 + i))"); done
-    reconstruct model.safetensors.zst images.npy --index images.tsv --classes 'b c,' --split test -o sheet.png
+    reconstruct model.safetensors.zst images.npy --index images.tsv --classes 'b c,' --split test \
+        -o sheet.png
     equal "$(size sheet.png)" "22 34"
     cmp <(cut_out sheet.png 8 8) <(image 5)
 }
@@ -88,11 +92,14 @@ image() {
     run -1 --separate-stderr reconstruct model.safetensors.zst images.npy --rows 3,12 -o sheet.png
     fails 1 "reconstruct: 'images.npy': row 12 of --rows, but there are 12 rows"
     for rows in x 1, 1:1 3:2 -1 1-2 ,; do
-        run -2 --separate-stderr reconstruct model.safetensors.zst images.npy --rows="$rows" -o sheet.png
-        equal "${stderr_lines[0]}" "reconstruct: --rows '$rows', want numbers and ranges such as 0,5,10:20"
+        run -2 --separate-stderr reconstruct model.safetensors.zst images.npy --rows="$rows" \
+            -o sheet.png
+        equal "${stderr_lines[0]}" \
+            "reconstruct: --rows '$rows', want numbers and ranges such as 0,5,10:20"
     done
     run -2 --separate-stderr reconstruct model.safetensors.zst images.npy --classes a -o sheet.png
-    run -1 --separate-stderr reconstruct model.safetensors.zst images.npy --index images.tsv --classes z -o sheet.png
+    run -1 --separate-stderr reconstruct model.safetensors.zst images.npy --index images.tsv \
+        --classes z -o sheet.png
     fails 1 "reconstruct: 'images.tsv': no class 'z', want one of a, b c, d"
     "$CHECK" npy 2 6 8 1 >other.npy
     run -1 --separate-stderr reconstruct model.safetensors.zst other.npy -o sheet.png
@@ -104,9 +111,11 @@ image() {
     "$CHECK" npy 1 2 1002 1 >wide.npy
     train-stage wide.npy wide.npy --epochs 0 --filters 1 --kernel 1 -o wide.safetensors.zst
     rows=$(printf '0,%.0s' {1..1000})
-    run -1 --separate-stderr reconstruct wide.safetensors.zst wide.npy --rows "${rows%,}" --columns 1000 -o sheet.png
+    run -1 --separate-stderr reconstruct wide.safetensors.zst wide.npy --rows "${rows%,}" \
+        --columns 1000 -o sheet.png
     fails 1 "reconstruct: 'sheet.png': Invalid IHDR data"
-    run -1 --separate-stderr reconstruct wide.safetensors.zst wide.npy --rows "${rows%,}" --columns 1000 -o -
+    run -1 --separate-stderr reconstruct wide.safetensors.zst wide.npy --rows "${rows%,}" \
+        --columns 1000 -o -
     fails 1 "reconstruct: standard output: Invalid IHDR data"
     [ ! -e sheet.png ]
 }

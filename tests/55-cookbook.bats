@@ -15,10 +15,13 @@ setup_file() {
 
 # recipe TITLE: its commands, one a line.
 recipe() {
-    awk -v title="## $1" '$0 == title {on = 1; next} /^## / {on = 0} on && /^    / {print substr($0, 5)}' "$ROOT/COOKBOOK.md"
+    awk -v title="## $1" \
+        '$0 == title {on = 1; next} /^## / {on = 0} on && /^    / {print substr($0, 5)}' \
+        "$ROOT/COOKBOOK.md"
 }
 
-# Runs a recipe: `make -f Makefile.pipeline` in the reader's clone, anything else in the folder of the run.
+# Runs a recipe: `make -f Makefile.pipeline` in the reader's clone, anything else in the folder of
+# the run.
 follow() {
     local where=$1
     recipe "$2" >recipe

@@ -1,13 +1,16 @@
-# Damaged files, wrong files, and outputs that fail: a message, no half-written file, and nothing lost that stood before.
+# Damaged files, wrong files, and outputs that fail: a message, no half-written file, and nothing
+# lost that stood before.
 
 load helper
 load files
 
 setup_file() {
-    gcc -shared -fPIC -D_GNU_SOURCE -O1 -o "$BATS_FILE_TMPDIR/faults.so" "$BATS_TEST_DIRNAME/faults.c" -ldl
+    gcc -shared -fPIC -D_GNU_SOURCE -O1 -o "$BATS_FILE_TMPDIR/faults.so" \
+        "$BATS_TEST_DIRNAME/faults.c" -ldl
 }
 
-# damaged HOW FILE: every copy of FILE that check-damage makes is found by verify, each with one line.
+# damaged HOW FILE: every copy of FILE that check-damage makes is found by verify, each with one
+# line.
 damaged() {
     local n
     n=$("$BUILD/tests/check-damage" "$1" "$2")
@@ -92,8 +95,8 @@ damaged() {
     done
 }
 
-# found FILE COMMAND...: COMMAND, which reads `bad`, says that it is damaged: FILE with a bit turned over in its first frame's head and
-# content, in the record frame and in the seek table.
+# found FILE COMMAND...: COMMAND, which reads `bad`, says that it is damaged: FILE with a bit turned
+# over in its first frame's head and content, in the record frame and in the seek table.
 found() {
     local file=$1 at size
     size=$(wc -c <"$file")
@@ -102,7 +105,8 @@ found() {
         cp "$file" bad
         printf "\\x$(printf %02x $((0x$(tail -c +$((at + 1)) "$file" | head -c 1 | od -An -tx1 | tr -d ' ') ^ 4)))" | dd of=bad bs=1 seek=$at conv=notrunc status=none
         run -1 --separate-stderr "$@"
-        [[ ${stderr_lines[-1]} =~ ^[a-z-]+:\ \'bad\':\ .*(damaged|cut) ]] || { echo "$* at $at: $stderr"; return 1; }
+        [[ ${stderr_lines[-1]} =~ ^[a-z-]+:\ \'bad\':\ .*(damaged|cut) ]] ||
+            { echo "$* at $at: $stderr"; return 1; }
         [ ! -e out ]
     done
 }
@@ -113,17 +117,23 @@ found() {
     tensor from-npy i.npy -o i
     train-stage i i --epochs 0 --kernel 1 --filters 2 -o m
     encode-stage m i -o codes
-    train-stage codes codes --stage 2 --epochs 0 --kernel 1 --filters 2 --output-activation linear --loss mean-squared-error -o m2
+    train-stage codes codes --stage 2 --epochs 0 --kernel 1 --filters 2 --output-activation linear \
+        --loss mean-squared-error -o m2
     assemble-deep m m2 -o deep
     pca i --components 1 --basis b -o y
-    for command in "tensor info bad" "tensor verify bad" "tensor tsv bad" "tensor npy bad -o out" "tensor rows 0:1 bad -o out" \
-        "tensor from-npy bad -o out" "augment bad --margin 2 -o out" "encode-stage m bad -o out" "extract m bad -o out" \
-        "reconstruct m bad -o out" "train-stage bad i --epochs 1 -o out" "train-stage i bad --epochs 1 -o out" \
-        "finetune deep bad i --epochs 1 -o out" "finetune deep i bad --epochs 1 -o out" "pca bad --components 1 -o out" \
+    for command in "tensor info bad" "tensor verify bad" "tensor tsv bad" "tensor npy bad -o out" \
+        "tensor rows 0:1 bad -o out" \
+        "tensor from-npy bad -o out" "augment bad --margin 2 -o out" "encode-stage m bad -o out" \
+        "extract m bad -o out" \
+        "reconstruct m bad -o out" "train-stage bad i --epochs 1 -o out" \
+        "train-stage i bad --epochs 1 -o out" \
+        "finetune deep bad i --epochs 1 -o out" "finetune deep i bad --epochs 1 -o out" \
+        "pca bad --components 1 -o out" \
         "pca bad --apply b -o out" "neighbours bad --index x.tsv -o out"; do
         found i $command
     done
-    for command in "tensor info bad" "tensor verify bad" "encode-stage bad i -o out" "extract bad i -o out" "reconstruct bad i -o out" \
+    for command in "tensor info bad" "tensor verify bad" "encode-stage bad i -o out" \
+        "extract bad i -o out" "reconstruct bad i -o out" \
         "train-stage i i --init bad -o out" "assemble-deep bad m2 -o out"; do
         found m $command
     done
@@ -290,18 +300,22 @@ found() {
 
 @test "a reader that stops early ends the writer silently" {
     large x
-    run -141 --separate-stderr bash -c 'tensor tsv x.npy 2>err | head -n 1 >line; exit ${PIPESTATUS[0]}'
+    run -141 --separate-stderr bash \
+        -c 'tensor tsv x.npy 2>err | head -n 1 >line; exit ${PIPESTATUS[0]}'
     equal "$(cat err)" ""
     equal "$(wc -l <line)" 1
-    run -141 --separate-stderr bash -c 'tensor npy x.npy 2>err | head -c 10 >line; exit ${PIPESTATUS[0]}'
+    run -141 --separate-stderr bash \
+        -c 'tensor npy x.npy 2>err | head -c 10 >line; exit ${PIPESTATUS[0]}'
     equal "$(cat err)" ""
 }
 
-# interrupted SIGNAL: tensor from-npy, killed by it while it waits for the rest of its input, its output begun.
+# interrupted SIGNAL: tensor from-npy, killed by it while it waits for the rest of its input, its
+# output begun.
 interrupted() {
     local status=0 tries=0
     mkfifo in
-    env --default-signal=HUP,INT,TERM tensor from-npy - -o d/y <in &   # the shell lets what runs in the background ignore SIGINT, nohup SIGHUP
+    # the shell lets what runs in the background ignore SIGINT, nohup SIGHUP
+    env --default-signal=HUP,INT,TERM tensor from-npy - -o d/y <in &
     exec 5>in
     head -c 2500000 x.npy >&5
     until ls -l /proc/$!/fd | grep -c " $PWD/d/" >/dev/null; do
@@ -346,15 +360,17 @@ interrupted() {
     equal "$(ls -A d)" ""
 }
 
-# broken: whatever call of those that write fails, in turn, the old file stands, or the new one where the folder's flush failed;
-# a failure names the file. Prints which calls failed, in the order of the list; of close only that one did.
+# broken: whatever call of those that write fails, in turn, the old file stands, or the new one
+# where the folder's flush failed; a failure names the file. Prints which calls failed, in the order
+# of the list; of close only that one did.
 broken() {
     local call n
     echo old >old
     for call in write fsync linkat rename close; do
         for n in 1 2 3 4 5 6; do
             cp old d/y
-            run env FAULT="$call $n" LD_PRELOAD="$BATS_FILE_TMPDIR/faults.so" tensor from-npy x.npy -o d/y
+            run env FAULT="$call $n" LD_PRELOAD="$BATS_FILE_TMPDIR/faults.so" tensor from-npy \
+                x.npy -o d/y
             equal "$(ls -A d)" y
             if [ "$status" -eq 0 ] || [ "$call $n" = "fsync 2" ]; then
                 cmp d/y x.npy.zst
@@ -363,7 +379,8 @@ broken() {
             fi
             if [ "$status" -ne 0 ]; then
                 equal "$status: $output" "1: tensor: 'd/y': Input/output error"
-                [ "$call" = close ] && printf 'close ' || printf '%s %s ' "$call" "$n"   # others are closed before it
+                # others are closed before it
+                [ "$call" = close ] && printf 'close ' || printf '%s %s ' "$call" "$n"
             fi
         done
     done

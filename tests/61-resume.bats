@@ -1,4 +1,5 @@
-# Training that is stopped or killed goes on where it stood, and ends with the bytes of a run that was never stopped.
+# Training that is stopped or killed goes on where it stood, and ends with the bytes of a run that
+# was never stopped.
 load helper
 
 setup_file() {
@@ -13,12 +14,14 @@ setup_file() {
     export FAULTS=$PWD/faults.so
 }
 
-# NAME, then more options: with all that has a state of its own, noise, running averages, the best weights. With run=exec the process that
-# is started with & is the program itself, and can be killed.
+# NAME, then more options: with all that has a state of its own, noise, running averages, the best
+# weights. With run=exec the process that is started with & is the program itself, and can be
+# killed.
 train() {
     local name=$1
     shift
-    $run train-stage train.npy.zst test.npy.zst --kernel 3 --filters 4 --epochs 4 --batch 16 --noise 0.05 --patience 3 --batch-norm yes \
+    $run train-stage train.npy.zst test.npy.zst --kernel 3 --filters 4 --epochs 4 --batch 16 \
+        --noise 0.05 --patience 3 --batch-norm yes \
         --checkpoint 0.02s --log "$name.tsv" -o "$name.safetensors.zst" "$@"
 }
 
@@ -34,7 +37,8 @@ same_as_reference() {
     [ ! -e "$1.safetensors.zst.checkpoint.before" ]
 }
 
-# faulty FAULT SIGNAL NAME [OPTION]...: a training with a checkpoint after every batch that gets this signal before that call (faults.c).
+# faulty FAULT SIGNAL NAME [OPTION]...: a training with a checkpoint after every batch that gets
+# this signal before that call (faults.c).
 faulty() {
     local fault=$1 signal=$2
     shift 2
@@ -131,7 +135,8 @@ interrupted() {
 
 @test "a signal ends the program by that signal, between two checkpoints too" {
     for signal in TERM INT; do
-        run="exec env --default-signal=INT" train k --epochs 100000 --patience 0 --checkpoint 1h 2>err &
+        run="exec env --default-signal=INT" train k --epochs 100000 --patience 0 \
+            --checkpoint 1h 2>err &
         pid=$!
         await $pid logged 2
         [ ! -e k.safetensors.zst.checkpoint ]
@@ -161,7 +166,8 @@ interrupted() {
     mv plain train.npy.zst
     FAULT_LOG=calls LD_PRELOAD=$FAULTS train none --epochs 0 2>/dev/null   # loads none
     for signal in HUP INT TERM; do
-        run -$((128 + $(kill -l $signal))) --separate-stderr faulty "pread $(($(grep -c '^pread$' calls) + 1))" "$(kill -l $signal)" k
+        run -$((128 + $(kill -l $signal))) --separate-stderr faulty \
+            "pread $(($(grep -c '^pread$' calls) + 1))" "$(kill -l $signal)" k
         equal "$stderr" ""
         equal "$(compgen -G 'k.safetensors.zst*')" ""
     done
@@ -183,8 +189,11 @@ interrupted() {
 
 @test "a second SIGINT does not wait for the end of a batch" {
     # A batch of 6e12 operations: 256 kernels of 15x15x64 on 32 images.
-    { printf '\x93NUMPY\x01\x00v\x00%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (32, 64, 64, 64), }"; head -c 8388608 /dev/zero; } >large.npy
-    env --default-signal=INT train-stage large.npy large.npy --kernel 15 --filters 256 --batch 32 --memory 4G -o k.safetensors.zst 2>err &
+    { printf '\x93NUMPY\x01\x00v\x00%-117s\n' \
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (32, 64, 64, 64), }";
+        head -c 8388608 /dev/zero; } >large.npy
+    env --default-signal=INT train-stage large.npy large.npy --kernel 15 --filters 256 --batch 32 \
+        --memory 4G -o k.safetensors.zst 2>err &
     pid=$!
     has_sigint() { (($(sed -n "s/^$1:\t/0x/p" /proc/$pid/status) & 2)); }   # bit 2 - 1
     await $pid has_sigint SigCgt
@@ -243,7 +252,8 @@ interrupted() {
     run -0 --separate-stderr train k
     [[ ${stderr_lines[0]} == $(printf "$ASIDE" 'damaged: frame * of *') ]]
     [[ ${stderr_lines[1]} == "train-stage: 'k.safetensors.zst.checkpoint.before': "*", set aside as 'k.safetensors.zst.checkpoint.before.old'" ]]
-    equal "${stderr_lines[2]}" "train-stage: no checkpoint is left to go on from: training begins anew"
+    equal "${stderr_lines[2]}" \
+        "train-stage: no checkpoint is left to go on from: training begins anew"
     [[ ${stderr_lines[3]} == "train-stage: epoch 1/4  "* ]]
     same_as_reference k
     [ -e k.safetensors.zst.checkpoint.old ]
@@ -261,10 +271,14 @@ interrupted() {
         [[ ${stderr_lines[1]} == "train-stage: goes on in epoch 2 after "*" rows" ]]
         same_as_reference k
     }
-    refused 's/"training.rows":"[0-9]*"/"training.rows":"160000016"/' "160000016 rows of its epoch done, of 432"
-    refused 's/"training.rows":"[0-9]*"/"training.rows":"4611686018427387888"/' "4611686018427387888 rows of its epoch done, of 432"
-    refused 's/"training.rows":"[0-9]*"/"training.rows":"17"/' "17 rows of its epoch done, in batches of 16"
-    refused 's/"training.updates":"[0-9]*"/"training.updates":"3"/' "3 updates done, want $(zstdcat newest | grep -ao '"training.updates":"[0-9]*' | grep -o '[0-9]*$')"
+    refused 's/"training.rows":"[0-9]*"/"training.rows":"160000016"/' \
+        "160000016 rows of its epoch done, of 432"
+    refused 's/"training.rows":"[0-9]*"/"training.rows":"4611686018427387888"/' \
+        "4611686018427387888 rows of its epoch done, of 432"
+    refused 's/"training.rows":"[0-9]*"/"training.rows":"17"/' \
+        "17 rows of its epoch done, in batches of 16"
+    refused 's/"training.updates":"[0-9]*"/"training.updates":"3"/' \
+        "3 updates done, want $(zstdcat newest | grep -ao '"training.updates":"[0-9]*' | grep -o '[0-9]*$')"
     refused 's/"training.best_epoch":"[0-9]*"/"training.best_epoch":"2"/' "the log of its 1 epochs"
     refused 's/"training.log":"[^"]*"/"training.log":""/' "the log of its 1 epochs"
 }
@@ -274,7 +288,8 @@ interrupted() {
     tune() {
         local name=$1
         shift
-        $run finetune stage.safetensors.zst train.npy.zst test.npy.zst --batch 16 --log "$name.tsv" -o "$name.safetensors.zst" "$@"
+        $run finetune stage.safetensors.zst train.npy.zst test.npy.zst --batch 16 \
+            --log "$name.tsv" -o "$name.safetensors.zst" "$@"
     }
     tune ref --epochs 4 2>/dev/null
     for n in 1 2 3; do
@@ -333,7 +348,8 @@ interrupted() {
     run -0 --separate-stderr train k --seed 1
     [[ ${stderr_lines[0]} == *"': is of another run (seed 0 -> 1), set aside as 'k.safetensors.zst.checkpoint.old.3'" ]]
     [[ ${stderr_lines[1]} == *"': is of another run (seed 0 -> 1), set aside as 'k.safetensors.zst.checkpoint.before.old'" ]]
-    equal "$(cat k.safetensors.zst.checkpoint.old k.safetensors.zst.checkpoint.old.2)" $'first\nsecond'
+    equal "$(cat k.safetensors.zst.checkpoint.old k.safetensors.zst.checkpoint.old.2)" \
+        $'first\nsecond'
     cmp newest k.safetensors.zst.checkpoint.old.3
     cmp before k.safetensors.zst.checkpoint.before.old
 }
@@ -342,7 +358,8 @@ interrupted() {
     two_checkpoints
     train one --epochs 1
     run -0 --separate-stderr train k --epochs 1
-    equal "${stderr_lines[0]}" "$(printf "$ASIDE" "is of another run (2 epochs begun, want at most 1)")"
+    equal "${stderr_lines[0]}" \
+        "$(printf "$ASIDE" "is of another run (2 epochs begun, want at most 1)")"
     cmp one.safetensors.zst k.safetensors.zst
     cmp newest k.safetensors.zst.checkpoint.old
 }

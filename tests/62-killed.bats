@@ -24,8 +24,9 @@ draw_moment() {
     printf -v moment '%d.%03d' $((ms / 1000)) $((ms % 1000))
 }
 
-# Starts the pipeline in a group of its own again and again, each time ended by `end PID` after a moment, KILLS times in all; whenever a run
-# gets through, its files are held against the reference and the next one starts from nothing.
+# Starts the pipeline in a group of its own again and again, each time ended by `end PID` after a
+# moment, KILLS times in all; whenever a run gets through, its files are held against the reference
+# and the next one starts from nothing.
 killed_by() {
     local end=$1 kills=0 runs=0 moment pid status
     echo "KASANE_TEST_SEED=$KASANE_TEST_SEED repeats these moments"   # shown where the test fails
@@ -34,14 +35,16 @@ killed_by() {
         runs=$((runs + 1))
         [ $runs -le $((20 * KILLS)) ]   # some runs end before their moment, but not all
         draw_moment
-        setsid make -s -f "$ROOT/Makefile.pipeline" all BIN="$BIN" CONFIG=conf OUT=out >out.err 2>&1 &
+        setsid make -s -f "$ROOT/Makefile.pipeline" all BIN="$BIN" CONFIG=conf OUT=out >out.err \
+            2>&1 &
         pid=$!
         sleep "$moment"
         "$end" $pid || true
         cat out.err >>said
         status=0
         wait $pid 2>/dev/null || status=$?
-        while kill -0 -- -$pid 2>/dev/null; do sleep 0.05; done   # the lock dies with the last process of the group
+        # the lock dies with the last process of the group
+        while kill -0 -- -$pid 2>/dev/null; do sleep 0.05; done
         if [ $status -eq 0 ]; then
             tiny_same reference out
             rm -rf out

@@ -1,6 +1,7 @@
-# Every call of reading, writing, naming and closing fails in turn, in every program: status 1 and a line that names the file, and what
-# stood before stands; or, where nothing was lost by it, the files are those that they should be. A program that writes several files is
-# also killed before each call.
+# Every call of reading, writing, naming and closing fails in turn, in every program: status 1 and a
+# line that names the file, and what stood before stands; or, where nothing was lost by it, the
+# files are those that they should be. A program that writes several files is also killed before
+# each call.
 load helper
 
 setup_file() {
@@ -12,7 +13,8 @@ setup_file() {
     draw-samples --count 1 -o drawn
     import-images drawn --size 8 --index images.tsv -o images.npy.zst
     augment images.npy.zst --margin 2 -o train.npy.zst
-    train-stage train.npy.zst images.npy.zst --kernel 3 --filters 2 --epochs 1 -o model.safetensors.zst
+    train-stage train.npy.zst images.npy.zst --kernel 3 --filters 2 --epochs 1 \
+        -o model.safetensors.zst
     extract model.safetensors.zst images.npy.zst -o features.npy.zst
 }
 
@@ -28,10 +30,12 @@ disturbed() {
     shift 2
     rm -rf "$folder"
     cp -a before "$folder"
-    (cd "$folder" && FAULT="$fault" LD_PRELOAD="$BATS_FILE_TMPDIR/faults.so" timeout 60 "$@" >../out 2>../err)
+    (cd "$folder" && FAULT="$fault" LD_PRELOAD="$BATS_FILE_TMPDIR/faults.so" timeout 60 "$@" \
+        >../out 2>../err)
 }
 
-# The same content: of logs all but the seconds. Checkpoints may stand beside what they are for, or be set aside, whole.
+# The same content: of logs all but the seconds. Checkpoints may stand beside what they are for, or
+# be set aside, whole.
 same() {
     case $1 in
     *log.tsv | *log.tsv.part) cmp -s <(cut -f 1-4 "$1") <(cut -f 1-4 "$2") ;;
@@ -45,7 +49,8 @@ check_files() {
     ! diff -rq "$([ "$only" = yes ] && echo wanted || echo before)" after >/dev/null || return 0
     while read -r file; do
         if [ -e "wanted/$file" ] && same "after/$file" "wanted/$file"; then continue; fi
-        if [ "$only" = no ] && [ -e "before/$file" ] && same "after/$file" "before/$file"; then continue; fi
+        if [ "$only" = no ] && [ -e "before/$file" ] &&
+            same "after/$file" "before/$file"; then continue; fi
         case $only:$file in
         *.checkpoint*) tensor verify "after/$file" >/dev/null && continue ;;
         *.part) continue ;;
@@ -55,7 +60,8 @@ check_files() {
         return 1
     done < <(cd after && find . -type f -printf '%P\n')
     while read -r file; do
-        [ -e "after/$file" ] || [ "$only" = yes ] || [[ $file = *.checkpoint* ]] || { echo "'$file' is gone" >&2; return 1; }
+        [ -e "after/$file" ] || [ "$only" = yes ] || [[ $file = *.checkpoint* ]] ||
+            { echo "'$file' is gone" >&2; return 1; }
     done < <(cd before && find . -type f -printf '%P\n')
 }
 
@@ -72,7 +78,8 @@ each_call() {
             if [ "$status" -eq 1 ]; then
                 n_failed=$((n_failed + 1))
                 told=$(<err)
-                [[ ${told##*$'\n'} =~ $names && $told = *'Input/output error'* || $told = *'changed while'* ]]
+                [[ ${told##*$'\n'} =~ $names && $told = *'Input/output error'* ||
+                    $told = *'changed while'* ]]
             else
                 [ "$status" -eq 0 ]
             fi && check_files "$([ "$status" -eq 0 ] && echo yes || echo no)" || {
@@ -87,7 +94,8 @@ each_call() {
 
 @test "of import-images" {
     sed -i 's/akane/ren/' before/images.tsv
-    each_call import-images drawn --size 8 --max-bad 0 --test 0.5 --index images.tsv -o images.npy.zst
+    each_call import-images drawn --size 8 --max-bad 0 --test 0.5 --index images.tsv \
+        -o images.npy.zst
 }
 
 @test "of augment and tensor" {
@@ -106,7 +114,8 @@ each_call() {
     train="train-stage train.npy.zst images.npy.zst --kernel 3 --filters 2 --batch 64 --log log.tsv -o model.safetensors.zst"
     (cd before && $train --epochs 1)
     each_call $train --epochs 1
-    (cd before && $train --epochs 2 --checkpoint 0 -o other && mv other model.safetensors.zst.checkpoint)
+    (cd before && $train --epochs 2 --checkpoint 0 -o other &&
+        mv other model.safetensors.zst.checkpoint)
     each_call $train --epochs 2
 }
 
@@ -131,7 +140,9 @@ each_call() {
 }
 
 @test "of training from disk: the temporary file is named" {
-    { printf '\x93NUMPY\1\0\x76\0%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (600, 160, 160, 3), }"; head -c 46080000 /dev/zero; } \
+    { printf '\x93NUMPY\1\0\x76\0%-117s\n' \
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (600, 160, 160, 3), }";
+        head -c 46080000 /dev/zero; } \
         >before/large.npy
     train="train-stage large.npy drawn.npy --kernel 1 --filters 1 --epochs 1 --memory 150M --threads 2 -o model.safetensors.zst"
     import-images before/drawn --size 160 -o before/drawn.npy
@@ -148,7 +159,9 @@ each_call() {
 }
 
 @test "where TMPDIR is not set, the temporary file lies in /var/tmp, for /tmp may be memory" {
-    { printf '\x93NUMPY\1\0\x76\0%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (600, 160, 160, 3), }"; head -c 46080000 /dev/zero; } \
+    { printf '\x93NUMPY\1\0\x76\0%-117s\n' \
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (600, 160, 160, 3), }";
+        head -c 46080000 /dev/zero; } \
         >before/large.npy
     import-images before/drawn --size 160 -o before/drawn.npy
     unset TMPDIR
@@ -157,7 +170,8 @@ each_call() {
         'train-stage large.npy drawn.npy --kernel 1 --filters 1 --epochs 1 --memory 150M --threads 2'; do
         status=0
         disturbed after 'mkostemp 1' $command -o none.npy.zst < <(cat before/large.npy) || status=$?
-        equal "$status: $(<err)" "1: ${command%% *}: '/var/tmp': no temporary file: Input/output error"
+        equal "$status: $(<err)" \
+            "1: ${command%% *}: '/var/tmp': no temporary file: Input/output error"
     done
 }
 
@@ -166,25 +180,31 @@ each_call() {
         for n in 1 2 3; do
             status=0
             disturbed after "$call $n" bash -c 'exec tensor info - <features.npy.zst' || status=$?
-            [ "$status: $(<err)" = "0: " ] || [[ "$status: $(<err)" == "1: tensor: out of memory: a "*" wanted" ]]
+            [ "$status: $(<err)" = "0: " ] ||
+                [[ "$status: $(<err)" == "1: tensor: out of memory: a "*" wanted" ]]
             [ "$n" -gt 1 ] || equal "$status" 1
         done
     done
 }
 
 @test "a file of a folder that cannot be read to its end is no image, and its digest is not of a part" {
-    head -c 9000000 /dev/zero >>"$(ls -d before/drawn/*/* | head -n 1)"   # so that it is read by blocks
-    FAULT_LOG=$PWD/calls disturbed wanted '' import-images drawn --size 8 --threads 1 --max-bad 0.5 -o new.npy.zst
+    # so that it is read by blocks
+    head -c 9000000 /dev/zero >>"$(ls -d before/drawn/*/* | head -n 1)"
+    FAULT_LOG=$PWD/calls disturbed wanted '' import-images drawn --size 8 --threads 1 \
+        --max-bad 0.5 -o new.npy.zst
     n=$(($(grep -c '^read$' calls) / 2))
     status=0
-    disturbed after "read $n" import-images drawn --size 8 --threads 1 --max-bad 0.5 -o new.npy.zst || status=$?
+    disturbed after "read $n" import-images drawn --size 8 --threads 1 --max-bad 0.5 \
+        -o new.npy.zst || status=$?
     equal "$status" 0
     grep -qE "^import-images: 'drawn/[^']*': skipped: Input/output error$" err
-    [ "$(tensor info wanted/new.npy.zst | grep input)" != "$(tensor info after/new.npy.zst | grep input)" ]
+    [ "$(tensor info wanted/new.npy.zst | grep input)" != \
+        "$(tensor info after/new.npy.zst | grep input)" ]
     import-images before/drawn --size 8 --threads 1 --max-bad 0.5 -o after/new.npy.zst
     cmp wanted/new.npy.zst after/new.npy.zst
     status=0
-    disturbed after "read $n" import-images drawn --size 8 --threads 1 --max-bad 0 -o new.npy.zst || status=$?
+    disturbed after "read $n" import-images drawn --size 8 --threads 1 --max-bad 0 -o new.npy.zst ||
+        status=$?
     equal "$status" 1
 }
 
@@ -195,7 +215,8 @@ each_call() {
 
 @test "of pca and neighbours" {
     echo old | tee before/table.tsv >before/basis
-    each_call pca features.npy.zst --components 2 --index images.tsv --table table.tsv --basis basis -o images.npy.zst
+    each_call pca features.npy.zst --components 2 --index images.tsv --table table.tsv \
+        --basis basis -o images.npy.zst
     each_call neighbours features.npy.zst --index images.tsv -o table.tsv
 }
 
@@ -205,9 +226,10 @@ each_call() {
     each_call draw-samples --count 1 --seed 1 -o drawn
 }
 
-# each_kill OTHER COMMAND...: in the folder before, COMMAND was run; with the settings OTHER it is killed before each of its calls that writes,
-# names or flushes a file. Whichever settings are then asked for: where --why calls their files up to date, all of them are those of these settings,
-# and so they are after a run.
+# each_kill OTHER COMMAND...: in the folder before, COMMAND was run; with the settings OTHER it is
+# killed before each of its calls that writes, names or flushes a file. Whichever settings are then
+# asked for: where --why calls their files up to date, all of them are those of these settings, and
+# so they are after a run.
 each_kill() {
     local other=$1 call count n options status n_kills=0
     shift
@@ -242,7 +264,8 @@ each_kill() {
 check_own() {
     local file
     while read -r file; do
-        same "after/$file" "wanted/$file" || { echo "killed before $1: '$file' is of another run; $(<reasons)" >&2; return 1; }
+        same "after/$file" "wanted/$file" ||
+            { echo "killed before $1: '$file' is of another run; $(<reasons)" >&2; return 1; }
     done < <(cd wanted && find . -type f -printf '%P\n')
 }
 
@@ -251,9 +274,11 @@ check_own() {
 }
 
 @test "killed before any call, training leaves no log beside another model that is called current" {
-    each_kill '--seed 1' train-stage train.npy.zst images.npy.zst --kernel 3 --filters 2 --epochs 1 --log log.tsv -o model.safetensors.zst
+    each_kill '--seed 1' train-stage train.npy.zst images.npy.zst --kernel 3 --filters 2 \
+        --epochs 1 --log log.tsv -o model.safetensors.zst
 }
 
 @test "killed before any call, pca leaves no table and no basis beside another tensor that is called current" {
-    each_kill '--sign v --components 1' pca features.npy.zst --index images.tsv --table table.tsv --basis basis -o pca.npy.zst
+    each_kill '--sign v --components 1' pca features.npy.zst --index images.tsv --table table.tsv \
+        --basis basis -o pca.npy.zst
 }

@@ -1,10 +1,11 @@
-# Every parser under libFuzzer, for a while: no crash, no leak, no undefined behaviour, no allocation that the input does not pay for.
-# make fuzz does the same for longer.
+# Every parser under libFuzzer, for a while: no crash, no leak, no undefined behaviour, no
+# allocation that the input does not pay for. make fuzz does the same for longer.
 
 load helper
 
 setup_file() {
-    env -u SAN -u BUILD -u BIN make -s -C "$ROOT" fuzzers >"$BATS_FILE_TMPDIR/log" 2>&1 || { cat "$BATS_FILE_TMPDIR/log" >&2; return 1; }
+    env -u SAN -u BUILD -u BIN make -s -C "$ROOT" fuzzers >"$BATS_FILE_TMPDIR/log" 2>&1 ||
+        { cat "$BATS_FILE_TMPDIR/log" >&2; return 1; }
     "$ROOT/fuzz/corpus" "$BATS_FILE_TMPDIR/corpus"
 }
 

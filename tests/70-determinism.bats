@@ -1,4 +1,5 @@
-# The same inputs, settings and seed give the same bytes: for any number of threads, with any memory, in any folder, through files or pipes.
+# The same inputs, settings and seed give the same bytes: for any number of threads, with any
+# memory, in any folder, through files or pipes.
 load helper
 load tiny
 
@@ -19,12 +20,14 @@ setup() {
     done
 }
 
-# As tiny, with more images than 90 MiB have room for: 1,500 rows of 27,648 bytes, and codes of 36,864.
+# As tiny, with more images than 90 MiB have room for: 1,500 rows of 27,648 bytes, and codes of
+# 36,864.
 large_config() {
     tiny_config "$1"
     echo 'count = 72' >"$1/draw.conf"
     echo 'size = 96' >"$1/import.conf"
-    printf 'kernel = 1\nfilters = 4\nepochs = 1\nbatch = 100\n' | tee "$1/stage-2.conf" >"$1/stage-1.conf"
+    printf 'kernel = 1\nfilters = 4\nepochs = 1\nbatch = 100\n' |
+        tee "$1/stage-2.conf" >"$1/stage-1.conf"
     printf 'output-activation = linear\nloss = mean-squared-error\n' >>"$1/stage-2.conf"
     printf 'epochs = 1\nbatch = 100\n' >"$1/finetune.conf"
 }
@@ -36,13 +39,15 @@ large_config() {
     tiny_run large elsewhere/deeper/out FLAGS="--memory 90M --threads 2"
     tiny_same memory elsewhere/deeper/out
     for k in 0 1; do   # which is trained on from a file in TMPDIR
-        run -1 env TMPDIR=/nowhere train-stage memory/train-$k.npy.zst memory/test-$k.npy.zst --batch 100 --kernel 1 --filters 4 --memory 90M --threads 2 --epochs 1 -o none
+        run -1 env TMPDIR=/nowhere train-stage memory/train-$k.npy.zst memory/test-$k.npy.zst \
+            --batch 100 --kernel 1 --filters 4 --memory 90M --threads 2 --epochs 1 -o none
         [[ $output == *"train-stage: '/nowhere': no temporary file: "* ]]
     done
     rm -rf memory elsewhere
 }
 
-# piped FILE COMMAND...: the command, which reads FILE from a pipe and writes to one, gives the bytes of the file $wanted.
+# piped FILE COMMAND...: the command, which reads FILE from a pipe and writes to one, gives the
+# bytes of the file $wanted.
 piped() {
     local input=one/$1
     shift
@@ -52,7 +57,8 @@ piped() {
 
 @test "every stage gives the same bytes through pipes, whichever of its inputs comes from one" {
     wanted=images.npy.zst
-    (cd one && import-images samples -c ../conf/import.conf --index "$BATS_TEST_TMPDIR/i.tsv" | cmp - images.npy.zst)
+    (cd one && import-images samples -c ../conf/import.conf --index "$BATS_TEST_TMPDIR/i.tsv" |
+        cmp - images.npy.zst)
     cmp "$BATS_TEST_TMPDIR/i.tsv" one/images.tsv
     wanted=train-0.npy.zst
     piped images.npy.zst augment - --index one/images.tsv --split train -c conf/augment.conf
@@ -69,8 +75,10 @@ piped() {
     wanted=deep-init.safetensors.zst
     piped stage-2.safetensors.zst assemble-deep one/stage-1.safetensors.zst -
     wanted=deep.safetensors.zst
-    piped deep-init.safetensors.zst finetune - one/train-0.npy.zst one/test-0.npy.zst -c conf/finetune.conf
-    piped train-0.npy.zst finetune one/deep-init.safetensors.zst - one/test-0.npy.zst -c conf/finetune.conf
+    piped deep-init.safetensors.zst finetune - one/train-0.npy.zst one/test-0.npy.zst \
+        -c conf/finetune.conf
+    piped train-0.npy.zst finetune one/deep-init.safetensors.zst - one/test-0.npy.zst \
+        -c conf/finetune.conf
     wanted=features.npy.zst
     piped images.npy.zst extract one/deep.safetensors.zst -
     wanted=pca-2.npy.zst
@@ -79,7 +87,8 @@ piped() {
     wanted=pca-3.npy.zst
     piped images.tsv pca one/features.npy.zst --index - --components 3
     wanted=reconstruction.png
-    piped images.npy.zst reconstruct one/deep.safetensors.zst - --index one/images.tsv -c conf/reconstruct.conf
+    piped images.npy.zst reconstruct one/deep.safetensors.zst - --index one/images.tsv \
+        -c conf/reconstruct.conf
 }
 
 @test "an instruction set that is not there is refused, by option and by environment, naming those that are" {
@@ -90,7 +99,8 @@ piped() {
         fails 2 "encode-stage: --isa 'sse9', want one of auto|avx512|avx2|base"
     tiny_rows 2
     train-stage rows.npy.zst rows.npy.zst --kernel 3 --filters 2 --epochs 1 -o model.safetensors.zst
-    KASANE_ISA=sse9 run -2 --separate-stderr encode-stage model.safetensors.zst rows.npy.zst -o codes.npy.zst
+    KASANE_ISA=sse9 run -2 --separate-stderr encode-stage model.safetensors.zst rows.npy.zst \
+        -o codes.npy.zst
     fails 2 "encode-stage: KASANE_ISA 'sse9', want one of $names"
 }
 
@@ -99,7 +109,8 @@ piped() {
     local isa train="train-stage rows.npy.zst rows.npy.zst --kernel 3 --filters 5 --epochs 2 --batch 4 --noise 0.1 --batch-norm yes --l1 0.01"
     for isa in $(each_isa echo); do
         KASANE_ISA=sse9 $train --isa "$isa" -o "$isa.safetensors.zst"
-        KASANE_ISA=sse9 encode-stage "$isa.safetensors.zst" rows.npy.zst --isa "$isa" -o "$isa.npy.zst"
+        KASANE_ISA=sse9 encode-stage "$isa.safetensors.zst" rows.npy.zst --isa "$isa" \
+            -o "$isa.npy.zst"
     done
     if [ -e avx512.npy.zst ]; then
         cmp avx2.safetensors.zst avx512.safetensors.zst

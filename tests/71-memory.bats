@@ -10,7 +10,8 @@ setup_file() {
     zstdcat few.npy.zst | tail -c +129 >pixels
     train-stage few.npy.zst few.npy.zst --kernel 3 --filters 4 --epochs 0 -o model.safetensors.zst
     for n in 1000 4000; do   # 19 and 77 MB
-        { printf '\x93NUMPY\1\0\x76\0%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': ($n, 80, 80, 3), }"
+        { printf '\x93NUMPY\1\0\x76\0%-117s\n' \
+            "{'descr': '|u1', 'fortran_order': False, 'shape': ($n, 80, 80, 3), }"
           for ((i = 0; i < n; i += 100)); do cat pixels; done; } | tensor from-npy - -o $n.npy.zst
         mkdir $n
         for ((i = 0; i < n; i += 100)); do cp -rl drawn $n/$i; done
@@ -22,7 +23,8 @@ setup() {
     cd "$BATS_FILE_TMPDIR"
 }
 
-# flat COMMAND...: its peak, MiB, with 4000 for N is that with 1000, but for what allocators leave, and below 200.
+# flat COMMAND...: its peak, MiB, with 4000 for N is that with 1000, but for what allocators leave,
+# and below 200.
 flat() {
     local few many
     few=$(./peak "${@//N/1000}" 2>/dev/null | cut -f 1)
@@ -43,16 +45,20 @@ flat() {
 
 @test "training from disk keeps a few batches, with its temporary file where TMPDIR says" {
     [ -z "${SAN-}" ] || skip "the sanitizers keep what is freed"
-    few=$(./peak train-stage 1000.npy.zst few.npy.zst --kernel 1 --filters 1 --epochs 1 --memory 110M --threads 2 -o none.zst 2>/dev/null | cut -f 1)
-    many=$(./peak train-stage 4000.npy.zst few.npy.zst --kernel 1 --filters 1 --epochs 1 --memory 110M --threads 2 -o none.zst 2>/dev/null | cut -f 1)
+    few=$(./peak train-stage 1000.npy.zst few.npy.zst --kernel 1 --filters 1 --epochs 1 \
+        --memory 110M --threads 2 -o none.zst 2>/dev/null | cut -f 1)
+    many=$(./peak train-stage 4000.npy.zst few.npy.zst --kernel 1 --filters 1 --epochs 1 \
+        --memory 110M --threads 2 -o none.zst 2>/dev/null | cut -f 1)
     echo "$few MiB, $many MiB" >&2
     [ "$many" -le $((few + 12)) ]   # 19 MB lie in memory, 77 MB do not
     [ "$many" -le 110 ]
-    run -1 env TMPDIR=/nowhere train-stage 4000.npy.zst few.npy.zst --kernel 1 --filters 1 --memory 110M --threads 2 -o none.zst
+    run -1 env TMPDIR=/nowhere train-stage 4000.npy.zst few.npy.zst --kernel 1 --filters 1 \
+        --memory 110M --threads 2 -o none.zst
     [[ $output == *"'/nowhere': no temporary file: "* ]]
 }
 
-# refused COMMAND...: with 64 MiB it says before any work what it wants; that is left in $wanted, MiB.
+# refused COMMAND...: with 64 MiB it says before any work what it wants; that is left in $wanted,
+# MiB.
 refused() {
     rm -f none.zst
     run -1 --separate-stderr "$@" --memory 64M -o none.zst
@@ -74,13 +80,15 @@ held() {
     local net=(--kernel 3 --filters 8 --batch-norm yes --batch 96 --epochs 1 --threads 2)
     refused train-stage 1000.npy.zst few.npy.zst "${net[@]}"
     held train-stage 1000.npy.zst few.npy.zst "${net[@]}"
-    train-stage few.npy.zst few.npy.zst --kernel 3 --filters 1600 --epochs 0 --batch 1 -o wide.safetensors.zst
+    train-stage few.npy.zst few.npy.zst --kernel 3 --filters 1600 --epochs 0 --batch 1 \
+        -o wide.safetensors.zst
     refused encode-stage wide.safetensors.zst few.npy.zst --threads 2
     held encode-stage wide.safetensors.zst few.npy.zst --threads 2
     refused finetune wide.safetensors.zst 1000.npy.zst few.npy.zst --batch 4096 --threads 2
 }
 
 @test "a net of any size is refused in a line, not by an allocation" {
-    run -1 --separate-stderr train-stage few.npy.zst few.npy.zst --kernel 15 --filters 4096 --batch 65536 --batch-norm yes -o none.zst
+    run -1 --separate-stderr train-stage few.npy.zst few.npy.zst --kernel 15 --filters 4096 \
+        --batch 65536 --batch-norm yes -o none.zst
     [[ $stderr == "train-stage: the net with 65536 rows at once wants "*" MiB, --memory is 1024 MiB" ]]
 }
