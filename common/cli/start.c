@@ -150,12 +150,11 @@ static char spin[] = "GOMP_SPINCOUNT=5000", *displaced;
 
 #define UNINSTRUMENTED __attribute__((no_sanitize("address", "undefined", "thread")))
 
-UNINSTRUMENTED static char *starts_with(char *text, const char *start)
+UNINSTRUMENTED static bool starts_with(const char *text, const char *start)
 {
-    for (int i = 0; start[i]; i++)
-        if (text[i] != start[i])
-            return NULL;
-    return text;
+    while (*start && *text == *start)
+        text++, start++;
+    return *start == '\0';
 }
 
 UNINSTRUMENTED static void wait_briefly(int argc, char **argv, char **environment)
