@@ -318,6 +318,8 @@ INLINE void any_tile(int rows, int cols, bool narrow, float *y, const float *x, 
         tile(2, 10, narrow, y, x, w, bias, g, n, e);
         break;
 #endif
+    default:
+        assert(!"a tile");
     }
 }
 
@@ -786,6 +788,8 @@ static void conv_dw(float *dw, const float *x, const float *dy, const struct con
                     outer(24, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image);
                     break;
 #endif
+                default:
+                    assert(!"a width of a block");
                 }
             }
 }
@@ -1244,6 +1248,8 @@ INLINE void dot_channels(int K, float *y, const float *x, const float *w, const 
             if (most >= 8)
                 dot_tile(8, K, yj, xj, w, b, g);
             break;
+        default:
+            assert(!"columns of a tile");
         }
     }
 }
@@ -1267,6 +1273,8 @@ static void conv_dot(float *y, const float *x, const float *w, const float *b, c
             case 3:
                 dot_channels(3, yi, xi, wk, b + k, g);
                 break;
+            default:
+                assert(!"channels at once");
             }
         }
 }
@@ -1348,6 +1356,8 @@ INLINE void planes_channels(int K, float *y, const float *x, const float *w, con
             if (most >= 12)
                 planes_tile(12, K, yv, xv, w, b, g);
             break;
+        default:
+            assert(!"a tile");
         }
     }
 }
@@ -1368,6 +1378,8 @@ static void conv_planes(float *y, const float *x, const float *w, const float *b
         case 3:
             planes_channels(3, y + k * g->y_plane, x, w + k, b + k, g);
             break;
+        default:
+            assert(!"channels at once");
         }
     }
 }
@@ -1585,6 +1597,8 @@ static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int
                 case 3:
                     windows(7, 2, true, to, y_row, from, x_row, e, n);
                     break;
+                default:
+                    assert(!"vectors of a row");
                 }
                 continue;
             }
@@ -1682,6 +1696,8 @@ static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int
                 windows(3, 8, false, to, y_row, from, x_row, e, n);
                 break;
 #endif
+            default:
+                assert(!"a tile");
             }
         }
 }
@@ -1776,6 +1792,8 @@ INLINE void pooled_rows(int size, float *dw, const float *x, const float *g, con
             case 1:
                 sum_windows(1, size, dw + k * size, windows, gk, where, cols, K);
                 break;
+            default:
+                assert(!"a tile");
             }
         }
     }
@@ -1797,6 +1815,8 @@ static void pooled_dw(float *dw, const float *x, const float *g, const uint8_t *
     case 80:
         pooled_rows(80, dw, x, g, argmax, p, taps, run, x_row);
         break;
+    default:
+        assert(!"a packed window");
     }
 }
 
