@@ -557,6 +557,34 @@ static void check_slices(void)
     }
 }
 
+/* A spec whose places would not fit int32 is refused, the largest that fits is not. */
+static void check_places(void)
+{
+    static const struct {
+        struct net_spec spec;
+        bool good;
+    } specs[] = {
+        {{16, 16, 4096, 1, {{15, 4096, NET_LINEAR, false}}, NET_MSE}, false},
+        {{16, 16, 2330, 1, {{15, 4096, NET_LINEAR, false}}, NET_MSE}, false},
+        {{16, 16, 2328, 1, {{15, 4096, NET_LINEAR, false}}, NET_MSE}, true},
+        {{16, 16, 3, 2, {{3, 4096, NET_LINEAR, false}, {15, 4096, NET_RELU, false}}, NET_MSE},
+         false},
+        {{16, 16, 3, 2, {{3, 4096, NET_LINEAR, false}, {9, 4096, NET_RELU, false}}, NET_MSE}, true},
+        {{2, 1 << 27, 1, 1, {{15, 1, NET_LINEAR, false}}, NET_MSE}, false},
+        {{2, 1 << 27, 1, 1, {{1, 1, NET_LINEAR, false}}, NET_MSE}, true},
+        {{1024, 1024, 3, 2, {{3, 4096, NET_LINEAR, false}, {3, 4, NET_RELU, false}}, NET_MSE},
+         false},
+        {{1024, 1024, 3, 2, {{3, 1000, NET_LINEAR, false}, {3, 4, NET_RELU, false}}, NET_MSE},
+         true},
+    };
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++)
+        if ((spec_check(&specs[i].spec) == NULL) != specs[i].good) {
+            const char *reason = spec_check(&specs[i].spec);
+            printf("spec %zu: %s\n", i, reason == NULL ? "taken, want a refusal" : reason);
+            failed = true;
+        }
+}
+
 int main(int argc, char **argv)
 {
     const char *how = argc > 1 ? argv[1] : "";
@@ -566,6 +594,7 @@ int main(int argc, char **argv)
     int redrawn = 0;
     report_init("check-net");
     check_slices();
+    check_places();
     for (int threads = 1; threads <= 16 && bits; threads *= 4)
         check_parts(threads);
     if (strcmp(how, "all") == 0) {

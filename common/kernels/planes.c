@@ -1,5 +1,6 @@
 #include "kernels/planes.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { WHOLE = KERNELS_MAX_LANES }; /* vectors, whatever the width */
@@ -248,6 +249,7 @@ static float *result(const struct planes *p, float *scratch, int channel, int se
  */
 static void find_places(const struct planes *p, float *scratch)
 {
+    assert(results_at(p) <= INT32_MAX); /* see spec_check */
     for (int set = 0; set < p->sets; set++) {
         const int a = set / p->beside * p->apart, b = set % p->beside * p->apart;
         int32_t *at = places(p, scratch, set);

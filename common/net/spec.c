@@ -1,8 +1,22 @@
 #include "net/spec.h"
 
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/report.h"
+#include "kernels/kernels.h"
+
+/* Places within the kernels of layer K (from 0), one window a filter, and within an image in its
+ * margins, four of them or at points, are int32. */
+static const char *check_places(const struct net_spec *s, int k)
+{
+    const double R = s->layers[k].kernel, C = k == 0 ? s->channels : s->layers[k - 1].filters;
+    if (((s->height >> k) + R - 1) * ((s->width >> k) + R - 1) * C > 1 << 28)
+        return "an image or a code, with margins for its kernels, has more than 2^28 values";
+    if (s->layers[k].filters * R * (R * C + KERNELS_MAX_LANES - 1) > INT32_MAX)
+        return "the kernels of a layer have more than 2^31 values";
+    return NULL;
+}
 
 const char *spec_check(const struct net_spec *s)
 {
@@ -20,6 +34,9 @@ const char *spec_check(const struct net_spec *s)
         if (s->layers[k].filters < 1 || s->layers[k].filters > 4096)
             return "filters are not in 1..4096";
     }
+    for (int k = 0; k < s->n_layers; k++)
+        if (check_places(s, k) != NULL)
+            return check_places(s, k);
     if (s->loss == NET_BCE && s->layers[0].activation != NET_SIGMOID)
         return "binary cross-entropy needs a sigmoid at the end";
     return NULL;
