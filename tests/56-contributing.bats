@@ -5,7 +5,8 @@ load helper
 setup_file() {
     mkdir "$BATS_FILE_TMPDIR/tree"
     cd "$ROOT"
-    cp -a ./*.md Makefile ./*.mk common include stages tests fuzz bench "$BATS_FILE_TMPDIR/tree"
+    cp -a ./*.md VERSION Makefile* ./*.mk configs pipeline plots common include stages tests fuzz \
+        bench "$BATS_FILE_TMPDIR/tree"
     cp -a "$BIN" "$BATS_FILE_TMPDIR/tree/bin"
     mkdir "$BATS_FILE_TMPDIR/tree/build"
     cd "$BUILD"
@@ -39,11 +40,13 @@ follow() {
         { cat said >&2; return 1; }
 }
 
-@test "add a program, and a setting to it" {
+@test "add a program, a setting to it, and a file that it makes to the pipeline" {
     follow "Add a program"
     grep -q '^3 passed, 0 failed' said
     follow "Add a setting"
     grep -qx 'axis rows -> columns' said
+    follow "Add a file to the pipeline"
+    grep -q "^flipped.npy.zst .*axis rows -> columns" said
 }
 
 @test "add a parser" {
