@@ -18,10 +18,10 @@ enum { PIECE = 4 << 20, CHUNK = 1 << 16 };
 struct rows {
     char *path;
     enum npy_dtype dtype;
-    size_t n, D, row_bytes;
-    unsigned char *kept; /* (n,row_bytes), or NULL and */
-    int scratch;         /* the same bytes on disk */
-    double *zeros;       /* (D) */
+    size_t n, D, row_bytes, filled; /* filled: rows that are there so far */
+    unsigned char *kept;            /* (n,row_bytes), or NULL and */
+    int scratch;                    /* the same bytes on disk */
+    double *zeros;                  /* (D) */
 };
 
 VECTORS static bool is_finite(const unsigned char *row, enum npy_dtype dtype, size_t D)
@@ -65,49 +65,54 @@ VECTORS static void convert(double *restrict x, const unsigned char *row, enum n
     }
 }
 
-struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, size_t memory)
+struct rows *rows_create(const char *path, enum npy_dtype dtype, size_t n, size_t D, size_t memory)
 {
-    enum profile_part before = profile_enter(PROFILE_READING);
     struct rows *r = xcalloc(1, sizeof *r);
-    size_t at_once = t->row_bytes < PIECE ? PIECE / (t->row_bytes + 1) : 1, bytes, kept = 0;
-    unsigned char *piece = NULL;
+    size_t bytes;
 
-    *r = (struct rows){.path = xstrdup(tensor_path(t)),
-                       .dtype = t->header.dtype,
-                       .n = which ? n : t->n_rows,
-                       .D = t->row_items,
-                       .row_bytes = t->row_bytes,
-                       .scratch = -1};
-    if (t->header.rank < 2 || r->D == 0)
-        die_file(r->path, "rows of %s, want at least two dimensions",
-                 r->D == 0 ? "no numbers" : "one number");
-    r->zeros = xcalloc(r->D, sizeof *r->zeros);
-    if (!__builtin_mul_overflow(r->n, r->row_bytes, &bytes) && bytes <= memory)
+    *r = (struct rows){.path = xstrdup(path), .dtype = dtype, .n = n, .D = D, .scratch = -1};
+    r->row_bytes = D * npy_item_size(dtype);
+    r->zeros = xcalloc(D, sizeof *r->zeros);
+    if (!__builtin_mul_overflow(n, r->row_bytes, &bytes) && bytes <= memory)
         r->kept = xaligned(bytes);
     else
         r->scratch = scratch_open();
-    if (!r->kept || which)
-        piece = xaligned(at_once * t->row_bytes);
-    for (size_t row = 0, got;
-         (got = tensor_read(t, piece ? piece : r->kept + kept * r->row_bytes, at_once)) > 0;
-         row += got) {
-        unsigned char *rows = piece ? piece : r->kept + kept * r->row_bytes;
+    return r;
+}
+
+void rows_append(struct rows *r, const void *rows, size_t n)
+{
+    if (r->kept)
+        memcpy(r->kept + r->filled * r->row_bytes, rows, n * r->row_bytes);
+    else
+        scratch_write(r->scratch, rows, n * r->row_bytes);
+    r->filled += n;
+}
+
+struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, size_t memory)
+{
+    enum profile_part before = profile_enter(PROFILE_READING);
+    size_t at_once = t->row_bytes < PIECE ? PIECE / (t->row_bytes + 1) : 1;
+    unsigned char *piece = xaligned(at_once * t->row_bytes);
+    struct rows *r;
+
+    if (t->header.rank < 2 || t->row_items == 0)
+        die_file(tensor_path(t), "rows of %s, want at least two dimensions",
+                 t->row_items == 0 ? "no numbers" : "one number");
+    r = rows_create(tensor_path(t), t->header.dtype, which ? n : t->n_rows, t->row_items, memory);
+    for (size_t row = 0, got; (got = tensor_read(t, piece, at_once)) > 0; row += got) {
         size_t wanted = 0; /* moved to the front of the piece */
         for (size_t i = 0; i < got; i++) {
-            const unsigned char *from = rows + i * r->row_bytes;
-            if (which && (kept + wanted == n || which[kept + wanted] != row + i))
+            const unsigned char *from = piece + i * r->row_bytes;
+            if (which && (r->filled + wanted == n || which[r->filled + wanted] != row + i))
                 continue;
             if (!is_finite(from, r->dtype, r->D))
                 die_file(r->path, "row %zu holds a value that is not finite", row + i);
             if (wanted < i)
-                memcpy(rows + wanted * r->row_bytes, from, r->row_bytes);
+                memcpy(piece + wanted * r->row_bytes, from, r->row_bytes);
             wanted++;
         }
-        if (r->kept && piece)
-            memcpy(r->kept + kept * r->row_bytes, piece, wanted * r->row_bytes);
-        else if (piece)
-            scratch_write(r->scratch, piece, wanted * r->row_bytes);
-        kept += wanted;
+        rows_append(r, piece, wanted);
         if (progress_wanted())
             progress("reading %s: %zu of %zu rows", r->path, row + got, t->n_rows);
     }

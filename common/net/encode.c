@@ -11,7 +11,7 @@
 #include "base/report.h"
 #include "files/tensor.h"
 
-enum { BLOCK = 128 }; /* rows at a time, or fewer where the memory does not hold them */
+enum { BLOCK = ENCODE_BLOCK }; /* rows at a time, or fewer where the memory does not hold them */
 
 static struct npy_header code_header(const struct net *net, size_t n_rows, bool flatten)
 {
@@ -55,7 +55,8 @@ static size_t read_block(struct tensor_reader *t, void *rows, size_t most)
  * is not `now`. */
 struct turn {
     struct tensor_reader *reader;
-    struct tensor_writer *writer;
+    encode_write *write;
+    void *context;
     size_t block, n[2];
     void *rows[2];
     float *code[2];
@@ -68,16 +69,15 @@ static void write_and_read(void *context)
     int other = 1 - u->now;
 
     if (u->n[other] > 0)
-        tensor_write(u->writer, u->code[other], u->n[other]);
+        u->write(u->context, u->code[other], u->n[other]);
     u->n[other] = read_block(u->reader, u->rows[other], u->block);
     progress("%zu of %zu rows", u->reader->next_row, u->reader->n_rows);
 }
 
-/* From reader to writer. */
-static void encode_rows(struct net *net, struct tensor_reader *t, struct tensor_writer *w,
-                        size_t block)
+void encode_rows(struct net *net, struct tensor_reader *t, size_t block, encode_write *write,
+                 void *context)
 {
-    struct turn u = {.reader = t, .writer = w, .block = block, .now = 1};
+    struct turn u = {.reader = t, .write = write, .context = context, .block = block, .now = 1};
 
     for (int i = 0; i < 2; i++) {
         u.rows[i] = xaligned(block * t->row_bytes);
@@ -91,12 +91,17 @@ static void encode_rows(struct net *net, struct tensor_reader *t, struct tensor_
         profile_leave(before);
     }
     if (u.n[1 - u.now] > 0)
-        tensor_write(w, u.code[1 - u.now], u.n[1 - u.now]);
+        write(context, u.code[1 - u.now], u.n[1 - u.now]);
     progress_end();
     for (int i = 0; i < 2; i++) {
         free(u.rows[i]);
         free(u.code[i]);
     }
+}
+
+static void write_codes(void *writer, const float *codes, size_t n)
+{
+    tensor_write(writer, codes, n);
 }
 
 void encode_run(const struct cli *cli, int revision, bool flatten)
@@ -118,7 +123,7 @@ void encode_run(const struct cli *cli, int revision, bool flatten)
     net_profile(net);
     struct npy_header header = code_header(net, t->n_rows, flatten);
     struct tensor_writer *w = tensor_create(cli->output, &header, TENSOR_LEVEL);
-    encode_rows(net, t, w, block);
+    encode_rows(net, t, block, write_codes, w);
     if (!tensor_is_seekable(t))
         tensor_add_to_history(t, h); /* a pipe tells its history at its end */
     tensor_commit(w, h);

@@ -17,6 +17,10 @@ struct rows;
 /* Reads all that is left of T, which stays open. WHICH: n row numbers, ascending, to keep; NULL:
  * all. MEMORY: bytes that may be kept. */
 struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, size_t memory);
+/* Rows that are made here: n of D numbers of this type, to be appended in order; PATH is for
+ * messages. */
+struct rows *rows_create(const char *path, enum npy_dtype dtype, size_t n, size_t D, size_t memory);
+void rows_append(struct rows *r, const void *rows, size_t n);
 size_t rows_n(const struct rows *r);
 size_t rows_width(const struct rows *r); /* D */
 const char *rows_path(const struct rows *r);

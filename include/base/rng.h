@@ -16,6 +16,8 @@ enum rng_purpose {
     RNG_NOISE = 3,
     RNG_PICK = 4,
     RNG_DRAW = 5,
+    RNG_CLUSTER = 6,
+    RNG_BOOTSTRAP = 7,
     RNG_TEST = 99
 };
 

@@ -6,6 +6,16 @@
 #include <stdbool.h>
 
 #include "cli/options.h"
+#include "files/tensor.h"
+#include "net/net.h"
+
+/* Takes N codes, in order. */
+typedef void encode_write(void *context, const float *codes, size_t n);
+/* All that is left of T, BLOCK rows at a time, through NET, made for so many; rows are read and
+ * codes given away while the net is at work. Dies where a value is not finite. */
+enum { ENCODE_BLOCK = 128 };
+void encode_rows(struct net *net, struct tensor_reader *t, size_t block, encode_write *write,
+                 void *context);
 
 /* Reads the model cli->arguments[0] and the rows cli->arguments[1] (N,H,W,C), uint8 (taken as
  * x/255) or float32, and writes their codes (N,h,w,C_K) float32 to cli->output, or (N,h*w*C_K) when
