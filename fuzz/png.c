@@ -28,7 +28,7 @@ static void seal(unsigned char *data, size_t len)
     struct chunk c = {0};
 
     while (chunk_follows(&c, len) && chunk_next(&c, data + chunk_after(&c), len))
-        put_be32(data + c.at + CHUNK_HEAD + c.len, chunk_crc(&c, data));
+        put_be32(data + c.at + CHUNK_HEAD + c.len, chunk_crc(&c, data + c.at + CHUNK_HEAD));
 }
 
 static void read_as_file(const unsigned char *data, size_t len)

@@ -338,7 +338,7 @@ static void check_chunks(struct zio_reader *r)
     while (chunk_follows(&c, len)) {
         if (!chunk_next(&c, data + chunk_after(&c), len))
             break;
-        if (!chunk_is_whole(&c, data))
+        if (!chunk_is_whole(&c, data + c.at + CHUNK_HEAD))
             die_file(zio_path(r), "damaged: chunk at byte %llu", (unsigned long long)c.at);
     }
     if (!chunk_is(&c, "IEND") || chunk_after(&c) != len)

@@ -36,14 +36,14 @@ bool chunk_is(const struct chunk *c, const char *type)
     return memcmp(c->type, type, 4) == 0;
 }
 
-uint32_t chunk_crc(const struct chunk *c, const unsigned char *file)
+uint32_t chunk_crc(const struct chunk *c, const unsigned char *data)
 {
-    return libdeflate_crc32(0, file + c->at + 4, 4 + (size_t)c->len);
+    return libdeflate_crc32(libdeflate_crc32(0, c->type, 4), data, c->len);
 }
 
-bool chunk_is_whole(const struct chunk *c, const unsigned char *file)
+bool chunk_is_whole(const struct chunk *c, const unsigned char *data)
 {
-    return chunk_crc(c, file) == get_be32(file + c->at + CHUNK_HEAD + c->len);
+    return chunk_crc(c, data) == get_be32(data + c->len);
 }
 
 const char *chunk_text(const struct chunk *c, const char *data, const char *keyword)

@@ -61,9 +61,8 @@ static unsigned text_orientation(const unsigned char *text, size_t len, bool pac
 static unsigned chunk_orientation(const struct chunk *c, const unsigned char *data)
 {
     static const char *const keys[] = {"Raw profile type exif", "Raw profile type APP1"};
-    uint32_t crc = libdeflate_crc32(libdeflate_crc32(0, c->type, 4), data, c->len);
 
-    if (crc != get_be32(data + c->len))
+    if (!chunk_is_whole(c, data))
         return 0;
     if (chunk_is(c, "eXIf"))
         return exif_orientation(data, c->len);

@@ -41,7 +41,8 @@ static bool lay_out(struct layout *l, const unsigned char *file, size_t len)
 
     *l = (struct layout){0};
     while (chunk_follows(&c, len)) {
-        if (!chunk_next(&c, file + chunk_after(&c), len) || !chunk_is_whole(&c, file))
+        if (!chunk_next(&c, file + chunk_after(&c), len)
+            || !chunk_is_whole(&c, file + c.at + CHUNK_HEAD))
             return false;
         if (chunk_is(&c, "IHDR") != (c.at == PNG_HEAD)
             || (c.at == PNG_HEAD

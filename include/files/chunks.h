@@ -38,10 +38,9 @@ bool chunk_follows(const struct chunk *c, uint64_t len);
  * where its data go beyond the LEN bytes of the file: then C stays. */
 bool chunk_next(struct chunk *c, const unsigned char head[CHUNK_HEAD], uint64_t len);
 bool chunk_is(const struct chunk *c, const char *type);
-/* CRC-32 of type and data of C in FILE, which is in memory; whether it is the one that stands
- * behind them. */
-uint32_t chunk_crc(const struct chunk *c, const unsigned char *file);
-bool chunk_is_whole(const struct chunk *c, const unsigned char *file);
+/* CRC-32 of the type of C and its DATA; whether it is the one that stands behind the data. */
+uint32_t chunk_crc(const struct chunk *c, const unsigned char *data);
+bool chunk_is_whole(const struct chunk *c, const unsigned char *data);
 /* The text of an iTXt or tEXt chunk with this KEYWORD, from its data (c->len bytes and a zero
  * byte); NULL where it has another, or is compressed. */
 const char *chunk_text(const struct chunk *c, const char *data, const char *keyword);
