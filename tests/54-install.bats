@@ -174,6 +174,8 @@ complete_words() {
     equal "$(complete_words kasane tensor '')" 'info verify rows tsv npy from-npy'
     equal "$(complete_words kasane pipeline feat)" features
     equal "$(complete_words kasane pipeline CONF)" CONFIG=
+    [[ " $(complete_words kasane pipeline '') " = *' why status '*' DATA= '*' OUT= '* ]]
+    equal "$(complete_words kasane pipeline N)" ''
     equal "$(complete_words pca --comp)" --components
 }
 
