@@ -29,9 +29,12 @@ enum { N_SIGNALS = sizeof signals / sizeof *signals };
 static struct sigaction found[N_SIGNALS]; /* the handlers that were there */
 static volatile sig_atomic_t waiting;     /* the signal that is to end the process, or 0 */
 
+/* Two threads may be here at once: whichever counts second knows of the other. */
 static void on_signal(int number)
 {
-    if (waiting && number == SIGINT)
+    static int n_signals;
+
+    if (__atomic_fetch_add(&n_signals, 1, __ATOMIC_RELAXED) > 0 && number == SIGINT)
         whole_die_by_signal(number);
     waiting = number;
 }
