@@ -5,8 +5,9 @@
  * C channels, with a margin of zeros around it that stands in memory, so that no kernel looks at
  * borders and a row of taps is one run of `run` = taps*C consecutive floats:
  *
- *     conv     y[i,j,k] = b[k] + sum_{r,q} w[r,q,k] * x[i*x_row + j*x_col + r*x_tap + q]        r <
- * taps, q < run conv_dw  dw[r,q,k] += sum_{i,j} dy[i,j,k] * x[i*x_row + j*x_col + r*x_tap + q]
+ *     conv     y[i,j,k] = b[k] + sum_{r,q} w[r,q,k] * x[i*x_row + j*x_col + r*x_tap + q]
+ *     conv_dw  dw[r,q,k] += sum_{i,j} dy[i,j,k] * x[i*x_row + j*x_col + r*x_tap + q]
+ *     r < taps, q < run
  *
  * Encoder forward: conv with stride 1. Decoder forward, on a nearest upsampled image: each of the
  * four phases of y is a conv with stride 1 over the small image, with a kernel whose taps are sums
@@ -28,22 +29,20 @@
 #include "base/rng.h"
 
 enum { KERNELS_DEAD = 4, KERNELS_MAX_LANES = 16, KERNELS_DOT = 16, KERNELS_FEW = 16 };
-enum {
-    KERNELS_SECOND_LEVEL = (512 << 10) / sizeof(float)
-}; /* what is worked on at once: half of that cache */
-#define KERNELS_CLIP                                                                               \
-    16.118095f /* log((1-e)/e), e = 1e-7: beyond it binary cross-entropy clips and its gradient is \
-                  0 */
+/* What is worked on at once: half of that cache. */
+enum { KERNELS_SECOND_LEVEL = (512 << 10) / sizeof(float) };
+/* log((1-e)/e), e = 1e-7: beyond it binary cross-entropy clips and its gradient is 0. */
+#define KERNELS_CLIP 16.118095f
 
 struct conv {
     int rows, cols; /* positions of y (before any pooling) */
     int taps, run;  /* rows of taps; floats in a row of taps */
     int channels;   /* of y, K */
-    size_t x_row,
-        x_col;    /* floats in x from one position of y to the next: stride * row, stride * C */
+    /* Floats in x from one position of y to the next: stride * row, stride * C. */
+    size_t x_row, x_col;
     size_t x_tap; /* floats in x from one row of taps to the next */
-    size_t y_row, y_col; /* floats in y from one position to the next (conv_relu_pool: from one
-                            pooled position to the next) */
+    /* Floats in y from one position to the next; of conv_relu_pool, from one pooled position. */
+    size_t y_row, y_col;
 };
 
 /* Winograd's minimal filtering along the rows: M = points+1-R columns of the result from `points`
@@ -69,27 +68,30 @@ struct winograd {
     bool both;         /* the columns too, by as many points: see below */
     bool in_planes;    /* the products are conv_planes': see planes_to_points */
     int R, C, K, H, W; /* kernel, R < points; channels in, out; of the result before pooling */
-    int stride; /* 1, or 2: then x is taken as an image of 2x2 pixels, half as high and wide, of 4*C
-                   channels (row, column, C) */
-    size_t x_row;        /* floats from one row of x to the next; pixels are C floats */
-    size_t y_row, y_col; /* floats in y from one position, pooled or not, to the next; y_col: the
-                            channels that y has, K or more */
+    /* 1, or 2: then x is taken as an image of 2x2 pixels, half as high and wide, of 4*C channels
+     * (row, column, C). */
+    int stride;
+    size_t x_row; /* floats from one row of x to the next; pixels are C floats */
+    /* Floats in y from one position, pooled or not, to the next; y_col: the channels that y has, K
+     * or more. */
+    size_t y_row, y_col;
 };
 struct winograd_sizes { /* how the work is cut; the results do not depend on it */
     int tiles;          /* of M columns in a row */
-    int steps, span;    /* transformed in a row: so many runs of `span` floats, a tile each; where
-                           vectors would be mostly empty, one of all tiles, */
-    size_t apart; /* whose columns are first laid apart by their place in a tile, in so many floats;
-                     otherwise 0 */
-    int height;   /* rows of the result in a line of tiles: 1, or M along both axes */
-    int lines, group; /* brought to the points at once, a band; multiplied and left at once, so that
-                         few products are written to be read again */
+    /* Transformed in a row: so many runs of `span` floats, a tile each; where vectors would be
+     * mostly empty, one run of all tiles, whose columns are first laid apart by their place in a
+     * tile, in `apart` floats; otherwise 0. */
+    int steps, span;
+    size_t apart;
+    int height; /* rows of the result in a line of tiles: 1, or M along both axes */
+    /* Brought to the points at once, a band; multiplied and left at once, so that few products are
+     * written to be read again. */
+    int lines, group;
     int planes, taps; /* points, or pairs of them; rows of the kernel that are taps still */
-    size_t images;    /* at once, where a band is a whole image: a point's kernels are used for all
-                         before the next point's */
-    size_t v_col, v_plane, v_image, m_col, m_plane,
-        m_image;    /* floats from one tile, plane, image to the next: x at the points, the products
-                       there */
+    /* At once, where a band is a whole image: a point's kernels serve all before the next's. */
+    size_t images;
+    /* Floats from one tile, plane, image to the next: of x at the points, of the products there. */
+    size_t v_col, v_plane, v_image, m_col, m_plane, m_image;
     size_t scratch; /* floats in all */
 };
 struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes);
@@ -104,9 +106,9 @@ double kernels_winograd_work(const struct winograd *g);
 
 struct planes_conv {
     int channels, taps; /* of y; all taps of all channels of x */
-    const int32_t
-        *at; /* where each finds its x, floats from the position's own place in the first plane */
-    int n;   /* positions */
+    /* Where each finds its x, floats from the position's own place in the first plane. */
+    const int32_t *at;
+    int n;          /* positions */
     size_t y_plane; /* floats from one channel of y to the next */
 };
 
@@ -117,22 +119,23 @@ struct planes_points { /* tiles of a plane of the image to the points */
     size_t x_row, x_plane, v_row, v_plane;
 };
 
-struct entry {
+struct entry { /* a place, floats from a base, and the value there */
     int32_t at;
     float g;
-};              /* a place, floats from a base, and the value there */
+};
 struct pooled { /* a row of pooled positions over the positions of conv */
     int cols, channels;
-    int32_t at, step;  /* the place of the first one's upper left position; floats from one pooled
-                          position to the next */
+    /* The place of the first one's upper left position; floats from one pooled position on. */
+    int32_t at, step;
     int32_t offset[5]; /* from the upper left position to each of the four; any for KERNELS_DEAD */
 };
 
-struct norm { /* a row of pooled positions over two rows of z, under batch normalisation; see
-                 norm.h. The vectors: ceil(channels/L)*L */
+/* A row of pooled positions over two rows of z, under batch normalisation; see norm.h. The vectors:
+ * ceil(channels/L)*L. */
+struct norm {
     int cols, channels;
-    size_t y_col,
-        z_row; /* of a pooled pixel: channels or more; of a row of z, whose pixels are `channels` */
+    /* Of a pooled pixel: channels or more; of a row of z, whose pixels are `channels`. */
+    size_t y_col, z_row;
     const float *scale, *shift;   /* v = scale*z + shift */
     const float *centre, *spread; /* zn = (z-centre)*spread */
     const float *dz_a, *dz_b;
@@ -140,8 +143,9 @@ struct norm { /* a row of pooled positions over two rows of z, under batch norma
 
 struct kernels {
     const char *name; /* "avx512", "avx2", "base" */
-    int lanes;        /* floats in a vector, L; a packed kernel is (ceil(K/L),taps,run,L), see
-                         kernels_pack; a bias has ceil(K/L)*L */
+    /* Floats in a vector, L; a packed kernel is (ceil(K/L),taps,run,L), see kernels_pack; a bias
+     * has ceil(K/L)*L. */
+    int lanes;
 
     /* y as above; conv_relu_pool: the largest of each 2x2 positions, then max(.,0), and argmax
      * (rows/2,cols/2,y_col): which of the four it was, the first on ties, in row-major order, or
@@ -196,18 +200,18 @@ struct kernels {
                      const struct conv *g);
 
     /* conv for few channels of both, where runs are short: in planes, one for each channel, along
-     * the positions p of a plane, rows and margins alike: y[k*y_plane + p] = b[k] + sum_t w[t,k] *
-     * x[at[t] + p]        t < taps, p < n x is read, y is written up to 15 floats beyond. b
-     * (channels) is not NULL. Tile: up to 3 channels by as many vectors as registers hold, 12 at
-     * most; an x that is loaded serves all its channels, and no lane is idle however few these are.
-     * The sums are conv's, to the last bit. By Winograd's way along the rows a position is a tile
-     * of M columns, and column u of tile (i,t) stands at x[u%M*x_plane + i*x_row + t + u/M].
-     * planes_to_points: v[point*v_plane + i*v_row + t]; conv_planes of each point with u, whose
-     * taps are rows and channels, is m; planes_from_points: column j < M of position p < n to
-     * y[j*y_plane + p], plus b. Both read and write up to 15 floats beyond; m, m_plane aligned to
-     * 64 bytes. pool_planes: of four planes, z and those `beside` and `below` it, the largest, then
-     * max(.,0), and which it was, as conv_relu_pool; y may be z; argmax NULL or up to 15 bytes
-     * longer than n. */
+     * the positions p of a plane, rows and margins alike:
+     *     y[k*y_plane + p] = b[k] + sum_t w[t,k] * x[at[t] + p]        t < taps, p < n
+     * x is read, y is written up to 15 floats beyond. b (channels) is not NULL. Tile: up to 3
+     * channels by as many vectors as registers hold, 12 at most; an x that is loaded serves all its
+     * channels, and no lane is idle however few these are. The sums are conv's, to the last bit. By
+     * Winograd's way along the rows a position is a tile of M columns, and column u of tile (i,t)
+     * stands at x[u%M*x_plane + i*x_row + t + u/M]. planes_to_points: v[point*v_plane + i*v_row +
+     * t]; conv_planes of each point with u, whose taps are rows and channels, is m;
+     * planes_from_points: column j < M of position p < n to y[j*y_plane + p], plus b. Both read and
+     * write up to 15 floats beyond; m, m_plane aligned to 64 bytes. pool_planes: of four planes, z
+     * and those `beside` and `below` it, the largest, then max(.,0), and which it was, as
+     * conv_relu_pool; y may be z; argmax NULL or up to 15 bytes longer than n. */
     void (*conv_planes)(float *y, const float *x, const float *w, const float *b,
                         const struct planes_conv *g);
     void (*planes_to_points)(float *v, const float *x, const struct planes_points *g);
@@ -311,19 +315,21 @@ struct split_work {
     int K, few, most; /* few: K where that is at most `most`, otherwise what is left of vectors */
     int taps, run;    /* as in conv */
     double share;     /* what Winograd's way in planes leaves of their work, or 1 */
-    double moved, extra; /* floats of x that go to planes for a position; what few cost besides, in
-                            products of vectors */
-    double vector; /* what a vector of channels costs by other means, in products of vectors at a
-                      position */
+    /* Floats of x that go to planes for a position; what few cost besides, in products of vectors.
+     */
+    double moved, extra;
+    /* What a vector of channels costs by other means, in products of vectors at a position. */
+    double vector;
     bool filtered; /* and that is Winograd's way */
 };
 struct split kernels_split(const struct split_work *g, int lanes);
 
 /* The kernel of the transposed convolution with stride 2 that equals nearest upsampling and then w
- * (R,R,C,K): box[t,u,c,k] = sum_{e,f in {0,1}} w[R-1-t+e, R-1-u+f, c, k],  0 outside;  box
- * (R+1,R+1,C,K) Pixel (i,j) of the small image reaches pixels (2i+t-P, 2j+u-P) of y, P = (R-1)/2.
- * Phase a of y, rows 2i+a, reads the small rows i+o..i+o+P with o = floor((a-P)/2) through t =
- * a+P-2o, a+P-2o-2, ... */
+ * (R,R,C,K):
+ *     box[t,u,c,k] = sum_{e,f in {0,1}} w[R-1-t+e, R-1-u+f, c, k]        0 outside
+ * box (R+1,R+1,C,K). Pixel (i,j) of the small image reaches pixels (2i+t-P, 2j+u-P) of y, P =
+ * (R-1)/2. Phase a of y, rows 2i+a, reads the small rows i+o..i+o+P with o = floor((a-P)/2) through
+ * t = a+P-2o, a+P-2o-2, ... */
 void kernels_box(float *box, const float *w, int R, int C, int K);
 /* The same as a kernel (P+1,P+1,4*K,C) over 2x2 pixels: blocks[u,v,(a,b,k),c] = box[2u+a, 2v+b, c,
  * k]; and back: dbox (R+1,R+1,K,row) from dblocks (P+1,P+1,4*K,row). */

@@ -26,9 +26,10 @@ struct planes {
     int taps, few;       /* kernels of taps x taps x C, each for FEW channels of a result */
     int sets, beside;    /* of kernels; so many in a row of them, */
     int apart;           /* whose first taps are so many rows and columns apart: 0 or 1 */
-    int points, tile;    /* by Winograd's way, of so many points, a position is a tile of so many
-                            columns of the result; otherwise 0, and 1 */
-    size_t size, z;      /* floats of a plane of the image, and of one at a point; of the result */
+    /* By Winograd's way, of so many points, a position is a tile of so many columns of the result;
+     * otherwise 0, and 1. */
+    int points, tile;
+    size_t size, z; /* floats of a plane of the image, and of one at a point; of the result */
 };
 /* By Winograd's way where G has points. The encoder's convolution under a pool, G->K channels. */
 struct planes planes_for_pool(const struct winograd *g);

@@ -37,11 +37,12 @@ float *arena_floats(struct arena *arena, size_t n);
 /* Images of one kind, (places,H,W,C), each inside a margin of zeros that nothing ever writes to. */
 struct plane {
     int H, W, C, margin;
-    bool passing; /* only pieces at work have a place; otherwise, where batch normalisation looks at
-                     all of a batch, each of its images */
-    size_t row;   /* floats from one row to the next */
-    size_t size;  /* floats from one place to the next */
-    float *data;  /* row 0, pixel 0 of place 0 */
+    /* Only pieces at work have a place; otherwise, where batch normalisation looks at all of a
+     * batch, each of its images. */
+    bool passing;
+    size_t row;  /* floats from one row to the next */
+    size_t size; /* floats from one place to the next */
+    float *data; /* row 0, pixel 0 of place 0 */
 };
 /* N floats in each of ROWS rows. */
 void copy_rows(float *to, size_t to_row, const float *from, size_t from_row, int rows, size_t n);
@@ -50,8 +51,9 @@ struct layer {
     const struct kernels *kernels;
     int R, P, C, K; /* kernel, pad, channels in, filters */
     int H, W, h, w; /* of the input, of the code */
-    int back_taps;  /* of the decoder's adjoint: R+1, two by two; but a kernel of 1 only sees the
-                       sums of each 2x2 of dy: 1 */
+    /* Of the decoder's adjoint: R+1, two by two; but a kernel of 1 only sees the sums of each 2x2
+     * of dy: 1. */
+    int back_taps;
     bool norm;
     enum net_activation activation, above; /* of y_{k-1}; of y_k, unless it is the code */
     const struct net_parameter *kernel, *bias, *gamma, *beta, *mean, *variance, *back_kernel,
@@ -61,44 +63,50 @@ struct layer {
     /* kernels as the convolutions want them, renewed after net_changed */
     float *encode_w, *encode_b, *decode_w[2][2], *decode_b;
     float *encode_dx_w, *decode_dx_w;
-    float *encode_few, *encode_few_b, *decode_few[2][2], *decode_few_b,
-        *decode_dx_few;      /* of the few channels that fill no vector */
-    float *phase_w;          /* (P+1,P+1,K,C) */
-    float *box, *blocks;     /* (R+1,R+1,K,C); (P+1,P+1,4*C,K) */
-    float *dblocks, *dbox;   /* their gradients, (...,padded K) */
-    float *turned, *dturned; /* batch normalisation: the encoder's kernel turned about, (R,R,K,C),
-                                and its gradient, (R,R,K,padded C) */
-    struct layer_way { /* how channels are computed: how many together; by Winograd's way, unless
-                          points is 0. Without the rows of y */
+    /* Of the few channels that fill no vector. */
+    float *encode_few, *encode_few_b, *decode_few[2][2], *decode_few_b, *decode_dx_few;
+    float *phase_w;        /* (P+1,P+1,K,C) */
+    float *box, *blocks;   /* (R+1,R+1,K,C); (P+1,P+1,4*C,K) */
+    float *dblocks, *dbox; /* their gradients, (...,padded K) */
+    /* Batch normalisation: the encoder's kernel turned about, (R,R,K,C), and its gradient,
+     * (R,R,K,padded C). */
+    float *turned, *dturned;
+
+    /* How channels are computed: how many together; by Winograd's way, unless points is 0. Without
+     * the rows of y. infer, learn: of the code, in inference and in training. phase: of a phase of
+     * y; beside one another are columns 2j and 2j+1. back: of dsmall. */
+    struct layer_way {
         struct split split;
         struct winograd winograd, in_planes; /* of the whole vectors; of the few in planes */
-    } infer, learn, phase, back; /* code, in inference and in training; a phase of y, beside being
-                                    columns 2j and 2j+1 and so on; dsmall */
-    struct winograd
-        dense;     /* the encoder's gradients under batch normalisation, to its input as well */
+    } infer, learn, phase, back;
+    /* The encoder's gradients under batch normalisation, to its input as well. */
+    struct winograd dense;
     size_t packed; /* floats of a channel's gradient by pooled_dw; 0: by sparse_sum */
-    size_t window, back_window; /* floats in a row of the encoder's window for sparse sums, R*C
-                                   rounded up to vectors; of the decoder's adjoint */
+    /* Floats in a row of the encoder's window for sparse sums, R*C rounded up to vectors; of the
+     * decoder's adjoint. */
+    size_t window, back_window;
 
-    /* where the gradients of one slice stand in its block, floats */
+    /* Where the gradients of one slice stand in its block, floats. */
     size_t at_encode_dw, at_encode_db, at_decode_dw, at_decode_few, at_decode_db;
 
-    struct plane in;    /* code_{k-1} */
-    struct plane y, dy; /* y_{k-1}; its gradient. In training y_0 shares dy_0's place: before the
-                           activation, then the gradient */
-    struct plane z;     /* batch normalisation: what the convolution gives; then its gradient */
-    struct plane dcode; /* of code_k; its margin takes what the next encoder's windows add there.
-                           Where that one normalises, the place of its input */
-    struct plane last;  /* code_K, in the last layer */
-    const struct plane *code, *small,
-        *dsmall;     /* code_k, where the next layer reads it; y_k or code_K; its gradient */
+    struct plane in; /* code_{k-1} */
+    /* y_{k-1}; its gradient. In training y_0 shares dy_0's place: before the activation, then the
+     * gradient. */
+    struct plane y, dy;
+    struct plane z; /* batch normalisation: what the convolution gives; then its gradient */
+    /* Of code_k; its margin takes what the next encoder's windows add there. Where that one
+     * normalises, the place of its input. */
+    struct plane dcode;
+    struct plane last; /* code_K, in the last layer */
+    /* code_k, where the next layer reads it; y_k or code_K; its gradient. */
+    const struct plane *code, *small, *dsmall;
     uint8_t *argmax; /* (places,h,w,K) */
     int band;        /* pooled rows whose gradients are listed at once */
     size_t list;     /* room for the entries of a channel */
 
     double *sums; /* batch normalisation: (slices,2,K) */
-    float *scale, *shift, *centre,
-        *spread;        /* (K): y = scale*z + shift; z normalised = (z - centre) * spread */
+    /* (K): y = scale*z + shift; z normalised = (z - centre) * spread. */
+    float *scale, *shift, *centre, *spread;
     float *dz_a, *dz_b; /* (K): dz = scale*g - dz_a - dz_b * normalised z */
 };
 
@@ -108,8 +116,8 @@ struct work {
     size_t n;             /* images in the batch */
     size_t first, count;  /* the images of this piece */
     size_t place, here;   /* where the first of them stands in the planes; in passing ones */
-    float *codes; /* where code_K of these images is wanted, (count,h,w,K), and nowhere else; or
-                     NULL */
+    /* Where code_K of these images is wanted, (count,h,w,K), and nowhere else; or NULL. */
+    float *codes;
     size_t slice;
     bool train;
     const struct net_penalty *penalty;
@@ -120,8 +128,8 @@ struct work {
     struct entry *entries;      /* of the thread, see layer_entries */
 };
 
-float *plane_image(const struct plane *p, const struct work *w,
-                   size_t m); /* image m of the piece, pixel (0,0) */
+/* Image m of the piece, pixel (0,0). */
+float *plane_image(const struct plane *p, const struct work *w, size_t m);
 
 /* Geometry and ways of computing of layer k (from 0) of SPEC, which is LAYERS[k]. */
 void layer_init(struct layer *layers, int k, const struct net_spec *spec,
@@ -131,8 +139,8 @@ void layer_init(struct layer *layers, int k, const struct net_spec *spec,
  * the layers. */
 void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t slices,
                    size_t places, size_t passing, int chunk, bool train);
-size_t layer_scratch(const struct layer *l, int chunk); /* floats that a thread needs for pieces of
-                                                           at most CHUNK images; after layer_init */
+/* Floats that a thread needs for pieces of at most CHUNK images; after layer_init. */
+size_t layer_scratch(const struct layer *l, int chunk);
 size_t layer_entries(const struct layer *l); /* entries that a thread needs; after layer_lay_out */
 size_t layer_padded(const struct layer *l, int channels); /* rounded up to whole vectors */
 
@@ -149,9 +157,8 @@ const float *layer_encoder_input(const struct layer *l, const struct work *w, si
 uint8_t *layer_argmax(const struct layer *l, const struct work *w, size_t m);
 
 void layer_encode(struct layer *l, const struct work *w);
-void layer_decode(struct layer *l,
-                  const struct work *
-                      w); /* a sigmoid at the end of the net belongs to the loss, and is left out */
+/* A sigmoid at the end of the net belongs to the loss, and is left out. */
+void layer_decode(struct layer *l, const struct work *w);
 /* From the gradient of y_{k-1} before its activation, dy: the decoder's own, and that of y_k before
  * its activation, or of code_K. */
 void layer_decode_backward(struct layer *l, const struct work *w);

@@ -8,10 +8,8 @@
 
 enum { NET_MAX_LAYERS = 16, NET_SLICE_ROWS = 16 };
 enum net_activation { NET_LINEAR, NET_RELU, NET_SIGMOID };
-enum net_loss {
-    NET_MSE,
-    NET_BCE
-}; /* mean squared error; binary cross-entropy, which needs a sigmoid at the end */
+/* Mean squared error; binary cross-entropy, which needs a sigmoid at the end. */
+enum net_loss { NET_MSE, NET_BCE };
 
 struct net_layer {
     int kernel;                     /* R, odd, 1..15 */
@@ -33,14 +31,8 @@ struct net_penalty {
     double l1; /* l1 * mean over the batch of the sum of |code_K| */
 };
 
-enum net_role {
-    NET_KERNEL,
-    NET_BIAS,
-    NET_GAMMA,
-    NET_BETA,
-    NET_MEAN,
-    NET_VARIANCE
-}; /* the last two are not trained by gradient */
+/* The last two are not trained by gradient. */
+enum net_role { NET_KERNEL, NET_BIAS, NET_GAMMA, NET_BETA, NET_MEAN, NET_VARIANCE };
 struct net_parameter {
     char name[40]; /* "encoder.1.kernel" */
     enum net_role role;
