@@ -4,7 +4,7 @@
 #   clang       everything built by clang, without a warning
 #   soak        the pipeline killed at 200 random moments, twice: half an hour
 #   memcheck    the checks of kernels and nets under valgrind
-#   tsan        nets, and the threaded reading, training and writing, under ThreadSanitizer
+#   tsan        nets, pca, neighbours, threaded reading, training, writing, under ThreadSanitizer
 #   aarch64     the checks of kernels and nets for another processor, by its emulator
 #   fuzz        every parser under libFuzzer, FUZZ_SECONDS=600 each; fuzzers builds them
 #   bench       training and encoding against PyTorch and SGEMM
@@ -43,11 +43,14 @@ tsan:
 	rm -rf $(TSAN)/run; mkdir $(TSAN)/run
 	cd $(TSAN)/run; ../bin/draw-samples --count 8 -o samples; \
 	../bin/draw-samples --count 8 --seed 2 -o samples; \
-	../bin/import-images samples --size 16 --threads 4 -o images.npy.zst; \
+	../bin/import-images samples --size 16 --threads 4 --index images.tsv -o images.npy.zst; \
 	../bin/augment images.npy.zst --margin 3 --threads 4 -o train.npy.zst; \
 	../bin/train-stage train.npy.zst images.npy.zst --threads 4 --isa avx2 --noise 0.1 \
 		--epochs 2 --batch 16 --filters 12 -o model.safetensors.zst; \
-	../bin/encode-stage model.safetensors.zst train.npy.zst --threads 4 -o codes.npy.zst
+	../bin/encode-stage model.safetensors.zst images.npy.zst --threads 4 --isa avx2 \
+		-o codes.npy.zst; \
+	../bin/pca codes.npy.zst --threads 4 -o coordinates.npy.zst; \
+	../bin/neighbours codes.npy.zst --index images.tsv --threads 4 >accuracy.tsv
 
 # Needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and qemu-user.
 ARITHMETIC = kernels/kernels kernels/planes net/spec net/layer net/norm net/net base/profile \
