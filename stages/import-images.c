@@ -14,6 +14,9 @@
 #include "base/report.h"
 #include "files/history.h"
 #include "files/index.h"
+#include "files/keep.h"
+#include "files/record.h"
+#include "files/table.h"
 #include "files/tensor.h"
 #include "files/whole.h"
 #include "pictures/fit.h"
@@ -42,7 +45,7 @@ struct batch {
     uint8_t *rows;                  /* (n,size,size,3) */
     struct digest *digests;         /* of the files */
     char (*errors)[PICTURE_REASON]; /* empty: the row is there */
-    const char **others;            /* what a file is that is no picture; or NULL */
+    const char **others;            /* what a file is and its name does not say; or NULL */
 };
 
 /* Memory for pictures being decoded, which threads take and give back. */
@@ -59,9 +62,9 @@ struct import {
     struct tensor_writer *images;
     struct folder_digest *digest;
     struct budget budget;
-    struct tally *others;
-    bool *is_row; /* of each file */
-    size_t batch; /* rows */
+    struct tally *others, *disguised; /* passed over; read though named otherwise */
+    bool *is_row;                     /* of each file */
+    size_t batch;                     /* rows */
     size_t n_rows, n_bad, n_misnamed, n_test, n_classes;
 };
 
@@ -103,6 +106,8 @@ static void read_file(struct import *import, struct batch *b, size_t i)
 
     folder->kind[b->first + i] = folder_kind(&p, folder->files[b->first + i]);
     b->others[i] = p.format ? NULL : picture_other(&p);
+    if (p.format && picture_is_name(path) && !picture_is_name_of(p.format, path))
+        b->others[i] = picture_name(picture_number(p.format));
     if (!bad)
         bad = fit_plan(&fit, &p, &s->fit);
     if (!bad) {
@@ -143,6 +148,8 @@ static void write_file(struct import *import, const struct batch *b, size_t i)
         free(path);
         return;
     }
+    if (b->others[i])
+        tally_add(import->disguised, file, b->others[i]);
     tensor_write(import->images, b->rows + i * (size_t)(s->size * s->size * RGB), 1);
     import->is_row[k] = true;
     import->n_rows++;
@@ -299,12 +306,12 @@ static void name_empty_folders(const struct import *import)
         warn("and %zu more folders without a picture that can be read", n - MAX_NAMED);
 }
 
-static void tell_others(const struct import *import)
+static void tell_tally(const char *what, const struct tally *t)
 {
-    char *text = tally_text(import->others);
+    char *text = tally_text(t);
 
-    if (tally_total(import->others) > 0)
-        note("passed over: %s", text);
+    if (tally_total(t) > 0)
+        note("%s: %s", what, text);
     free(text);
 }
 
@@ -413,6 +420,39 @@ static bool index_fits(const char *path, const struct folder *f, const struct se
     return fits;
 }
 
+/* Whether the index at PATH is not what its history says that was written. */
+static bool is_edited(const char *path)
+{
+    char error[ZIO_ERROR], digest[DIGEST_SIZE], recorded[DIGEST_SIZE], *text = NULL;
+    struct zio_reader *file;
+    bool knows;
+
+    if (!path || !keep_is_beside(path) || keep_try_read(path, &text, error))
+        return false;
+    knows = record_digest(text, recorded, sizeof recorded);
+    free(text);
+    if (!knows)
+        return false;
+    file = zio_open(path);
+    table_digest(file, digest);
+    zio_close(file);
+    return strcmp(digest, recorded) != 0;
+}
+
+/* An index is an output: it must not hang on the date of a picture whether an edited one is used.
+ */
+static void tell_edited(const struct cli *cli, const char *index)
+{
+    if (cli->audit) /* which tells itself */
+        return;
+    if (!cli->why)
+        die_file(index,
+                 "edited by hand, but an output, which would be written over: keep it under "
+                 "another name, and give that as --labels");
+    print_line("'%s' was edited by hand", index);
+    exit(1);
+}
+
 /* --- what is imported --- */
 
 static bool is_labelled(const void *labels, const char *file)
@@ -517,7 +557,8 @@ static void import_folder(const struct cli *cli, struct history *h, struct impor
     import->digest = folder_digest_new();
     import->is_row = xcalloc(f->n + 1, sizeof *import->is_row);
     run(import);
-    tell_others(import);
+    tell_tally("passed over", import->others);
+    tell_tally("read by what they hold", import->disguised);
     files = row_files(f, import->is_row, &n);
     rows = sorting_sort(files, n, &s->sorting, import->labels);
     import->n_classes = sorting_classes(rows, n);
@@ -613,7 +654,7 @@ int main(int argc, char **argv)
         .min_arguments = 1,
         .max_arguments = 1,
     };
-    struct import import = {.settings = &s, .others = tally_new()};
+    struct import import = {.settings = &s, .others = tally_new(), .disguised = tally_new()};
     struct history *h;
     struct folder folder;
     struct labels *labels;
@@ -621,7 +662,14 @@ int main(int argc, char **argv)
 
     cli_parse(&cli, argc, argv);
     check_settings(&s, cli.output);
-    h = history_start(&cli, REVISION);
+    if (is_edited(s.index))
+        tell_edited(&cli, s.index);
+    h = history_new(&cli, REVISION);
+    for (size_t i = 0; i < PICTURE_FORMATS; i++)
+        if (picture_library(i))
+            history_if_recorded(h, picture_name(i), picture_library(i));
+    history_if_recorded(h, "ICC", colour_library());
+    history_ask(h);
     share_memory(&import, (size_t)cli.memory);
     folder_open(&folder, cli.arguments[0]);
     labels = s.labels ? labels_read(s.labels) : NULL;
@@ -630,7 +678,7 @@ int main(int argc, char **argv)
     import.folder = &folder;
     import.labels = labels;
     if (s.list) {
-        folder_list(&folder);
+        folder_list(&folder, s.labels);
         return 0;
     }
     pthread_mutex_init(&import.budget.mutex, NULL);
@@ -639,6 +687,7 @@ int main(int argc, char **argv)
         import_folder(&cli, h, &import, before);
     labels_free(labels);
     tally_free(import.others);
+    tally_free(import.disguised);
     folder_close(&folder);
     history_free(h);
     return 0;

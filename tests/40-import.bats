@@ -177,6 +177,147 @@ import-images: 2 images of 2 classes, 1 of them to test on; 0 of 2 files skipped
     equal "$(cut -f 2 all.tsv | sort -u | tr '\n' ' ')" "split test "
 }
 
+@test "of two images or more one at least is to test on and one to train on, whatever the lots say" {
+    pictures a/1.png
+    import-images photos --index one.tsv -o images.npy.zst
+    equal "$(cut -f 2 one.tsv | sort | uniq -c | tr -s ' \n' ' ')" " 1 split 1 train "
+    pictures a/{2..9}.png
+    for test in 0.000001 0.999999; do
+        import-images photos --test $test --index $test.tsv -o images.npy.zst
+    done
+    equal "$(tail -n +2 0.000001.tsv | cut -f 2 | sort | uniq -c | tr -s ' \n' ' ')" " 1 test 8 train "
+    equal "$(tail -n +2 0.999999.tsv | cut -f 2 | sort | uniq -c | tr -s ' \n' ' ')" " 8 test 1 train "
+}
+
+@test "a flat folder is one class without a name" {
+    pictures ./1.png ./2.png
+    run -0 --separate-stderr import-images photos --index images.tsv -o images.npy.zst
+    equal "$stderr" "import-images: 2 images, 1 of them to test on; 0 of 2 files skipped"
+    equal "$(cut -f 3 images.tsv | sort -u | tr '\n' ' ')" " class "
+}
+
+# sorted: split, class and path of the index, a line each.
+sorted() {
+    tail -n +2 images.tsv | cut -f 2- | tr '\t' ' '
+}
+
+@test "folders train, test, val and valid are the split where all at the top are so named" {
+    pictures train/a/1.png train/b/2.png Test/a/3.png val/b/4.png valid/a/x/5.png
+    echo notes >photos/README
+    import-images photos --index images.tsv -o images.npy.zst
+    equal "$(sorted)" "test a Test/a/3.png
+train a train/a/1.png
+train b train/b/2.png
+test b val/b/4.png
+test a valid/a/x/5.png"
+    import-images photos --split hash --test 0 --index images.tsv -o images.npy.zst
+    equal "$(sorted | head -n 1)" "train Test Test/a/3.png"
+    rm -r photos/[Tv]*
+    import-images photos --test 0 --index images.tsv -o images.npy.zst   # no class, and no split
+    equal "$(sorted)" "train a train/a/1.png
+train b train/b/2.png"
+    pictures other/6.png
+    import-images photos --test 0 --index images.tsv -o images.npy.zst
+    equal "$(sorted | cut -d ' ' -f 2 | tr '\n' ' ')" "other train train "
+}
+
+@test "--class-depth says how many folders make a class" {
+    pictures a/b/c/1.png a/b/2.png a/3.png ./4.png
+    import-images photos --test 0 --class-depth 2 --index images.tsv -o images.npy.zst
+    equal "$(sorted | cut -d ' ' -f 2 | tr '\n' ' ')" " a a/b a/b "
+    import-images photos --test 0 --class-depth 0 --index images.tsv -o images.npy.zst
+    equal "$(sorted | cut -d ' ' -f 2 | sort -u)" ""
+}
+
+@test "--labels says what is imported, of what class and split; TSV or CSV, with names or without" {
+    pictures x/1.png x/2.png x/3.png ./4.png
+    want="test cat, black 4.png
+train dog x/1.png
+train cat, black x/3.png"
+    printf 'x/1.png\tdog\ttrain\n./x/3.png\tcat, black\ttrain\n4.png\tcat, black\tval' >1.tsv
+    printf '\xef\xbb\xbfsplit,label,size,image\r\ntrain,dog,3,x/1.png\r\n\r\n' >2.csv
+    printf 'Train,"cat, black",3,x/3.png\r\nTEST,"cat, black",,"4.png"\r\n' >>2.csv
+    printf 'x/1.png;dog;train\nx/3.png;cat, black;train\n4.png;cat, black;test\n' >3.csv
+    for labels in 1.tsv 2.csv 3.csv; do
+        run -0 --separate-stderr import-images photos --labels $labels --index images.tsv \
+            -o images.npy.zst
+        equal "$stderr" "import-images: passed over: 1 not in '$labels'
+import-images: 3 images of 2 classes, 1 of them to test on; 0 of 3 files skipped"
+        equal "$(sorted)" "$want"
+    done
+    cp images.tsv mine.tsv   # an index is such a table
+    sed -i '/x\/1/d' mine.tsv
+    import-images photos --labels mine.tsv --index images.tsv -o images.npy.zst
+    equal "$(sorted)" "$(grep -v x/1 <<<"$want")"
+    sed -i s/black/white/ mine.tsv   # and an input
+    run -0 --separate-stderr import-images photos --labels mine.tsv --index images.tsv -o images.npy.zst
+    equal "$(sorted | head -n 1)" "test cat, white 4.png"
+    run -0 --separate-stderr import-images photos --labels mine.tsv --index images.tsv -o images.npy.zst
+    [[ $stderr == *"is up to date"* ]]
+}
+
+@test "labels that name what is not there are counted; a table that is none is refused with its line" {
+    pictures x/1.png x/2.png
+    printf 'x/1.png,a\nx/9.png,b\nx/8.png,b\n' >some.csv
+    run -0 --separate-stderr import-images photos --labels some.csv -o images.npy.zst
+    equal "${stderr_lines[0]}" "import-images: 'some.csv': 2 of 3 pictures are not there, such as 'x/8.png' of line 3"
+    refused() {   # TEXT REASON
+        printf "$1" >bad.csv
+        run -1 --separate-stderr import-images photos --labels bad.csv -o none.npy.zst
+        fails 1 "import-images: 'bad.csv': $2"
+    }
+    refused 'x/9.png,a\n' "names no file below 'photos': line 1 is of 'x/9.png'"
+    refused 'x/1.png\n' "line 1: want a path and a class, parted by a comma or a tab"
+    refused '' "no line with a path and a class"
+    refused 'path,class\n' "no line with a path and a class"
+    refused 'x/1.png,a,first\n' "line 1: the split 'first', want train, test, val or valid"
+    refused 'x/1.png,a,test\nx/2.png,b\n' "line 2: no split, which other lines have"
+    refused 'x/1.png,a\n\nx/1.png,b\n' "line 3: 'x/1.png' again, as in line 1"
+    refused 'x/1.png,"a\n' "line 1: a quote that does not end"
+    refused 'x/1.png,"a"b\n' "line 1: bytes behind a quote"
+    [ ! -e none.npy.zst ]
+}
+
+@test "--list says what would be read, as find does, and reads nothing else" {
+    pictures a/1.png b/2.png
+    cp photos/a/1.png photos/b/no-ending
+    echo text | tee photos/a/notes.txt >photos/b/x.jpg
+    cp photos/a/1.png photos/.hidden.png
+    run -0 --separate-stderr import-images photos --list
+    equal "$output" "$(find photos/a/1.png photos/b/[2nx]* -printf '%p\t%s\t%T@\t%C@\n' | sed 's|^photos/||')"
+    printf 'a/1.png,a\n' >labels.csv
+    run -0 --separate-stderr import-images photos --labels labels.csv --list
+    equal "$(cut -f 1 <<<"$output" | tr '\n' ' ')" "a/1.png labels.csv "
+}
+
+@test "a picture named as another kind is read by what it holds, and told of" {
+    pictures a/1.png a/2.png
+    mv photos/a/2.png photos/a/2.jpg
+    run -0 --separate-stderr import-images photos -o images.npy.zst
+    equal "${stderr_lines[0]}" "import-images: read by what they hold: 1 PNG named 2.jpg"
+}
+
+@test "the libraries that decide pixels are recorded, of the formats that occur, and why knows them" {
+    pictures a/1.png
+    import-images photos -o images.npy.zst
+    run ! grep -q lib <(tensor info images.npy.zst | grep -i 'jpeg\|webp\|tiff')
+    "$BUILD/tests/check-pictures" ink yes no photos/a/ink.jpg
+    import-images photos -o images.npy.zst
+    tensor info images.npy.zst | grep -E '^ *JPEG = libjpeg-turbo [0-9]'
+    run -0 import-images photos -o images.npy.zst --why
+    equal "$output" ""
+    mkdir gif tiff bmp jpeg webp
+    "$BUILD/tests/check-pictures" seeds
+    cp webp/lossy photos/a/3.webp
+    import-images photos -o images.npy.zst
+    echo 'int WebPGetDecoderVersion(void) { return 0x090807; }' >other.c
+    gcc -shared -fPIC -o other.so other.c
+    run -1 env LD_PRELOAD="$PWD/other.so" import-images photos -o images.npy.zst --why
+    [[ $output =~ ^'WebP libwebp '[0-9.]+' -> libwebp 9.8.7'$ ]]
+    run -1 env LD_PRELOAD="$PWD/other.so" import-images photos -o images.npy.zst --audit
+    [[ $output =~ ^'WebP libwebp '[0-9.]+' -> libwebp 9.8.7'$ ]]
+}
+
 @test "names with tabs, newlines, backslashes, blanks, dashes and bytes that are no UTF-8 come back unchanged" {
     pictures $'-a\tb/x\ny.png' $'-a\tb/c\\n.png' $'q "\'/\xff\xfe.png' $'q "\'/cr\r.png'
     import-images photos --size 12 --test 0 --index images.tsv -o images.npy.zst
@@ -278,8 +419,14 @@ import-images: 2 images of 1 class, 1 of them to test on; 0 of 2 files skipped"
     run ! current
     rm images.tsv
     run ! current
+    cp images.tsv written.tsv
     sed -i 's/train/test/' images.tsv
-    run ! current
+    run -1 --separate-stderr import-images photos --index images.tsv -o images.npy.zst
+    fails 1 "import-images: 'images.tsv': edited by hand, but an output, which would be written \
+over: keep it under another name, and give that as --labels"
+    run -1 import-images photos --index images.tsv -o images.npy.zst --why
+    equal "$output" "'images.tsv' was edited by hand"
+    cp written.tsv images.tsv
     current
     import-images photos -o alone.npy.zst
     mv photos/a/1.png photos/a/0.png

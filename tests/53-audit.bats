@@ -141,7 +141,7 @@ OTHER='is not what it was made from: it holds #, recorded is #'
 
 @test "an audit finds a picture and an accuracy that changed, and a history that is gone" {
     unseen out/scatter-2d.svg sed -i 's/>component 1</>component 9</' out/scatter-2d.svg
-    unseen out/loss-deep.png flip out/loss-deep.png 20000
+    unseen out/loss-deep.png flip out/loss-deep.png 100
     unseen out/accuracy.tsv sed -i '2s/\t5\t/\t6\t/' out/accuracy.tsv
     rm out/.deep.tsv.history
     run -2 --separate-stderr pipeline audit

@@ -76,6 +76,7 @@ void history_ask(const struct history *h)
 {
     if (h->cli->why)
         answer(h);
+    json_object_del(h->own, "if recorded");
     if (h->cli->audit)
         cli_each_file(h->cli, CLI_INPUT, want_file, NULL);
 }
@@ -93,15 +94,25 @@ bool history_audits(const struct history *h)
     return h->cli->audit;
 }
 
+static void add_under(struct history *h, const char *kind, const char *key, const char *value)
+{
+    json_t *settings = json_object_get(h->own, kind);
+
+    if (!settings) {
+        settings = json_checked(json_object());
+        json_object_set_new(h->own, kind, settings);
+    }
+    add_setting(settings, key, value);
+}
+
 void history_setting(struct history *h, const char *key, const char *value)
 {
-    json_t *derived = json_object_get(h->own, "derived");
+    add_under(h, "derived", key, value);
+}
 
-    if (!derived) {
-        derived = json_checked(json_object());
-        json_object_set_new(h->own, "derived", derived);
-    }
-    add_setting(derived, key, value);
+void history_if_recorded(struct history *h, const char *key, const char *value)
+{
+    add_under(h, "if recorded", key, value);
 }
 
 static bool contains(const json_t *records, const json_t *wanted)

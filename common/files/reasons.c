@@ -116,6 +116,20 @@ static void compare_input(void *context, const char *path)
         reasons_add(r, "'%s' is not what it was made from", name_of(path));
 }
 
+static void compare_if_recorded(struct reasons *r)
+{
+    json_t *old = json_object_get(r->old, "derived"), *value;
+    const char *key;
+
+    json_object_foreach(json_object_get(r->own, "if recorded"), key, value)
+    {
+        const char *before = json_string_value(json_object_get(old, key));
+
+        if (before && strcmp(before, json_string_value(value)) != 0)
+            reasons_add(r, "%s %s -> %s", key, before, json_string_value(value));
+    }
+}
+
 struct reasons reasons_of(const struct cli *cli, const json_t *old, const json_t *own)
 {
     struct reasons r = {.old = old, .own = own, .cli = cli};
@@ -131,6 +145,7 @@ struct reasons reasons_of(const struct cli *cli, const json_t *old, const json_t
         reasons_add(&r, "revision %lld -> %lld", before, now);
     reasons_of_settings(&r, "settings", false);
     reasons_of_settings(&r, "derived", !cli->audit);
+    compare_if_recorded(&r);
     cli_each_file(cli, CLI_INPUT, cli->audit ? audit_input : compare_input, &r);
     if (cli->n_arguments > 0 && r.n_inputs != n_inputs)
         reasons_add(&r, "inputs %zu -> %zu", n_inputs, r.n_inputs);

@@ -264,8 +264,10 @@ static void print_file(const char *file, const struct stat *st)
            st->st_ctim.tv_nsec);
 }
 
-void folder_list(const struct folder *f)
+void folder_list(const struct folder *f, const char *labels)
 {
+    struct stat own;
+
     for (size_t i = 0; i < f->n; i++) {
         char *path = folder_path(f, i);
         struct stat st;
@@ -275,4 +277,6 @@ void folder_list(const struct folder *f)
             print_file(f->files[i], &st);
         free(path);
     }
+    if (labels && stat(labels, &own) == 0)
+        print_file(labels, &own);
 }

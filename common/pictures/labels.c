@@ -56,6 +56,7 @@ static void unescape(char *field)
 static char *take_quoted(struct table *t)
 {
     char *field = t->rest, *to = field;
+    size_t line = t->line;
 
     for (t->rest++; *t->rest && (t->rest[0] != '"' || t->rest[1] == '"'); t->rest++) {
         t->rest += *t->rest == '"';
@@ -63,7 +64,7 @@ static char *take_quoted(struct table *t)
         *to++ = *t->rest;
     }
     if (*t->rest != '"')
-        die_file(t->labels->path, "line %zu: a quote that does not end", t->line);
+        die_file(t->labels->path, "line %zu: a quote that does not end", line);
     t->rest++;
     t->rest += t->rest[0] == '\r' && t->rest[1] == '\n';
     if (*t->rest && *t->rest != t->comma && *t->rest != '\n')

@@ -61,22 +61,39 @@ const char *picture_other(const struct picture *p)
     return NULL;
 }
 
+/* The ending between blanks, in small letters; "" where there is none, or no short one. */
+static void find_ending(char ending[8], const char *name)
+{
+    const char *dot = strrchr(name, '.'), *slash = strrchr(name, '/');
+    size_t len = dot ? strlen(dot + 1) : 0;
+
+    ending[0] = '\0';
+    if (len == 0 || len > 5 || (slash && dot < slash))
+        return;
+    ending[0] = ' ';
+    for (size_t i = 0; i < len; i++)
+        ending[1 + i] = (char)tolower((unsigned char)dot[1 + i]);
+    memcpy(ending + 1 + len, " ", 2);
+}
+
 bool picture_is_name(const char *name)
 {
     static const char more[] = " heic heif avif jp2 jxl ";
-    const char *dot = strrchr(name, '.'), *slash = strrchr(name, '/');
-    char ending[8] = " ";
-    size_t len = dot ? strlen(dot + 1) : 0;
+    char ending[8];
 
-    if (len == 0 || len > sizeof ending - 3 || (slash && dot < slash))
-        return false;
-    for (size_t i = 0; i < len; i++)
-        ending[1 + i] = (char)tolower((unsigned char)dot[1 + i]);
-    ending[1 + len] = ' ';
+    find_ending(ending, name);
     for (size_t i = 0; i < PICTURE_FORMATS; i++)
-        if (formats[i] && strstr(formats[i]->endings, ending))
+        if (formats[i] && picture_is_name_of(formats[i], name))
             return true;
-    return strstr(more, ending) != NULL;
+    return ending[0] && strstr(more, ending);
+}
+
+bool picture_is_name_of(const struct picture_format *format, const char *name)
+{
+    char ending[8];
+
+    find_ending(ending, name);
+    return ending[0] && strstr(format->endings, ending);
 }
 
 /* --- formats --- */

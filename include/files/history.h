@@ -37,6 +37,9 @@ bool history_audits(const struct history *h);
 /* Adds a record field that is derived, not an option (such as the stage number of a bundle); part
  * of the settings. */
 void history_setting(struct history *h, const char *key, const char *value);
+/* Between history_new and history_ask: where the file asked about records KEY as derived, it must
+ * have this VALUE. Of a library that decides content, but not of every file. */
+void history_if_recorded(struct history *h, const char *key, const char *value);
 /* Adds an input: its DIGEST, and its history TEXT (NULL: none), whose records are copied. */
 void history_input(struct history *h, const char *digest, const char *text);
 /* Whether the file at PATH (NULL, "-" or no regular file: false) records exactly this run, tool,

@@ -86,8 +86,9 @@ const char *picture_close(struct picture *p, struct digest *digest);
 /* What a file is that is no picture, by its first bytes: "HTML", "git-lfs pointer", "empty file",
  * "HEIF picture", NULL: not known. Of an open picture whose format is NULL. */
 const char *picture_other(const struct picture *p);
-/* Whether a file's name ends as those of pictures do. */
+/* Whether a file's name ends as those of pictures do; as those of this format do. */
 bool picture_is_name(const char *name);
+bool picture_is_name_of(const struct picture_format *format, const char *name);
 
 /* The formats by number, 0 to PICTURE_FORMATS - 1. */
 enum { PICTURE_FORMATS = 7 };
