@@ -449,7 +449,7 @@ static void tell_edited(const struct cli *cli, const char *index)
         die_file(index,
                  "edited by hand, but an output, which would be written over: keep it under "
                  "another name, and give that as --labels");
-    print_line("'%s' was edited by hand", index);
+    print_line("'%s' was edited by hand", strrchr(index, '/') ? strrchr(index, '/') + 1 : index);
     exit(1);
 }
 
@@ -662,7 +662,7 @@ int main(int argc, char **argv)
 
     cli_parse(&cli, argc, argv);
     check_settings(&s, cli.output);
-    if (is_edited(s.index))
+    if (!whole_is_unfinished(cli.output) && is_edited(s.index))
         tell_edited(&cli, s.index);
     h = history_new(&cli, REVISION);
     for (size_t i = 0; i < PICTURE_FORMATS; i++)

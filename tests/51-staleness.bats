@@ -124,6 +124,7 @@ other_value() {
     :'#'*) echo '#000001' ;;
     :1e-*) echo 2e-08 ;;
     :0.*) echo 0.125 ;;
+    :*[KMGT]) echo "1$3" ;;
     :*) echo $(($3 + 1)) ;;
     *) tr '|' '\n' <<<"$choices" | grep -vxm 1 -- "$3" ;;
     esac
@@ -195,11 +196,16 @@ other_value() {
     reruns "$EVERYTHING"
 }
 
-@test "a row of the index moved to the other split by hand reruns what follows from it, not the import" {
+@test "an index edited by hand is refused, in a line that says what to do" {
+    cp out/images.tsv written.tsv
     sed -i '0,/test/s/test/train/' out/images.tsv
-    answers test-0.npy.zst 'would run: newer images.tsv'
+    answers images.npy.zst "would run: 'images.tsv' was edited by hand"
+    run -2 --separate-stderr pipeline features
+    grep "^import-images: 'out/images.tsv': edited by hand, but an output, .* give that as --labels$" \
+        <<<"$stderr"
+    cp written.tsv out/images.tsv
     reruns "$AFTER_IMAGES"
-    equal "$(found_same)" ''
+    equal "$(found_same)" "$(tr ' ' '\n' <<<"$AFTER_IMAGES" | sort | xargs)"
 }
 
 @test "a touched tensor or model: what follows starts, finds itself the same, and is only dated" {

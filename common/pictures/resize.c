@@ -117,6 +117,7 @@ struct resizer {
     size_t dh, dw, sh, sw;
     uint8_t *dst;      /* where the next output row goes */
     size_t in, out;    /* rows taken, rows given */
+    size_t tap;        /* of rows: the next to be taken */
     uint8_t *previous; /* the source row before, where rows are repeated; else NULL */
     uint32_t *sums;    /* (sw,3) of output row `out`, as far as its source rows have come */
     uint32_t *acc;     /* (dw,3) */
@@ -137,12 +138,6 @@ struct resizer *resizer_new(uint8_t *dst, size_t dh, size_t dw, size_t sh, size_
     return r;
 }
 
-static void add_tap_of(struct resizer *r, size_t tap, const uint8_t *row)
-{
-    add_row(r->sums, r->rows.weight[tap], r->rows.source[tap] == r->in ? row : r->previous,
-            r->sw * RGB);
-}
-
 /* Output row `out` is complete. */
 static void give_row(struct resizer *r)
 {
@@ -160,25 +155,23 @@ static void give_row(struct resizer *r)
 }
 
 /* Where rows shrink, a source row belongs to the output row at hand and perhaps to the next. Where
- * they grow, to several, each of which wants this row and the one before. */
+ * they grow, to several, each of which wants this row and the one before. So the taps up to this
+ * row are taken in order, once it is there. */
 void resizer_add(struct resizer *r, const uint8_t *row)
 {
-    const size_t *first = r->rows.first, *source = r->rows.source;
+    const struct axis *rows = &r->rows;
 
-    if (!first) {
+    if (!rows->first) {
         memcpy(r->dst, row, r->dw * RGB);
         r->dst += r->dw * RGB;
     }
-    for (; first && r->out < r->dh && source[first[r->out]] <= r->in; give_row(r)) {
-        size_t end = first[r->out + 1];
-
-        if (r->previous && source[end - 1] > r->in)
-            break;
-        for (size_t tap = first[r->out]; tap < end; tap++)
-            if (r->previous || source[tap] == r->in)
-                add_tap_of(r, tap, row);
-        if (source[end - 1] > r->in)
-            break;
+    while (rows->first && r->out < r->dh && rows->source[r->tap] <= r->in) {
+        if (r->previous && rows->source[rows->first[r->out + 1] - 1] > r->in)
+            break; /* it wants the next row as well */
+        add_row(r->sums, rows->weight[r->tap], rows->source[r->tap] == r->in ? row : r->previous,
+                r->sw * RGB);
+        if (++r->tap == rows->first[r->out + 1])
+            give_row(r);
     }
     if (r->previous)
         memcpy(r->previous, row, r->sw * RGB);
