@@ -46,12 +46,6 @@ static struct net_spec make_spec(const struct settings *s, const struct dataset 
     if ((reason = spec_check(&spec)))
         die_file(dataset_path(train), "shape (N,%zu,%zu,%zu): %s", shape[0], shape[1], shape[2],
                  reason);
-    if (s->loss == NET_BCE && !dataset_is_image(train))
-        warn_file(dataset_path(train),
-                  "binary cross-entropy wants values from 0 to 1, such as images have");
-    if (s->loss == NET_MSE && s->output_activation == NET_SIGMOID && !dataset_is_image(train))
-        warn("a sigmoid gives values from 0 to 1 only, codes may be larger; --output-activation "
-             "linear gives any");
     return spec;
 }
 

@@ -1,5 +1,6 @@
 # train-stage and finetune: the training loop, its settings, its log, and what a model file holds.
 load helper
+load files
 
 setup_file() {
     local there="$BATS_FILE_TMPDIR"
@@ -217,6 +218,56 @@ loss() {   # of the last epoch in a log
     run -1 --separate-stderr train --output-activation linear -o m.safetensors.zst
     [[ $stderr == *"binary cross-entropy"* ]]
     [ ! -e m.safetensors.zst ]
+}
+
+# floats NAME BYTES...: NAME.npy is (2,2,2,1) float32, its first numbers these, little-endian, in
+# printf's escapes; the others are 1.
+floats() {
+    {
+        printf "$2"
+        for ((i = ${#2} / 16; i < 8; i++)); do printf '\x00\x00\x80\x3f'; done
+    } | npy '<f4' '(2, 2, 2, 1)' >"$1.npy"
+}
+
+# wants_unit NAME HELD: the last run was refused for this value.
+wants_unit() {
+    fails 1 "train-stage: $1: row 1 holds $2, and binary cross-entropy wants values from 0 to 1:\
+ divide images by 255 or give uint8, train codes with mean squared error"
+    [ ! -e m.safetensors.zst ]
+}
+
+@test "binary cross-entropy takes floats from 0 to 1 without a word, and refuses others with row and value" {
+    local zeros='\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00'
+    local options=(--kernel 3 --filters 2 --epochs 1 -o m.safetensors.zst)
+    floats unit "$zeros"'\x00\x00\x00\x3f'
+    floats many "$zeros"'\x00\x00\x7f\x43'
+    floats less "$zeros"'\x00\x00\x80\xbf'
+    run -1 --separate-stderr train-stage many.npy unit.npy "${options[@]}"
+    wants_unit "'many.npy'" 255
+    run -1 --separate-stderr train-stage unit.npy less.npy "${options[@]}"
+    wants_unit "'less.npy'" -1
+    run -1 --separate-stderr train-stage - unit.npy "${options[@]}" <many.npy
+    wants_unit 'standard input' 255
+    run -0 --separate-stderr train-stage unit.npy unit.npy "${options[@]}"
+    [[ $stderr =~ ^"train-stage: epoch 1/1  loss 0."[0-9]+"  val_loss 0."[0-9.]+"  "[0-9.]+" s"$ ]]
+}
+
+@test "finetune holds its rows to the loss of its model" {
+    { head -c 3072 /dev/zero; printf '\x00\x00\x00\x40'; head -c 3068 /dev/zero; } |
+        npy '<f4' '(2, 16, 16, 3)' >two.npy
+    run -1 --separate-stderr finetune deep.safetensors.zst test.npy.zst two.npy -o m.safetensors.zst
+    [[ $stderr == "finetune: 'two.npy': row 1 holds 2, and binary cross-entropy wants "* ]]
+}
+
+@test "a sigmoid warns of the first value that it cannot give, and of no file without one" {
+    local options=(--loss mean-squared-error --kernel 3 --filters 2 --epochs 1 -o m.safetensors.zst)
+    floats unit '\x00\x00\x00\x3f'
+    floats many '\x00\x00\x7f\x43'
+    run -0 --separate-stderr train-stage unit.npy many.npy "${options[@]}"
+    equal "$(grep -v epoch <<<"$stderr")" "train-stage: 'many.npy': row 0 holds 255, but a sigmoid\
+ gives values from 0 to 1 only; a linear output gives any"
+    run -0 --separate-stderr train-stage many.npy many.npy "${options[@]}" --output-activation linear
+    [[ $stderr != *holds* ]]
 }
 
 @test "a finished model is not made again from the same inputs and settings" {

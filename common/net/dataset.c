@@ -26,6 +26,7 @@ struct dataset {
     size_t n, items, row_bytes, memory;
     size_t shape[3];
     bool image; /* uint8 */
+    enum dataset_outside outside;
 
     bool loaded;
     unsigned char *rows; /* (n,row_bytes) in memory, or NULL and */
@@ -102,34 +103,65 @@ void dataset_shape(const struct dataset *d, size_t shape[3])
     memcpy(shape, d->shape, sizeof d->shape);
 }
 
-/* --- the rows, in memory or on disk --- */
-
-VECTORS static bool all_finite(const float *x, size_t n)
+void dataset_want_unit(struct dataset *d, enum dataset_outside outside)
 {
-    int finite = 1;
-
-    for (size_t i = 0; i < n; i++)
-        finite &= fabsf(x[i]) <= FLT_MAX;
-    return finite;
+    d->outside = outside;
 }
 
-size_t dataset_not_finite(const float *x, size_t n)
+/* --- the rows, in memory or on disk --- */
+
+VECTORS static bool all_within(const float *x, size_t n, float low, float high)
+{
+    int within = 1;
+
+    for (size_t i = 0; i < n; i++)
+        within &= (x[i] >= low) & (x[i] <= high);
+    return within;
+}
+
+/* The position of the first of x[0..n-1] that is not from LOW to HIGH; n where all are. */
+static size_t find_outside(const float *x, size_t n, float low, float high)
 {
     size_t first = 0;
 
-    while (first < n && all_finite(x + first, n - first < PIECE ? n - first : PIECE))
+    while (first < n && all_within(x + first, n - first < PIECE ? n - first : PIECE, low, high))
         first += PIECE;
-    while (first < n && isfinite(x[first]))
+    while (first < n && x[first] >= low && x[first] <= high)
         first++;
     return first < n ? first : n;
 }
 
-static void check_finite(const struct dataset *d, const float *x, size_t n, size_t first_row)
+size_t dataset_not_finite(const float *x, size_t n)
+{
+    return find_outside(x, n, -FLT_MAX, FLT_MAX);
+}
+
+static void check_unit(struct dataset *d, const float *x, size_t n, size_t first_row)
+{
+    size_t bad = find_outside(x, n, 0, 1), row = first_row + bad / d->items;
+
+    if (bad == n)
+        return;
+    if (d->outside == DATASET_REFUSE)
+        die_file(d->path,
+                 "row %zu holds %.9g, and binary cross-entropy wants values from 0 to 1: divide "
+                 "images by 255 or give uint8, train codes with mean squared error",
+                 row, x[bad]);
+    warn_file(d->path,
+              "row %zu holds %.9g, but a sigmoid gives values from 0 to 1 only; a linear output "
+              "gives any",
+              row, x[bad]);
+    d->outside = DATASET_TAKE;
+}
+
+static void check_values(struct dataset *d, const float *x, size_t n, size_t first_row)
 {
     size_t bad = dataset_not_finite(x, n * d->items);
 
     if (bad < n * d->items)
         die_file(d->path, "row %zu holds a value that is not finite", first_row + bad / d->items);
+    if (d->outside != DATASET_TAKE)
+        check_unit(d, x, n * d->items, first_row);
 }
 
 /* Large pages, where the system has them: a fault for each small one costs more than to decompress
@@ -163,7 +195,7 @@ void dataset_load(struct dataset *d)
         unsigned char *to = d->rows ? d->rows + row * d->row_bytes : block;
         got = tensor_read(d->tensor, to, n);
         if (!d->image)
-            check_finite(d, (float *)to, got, row);
+            check_values(d, (float *)to, got, row);
         if (!d->rows)
             scratch_write(d->scratch, to, got * d->row_bytes);
         if (progress_wanted())

@@ -94,10 +94,20 @@ static void divide_memory(const struct setup *t, const struct net_spec *spec)
     dataset_limit(t->test, smaller(memory / 8, (memory - wanted) / 6));
 }
 
+/* The cross-entropy has no least value for a target that is no probability. */
+static enum dataset_outside outside(const struct net_spec *spec)
+{
+    return spec->loss == NET_BCE                    ? DATASET_REFUSE
+        : spec->layers[0].activation == NET_SIGMOID ? DATASET_WARN
+                                                    : DATASET_TAKE;
+}
+
 bool setup_is_current(const struct setup *t, const struct net_spec *spec)
 {
     const bool piped = dataset_is_piped(t->train) || dataset_is_piped(t->test);
 
+    dataset_want_unit(t->train, outside(spec));
+    dataset_want_unit(t->test, outside(spec));
     if (piped) /* its end tells its history: the rows are read here */
         divide_memory(t, spec);
     dataset_add_to_history(t->train, t->history);

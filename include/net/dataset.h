@@ -1,9 +1,10 @@
 /* dataset: the rows of one tensor as batches of network input, shuffled anew each epoch.
  *
  * uint8 rows become x/255; float32 rows come as they are (NaN and infinities are refused, with
- * their row). The rows are kept in memory where they fit the budget, otherwise decoded once into a
- * scratch file (scratch.h) and read from there by batch. Either way the next batch is
- * made by a thread while the current one is used, and holds the same bytes.
+ * their row, and on request what is not from 0 to 1). The rows are kept in memory where they fit
+ * the budget, otherwise decoded once into a scratch file (scratch.h) and read from there by batch.
+ * Either way the next batch is made by a thread while the current one is used, and holds the same
+ * bytes.
  */
 #ifndef DATASET_H
 #define DATASET_H
@@ -24,6 +25,10 @@ bool dataset_is_piped(const struct dataset *d);
  * unless this is called before they are read. */
 size_t dataset_memory(const struct dataset *d, size_t batch);
 void dataset_limit(struct dataset *d, size_t memory);
+/* What to do, while rows are read, with a value that is not from 0 to 1: take it, which is the
+ * default; take it and warn of the first; or die. Says row and value. */
+enum dataset_outside { DATASET_TAKE, DATASET_WARN, DATASET_REFUSE };
+void dataset_want_unit(struct dataset *d, enum dataset_outside outside);
 /* Adds the tensor to H as an input; reads the rows first where only their end tells the digest
  * (standard input). */
 void dataset_add_to_history(struct dataset *d, struct history *h);

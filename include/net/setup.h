@@ -43,7 +43,7 @@ const struct cli_option *setup_options(struct setup_settings *s);
 void setup_open(struct setup *t, char *const paths[2]);
 /* Adds the rows and INIT to the history. True where the output is current: nothing is to be done.
  * Otherwise the memory for the rows is what a net of SPEC leaves of --memory; dies where that is
- * none. */
+ * none. Rows are held to what the loss and the output of SPEC can give. */
 bool setup_is_current(const struct setup *t, const struct net_spec *spec);
 
 #endif
