@@ -1,7 +1,7 @@
 # Kasane: builds every stages/X.c into bin/X.
 #
 #   all (default)   the programs                     check      test-deps, build, every test
-#   demo            deps, all, the pipeline on       test       the tests; TESTS="X.bats ..." for some
+#   demo            deps, all, the pipeline on       test       the tests; TESTS="X.bats" for one
 #                   drawn images, in out/demo        checks     the C checks that tests run
 #   install         kasane, to PREFIX                deps       packages to build and run
 #   clean           removes bin and build            test-deps  packages to test besides
@@ -53,8 +53,8 @@ endif
 
 # ISO C gives no contraction of a*b+c: what rounds, rounds the same in every build.
 override FLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -fopenmp -ffp-contract=off -fno-math-errno \
-	-Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat-security \
-	$(if $(HEIF),-DHEIF)
+	-Wall -Wextra -Wshadow -Wvla -Wdeclaration-after-statement \
+	-Wstrict-prototypes -Wmissing-prototypes -Wformat-security $(if $(HEIF),-DHEIF)
 override LDLIBS += $(LIBRARIES)
 LIBRARIES = -Wl,--as-needed -ljpeg -lwebp -lwebpdemux -lgif -ltiff $(if $(HEIF),-lheif) -lpng \
 	-llcms2 -ldeflate -lzstd -lxxhash -ljansson -lpthread -ldl -lm
@@ -115,7 +115,8 @@ $(BUILD)/stages/%.o: stages/%.c $(BUILD)/flags
 $(BUILD)/plots.c: $(wildcard plots/*.gp)
 	@mkdir -p $(@D)
 	{ echo '#include "analysis/gnuplot.h"'; for f in $^; do n=$$(basename $$f .gp); \
-	echo "const char gnuplot_$${n//-/_}[] ="; sed 's/[\\"?]/\\&/g; s/.*/"&\\n"/' $$f; echo ';'; done; } >$@
+	echo "const char gnuplot_$${n//-/_}[] ="; sed 's/[\\"?]/\\&/g; s/.*/"&\\n"/' $$f; \
+	echo ';'; done; } >$@
 $(BUILD)/plots.o: $(BUILD)/plots.c $(BUILD)/flags
 	$(COMPILE) -c -o $@ $<
 $(BIN)/plot: $(BUILD)/plots.o

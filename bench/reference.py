@@ -1,7 +1,8 @@
 """The reference run of bench/reference in PyTorch and scikit-learn, all in memory: FOLDER INDEX
 EPOCHS THREADS.
 
-Reads the images that INDEX names, with its splits. Prints a line for each file that our pipeline would make: name, seconds.
+Reads the images that INDEX names, with its splits. Prints a line for each file that
+our pipeline would make: name, seconds.
 """
 import csv
 import sys

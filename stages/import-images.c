@@ -222,8 +222,8 @@ static void share_memory(struct import *import, size_t memory)
 
     import->batch = batch_bytes / row_bytes;
     import->batch = import->batch > MAX_BATCH ? MAX_BATCH : import->batch < 1 ? 1 : import->batch;
-    while (omp_get_max_threads() > 1 && fixed_memory(import) > memory / 2)
-        omp_set_num_threads(omp_get_max_threads() - 1);
+    for (int n = omp_get_max_threads(); n > 1 && fixed_memory(import) > memory / 2;)
+        omp_set_num_threads(--n);
     if (fixed_memory(import) > memory - memory / 8)
         die("images of %lld x %lld want %zu MiB, --memory is %zu MiB",
             (long long)import->settings->size, (long long)import->settings->size,

@@ -118,6 +118,7 @@ struct checkpoint *checkpoint_parse(const struct safetensors *s, const unsigned 
     struct checkpoint *c;
     const struct safetensors_entry *e[4];
     bool best = safetensors_find(s, names[3]) != NULL;
+    float *blocks[4];
 
     *reason = NULL;
     if (!safetensors_metadata(s, "training.epoch"))
@@ -130,7 +131,7 @@ struct checkpoint *checkpoint_parse(const struct safetensors *s, const unsigned 
         }
     }
     c = checkpoint_new(NULL, n, best);
-    float *blocks[4] = {c->weights, c->m, c->v, c->best};
+    memcpy(blocks, (float *[4]){c->weights, c->m, c->v, c->best}, sizeof blocks);
     for (int i = 0; i < (best ? 4 : 3); i++)
         memcpy(blocks[i], data + e[i]->offset * sizeof(float), n * sizeof(float));
     if (!get_number(s, "training.epoch", &c->epoch) || !get_number(s, "training.rows", &c->rows)

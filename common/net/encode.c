@@ -109,6 +109,10 @@ void encode_run(const struct cli *cli, int revision, bool flatten)
     struct history *h = history_start(cli, revision);
     struct model *m = model_read(cli->arguments[0]);
     struct tensor_reader *t = tensor_open(cli->arguments[1]);
+    struct tensor_writer *w;
+    struct npy_header header;
+    struct net *net;
+    size_t block;
 
     tensor_want(t, -1, 4, (size_t[4]){0});
     model_want(m, tensor_path(t), t->header.shape + 1);
@@ -118,11 +122,11 @@ void encode_run(const struct cli *cli, int revision, bool flatten)
         if (history_is_current(h, cli->output))
             return;
     }
-    const size_t block = block_rows(m, t, (size_t)cli->memory);
-    struct net *net = model_net(m, BLOCK, false);
+    block = block_rows(m, t, (size_t)cli->memory);
+    net = model_net(m, BLOCK, false);
     net_profile(net);
-    struct npy_header header = code_header(net, t->n_rows, flatten);
-    struct tensor_writer *w = tensor_create(cli->output, &header, TENSOR_LEVEL);
+    header = code_header(net, t->n_rows, flatten);
+    w = tensor_create(cli->output, &header, TENSOR_LEVEL);
     encode_rows(net, t, block, write_codes, w);
     if (!tensor_is_seekable(t))
         tensor_add_to_history(t, h); /* a pipe tells its history at its end */
