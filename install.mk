@@ -2,7 +2,7 @@
 #
 #   install     to DESTDIR/PREFIX:  bin/kasane               the one name in PATH
 #                                   libexec/kasane           the programs
-#                                   share/kasane             the pipeline, configs, plots
+#                                   share/kasane             the pipeline, configs
 #                                   share/man, share/doc, share/bash-completion
 #               LINKS=yes: the programs, under their own names, into PATH too
 #   uninstall   removes what install put there, and nothing else
@@ -40,7 +40,7 @@ define put_tree
 	install -D -t $(PUT)/libexec/kasane $(PROGRAMS)
 	install -D -t $(PUT)/bin install/kasane
 	install -D -m 644 -t $(PUT)/share/kasane VERSION Makefile.pipeline
-	cp -R configs plots pipeline $(PUT)/share/kasane
+	cp -R configs pipeline $(PUT)/share/kasane
 	install -D -m 644 -t $(PUT)/share/man/man1 $(MANUALS)
 	install -D -m 644 $(MAN)/kasane.bash $(PUT)/share/bash-completion/completions/kasane
 	install -D -m 644 -t $(PUT)/share/doc/kasane $(DOCUMENTS)

@@ -314,21 +314,26 @@ samples                    missing'
     gcc -shared -fPIC -o f.so f.c
     LD_PRELOAD=$PWD/f.so run -0 --separate-stderr timeout 20 "$ROOT/pipeline/host" lock out echo ran
     equal "$output" ran
-    equal "$stderr" "pipeline: 'out': no locks on this file system: take care that one pipeline works here at a time"
+    equal "$stderr" "pipeline: 'out': no locks on this file system: take care that only one pipeline works here"
     LD_PRELOAD=$PWD/f.so run -1 "$ROOT/pipeline/host" busy out
 }
 
 @test "a pipeline in another container, with process ids of its own, is told from one that ended" {
     unshare --pid --fork --mount-proc true 2>/dev/null || skip "no namespaces of process ids"
-    unshare --pid --fork --mount-proc "$ROOT/pipeline/host" lock out bash -c 'echo >started; sleep 30' 3>&- &
+    unshare --pid --fork --kill-child --mount-proc "$ROOT/pipeline/host" lock out bash -c 'echo >started; sleep 30' 3>&- &
     wait_for started
     run -1 --separate-stderr timeout 20 "$ROOT/pipeline/host" lock out true
     fails 1 "pipeline: 'out': another one is at work here, process 1 of another container or host, $(uname -n)" ||
         [[ $stderr =~ ^"pipeline: 'out': another one is at work here, process "[0-9]+" of another container or host, $(uname -n)"$ ]]
     "$ROOT/pipeline/host" busy out
-    kill $!
+    kill -KILL $!
     wait $! || true
-    "$ROOT/pipeline/host" lock out true
+    gone=no
+    for ((i = 0; i < 300; i++)); do
+        "$ROOT/pipeline/host" lock out true 2>/dev/null && gone=yes && break
+        sleep 0.1
+    done
+    equal $gone yes
 }
 
 @test "what a pipeline started that works on after it ended is waited for" {
@@ -352,4 +357,16 @@ samples                    missing'
     mine why | grep '^near.tsv *would run: split all -> test$'
     mine clean
     [ ! -e out ]
+}
+
+@test "with CDPATH in the environment nothing is made otherwise, nor found changed" {
+    ready
+    mkdir -p far/images far/out
+    export CDPATH=.:$PWD/far
+    reruns '' all
+    pipeline audit >found
+    equal "$(grep -vc 'as recorded$' found)" 0
+    touch out/images.npy.zst
+    pipeline all
+    pipeline -q all
 }

@@ -387,7 +387,7 @@ killed_naming() {
     reruns 'deep features'
     equal "$(found_same)" 'features'
     cp other/stage-1.safetensors.zst out/
-    pipeline why | grep "^stage-1.safetensors.zst *would run: 'train-0.npy.zst' is not what it was made from$"
+    pipeline why | grep "^stage-1.safetensors.zst *would run: 'train-0.npy.zst' is not what it was made from; 'stage-1.tsv' is of another run$"
     reruns "stage-1 $AFTER_STAGE_1"
     equal "$(found_same)" 'deep deep-init features stage-2 test-1 train-1'
 }
