@@ -227,3 +227,82 @@ be32() {
 crc() {
     { printf '%s' "$1"; cat "$2"; } | gzip -c | tail -c 8 | head -c 4 | od -An -tu4 --endian=little | { read -r n; be32 "$n"; }
 }
+
+# peak COMMAND...: its peak memory in MiB is left in $peak.
+peak() {
+    [ -x peak ] || gcc -std=c11 -D_GNU_SOURCE -O1 -o peak "$ROOT/bench/peak.c"
+    peak=$(./peak "$@" 2>said | cut -f 1) || { cat said >&2; return 1; }
+}
+
+@test "a large photograph takes a few megabytes for each thread, whatever its format" {
+    [ -z "${SAN-}" ] || skip "the sanitizers keep what is freed"
+    need_program cjpeg cwebp ppm2tiff tiffcp
+    "$PICTURES" large 3000 4000 large.ppm
+    mkdir -p jpeg/a png/a tiff/a webp/a bmp/a
+    cjpeg -sample 2x2 large.ppm >jpeg/a/1.jpg
+    "$PICTURES" png large.ppm png/a/1.png
+    ppm2tiff large.ppm large.tif
+    tiffcp -r 16 large.tif tiff/a/1.tif
+    cwebp -quiet -q 60 -m 0 png/a/1.png -o webp/a/1.webp
+    "$PICTURES" bmp large.ppm bmp/a/1.bmp
+    mkdir none
+    "$CHECK" png 8 8 1 none/1.png
+    peak import-images none --size 64 --threads 1 -o none.npy
+    local least=$peak format
+    for format in jpeg png tiff webp bmp; do   # 36 MB of pixels
+        peak import-images $format --size 64 --threads 1 -o x.npy
+        echo "$format: $((peak - least)) MiB" >&2
+        [ "$peak" -le $((least + 12)) ]
+    done
+}
+
+@test "64 threads and large images stay within --memory, with the same bytes" {
+    [ -z "${SAN-}" ] || skip "the sanitizers keep what is freed"
+    mkdir -p photos/a
+    for i in {1..6}; do "$CHECK" png 40 50 $i photos/a/$i.png; done
+    import-images photos --size 2048 --threads 2 -o want.npy.zst
+    peak import-images photos --size 2048 --threads 64 --memory 128M -o x.npy.zst
+    echo "$peak MiB" >&2
+    [ "$peak" -le 128 ]
+    cmp x.npy.zst want.npy.zst
+    run -1 --separate-stderr import-images photos --size 2048 --memory 64M -o y.npy.zst
+    [[ $stderr == "import-images: images of 2048 x 2048 want "*" MiB, --memory is 64 MiB" ]]
+    [ ! -e y.npy.zst ]
+}
+
+@test "a picture that must be held whole is refused where --memory does not hold it, not left out" {
+    mkdir -p photos/a
+    "$CHECK" png 8 8 1 photos/a/0.png
+    "$PICTURES" interlaced 6000 6000 photos/a/1.png
+    run -1 --separate-stderr import-images photos --memory 64M -o x.npy.zst
+    [[ $stderr == "import-images: 'photos/a/1.png': takes "*" MiB to decode, --memory leaves "*": more of it, or less --max-pixels" ]]
+    [ ! -e x.npy.zst ]
+    import-images photos --memory 512M -o x.npy.zst
+    run -0 --separate-stderr import-images photos --memory 64M --max-pixels 1M --max-bad 1 -o y.npy.zst
+    equal "${stderr_lines[0]}" "import-images: 'photos/a/1.png': skipped: too large: 6000 x 6000 pixels, want at most 1048576 (--max-pixels)"
+}
+
+@test "a few bytes that tell of any number of pixels are refused or read in little memory, in every format" {
+    mkdir -p photos/a jpeg webp gif tiff bmp
+    "$PICTURES" seeds
+    "$CHECK" png 8 8 1 photos/a/0.png
+    # each a good picture whose height or width was made 60,000 and more
+    printf '\xff\x00\xff\x00' | dd of=jpeg/scans bs=1 seek=$(($(grep -abo $'\xff\xc2' jpeg/scans | head -n 1 | cut -d : -f 1) + 5)) conv=notrunc status=none
+    printf '\xff\xff\xff\xff' | dd of=gif/plain bs=1 seek=6 conv=notrunc status=none
+    printf '\xff\xff\x0f\x00\xff\xff\x0f\x00' | dd of=bmp/runs bs=1 seek=18 conv=notrunc status=none
+    printf '\xff\x3f\xff\x3f' | dd of=webp/lossy bs=1 seek=$(($(grep -Fabo $'\x9d\x01\x2a' webp/lossy | head -n 1 | cut -d : -f 1) + 3)) conv=notrunc status=none
+    tiffset -s 256 200000 tiff/lzw 2>/dev/null
+    tiffset -s 257 200000 tiff/lzw 2>/dev/null
+    cp jpeg/scans photos/a/1.jpg
+    cp gif/plain photos/a/2.gif
+    cp bmp/runs photos/a/3.bmp
+    cp webp/lossy photos/a/4.webp
+    cp tiff/lzw photos/a/5.tif
+    "$CHECK" blank 16000 16000 photos/a/6.png
+    run -0 --separate-stderr timeout 60 import-images photos --max-bad 1 --size 8 --memory 512M -o x.npy.zst
+    for name in 1.jpg 2.gif 3.bmp 5.tif; do
+        grep -E "'photos/a/$name': skipped: too large: [0-9]+ x [0-9]+ pixels, want at most" <<<"$stderr"
+    done
+    grep "'photos/a/4.webp': skipped: " <<<"$stderr"
+    grep "4 of 7 files skipped\|5 of 7 files skipped" <<<"$stderr"
+}

@@ -3,6 +3,9 @@
  * check-pictures ink ADOBE YCCK FILE  a JPEG of four inks, 29x31, quality 100; yes or no
  * check-pictures scans N FILE   a progressive grey JPEG, 64x64, of about N scans
  * check-pictures seeds          small files of each format, for the fuzzers, in folders jpeg ...
+ * check-pictures large H W FILE a PPM file, smooth
+ * check-pictures bmp PPM FILE   the BMP of a PPM file, 24 bits
+ * check-pictures interlaced H W FILE  a PNG of black in seven passes
  * check-pictures png PPM FILE   the PNG of a PPM file, which it must hold
  *
  * Each file is written here from known pixels, and must come back as they are. What is cut short or
@@ -14,6 +17,7 @@
 
 #include <gif_lib.h>
 #include <jpeglib.h>
+#include <png.h>
 #include <tiffio.h>
 #include <webp/encode.h>
 
@@ -623,6 +627,67 @@ static void write_seeds(void)
     remove("runs.bmp");
 }
 
+static void make_large(size_t h, size_t w, const char *path)
+{
+    uint8_t *row = xmalloc(w * RGB);
+    FILE *f = fopen(path, "wb");
+
+    fprintf(f, "P6\n%zu %zu\n255\n", w, h);
+    for (size_t y = 0; y < h; y++) {
+        for (size_t i = 0; i < w * RGB; i++)
+            row[i] = (uint8_t)((y / 9 + i / 40) ^ (i / RGB * y / 5000 & 31));
+        fwrite(row, RGB, w, f);
+    }
+    if (fclose(f) != 0)
+        die_file(path, "cannot write");
+    free(row);
+}
+
+static void make_bmp(const char *ppm, const char *path)
+{
+    uint8_t head[54] = "BM", *row;
+    FILE *from = fopen(ppm, "rb"), *f = fopen(path, "wb");
+    size_t h, w, len;
+    int most;
+
+    if (!from || !f || fscanf(from, "P6 %zu %zu %d", &w, &h, &most) != 3 || getc(from) == EOF)
+        die_file(ppm, "no PPM file");
+    len = (w * RGB + 3) / 4 * 4;
+    row = xcalloc(len, 1);
+    put_le32(head + 10, sizeof head);
+    put_le32(head + 14, 40);
+    put_le32(put_le32(head + 18, (uint32_t)w), -(uint32_t)h);
+    put_le16(put_le16(head + 26, 1), 24);
+    fwrite(head, 1, sizeof head, f);
+    for (size_t y = 0; y < h && fread(row, RGB, w, from) == w; y++)
+        fwrite(row, 1, len, f);
+    fclose(from);
+    if (fclose(f) != 0)
+        die_file(path, "cannot write");
+    free(row);
+}
+
+static void make_interlaced(size_t h, size_t w, const char *path)
+{
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png_create_info_struct(png);
+    uint8_t *row = xcalloc(w, RGB);
+    FILE *f = fopen(path, "wb");
+
+    png_init_io(png, f);
+    png_set_compression_level(png, 1);
+    png_set_IHDR(png, info, (png_uint_32)w, (png_uint_32)h, 8, PNG_COLOR_TYPE_RGB,
+                 PNG_INTERLACE_ADAM7, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_write_info(png, info);
+    for (int pass = png_set_interlace_handling(png); pass > 0; pass--)
+        for (size_t y = 0; y < h; y++)
+            png_write_row(png, row);
+    png_write_end(png, info);
+    png_destroy_write_struct(&png, &info);
+    fclose(f);
+    free(row);
+}
+
 int main(int argc, char **argv)
 {
     report_init("check-pictures");
@@ -632,6 +697,12 @@ int main(int argc, char **argv)
         write_scans(argv[3], atoi(argv[2]));
     } else if (argc == 4 && strcmp(argv[1], "png") == 0) {
         make_png(argv[2], argv[3]);
+    } else if (argc == 4 && strcmp(argv[1], "bmp") == 0) {
+        make_bmp(argv[2], argv[3]);
+    } else if (argc == 5 && strcmp(argv[1], "large") == 0) {
+        make_large(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), argv[4]);
+    } else if (argc == 5 && strcmp(argv[1], "interlaced") == 0) {
+        make_interlaced(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), argv[4]);
     } else if (argc == 2 && strcmp(argv[1], "seeds") == 0) {
         write_seeds();
     } else {
