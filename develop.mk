@@ -95,8 +95,8 @@ fuzz: all fuzzers
 
 $(BUILD)/bench $(BUILD)/shapes: $(BUILD)/%: bench/%.c $(BUILD)/libkasane.a
 	$(LINK) -o $@ $^ $(LDLIBS)
-$(BUILD)/libpng $(BUILD)/peak: $(BUILD)/%: bench/%.c $(BUILD)/flags
-	$(LINK) -o $@ $< -lpng
+$(BUILD)/libpng $(BUILD)/libjpeg $(BUILD)/peak: $(BUILD)/%: bench/%.c $(BUILD)/flags
+	$(LINK) -o $@ $< -lpng -ljpeg
 bench: $(BUILD)/bench
 	$(BUILD)/bench
 # What a multiplication costs in layers of other shapes.
@@ -106,8 +106,9 @@ bench-shapes: $(BUILD)/shapes
 bench-encode bench-pca bench-scaling: bench-%: all
 	bench/$*
 # DATA=folder of PNG files.
-bench-images: all $(BUILD)/libpng
+bench-images: all $(BUILD)/libpng $(BUILD)/libjpeg $(BUILD)/tests/check-pictures
 	bench/images "$(DATA)"
+	bench/jpegs
 # DATA=folder of PNG files, [EPOCHS=3], [N=images]: takes minutes.
 bench-reference: all
 	bench/reference "$(DATA)" $(or $(EPOCHS),3) $(N)
