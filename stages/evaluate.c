@@ -183,29 +183,11 @@ static struct rows *project(const struct task *t, struct rows *r)
 
 /* --- the measures --- */
 
-/* The class that most of k neighbours have, nearest first; the nearest one's of those with as many
- * votes. */
-static size_t elect(const struct task *t, const size_t *neighbours, size_t k)
-{
-    size_t winner = t->class_of[neighbours[0]], most = 0;
-
-    for (size_t i = 0; i < k; i++) {
-        size_t votes = 0;
-
-        for (size_t j = 0; j < k; j++)
-            votes += t->class_of[neighbours[j]] == t->class_of[neighbours[i]];
-        if (votes > most) {
-            most = votes;
-            winner = t->class_of[neighbours[i]];
-        }
-    }
-    return winner;
-}
-
 static void score_neighbours(const struct task *t, struct answer *a, struct rows *r)
 {
     const size_t k = NEAREST < t->n - 1 ? NEAREST : t->n - 1, votes = VOTES < k ? VOTES : k;
     size_t *neighbours = xcalloc(t->n, k * sizeof *neighbours);
+    size_t *ballot = xcalloc(t->n_classes, sizeof *ballot);
     double *distances = xcalloc(t->n, k * sizeof *distances);
 
     nearest_find(neighbours, distances, r, k);
@@ -216,11 +198,12 @@ static void score_neighbours(const struct task *t, struct answer *a, struct rows
         for (size_t j = 0; j < k; j++)
             same += t->class_of[near[j]] == own;
         a->scores[NEAREST_1][i] = t->class_of[near[0]] == own;
-        a->scores[NEAREST_5][i] = elect(t, near, votes) == own;
+        a->scores[NEAREST_5][i] = nearest_elect(t->class_of, near, votes, ballot) == own;
         a->scores[PRECISION_10][i] = (float)same / (float)k;
     }
     free(neighbours);
     free(distances);
+    free(ballot);
 }
 
 static void score_silhouette(const struct task *t, struct answer *a, struct rows *r)

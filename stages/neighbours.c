@@ -22,27 +22,6 @@ enum {
     NEIGHBOUR = sizeof(size_t) + sizeof(double)
 }; /* bytes of a number of a row, and its distance */
 
-static size_t class_of(const struct selection *s, size_t i)
-{
-    return s->ix->rows[s->positions[i]].class_number;
-}
-
-/* The class that most of k rows have, nearest first. votes (n_classes) is all 0, and so again
- * afterwards. */
-static size_t elect(const struct selection *s, const size_t *rows, size_t k, size_t *votes)
-{
-    size_t winner = class_of(s, rows[0]);
-
-    for (size_t j = 0; j < k; j++)
-        votes[class_of(s, rows[j])]++;
-    for (size_t j = 1; j < k; j++)
-        if (votes[class_of(s, rows[j])] > votes[winner])
-            winner = class_of(s, rows[j]);
-    for (size_t j = 0; j < k; j++)
-        votes[class_of(s, rows[j])] = 0;
-    return winner;
-}
-
 static void write_text(struct zio_writer *out, const char *text)
 {
     zio_write(out, text, strlen(text));
@@ -63,11 +42,13 @@ static void write_accuracy(struct zio_writer *out, const struct selection *s,
     size_t n_classes = s->ix->n_classes, all = 0;
     size_t *n = xcalloc(n_classes, sizeof *n), *right = xcalloc(n_classes, sizeof *right);
     size_t *votes = xcalloc(n_classes, sizeof *votes);
+    size_t *class_of = xmalloc(s->n * sizeof *class_of);
 
+    for (size_t i = 0; i < s->n; i++)
+        class_of[i] = s->ix->rows[s->positions[i]].class_number;
     for (size_t i = 0; i < s->n; i++) {
-        size_t class_number = class_of(s, i);
-        n[class_number]++;
-        right[class_number] += elect(s, neighbours + i * k, k, votes) == class_number;
+        n[class_of[i]]++;
+        right[class_of[i]] += nearest_elect(class_of, neighbours + i * k, k, votes) == class_of[i];
     }
     write_text(out, "class\trows\tright\taccuracy\n");
     for (size_t c = 0; c < n_classes; c++) {
@@ -77,6 +58,7 @@ static void write_accuracy(struct zio_writer *out, const struct selection *s,
     }
     write_accuracy_line(out, "(all)", all, s->n);
     free(votes);
+    free(class_of);
     free(n);
     free(right);
 }

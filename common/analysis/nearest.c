@@ -124,3 +124,17 @@ void nearest_find(size_t *neighbours, double *distances, struct rows *r, size_t 
     free(s.n_found);
     free(s.squares);
 }
+
+size_t nearest_elect(const size_t *class_of, const size_t *neighbours, size_t k, size_t *votes)
+{
+    size_t winner = class_of[neighbours[0]];
+
+    for (size_t j = 0; j < k; j++)
+        votes[class_of[neighbours[j]]]++;
+    for (size_t j = 1; j < k; j++)
+        if (votes[class_of[neighbours[j]]] > votes[winner])
+            winner = class_of[neighbours[j]];
+    for (size_t j = 0; j < k; j++)
+        votes[class_of[neighbours[j]]] = 0;
+    return winner;
+}

@@ -17,5 +17,9 @@
 /* neighbours, distances (n,k): the k nearest rows of each of the n > k rows, and how far they are.
  */
 void nearest_find(size_t *neighbours, double *distances, struct rows *r, size_t k);
+/* The class that most of the k rows at NEIGHBOURS have, nearest first; of classes with as many
+ * votes that of the nearest. class_of: of each row. votes: one for each class, all 0 before and
+ * after. */
+size_t nearest_elect(const size_t *class_of, const size_t *neighbours, size_t k, size_t *votes);
 
 #endif
