@@ -64,6 +64,35 @@ programs() {
     [[ $output == *"background = #102030"* ]]
 }
 
+@test "settings are read as an editor or a script may have left them" {
+    read_as() {   # what the file holds
+        printf "$1" >a.conf
+        run -0 train-stage -c a.conf --print-config
+        [[ $output == *$'\nepochs = 7\n'* && $output == *$'\nbatch = 9\n'* ]]
+    }
+    read_as 'epochs = 7\nbatch = 9'
+    read_as '\xef\xbb\xbfepochs = 7\nbatch = 9\n'
+    read_as '\xef\xbb\xbf# by an editor\nepochs=7\nbatch=9\n'
+    read_as 'epochs = 7\r\nbatch = 9\r\n\r\n'
+    read_as '\tepochs\t=\t7\t\nbatch =\t9 \t# few\n  \t\n'
+    read_as 'epochs: 7\nbatch : 9 # few: enough = 9\n'
+    printf 'title: loss = 3: "all"\n' >a.conf
+    run -0 plot -c a.conf --print-config
+    [[ $output == *'title = loss = 3: "all"'* ]]
+}
+
+@test "a file of settings in UTF-16, with a NUL byte or with carriage returns alone is refused for that" {
+    refused() {   # what the file holds, the message
+        printf "$1" >a.conf
+        run -2 --separate-stderr train-stage -c a.conf a b
+        fails 2 "train-stage: 'a.conf' line $2"
+    }
+    refused '\xff\xfee\x00p\x00' "1: text in UTF-16, want UTF-8"
+    refused 'epochs = 7\nbatch = 9\x00\n' "2: a NUL byte, want text"
+    refused 'epochs = 7\rbatch = 9\r' \
+        "1: a carriage return within it, want each line ended by a newline"
+}
+
 @test "an unknown key names file, line and the nearest key" {
     printf 'batch = 64\nepohcs = 5\n' >a.conf
     run -2 --separate-stderr train-stage -c a.conf a b
@@ -82,7 +111,7 @@ programs() {
     fails 2 "train-stage: 'a.conf' line 3: 'epochs' is given twice, first in line 1"
 }
 
-@test "a line without an equals sign is an error" {
+@test "a line without an equals sign or a colon is an error" {
     echo 'epochs 5' >a.conf
     run -2 --separate-stderr train-stage -c a.conf a b
     fails 2 "train-stage: 'a.conf' line 1: 'epochs 5' is no setting, want 'key = value'"

@@ -135,16 +135,80 @@ index() {
         run --separate-stderr augment in.npy --margin 0 --index in.tsv -o out.npy.zst
         fails 1 "augment: 'in.tsv': $2"
     }
-    fields="want four fields, row, split, class and path, with tab, newline and backslash written \\t \\n \\\\"
-    refused '0\ttrain\ta\n' "line 2: $fields"
-    refused '0\ttrain\ta\tx.png' "line 2: $fields"
-    refused '0\ttrain\ta\tx\\q\n' "line 2: $fields"
-    refused '0\ttrain\ta\tx\n-1\ttest\ta\ty\n' "line 3: the row is not a number"
-    refused '0\ttrain\ta\tx\n99999999999999999999\ttest\ta\ty\n' "line 3: the row is not a number"
-    refused '0\tvalid\ta\tx\n' "line 2: the split is neither train nor test"
-    refused '1\ttrain\ta\tx\n1\ttrain\ta\ty\n' "line 3: row 1 follows row 1, want them increasing"
+    refused '0\ttrain\ta\n' "line 2: 3 fields, want the 4 of its first line"
+    refused '0\ttrain\ta\tx\ty\n' "line 2: 5 fields, want the 4 of its first line"
+    refused '0\ttrain\ta\tx\\q\n' "line 2: an unknown escape in its path, want tab, newline and\
+ backslash written \\t \\n \\\\"
+    refused '0\ttrain\ta\\\tx\n' "line 2: an unknown escape in its class, want tab, newline and\
+ backslash written \\t \\n \\\\"
+    refused '0\ttrain\ta\tx\n-1\ttest\ta\ty\n' "line 3: row '-1', want a number"
+    refused '0.5\ttrain\ta\tx\n' "line 2: row '0.5', want a number"
+    refused '99999999999999999999\ttest\ta\ty\n' "line 2: row '99999999999999999999', want a number"
+    refused '0\tvalid\ta\tx\n' "line 2: split 'valid', want train or test"
+    refused '2\ttrain\ta\tz\n1\ttrain\ta\tx\n\n2\ttrain\ta\ty\n' "line 5: row 2 again, as in line 2"
     refused '' "no rows of any split"
     echo 'epoch	loss' >in.tsv
     run -1 --separate-stderr augment in.npy --margin 0 --index in.tsv -o out.npy.zst
-    fails 1 "augment: 'in.tsv': not an index: its first line is not 'row split class path'"
+    fails 1 "augment: 'in.tsv': not an index: no column 'row' in its first line, want row, split,\
+ class, path"
+}
+
+@test "an index is read as an editor, a spreadsheet or a script may have left it" {
+    noise 4 3 3 3 >in.npy
+    local plain='row\tsplit\tclass\tpath\n0\ttrain\ta\tx\n1\ttest\tb c\ty\n3\ttrain\ta\tz\n'
+    printf "$plain" >in.tsv
+    augment in.npy --margin 0 --index in.tsv -o want.npy
+    same() {   # what the file holds
+        printf "$1" >in.tsv
+        augment in.npy --margin 0 --index in.tsv -o got.npy
+        cmp got.npy want.npy
+    }
+    same "${plain%\\n}"                                          # no newline at the end
+    same "\xef\xbb\xbf$plain"                                    # a byte order mark
+    same "${plain//\\n/\\r\\n}"                                  # CR LF
+    same "${plain//\\n/\\r}"                                     # CR
+    cut=${plain//\\n/\\r\\n}; same "${cut%\\n}"                  # cut within the last CR LF
+    same "$plain\n\n"                                            # blank lines at the end
+    same "${plain/z/z\\n\\t\\t\\t\\n  }"                         # and of a spreadsheet
+    same "${plain//\\n/\\t\\t\\n}"                               # empty columns behind
+    same "${plain//\\t/,}"                                       # CSV
+    same "${plain//\\t/;}"
+    same 'row\tpath\tnote\tclass\tsplit\n0\tx\t\ta\ttrain\n1\ty\tgood\tb c\ttest\n3\tz\t\ta\ttrain\n'
+    same 'row\tsplit\tclass\tpath\n3\ttrain\ta\tz\n0\ttrain\ta\tx\n1\ttest\tb c\ty\n'   # sorted
+    same 'row\tsplit\tclass\tpath\n0.0\ttrain\ta\tx\n1.0\ttest\tb c\ty\n3.0\ttrain\ta\tz\n'
+    same '"row"\t"split"\t"class"\t"path"\n0\t"train"\t"a"\t"x"\n1\t"test"\t"b c"\t"y"\n3\t"train"\t"a"\t"z"\n'
+}
+
+@test "quotes are taken off where all fields may have them, and kept elsewhere" {
+    noise 2 3 3 3 >in.npy
+    held() {   # the index, what a table made with it holds
+        printf "$1" >in.tsv
+        run -0 tensor tsv in.npy --index in.tsv
+        equal "$(cut -f 1-4 <<<"${lines[1]}")" "$2"
+    }
+    held 'row\tsplit\tclass\tpath\n0\ttrain\t"a"\tx"y\n' $'0\ttrain\t"a"\tx"y'
+    held '"row"\t"split"\t"class"\t"path"\n0\ttrain\t"a\t""b"""\t"x\ny"\n' $'0\ttrain\ta\\t"b"\tx\\ny'
+    held 'row,split,class,path\n0,train,"a,b","x ""y"""\n' $'0\ttrain\ta,b\tx "y"'
+    refused() {
+        printf "$1" >in.tsv
+        run -1 --separate-stderr tensor tsv in.npy --index in.tsv
+        fails 1 "tensor: 'in.tsv': $2"
+    }
+    refused 'row,split,class,path\n0,train,"a,x\n1,train,b,y\n' "line 2: a quote that does not end"
+    refused 'row,split,class,path\n0,train,"a\nb"c,x\n' "line 2: text behind the quote that ends a field"
+    refused 'row,split,class,path\n0,train,"a\nb",x\n9,train,b,y\n' "line 4: row 9, but there are 2 rows"
+}
+
+@test "text in UTF-16, with a NUL byte, or with a column twice is refused for what it is" {
+    noise 2 3 3 3 >in.npy
+    refused() {
+        printf "$1" >in.tsv
+        run -1 --separate-stderr augment in.npy --margin 0 --index in.tsv -o out.npy
+        fails 1 "augment: 'in.tsv': $2"
+    }
+    refused '\xff\xfer\x00o\x00w\x00' "text in UTF-16, want UTF-8"
+    refused 'row\tsplit\tclass\tpath\n0\ttrain\ta\x00\tx\n' "a NUL byte, want text"
+    refused 'row\tsplit\tclass\tpath\tclass\n0\ttrain\ta\tx\tb\n' "not an index: more than one column\
+ 'class' in its first line, want row, split, class, path"
+    refused '' "is empty"
 }

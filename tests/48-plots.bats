@@ -93,6 +93,22 @@ is_svg() { grep -q '<svg' "$1" && [ "$(tail -n 2 "$1" | head -n 1)" = '</svg>' ]
     fails 1 "plot: 'a.png': No space left on device"
 }
 
+@test "a table is drawn as an editor or a spreadsheet may have left it" {
+    local plain='class\tpc1\tpc2\na\t1\t2\nb\t-1\t3\n'
+    printf "$plain" >x.tsv
+    pixels() { plot scatter-2d x.tsv -o x.png && tensor info x.png | grep ^digest; }
+    local want
+    want=$(pixels)
+    same() {   # what the file holds
+        printf "$1" >x.tsv
+        equal "$(pixels)" "$want"
+    }
+    same "${plain%\\n}"
+    same "\xef\xbb\xbf${plain//\\n/\\r\\n}\r\n"
+    same "${plain//\\t/,}"
+    same '"class"\t"pc2"\t"pc1"\n"a"\t2\t1\n"b"\t3\t-1\n'
+}
+
 @test "a bad table gets a message, and no picture; what stood there stays" {
     echo old >a.png
     check() { run -1 --separate-stderr plot scatter-2d "$1" -o a.png; fails 1 "plot: $2"; equal "$(cat a.png)" old; }

@@ -19,11 +19,17 @@ static char *trim(char *s)
     return s;
 }
 
+/* Where the key of TEXT ends: at "=" or, as others write it, ":". */
+static char *find_equals(char *text)
+{
+    return strpbrk(text, "=:");
+}
+
 /* Cuts a comment off: a '#' that starts the line or follows a blank, unless the value starts with
  * it ("#ffffff"). */
 static void cut_comment(char *text)
 {
-    char *equals = strchr(text, '='),
+    char *equals = find_equals(text),
          *value = equals ? equals + 1 + strspn(equals + 1, " \t") : NULL;
 
     for (char *p = text; (p = strchr(p, '#')); p++)
@@ -48,11 +54,13 @@ static _Noreturn void bad_line(const struct file *f, int line, const char *reaso
 /* TEXT is "key = value" and outlives the process. */
 static void read_setting(struct file *f, char *text, int line)
 {
-    char *equals = strchr(text, '='), *key = text, *value;
+    char *equals = find_equals(text), *key = text, *value;
     struct cli_option option;
     char scratch[sizeof(int64_t)];
     int i;
 
+    if (strchr(text, '\r'))
+        bad_line(f, line, "a carriage return within it, want each line ended by a newline");
     if (!equals)
         bad_line(f, line, xformat("'%s' is no setting, want 'key = value'", text));
     *equals = '\0';
@@ -82,11 +90,16 @@ void conf_read(const char *path, const struct cli_table *t, const bool given[CLI
     if (!stream)
         die_file(path, "%s", strerror(errno));
     for (int line = 1; (length = getline(&text, &size, stream)) >= 0; line++) {
+        bool marked = line == 1 && strncmp(text, "\xef\xbb\xbf", 3) == 0;
+        char *start = text + (marked ? 3 : 0);
+
+        if (line == 1 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
+            bad_line(&f, line, "text in UTF-16, want UTF-8");
         if (strlen(text) != (size_t)length)
             bad_line(&f, line, "a NUL byte, want text");
-        cut_comment(text);
-        if (*trim(text))
-            read_setting(&f, xstrdup(trim(text)), line);
+        cut_comment(start);
+        if (*trim(start))
+            read_setting(&f, xstrdup(trim(start)), line);
     }
     if (ferror(stream))
         die_file(path, "%s", strerror(errno));

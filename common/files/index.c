@@ -17,29 +17,19 @@ static char escaped(char c)
 
 /* --- reading --- */
 
-static size_t count_lines(const char *text)
+/* Undoes the escapes of FIELD in place; false where one is unknown. */
+static bool unescape(char *field)
 {
-    size_t n = 0;
-    for (; (text = strchr(text, '\n')); text++)
-        n++;
-    return n;
-}
+    char *to = strchr(field, '\\');
 
-/* Cuts the next field off *REST at END, in place, and undoes its escapes. NULL: there is no END, or
- * an unknown escape. */
-static char *take_field(char **rest, char end)
-{
-    char *field = *rest, *to = field, *from = field;
-    for (; *from != end; from++) {
-        if (*from == '\0' || *from == '\t' || *from == '\n')
-            return NULL;
-        if (*from == '\\' && !strchr("tnr\\", from[1] ? from[1] : 'x'))
-            return NULL;
+    for (char *from = to; from && *from; from++) {
+        if (*from == '\\' && (!from[1] || !strchr("tnr\\", from[1])))
+            return false;
         *to++ = *from == '\\' ? escaped(*++from) : *from;
     }
-    *rest = from + 1;
-    *to = '\0';
-    return field;
+    if (to)
+        *to = '\0';
+    return true;
 }
 
 struct class_slot {
@@ -83,58 +73,125 @@ static size_t class_number(struct index *ix, struct class_table *t, const char *
     return slot->number;
 }
 
-/* Parses one line, whose four fields start at *REST. NULL, or the reason. */
-static const char *parse_row(struct index *ix, struct class_table *t, struct index_row *row,
-                             char **rest)
+/* --- rows --- */
+
+enum column { ROW, SPLIT, CLASS, PATH, COLUMNS };
+static const char *const column_names[] = {"row", "split", "class", "path"};
+
+/* Where each column of an index stands in T. */
+static void find_columns(const struct table *t, ptrdiff_t columns[COLUMNS])
 {
-    char *number = take_field(rest, '\t'), *split = number ? take_field(rest, '\t') : NULL;
-    char *name = split ? take_field(rest, '\t') : NULL,
-         *path = name ? take_field(rest, '\n') : NULL, *end;
+    for (int c = 0; c < COLUMNS; c++) {
+        size_t n = 0;
+
+        columns[c] = table_column(t, column_names[c]);
+        for (size_t i = 0; i < t->n_columns; i++)
+            n += strcmp(t->columns[i], column_names[c]) == 0;
+        if (n != 1)
+            die_file(t->path,
+                     "not an index: %s column '%s' in its first line, want row, split, class, path",
+                     n ? "more than one" : "no", column_names[c]);
+    }
+}
+
+/* One line of the file. */
+struct line {
+    size_t number, row;
+    enum index_split split;
+    const char *class_name, *path;
+};
+
+/* A whole number; a spreadsheet's 12.0 is one. */
+static bool parse_row(const char *text, size_t *row)
+{
     unsigned long long value;
-    if (!path)
-        return "want four fields, row, split, class and path, with tab, newline and backslash "
-               "written \\t \\n \\\\";
+    char *end;
+
     errno = 0;
-    value = strtoull(number, &end, 10);
-    if (*number < '0' || *number > '9' || *end || errno || value >= SIZE_MAX)
-        return "the row is not a number";
-    row->row = value;
-    if (strcmp(split, split_names[INDEX_TRAIN]) != 0 && strcmp(split, split_names[INDEX_TEST]) != 0)
-        return "the split is neither train nor test";
-    row->split = strcmp(split, split_names[INDEX_TEST]) == 0 ? INDEX_TEST : INDEX_TRAIN;
-    row->class_number = class_number(ix, t, name);
-    row->path = path;
-    return NULL;
+    value = strtoull(text, &end, 10);
+    if (*end == '.')
+        end += 1 + strspn(end + 1, "0");
+    *row = (size_t)value;
+    return *text >= '0' && *text <= '9' && !*end && !errno && value < SIZE_MAX;
+}
+
+static struct line parse_line(const struct table *t, const ptrdiff_t columns[COLUMNS],
+                              size_t n_rows)
+{
+    char *fields[COLUMNS]; /* in t->text, which is ours */
+    struct line line = {.number = t->line};
+
+    for (int c = 0; c < COLUMNS; c++) {
+        fields[c] = (char *)(uintptr_t)t->fields[columns[c]];
+        if (!unescape(fields[c]))
+            die_file(t->path,
+                     "line %zu: an unknown escape in its %s, want tab, newline and backslash "
+                     "written \\t \\n \\\\",
+                     t->line, column_names[c]);
+    }
+    if (!parse_row(fields[ROW], &line.row))
+        die_file(t->path, "line %zu: row '%s', want a number", t->line, fields[ROW]);
+    if (line.row >= n_rows)
+        die_file(t->path, "line %zu: row %zu, but there are %zu rows", t->line, line.row, n_rows);
+    line.split = strcmp(fields[SPLIT], split_names[INDEX_TEST]) == 0 ? INDEX_TEST : INDEX_TRAIN;
+    if (strcmp(fields[SPLIT], split_names[line.split]) != 0)
+        die_file(t->path, "line %zu: split '%s', want train or test", t->line, fields[SPLIT]);
+    line.class_name = fields[CLASS];
+    line.path = fields[PATH];
+    return line;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct line *x = a, *y = b;
+
+    if (x->row != y->row)
+        return x->row < y->row ? -1 : 1;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+/* The lines of T, in the order of their rows; *n of them. */
+static struct line *read_lines(struct table *t, size_t n_rows, size_t *n)
+{
+    struct line *lines = NULL;
+    ptrdiff_t columns[COLUMNS];
+    bool sorted = true;
+
+    find_columns(t, columns);
+    for (*n = 0; table_next(t); ++*n) {
+        if ((*n & (*n - 1)) == 0)
+            lines = xrealloc(lines, *n ? 2 * *n : 1, sizeof *lines);
+        lines[*n] = parse_line(t, columns, n_rows);
+        sorted = sorted && (*n == 0 || lines[*n].row > lines[*n - 1].row);
+    }
+    if (!sorted)
+        qsort(lines, *n, sizeof *lines, compare);
+    for (size_t i = 1; i < *n; i++)
+        if (lines[i].row == lines[i - 1].row)
+            die_file(t->path, "line %zu: row %zu again, as in line %zu", lines[i].number,
+                     lines[i].row, lines[i - 1].number);
+    return lines;
 }
 
 struct index *index_read(const char *path, size_t n_rows)
 {
     struct index *ix = xcalloc(1, sizeof *ix);
-    struct zio_reader *file = zio_open(path);
-    size_t len;
-    char *rest;
     struct class_table classes = {0};
-    ix->path = xstrdup(zio_path(file));
-    ix->text = (char *)zio_read_all(file, SIZE_MAX, &len);
-    zio_reader_digest(file, ix->digest);
-    zio_close(file);
-    if (strncmp(ix->text, index_header, strlen(index_header)) != 0)
-        die_file(path, "not an index: its first line is not 'row split class path'");
-    rest = ix->text + strlen(index_header);
-    ix->rows = xcalloc(count_lines(rest), sizeof *ix->rows);
-    while (rest < ix->text + len) {
-        struct index_row *row = &ix->rows[ix->n];
-        const char *reason = parse_row(ix, &classes, row, &rest);
-        if (reason)
-            die_file(path, "line %zu: %s", ix->n + 2, reason);
-        if (row->row >= n_rows)
-            die_file(path, "line %zu: row %zu, but there are %zu rows", ix->n + 2, row->row,
-                     n_rows);
-        if (ix->n > 0 && row->row <= row[-1].row)
-            die_file(path, "line %zu: row %zu follows row %zu, want them increasing", ix->n + 2,
-                     row->row, row[-1].row);
-        ix->n++;
+    struct line *lines;
+
+    ix->table = table_read(path);
+    ix->digest = ix->table->digest;
+    lines = read_lines(ix->table, n_rows, &ix->n);
+    ix->rows = xcalloc(ix->n, sizeof *ix->rows);
+    for (size_t i = 0; i < ix->n; i++) {
+        struct index_row *row = &ix->rows[i];
+
+        row->row = lines[i].row;
+        row->split = lines[i].split;
+        row->path = lines[i].path;
+        row->class_number = class_number(ix, &classes, lines[i].class_name);
     }
+    free(lines);
     free(classes.slots);
     return ix;
 }
@@ -143,8 +200,7 @@ void index_free(struct index *ix)
 {
     free(ix->rows);
     free(ix->classes);
-    free(ix->path);
-    free(ix->text);
+    table_free(ix->table);
     free(ix);
 }
 
@@ -159,7 +215,7 @@ _Noreturn static void die_unknown_class(const struct index *ix, const char *name
         free(known);
         known = longer;
     }
-    die_file(ix->path, "no class '%s', want one of %s", name, known);
+    die_file(ix->table->path, "no class '%s', want one of %s", name, known);
 }
 
 /* Marks the classes that LIST names; CHOSEN has an entry per class. */
@@ -203,7 +259,8 @@ size_t *index_select(const struct index *ix, enum index_split split, const char 
             positions[(*n)++] = i;
     free(chosen);
     if (*n == 0)
-        die_file(ix->path, "no rows of %s%s", split == INDEX_ALL ? "any split" : split_names[split],
+        die_file(ix->table->path, "no rows of %s%s",
+                 split == INDEX_ALL ? "any split" : split_names[split],
                  classes ? " in these classes" : "");
     return positions;
 }

@@ -115,28 +115,86 @@ void table_digest_text(const char *text, size_t len, char digest[DIGEST_SIZE])
     digester_end(&d, digest);
 }
 
+/* --- what editors, spreadsheets and scripts make of text --- */
+
+/* Past a byte order mark; lines end with a newline, whatever they ended with. */
+static char *plain_lines(const char *path, char *text, size_t len)
+{
+    const bool bare = !strchr(text, '\n'); /* a carriage return alone ends a line */
+    char *to = text, *from = text;
+
+    if (len >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
+        die_file(path, "text in UTF-16, want UTF-8");
+    if (strlen(text) != len)
+        die_file(path, "a NUL byte, want text");
+    if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
+        from += 3;
+    text = to = from;
+    for (; *from; from++)
+        if (*from != '\r' || (from[1] != '\n' && from[1] != '\0' && !bare))
+            *to++ = *from;
+        else if (from[1] != '\n')
+            *to++ = '\n';
+    *to = '\0';
+    return text;
+}
+
+static char separator_of(const char *text)
+{
+    const size_t len = strcspn(text, "\n");
+
+    return memchr(text, '\t', len) ? '\t'
+        : memchr(text, ',', len)   ? ','
+        : memchr(text, ';', len)   ? ';'
+                                   : '\t';
+}
+
 /* --- rows --- */
 
-/* Cuts the next line off t->rest into N fields, in place; returns how many it has. */
+/* Takes the quotes off the field at FIELD, in place; returns what follows it. */
+static char *unquote(struct table *t, char *field)
+{
+    char *at = field + 1, *to = field;
+
+    for (; *at && (at[0] != '"' || at[1] == '"'); at++) {
+        at += *at == '"';
+        t->rest_line += *at == '\n';
+        *to++ = *at;
+    }
+    if (*at != '"')
+        die_file(t->path, "line %zu: a quote that does not end", t->line);
+    if (at[1] && at[1] != t->separator && at[1] != '\n')
+        die_file(t->path, "line %zu: text behind the quote that ends a field", t->line);
+    *to = '\0';
+    return at + 1;
+}
+
+/* Cuts the next line off t->rest into N fields, in place; returns how many it has, without empty
+ * ones beyond N. */
 static size_t take_line(struct table *t, const char **fields, size_t n)
 {
-    char *newline = strchr(t->rest, '\n'), *at = t->rest;
-    size_t found = 0;
+    size_t found = 0, last = 0;
+    char end;
 
-    t->rest = newline ? newline + 1 : t->rest + strlen(t->rest);
-    if (newline)
-        *newline = '\0';
-    t->line++;
-    for (char *tab; at; at = tab ? tab + 1 : NULL) {
-        tab = strchr(at, '\t');
-        if (found < n) {
-            fields[found] = at;
-            if (tab)
-                *tab = '\0';
-        }
+    t->line = ++t->rest_line;
+    do {
+        char *field = t->rest, *at;
+
+        if (*field == '"' && t->quoted)
+            at = unquote(t, field);
+        else
+            for (at = field; *at && *at != '\n' && *at != t->separator;)
+                at++;
+        end = *at;
+        t->rest = end ? at + 1 : at;
+        *at = '\0';
+        if (found < n)
+            fields[found] = field;
         found++;
-    }
-    return found;
+        if (found <= n || *field)
+            last = found;
+    } while (end == t->separator);
+    return last;
 }
 
 struct table *table_read(const char *path)
@@ -146,19 +204,22 @@ struct table *table_read(const char *path)
     size_t len;
 
     t->path = xstrdup(path);
-    t->text = t->rest = (char *)zio_read_all(r, SIZE_MAX, &len);
+    t->text = (char *)zio_read_all(r, SIZE_MAX, &len);
     zio_close(r);
     if (len == 0)
         die_file(path, "is empty");
-    if (strlen(t->text) != len)
-        die_file(path, "a NUL byte, want text");
     table_digest_text(t->text, len, t->digest);
+    t->rest = plain_lines(path, t->text, len);
+    t->separator = separator_of(t->rest);
+    t->quoted = t->separator != '\t' || *t->rest == '"';
     t->n_columns = 1;
-    for (const char *c = t->text; *c && *c != '\n'; c++)
-        t->n_columns += *c == '\t';
+    for (const char *c = t->rest; *c && *c != '\n'; c++)
+        t->n_columns += *c == t->separator;
     t->columns = xcalloc(t->n_columns, sizeof *t->columns);
     t->fields = xcalloc(t->n_columns, sizeof *t->fields);
-    take_line(t, t->columns, t->n_columns);
+    t->n_columns = take_line(t, t->columns, t->n_columns);
+    while (t->n_columns > 1 && !*t->columns[t->n_columns - 1])
+        t->n_columns--;
     return t;
 }
 
@@ -170,17 +231,29 @@ ptrdiff_t table_column(const struct table *t, const char *name)
     return -1;
 }
 
+/* Whether the first N fields are empty, but for blanks. */
+static bool is_blank(const struct table *t, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (t->fields[i][strspn(t->fields[i], " ")])
+            return false;
+    return true;
+}
+
 bool table_next(struct table *t)
 {
     size_t n;
 
-    if (!*t->rest)
-        return false;
-    n = take_line(t, t->fields, t->n_columns);
-    if (n != t->n_columns)
-        die_file(t->path, "line %zu: %zu field%s, want the %zu of its first line", t->line, n,
-                 n == 1 ? "" : "s", t->n_columns);
-    return true;
+    while (*t->rest) {
+        n = take_line(t, t->fields, t->n_columns);
+        if (n <= t->n_columns && is_blank(t, n))
+            continue;
+        if (n != t->n_columns)
+            die_file(t->path, "line %zu: %zu field%s, want the %zu of its first line", t->line, n,
+                     n == 1 ? "" : "s", t->n_columns);
+        return true;
+    }
+    return false;
 }
 
 void table_free(struct table *t)

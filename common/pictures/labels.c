@@ -11,7 +11,7 @@ enum { MAX_FIELDS = 64 };
 enum column { PATH, CLASS, SPLIT, COLUMNS };
 
 /* Where the text is read, and how. */
-struct table {
+struct lines {
     const struct labels *labels;
     char *rest; /* what is not yet read; its end is a NUL */
     char comma; /* what parts fields */
@@ -53,7 +53,7 @@ static void unescape(char *field)
 
 /* Cuts a field in quotes, which stand doubled within it, off *rest; *rest is then at what follows
  * its end. */
-static char *take_quoted(struct table *t)
+static char *take_quoted(struct lines *t)
 {
     char *field = t->rest, *to = field;
     size_t line = t->line;
@@ -74,7 +74,7 @@ static char *take_quoted(struct table *t)
 }
 
 /* Reads the next line that is not empty into fields; false at the end. */
-static bool next_line(struct table *t)
+static bool next_line(struct lines *t)
 {
     bool more = true;
 
@@ -125,7 +125,7 @@ static int column_of(const char *name)
 }
 
 /* Whether the fields are names; then columns is set by them. */
-static bool read_names(struct table *t)
+static bool read_names(struct lines *t)
 {
     int columns[COLUMNS] = {-1, -1, -1};
 
@@ -141,7 +141,7 @@ static bool read_names(struct table *t)
     return true;
 }
 
-static const char *field_of(const struct table *t, enum column column)
+static const char *field_of(const struct lines *t, enum column column)
 {
     int i = t->columns[column];
 
@@ -150,7 +150,7 @@ static const char *field_of(const struct table *t, enum column column)
 
 /* --- rows --- */
 
-static void read_row(struct labels *l, const struct table *t)
+static void read_row(struct labels *l, const struct lines *t)
 {
     struct label *label;
     const char *path = field_of(t, PATH), *class_name = field_of(t, CLASS),
@@ -198,7 +198,7 @@ struct labels *labels_read(const char *path)
 {
     struct labels *l = xcalloc(1, sizeof *l);
     struct zio_reader *file = zio_open(path);
-    struct table t = {.labels = l, .columns = {PATH, CLASS, SPLIT}};
+    struct lines t = {.labels = l, .columns = {PATH, CLASS, SPLIT}};
     size_t len;
 
     l->path = path;

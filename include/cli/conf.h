@@ -1,9 +1,10 @@
 /* conf: settings from a file.
  *
  * A .conf file holds options, "epochs = 100", one a line; "#" starts a comment at the start of a
- * line or behind a blank; blank lines and the order do not matter. An unknown key names the file,
- * the line and the nearest known key; a key given twice, a line without "=", a bad value and a NUL
- * byte are errors too (exit 2).
+ * line or behind a blank; blank lines and the order do not matter, nor do a byte order mark, CR LF
+ * at the ends of lines, and ":" for "=". An unknown key names the file, the line and the nearest
+ * known key; a key given twice, a line without "=", a bad value, a NUL byte and UTF-16 are errors
+ * too (exit 2).
  */
 #ifndef CONF_H
 #define CONF_H

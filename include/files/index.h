@@ -4,10 +4,12 @@
  *     0    train  akane  akane/000.png
  *     1    test   akane  akane/001.png
  *
- * row: in the tensor of all images, strictly increasing, so that an index may be cut down with awk
- * or grep and still fits its tensor; split: train or test; class and path: any bytes but NUL, with
- * tab, newline, carriage return and backslash written \t \n \r \\. The path is relative to the
- * imported folder. An index that breaks this ends the process, with the file and the line.
+ * row: in the tensor of all images, each at most once, so that an index may be cut down with awk or
+ * grep and still fits its tensor; written ascending, read in any order; split: train or test; class
+ * and path: any bytes but NUL, with tab, newline, carriage return and backslash written \t \n \r
+ * \\. The path is relative to the imported folder. What else may stand in the file is told by
+ * table.h; columns are found by their names, and others passed over. An index that breaks this ends
+ * the process, with the file and the line.
  */
 #ifndef INDEX_H
 #define INDEX_H
@@ -15,6 +17,7 @@
 #include <stddef.h>
 
 #include "files/history.h"
+#include "files/table.h"
 #include "files/zio.h"
 
 enum index_split {
@@ -35,9 +38,8 @@ struct index {
     struct index_row *rows;
     size_t n_classes;
     const char **classes; /* in order of first appearance: bytewise, as import-images writes them */
-    char digest[DIGEST_SIZE]; /* of the file */
-    char *path;               /* of the file, for messages */
-    char *text;               /* what all the names point into */
+    const char *digest;   /* of the file */
+    struct table *table;  /* what all the names point into */
 };
 
 /* Reads the index at PATH ("-": standard input). N_ROWS: of the tensor it belongs to; a row beyond
