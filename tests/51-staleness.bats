@@ -208,6 +208,28 @@ other_value() {
     equal "$(found_same)" "$(tr ' ' '\n' <<<"$AFTER_IMAGES" | sort | xargs)"
 }
 
+@test "labels are an input: changed, they make the images anew" {
+    own_images
+    cp out/images.tsv labels.tsv
+    echo 'labels = labels.tsv' >>conf/import.conf
+    pipeline features
+    reruns ''
+    sed -i '2s/\ttest\t/\ttrain\t/; t; 2s/\ttrain\t/\ttest\t/' labels.tsv
+    answers images.npy.zst "would run: 1 changed, such as 'labels.tsv'"
+    pipeline features
+    cmp labels.tsv out/images.tsv
+}
+
+@test "hidden files are no reason: what is seen is what is imported" {
+    own_images
+    echo x >images/ren/._000.png
+    mkdir images/ren/.ipynb_checkpoints
+    cp images/ren/*0.png images/ren/.ipynb_checkpoints/
+    reruns ''
+    cp images/ren/*00.png images/ren/no-ending
+    answers images.npy.zst "would run: 1 added, such as 'ren/no-ending'"
+}
+
 @test "a touched tensor or model: what follows starts, finds itself the same, and is only dated" {
     touch out/train-1.npy.zst
     answers stage-2.safetensors.zst 'would run: newer train-1.npy.zst'
