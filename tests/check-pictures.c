@@ -1,5 +1,5 @@
-/* check-pictures                checks reading of GIF, TIFF, BMP, CMYK JPEG and orientations, in
- *                               the current folder
+/* check-pictures                checks reading of GIF, TIFF, BMP, CMYK JPEG, colour profiles and
+ *                               orientations, in the current folder
  * check-pictures ink ADOBE YCCK FILE  a JPEG of four inks, 29x31, quality 100; yes or no
  * check-pictures scans N FILE   a progressive grey JPEG, 64x64, of about N scans
  * check-pictures seeds          small files of each format, for the fuzzers, in folders jpeg ...
@@ -10,6 +10,7 @@
  *
  * Each file is written here from known pixels, and must come back as they are. What is cut short or
  * damaged at any byte must be refused or read, and nothing else. */
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 
 #include <gif_lib.h>
 #include <jpeglib.h>
+#include <lcms2.h>
 #include <png.h>
 #include <tiffio.h>
 #include <webp/encode.h>
@@ -472,6 +474,106 @@ static void write_scans(const char *path, int n)
     free(scans);
 }
 
+/* --- colour profiles --- */
+
+/* The profile of sRGB's colours with samples that are light itself; the caller frees it. */
+static uint8_t *linear_profile(cmsUInt32Number *len)
+{
+    cmsToneCurve *straight = cmsBuildGamma(NULL, 1), *curves[] = {straight, straight, straight};
+    cmsCIExyYTRIPLE colours = {{0.64, 0.33, 1}, {0.30, 0.60, 1}, {0.15, 0.06, 1}};
+    cmsHPROFILE profile = cmsCreateRGBProfile(&(cmsCIExyY){0.3127, 0.3290, 1}, &colours, curves);
+    uint8_t *bytes;
+
+    cmsSaveProfileToMem(profile, NULL, len);
+    bytes = xmalloc(*len);
+    cmsSaveProfileToMem(profile, bytes, len);
+    cmsCloseProfile(profile);
+    cmsFreeToneCurve(straight);
+    return bytes;
+}
+
+/* A PNG and a JPEG of H x W pixels, each of which has the same three samples. */
+static void write_profiled(const uint8_t samples[RGB], const uint8_t *profile, unsigned len)
+{
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png_create_info_struct(png);
+    struct jpeg_compress_struct c;
+    struct jpeg_error_mgr errors;
+    FILE *f = fopen("profile.png", "wb"), *g = fopen("profile.jpg", "wb");
+    uint8_t row[W * RGB];
+    JSAMPROW rows[] = {row};
+
+    for (size_t i = 0; i < sizeof row; i++)
+        row[i] = samples[i % RGB];
+    png_init_io(png, f);
+    png_set_IHDR(png, info, W, H, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_iCCP(png, info, "light", 0, profile, len);
+    png_write_info(png, info);
+    for (size_t y = 0; y < H; y++)
+        png_write_row(png, row);
+    png_write_end(png, info);
+    png_destroy_write_struct(&png, &info);
+    fclose(f);
+    c.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&c);
+    jpeg_stdio_dest(&c, g);
+    c.image_width = W;
+    c.image_height = H;
+    c.input_components = RGB;
+    c.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&c);
+    jpeg_set_quality(&c, 100, TRUE);
+    jpeg_start_compress(&c, TRUE);
+    jpeg_write_icc_profile(&c, profile, len);
+    for (size_t y = 0; y < H; y++)
+        jpeg_write_scanlines(&c, rows, 1);
+    jpeg_finish_compress(&c);
+    jpeg_destroy_compress(&c);
+    fclose(g);
+}
+
+/* Every byte of the picture at PATH is the sample's, or what sRGB makes of as much light. */
+static void check_profiled(const char *path, const uint8_t samples[RGB], bool to_srgb)
+{
+    const struct picture_settings settings = {.to_srgb = to_srgb, .max_pixels = MOST};
+    char error[IMAGE_ERROR];
+    struct image im;
+
+    if (image_read(&im, path, &settings, NULL, error)) {
+        fail("%s: %s", path, error);
+        return;
+    }
+    for (size_t i = 0; i < H * W * RGB; i++) {
+        double light = samples[i % RGB] / 255.0, want = samples[i % RGB];
+
+        if (to_srgb)
+            want = 255 * (light <= 0.0031308 ? 12.92 * light : 1.055 * pow(light, 1 / 2.4) - 0.055);
+        if (fabs(im.pixels[i] - want) > 4) {
+            fail("%s, converted %d: %d, want %.1f", path, to_srgb, im.pixels[i], want);
+            break;
+        }
+    }
+    image_release(&im);
+}
+
+static void check_profiles(void)
+{
+    static const uint8_t samples[][RGB] = {
+        {128, 128, 128}, {30, 60, 200}, {255, 255, 255}, {200, 100, 50}};
+    cmsUInt32Number len;
+    uint8_t *profile = linear_profile(&len);
+
+    for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
+        write_profiled(samples[i], profile, len);
+        for (int converted = 0; converted < 2; converted++) {
+            check_profiled("profile.png", samples[i], converted);
+            check_profiled("profile.jpg", samples[i], converted);
+        }
+    }
+    free(profile);
+}
+
 /* --- orientation --- */
 
 /* Every orientation of a picture of 2 x 3, turned and turned back. */
@@ -716,6 +818,7 @@ int main(int argc, char **argv)
         check_ink(true);
         check_ink(false);
         check_damage("ink.jpg", 0);
+        check_profiles();
         check_turns();
         check_text();
     }
