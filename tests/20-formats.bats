@@ -161,6 +161,55 @@ PY
     done
 }
 
+@test "plain NPY of other types is read as the type of ours that holds each value" {
+    as() {   # DESCR BYTES: a row of two of these, read as TYPE, as these numbers
+        printf "$2" | npy "$1" '(1, 2)' >x.npy
+        equal "$(tensor info x.npy | awk '$1 == "dtype" {print $2}') $(tensor tsv x.npy)" "$3 $4"$'\t'"$5"
+        tensor from-npy x.npy -o y.npy.zst
+        cat x.npy | tensor from-npy - | cmp - y.npy.zst
+        equal "$(tensor tsv y.npy.zst)" "$4"$'\t'"$5"
+    }
+    as '<f2' '\x00\x3e\x01\x80' float32 1.5 -5.96046448e-08
+    as '>f2' '\x7b\xff\xfc\x00' float32 65504 -inf
+    as '>f4' '\x3f\xc0\x00\x00\xbf\xc0\x00\x00' float32 1.5 -1.5
+    as '>f8' '\x3f\xf8\x00\x00\x00\x00\x00\x00\xbf\xb9\x99\x99\x99\x99\x99\x9a' float64 1.5 -0.10000000000000001
+    as '|i1' '\x7f\x80' int64 127 -128
+    as '|b1' '\x00\x01' int64 0 1
+    as '<i2' '\x01\x00\x00\x80' int64 1 -32768
+    as '>i2' '\x00\x01\xff\xfe' int64 1 -2
+    as '<u2' '\x01\x00\xff\xff' int64 1 65535
+    as '<i4' '\x01\x00\x00\x00\xff\xff\xff\xff' int64 1 -1
+    as '<u4' '\x01\x00\x00\x00\xff\xff\xff\xff' int64 1 4294967295
+    as '>i8' '\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02' int64 -9223372036854775808 2
+    as '<u8' '\x01\x00\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\x7f' int64 1 9223372036854775807
+}
+
+@test "stages take floats and integers of every size, and make of them what they make of float32" {
+    need_python numpy
+    cat >make.py <<'PY'
+import numpy
+x = numpy.random.default_rng(0).integers(0, 2, (12, 4, 4, 2))
+for t in ['<f4', '<f2', '>f4', '<f8', '|i1', '>u2', '<i4', '<i8', '?']:
+    numpy.save(t.strip('<|?') + '.npy', x.astype(t))
+PY
+    /usr/bin/python3 make.py
+    mv .npy bool.npy
+    made() {   # of these rows
+        train-stage $1 $1 --kernel 3 --filters 3 --epochs 2 -o m.safetensors.zst 2>/dev/null
+        extract m.safetensors.zst $1 -o f.npy
+        cat $1 | extract m.safetensors.zst - | zstdcat | cmp - f.npy
+        pca $1 --components 2 -o p.npy 2>/dev/null
+        tensor info m.safetensors.zst | grep coder
+        xxh128sum <f.npy
+        xxh128sum <p.npy
+    }
+    made f4.npy >want
+    for file in f2 '>f4' f8 i1 '>u2' i4 i8 bool; do
+        made "$file.npy" >got
+        cmp got want
+    done
+}
+
 @test "the commands in FORMATS.md print what it says" {
     awk '/^    [$] / {on = 1} !/^    / {on = 0} on {print substr($0, 5)}' "$ROOT/FORMATS.md" \
         >expected

@@ -161,12 +161,28 @@ found() {
         fails 1 "tensor: standard input: $1"
         [ ! -e y ]
     }
-    bytes 48 | npy '>f4' '(3, 4)' >x.npy
-    refused "big-endian data, want little-endian"
     bytes 48 | npy '<f4' '(3, 4)' True >x.npy
     refused "fortran order, want C order"
-    bytes 48 | npy '<c8' '(3, 2)' >x.npy
-    refused "dtype is none of uint8, float32, float64, int64"
+    local real='dtype of floats unknown, want float16, float32 or float64'
+    local known='dtype unknown, want floats, integers or bool of up to 64 bits'
+    while IFS=: read -r type message; do
+        bytes 48 | npy "$type" '(3, 2)' >x.npy
+        refused "$message"
+    done <<EOF
+<c8:dtype complex, want real numbers
+<f16:$real
+|f4:$real
+<U2:dtype text, want numbers
+|S8:dtype text, want numbers
+|V2:dtype raw bytes, such as NumPy makes of bfloat16, want numbers
+<M8[ns]:dtype dates or times, want numbers
+|O:dtype Python objects, want numbers
+<i3:$known
+<:$known
+:$known
+EOF
+    { bytes 23; printf '\xff'; bytes 24; } | npy '<u8' '(3, 2)' >x.npy
+    refused "row 1 holds a number that int64 does not hold"
     bytes 4 | npy '<f4' '()' >x.npy
     refused "a single number, want rows"
     bytes 48 | npy '<f4' '(18446744073709551616, 0)' >x.npy

@@ -1,5 +1,6 @@
 #include "files/npy.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +16,6 @@ static const struct {
     [NPY_F64] = {"float64", "<f8", 8},
     [NPY_I64] = {"int64", "<i8", 8},
 };
-enum { N_DTYPES = sizeof dtypes / sizeof *dtypes };
 
 size_t npy_item_size(enum npy_dtype dtype)
 {
@@ -109,23 +109,64 @@ static bool read_string(struct cursor *c, char *text, size_t size)
     return c->at < c->end && *c->at++ == quote;
 }
 
-static const char *read_dtype(struct cursor *c, struct npy_header *h)
+/* S of "<f4" and its like; false where it is none that is read. */
+static bool stored_parse(struct npy_stored *s, const char *descr)
 {
-    char descr[16];
+    static const char *const known[] = {"b1", "i1", "i2", "i4", "i8", "u1",
+                                        "u2", "u4", "u8", "f2", "f4", "f8"};
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (*descr && strchr("<>|=", *descr) && strcmp(descr + 1, known[i]) == 0) {
+            *s = (struct npy_stored){known[i][0], (unsigned char)(known[i][1] - '0'),
+                                     *descr == '>' && known[i][1] > '1'};
+            return s->size == 1 || *descr != '|';
+        }
+    return false;
+}
+
+static enum npy_dtype stored_dtype(const struct npy_stored *s)
+{
+    if (s->kind == 'f')
+        return s->size == 8 ? NPY_F64 : NPY_F32;
+    return s->kind == 'u' && s->size == 1 ? NPY_U8 : NPY_I64;
+}
+
+static const char *refused(char kind)
+{
+    switch (kind) {
+    case 'V':
+        return "dtype raw bytes, such as NumPy makes of bfloat16, want numbers";
+    case 'S':
+    case 'U':
+        return "dtype text, want numbers";
+    case 'M':
+    case 'm':
+        return "dtype dates or times, want numbers";
+    case 'O':
+        return "dtype Python objects, want numbers";
+    case 'c':
+        return "dtype complex, want real numbers";
+    case 'f':
+        return "dtype of floats unknown, want float16, float32 or float64";
+    default:
+        return "dtype unknown, want floats, integers or bool of up to 64 bits";
+    }
+}
+
+static const char *read_dtype(struct cursor *c, struct npy_header *h, struct npy_stored *stored)
+{
+    char descr[16] = {0};
 
     skip_spaces(c);
     if (c->at < c->end && *c->at == '[')
         return "structured data, want numbers of one type";
     if (!read_string(c, descr, sizeof descr))
         return "damaged NPY header: 'descr'";
-    for (int i = 0; i < N_DTYPES; i++)
-        if (strcmp(descr, dtypes[i].descr) == 0 || (i == NPY_U8 && strcmp(descr, "<u1") == 0)) {
-            h->dtype = i;
-            return NULL;
-        }
-    if (descr[0] == '>' && strcmp(descr, ">u1") != 0)
-        return "big-endian data, want little-endian";
-    return "dtype is none of uint8, float32, float64, int64";
+    if (stored_parse(stored, descr)) {
+        h->dtype = stored_dtype(stored);
+        return NULL;
+    }
+    return refused(descr[0] ? descr[1] : '\0');
 }
 
 static const char *read_shape(struct cursor *c, struct npy_header *h)
@@ -158,7 +199,8 @@ static const char *read_shape(struct cursor *c, struct npy_header *h)
     return NULL;
 }
 
-static const char *read_entry(struct cursor *c, struct npy_header *h, unsigned *seen)
+static const char *read_entry(struct cursor *c, struct npy_header *h, struct npy_stored *stored,
+                              unsigned *seen)
 {
     static const char *const keys[] = {"descr", "fortran_order", "shape"};
     char key[16];
@@ -172,7 +214,7 @@ static const char *read_entry(struct cursor *c, struct npy_header *h, unsigned *
             return "damaged NPY header: a key stands twice";
         *seen |= 1u << i;
         if (i == 0)
-            return read_dtype(c, h);
+            return read_dtype(c, h, stored);
         if (i == 2)
             return read_shape(c, h);
         if (skip_word(c, "True"))
@@ -182,7 +224,8 @@ static const char *read_entry(struct cursor *c, struct npy_header *h, unsigned *
     return "damaged NPY header: unknown key";
 }
 
-const char *npy_parse(struct npy_header *h, const unsigned char *data, size_t len)
+const char *npy_parse(struct npy_header *h, struct npy_stored *stored, const unsigned char *data,
+                      size_t len)
 {
     struct cursor c = {(const char *)data, (const char *)data + len};
     unsigned seen = 0;
@@ -195,7 +238,7 @@ const char *npy_parse(struct npy_header *h, const unsigned char *data, size_t le
     if (!skip_char(&c, '{'))
         return "damaged NPY header";
     while (!skip_char(&c, '}')) {
-        const char *reason = read_entry(&c, h, &seen);
+        const char *reason = read_entry(&c, h, stored, &seen);
 
         if (reason)
             return reason;
@@ -212,6 +255,83 @@ const char *npy_parse(struct npy_header *h, const unsigned char *data, size_t le
         || bytes > SIZE_MAX / 4)
         return "shape overflows";
     return NULL;
+}
+
+/* --- numbers of other types --- */
+
+static float from_half(uint64_t bits)
+{
+    int exponent = bits >> 10 & 31, digits = bits & 1023;
+    float size = exponent == 31 ? (digits ? NAN : INFINITY)
+        : exponent              ? ldexpf((float)(digits + 1024), exponent - 25)
+                                : ldexpf((float)digits, -24);
+
+    return bits >> 15 ? -size : size;
+}
+
+static float from_bits(uint64_t bits)
+{
+    uint32_t word = (uint32_t)bits;
+    float value;
+
+    memcpy(&value, &word, sizeof value);
+    return value;
+}
+
+static double real_of(const struct npy_stored *s, uint64_t bits)
+{
+    double value;
+
+    if (s->size == 2)
+        return s->kind == 'B' ? from_bits(bits << 16) : from_half(bits);
+    if (s->size == 4)
+        return from_bits(bits);
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static uint64_t take_bits(const struct npy_stored *s, const unsigned char *from)
+{
+    uint64_t bits = 0;
+
+    for (int i = 0; i < s->size; i++)
+        bits |= (uint64_t)from[s->swapped ? s->size - 1 - i : i] << 8 * i;
+    return bits;
+}
+
+bool npy_is(const struct npy_stored *s, enum npy_dtype dtype)
+{
+    return !s->swapped && s->size == dtypes[dtype].size && s->kind == dtypes[dtype].descr[1];
+}
+
+size_t npy_convert(void *to, enum npy_dtype dtype, const void *from, const struct npy_stored *s,
+                   size_t n)
+{
+    const bool real = s->kind == 'f' || s->kind == 'B';
+    const int unused = 64 - 8 * s->size;
+    const unsigned char *at = from;
+
+    for (size_t i = 0; i < n; i++, at += s->size) {
+        uint64_t bits = take_bits(s, at);
+        int64_t whole = s->kind == 'i' ? (int64_t)(bits << unused) >> unused
+            : s->kind == 'b'           ? bits != 0
+                                       : (int64_t)bits;
+        double value = real ? real_of(s, bits) : 0;
+
+        if (dtype == NPY_F64)
+            ((double *)to)[i] = value;
+        else if (dtype == NPY_F32 && real)
+            ((float *)to)[i] = (float)value;
+        else if (dtype == NPY_F32)
+            ((float *)to)[i] = s->kind == 'u' ? (float)bits : (float)whole;
+        else if (dtype == NPY_I64 && s->kind == 'u' && whole < 0)
+            return i;
+        else if (dtype == NPY_I64)
+            ((int64_t *)to)[i] = whole;
+        else
+            ((uint8_t *)to)[i] = (uint8_t)bits;
+    }
+    return n;
 }
 
 size_t npy_format(const struct npy_header *h, unsigned char *data, size_t size)

@@ -38,10 +38,16 @@ static void read_header(struct tensor_reader *t, size_t *header_len)
         die_file(zio_path(t->file), "damaged NPY header: %zu bytes long", len);
     if (zio_read(t->file, data + 12, len - 12) < len - 12)
         die_file(zio_path(t->file), "cut short: ends inside the NPY header");
-    bad = npy_parse(&t->header, data, len);
+    bad = npy_parse(&t->header, &t->stored, data, len);
     if (bad)
         die_file(zio_path(t->file), "%s", bad);
     *header_len = len;
+}
+
+/* Of a row in the file; at most row_bytes, unless tensor_want asked for float32. */
+static size_t stored_bytes(const struct tensor_reader *t)
+{
+    return t->row_items * t->stored.size;
 }
 
 struct tensor_reader *tensor_from(struct zio_reader *file)
@@ -63,7 +69,7 @@ struct tensor_reader *tensor_from(struct zio_reader *file)
         die_file(path, "shape %s: rows without numbers", shape);
     if (t->row_bytes > MAX_FRAME_CONTENT)
         die_file(path, "rows of %zu bytes, at most 64 MiB", t->row_bytes);
-    want = t->data_start + (uint64_t)t->n_rows * t->row_bytes;
+    want = t->data_start + (uint64_t)t->n_rows * stored_bytes(t);
     if (zio_is_seekable(t->file) && zio_length(t->file) != want)
         die_file(path, "%llu bytes of content, shape %s wants %llu",
                  (unsigned long long)zio_length(t->file), shape, (unsigned long long)want);
@@ -100,16 +106,20 @@ static void format_sizes(const size_t *sizes, int rank, bool any_rows, bool exac
         snprintf(text + used, size - used, rank == 1 ? ",)" : ")");
 }
 
-void tensor_want(const struct tensor_reader *t, int dtype, int rank, const size_t *want)
+void tensor_want(struct tensor_reader *t, int dtype, int rank, const size_t *want)
 {
-    const struct npy_header *h = &t->header;
+    struct npy_header *h = &t->header;
     bool any_rows = !want || want[0] == 0;
     bool fits = h->rank == rank;
     char got_shape[NPY_MAX_RANK * 21 + 4], want_shape[NPY_MAX_RANK * 21 + 4];
 
-    if (dtype < 0 ? h->dtype != NPY_U8 && h->dtype != NPY_F32 : h->dtype != (enum npy_dtype)dtype)
+    if (dtype < 0 && h->dtype != NPY_U8) {
+        h->dtype = NPY_F32;
+        t->row_bytes = t->row_items * sizeof(float);
+    }
+    if (dtype >= 0 && h->dtype != (enum npy_dtype)dtype)
         die_file(tensor_path(t), "dtype %s, want %s", npy_dtype_name(h->dtype),
-                 dtype < 0 ? "uint8 or float32" : npy_dtype_name(dtype));
+                 npy_dtype_name(dtype));
     for (int i = 0; fits && want && i < rank; i++)
         fits = want[i] == 0 || want[i] == h->shape[i];
     if (fits)
@@ -124,16 +134,36 @@ size_t tensor_block(const struct tensor_reader *t)
     return t->row_bytes > BLOCK ? 1 : BLOCK / (t->row_bytes ? t->row_bytes : 1);
 }
 
+/* N rows, from FIRST on, that stand at FROM as the file has them. */
+static void convert(const struct tensor_reader *t, void *rows, const void *from, size_t first,
+                    size_t n)
+{
+    size_t items = n * t->row_items,
+           fit = npy_convert(rows, t->header.dtype, from, &t->stored, items);
+
+    if (fit < items)
+        die_file(tensor_path(t), "row %zu holds a number that int64 does not hold",
+                 first + fit / t->row_items);
+}
+
 size_t tensor_read(struct tensor_reader *t, void *rows, size_t n)
 {
-    size_t left = t->n_rows - t->next_row, got;
+    const size_t left = t->n_rows - t->next_row, bytes = stored_bytes(t);
+    const bool same = npy_is(&t->stored, t->header.dtype);
+    void *to;
+    size_t got;
     char beyond;
 
     n = n < left ? n : left;
-    got = zio_read(t->file, rows, n * t->row_bytes);
-    if (got < n * t->row_bytes)
-        die_file(tensor_path(t), "cut short: ends in row %zu of %zu",
-                 t->next_row + got / t->row_bytes, t->n_rows);
+    to = same ? rows : xmalloc(n * bytes);
+    got = zio_read(t->file, to, n * bytes);
+    if (got < n * bytes)
+        die_file(tensor_path(t), "cut short: ends in row %zu of %zu", t->next_row + got / bytes,
+                 t->n_rows);
+    if (!same) {
+        convert(t, rows, to, t->next_row, n);
+        free(to);
+    }
     t->next_row += n;
     if (t->next_row == t->n_rows && zio_read(t->file, &beyond, 1) > 0)
         die_file(tensor_path(t), "more data than its shape says");
@@ -142,8 +172,16 @@ size_t tensor_read(struct tensor_reader *t, void *rows, size_t n)
 
 void tensor_read_at(struct tensor_reader *t, void *rows, size_t first, size_t n)
 {
+    const size_t bytes = stored_bytes(t);
+    const bool same = npy_is(&t->stored, t->header.dtype);
+    void *to = same ? rows : xmalloc(n * bytes);
+
     assert(first <= t->n_rows && n <= t->n_rows - first);
-    zio_read_at(t->file, rows, n * t->row_bytes, t->data_start + (uint64_t)first * t->row_bytes);
+    zio_read_at(t->file, to, n * bytes, t->data_start + (uint64_t)first * bytes);
+    if (!same) {
+        convert(t, rows, to, first, n);
+        free(to);
+    }
 }
 
 bool tensor_is_seekable(const struct tensor_reader *t)

@@ -5,6 +5,8 @@
  * whole rows, about 2 MiB of content (at least one row); the header shares the first frame with the
  * first rows. Rank 0 is refused, and so is a 0 behind the first dimension; (0,...) is allowed. A
  * row is at most 64 MiB. All functions die on damage, with the file and the reason.
+ *
+ * Plain NPY of others may hold other types (npy.h): they are read as one of the four, row by row.
  */
 #ifndef TENSOR_H
 #define TENSOR_H
@@ -21,9 +23,10 @@
 /* --- reading --- */
 
 struct tensor_reader {
-    struct npy_header header;
-    size_t n_rows;    /* header.shape[0] */
-    size_t row_items; /* product of the other dimensions */
+    struct npy_header header; /* its dtype: of the rows as they are read */
+    struct npy_stored stored; /* as the file has them */
+    size_t n_rows;            /* header.shape[0] */
+    size_t row_items;         /* product of the other dimensions */
     size_t row_bytes;
     size_t next_row;   /* what tensor_read gives next */
     size_t data_start; /* bytes of the NPY header */
@@ -37,8 +40,8 @@ struct tensor_reader *tensor_open(const char *path);
 struct tensor_reader *tensor_from(struct zio_reader *file);
 /* Dies unless the tensor has this dtype and rank and, where want[i] is not 0, these dimensions
  * (want NULL: any). For example tensor_want(t, NPY_F32, 4, (size_t[]){0, 80, 80, 3}). dtype -1:
- * uint8 or float32. */
-void tensor_want(const struct tensor_reader *t, int dtype, int rank, const size_t *want);
+ * uint8 or float32; other types are read as float32 from here on, rounded where they are wider. */
+void tensor_want(struct tensor_reader *t, int dtype, int rank, const size_t *want);
 /* How many rows make a good block to read at once: about 1 MiB, at least one row. */
 size_t tensor_block(const struct tensor_reader *t);
 /* Reads up to N rows in order; returns how many, less only at the end. After the last row the end
