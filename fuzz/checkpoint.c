@@ -43,6 +43,15 @@ static void add_line(struct safetensors *s, char *line)
         (struct safetensors_pair){xformat("training.%s", line), xstrdup(strchr(line, '\0') + 1)};
 }
 
+/* Entries as of a file of floats without a header. */
+static void place(struct safetensors *s)
+{
+    for (size_t i = 0; i < s->n_entries; i++) {
+        s->entries[i].stored = (struct npy_stored){'f', sizeof(float), false};
+        s->entries[i].begin = s->entries[i].offset * sizeof(float);
+    }
+}
+
 static void parse(void *context)
 {
     const struct bytes *b = context;
@@ -56,6 +65,7 @@ static void parse(void *context)
     memcpy(text, b->data, b->len);
     while ((line = strsep(&rest, "\n")) && s.n_metadata < MAX_LINES)
         add_line(&s, line);
+    place(&s);
     c = checkpoint_parse(&s, (const unsigned char *)data, N, &reason);
     if (c) {
         for (const char *at = c->log; *at; at += strcspn(at, "\n") + 1) /* as the training does */
@@ -64,6 +74,7 @@ static void parse(void *context)
             fuzz_check(c->rows <= 432 && c->best_epoch < c->epoch, "a position on 432 rows");
         checkpoint_format(c, &again);
         checkpoint_free(c);
+        place(&again);
         c = checkpoint_parse(&again, (const unsigned char *)data, N, &reason);
         fuzz_check(c && !reason, "what was formatted reads back");
         checkpoint_free(c);

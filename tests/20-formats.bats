@@ -210,6 +210,52 @@ PY
     done
 }
 
+@test "models and bases of float16, bfloat16 and float64 are read as float32, of which float64 is said to be rounded" {
+    need_python numpy
+    bytes 384 | npy '|u1' '(2, 8, 8, 3)' >i.npy
+    train-stage i.npy i.npy --kernel 3 --filters 2 --epochs 0 -o m.safetensors.zst
+    zstdcat m.safetensors.zst >F32
+    cat >make.py <<'PY'
+import json, numpy, sys
+data = open('F32', 'rb').read()
+start = 8 + int.from_bytes(data[:8], 'little')
+header = json.loads(data[8:start])
+del header['__metadata__']['history']
+def write(name, numbers):   # numbers: from a float32 array whose last 16 bits are 0 and that float16 holds
+    at, out = 0, b''
+    for key, tensor in header.items():
+        if key != '__metadata__':
+            begin, end = places[key]
+            x = numpy.frombuffer(data[start + begin:start + end], '<f4')
+            out += numbers(((x * 256).round() / 256).astype('<f4'))
+            tensor['dtype'], tensor['data_offsets'], at = name, [at, len(out)], len(out)
+    text = json.dumps(header).encode()
+    open(name, 'wb').write(len(text).to_bytes(8, 'little') + text + out)
+places = {k: v['data_offsets'] for k, v in header.items() if k != '__metadata__'}
+write('F64', lambda x: x.astype('<f8').tobytes())
+write('F16', lambda x: x.astype('<f2').tobytes())
+write('BF16', lambda x: (x.view('<u4') >> 16).astype('<u2').tobytes())
+write('I32', lambda x: x.astype('<i4').tobytes())
+write('F32', lambda x: x.tobytes())
+PY
+    /usr/bin/python3 make.py
+    tensor info F32 | grep coder >want
+    for type in F16 BF16; do
+        run -0 --separate-stderr extract $type i.npy -o $type.npy
+        equal "$stderr" ""
+        tensor info $type | grep coder | cmp - want
+        tensor verify $type
+    done
+    run -0 --separate-stderr extract F64 i.npy -o F64.npy
+    equal "$stderr" "extract: 'F64': encoder.1.kernel is float64, rounded to float32"
+    extract F32 i.npy -o F32.npy
+    cmp F32.npy F64.npy
+    cmp F32.npy F16.npy
+    cmp F32.npy BF16.npy
+    run -1 --separate-stderr extract I32 i.npy -o I32.npy
+    fails 1 "extract: 'I32': no model: tensor 'encoder.1.kernel' of dtype 'I32', want F32, F16, BF16 or F64"
+}
+
 @test "the commands in FORMATS.md print what it says" {
     awk '/^    [$] / {on = 1} !/^    / {on = 0} on {print substr($0, 5)}' "$ROOT/FORMATS.md" \
         >expected

@@ -84,8 +84,7 @@ void basis_parse(struct basis *b, const char *path, const unsigned char *data, s
             || memcmp(got->shape, want[i].shape, (size_t)got->rank * sizeof *got->shape) != 0)
             die_file(path, "no basis: no tensor '%s' that fits 'components' (%zu,%zu)",
                      want[i].name, b->pca.P, b->pca.D);
-        memcpy(b->pca.numbers + want[i].offset, data + s.data_start + got->offset * sizeof(float),
-               got->count * sizeof(float));
+        safetensors_numbers(b->pca.numbers + want[i].offset, got, data);
     }
     for (size_t i = 0; i < b->pca.n_numbers; i++)
         if (!isfinite(b->pca.numbers[i]))

@@ -131,15 +131,19 @@ static void tensor_info(struct zio_reader *r)
     tensor_close(t);
 }
 
-static void print_entry(const struct safetensors_entry *e, const float *numbers)
+/* Entry E of FILE. */
+static void print_entry(const struct safetensors_entry *e, const unsigned char *file)
 {
+    float *numbers = xmalloc(e->count * sizeof *numbers);
     struct npy_header shape = {.rank = e->rank};
     struct statistics s = {0};
     char text[NPY_MAX_RANK * 21 + 4], *name;
 
     memcpy(shape.shape, e->shape, e->rank * sizeof *e->shape);
     npy_format_shape(&shape, text, sizeof text);
+    safetensors_numbers(numbers, e, file);
     add_numbers(&s, NPY_F32, numbers, e->count);
+    free(numbers);
     name = printable(e->name);
     printf("%-20s  %-18s", name, text);
     if (s.n_finite > 0)
@@ -156,7 +160,6 @@ static void model_info(struct zio_reader *r)
     size_t len;
     unsigned char *data = zio_read_all(r, MAX_MODEL, &len);
     const char *bad = safetensors_parse(&s, data, len);
-    const float *numbers;
 
     if (bad)
         die_file(zio_path(r), "%s", bad);
@@ -166,11 +169,8 @@ static void model_info(struct zio_reader *r)
             print_line("%-11s %.*s", s.metadata[i].key, (int)strcspn(s.metadata[i].value, "\n"),
                        s.metadata[i].value);
     print_file(r);
-    memmove(data, data + s.data_start,
-            s.n_floats * sizeof *numbers); /* behind the header they need not be aligned */
-    numbers = (const float *)(const void *)data;
     for (size_t i = 0; i < s.n_entries; i++)
-        print_entry(&s.entries[i], numbers + s.entries[i].offset);
+        print_entry(&s.entries[i], data);
     print_history(safetensors_metadata(&s, "history"));
     free(data);
     safetensors_release(&s);

@@ -17,7 +17,9 @@ void safetensors_release(struct safetensors *s)
     }
     free(s->entries);
     free(s->metadata);
-    *s = (struct safetensors){0};
+    s->entries = NULL;
+    s->metadata = NULL;
+    s->n_entries = s->n_metadata = s->n_floats = 0;
 }
 
 static const char *parse_metadata(struct safetensors *s, json_t *metadata)
@@ -38,9 +40,31 @@ static const char *parse_metadata(struct safetensors *s, json_t *metadata)
     return NULL;
 }
 
-/* E from {"dtype":"F32","shape":[...],"data_offsets":[begin,end]}; data of DATA_LEN bytes follow
- * the header. */
-static const char *parse_entry(struct safetensors_entry *e, json_t *value, size_t data_len)
+/* How numbers of DTYPE stand; false where it is none that is read. */
+static bool parse_dtype(struct npy_stored *stored, const char *dtype)
+{
+    static const struct {
+        const char *name;
+        struct npy_stored stored;
+    } known[] = {
+        {"F32", {'f', 4, false}},
+        {"F16", {'f', 2, false}},
+        {"BF16", {'B', 2, false}},
+        {"F64", {'f', 8, false}},
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(dtype, known[i].name) == 0) {
+            *stored = known[i].stored;
+            return true;
+        }
+    return false;
+}
+
+/* Entry E of S from {"dtype":"F32","shape":[...],"data_offsets":[begin,end]}; data of DATA_LEN
+ * bytes follow the header. */
+static const char *parse_entry(struct safetensors *s, struct safetensors_entry *e, json_t *value,
+                               size_t data_len)
 {
     size_t product =
         1; /* dimensions of 0 counted as 1, so that any part of a shape may be multiplied */
@@ -51,8 +75,9 @@ static const char *parse_entry(struct safetensors_entry *e, json_t *value, size_
     if (!json_is_string(dtype) || !json_is_array(shape) || !json_is_array(offsets)
         || json_array_size(offsets) != 2)
         return "a tensor without dtype, shape and data_offsets";
-    if (strcmp(json_string_value(dtype), "F32") != 0)
-        return "a tensor that is not float32";
+    if (!parse_dtype(&e->stored, json_string_value(dtype)))
+        return reason(s->error, "tensor '%.60s' of dtype '%.20s', want F32, F16, BF16 or F64",
+                      e->name, json_string_value(dtype));
     if (json_array_size(shape) > SAFETENSORS_MAX_RANK)
         return "a tensor of more than 8 dimensions";
     e->rank = (int)json_array_size(shape);
@@ -65,7 +90,7 @@ static const char *parse_entry(struct safetensors_entry *e, json_t *value, size_
         e->count *= e->shape[i];
         if (e->shape[i] > 0
             && (__builtin_mul_overflow(product, e->shape[i], &product)
-                || product > SIZE_MAX / sizeof(float)))
+                || product > SIZE_MAX / sizeof(double)))
             return "shape overflows";
     }
     if (!json_is_integer(json_array_get(offsets, 0))
@@ -73,58 +98,58 @@ static const char *parse_entry(struct safetensors_entry *e, json_t *value, size_
         return "an offset that is no whole number";
     begin = json_integer_value(json_array_get(offsets, 0));
     end = json_integer_value(json_array_get(offsets, 1));
-    if (begin < 0 || end < begin || (uint64_t)end > data_len
-        || begin % (json_int_t)sizeof(float) != 0)
+    if (begin < 0 || end < begin || (uint64_t)end > data_len)
         return "an offset outside the data";
-    if ((size_t)(end - begin) != e->count * sizeof(float))
+    if ((size_t)(end - begin) != e->count * e->stored.size)
         return "offsets that do not fit the shape";
-    e->offset = (size_t)begin / sizeof(float);
+    e->begin = s->data_start + (size_t)begin;
     return NULL;
 }
 
-static int by_offset(const void *a, const void *b)
+static int by_begin(const void *a, const void *b)
 {
     const struct safetensors_entry *x = a, *y = b;
 
-    if (x->offset != y->offset)
-        return x->offset < y->offset ? -1 : 1;
+    if (x->begin != y->begin)
+        return x->begin < y->begin ? -1 : 1;
     return (x->count > y->count) - (x->count < y->count); /* empty tensors first */
 }
 
 static const char *parse_object(struct safetensors *s, json_t *root, size_t data_len)
 {
-    const char *key, *reason;
+    const char *key, *bad;
     json_t *value;
-    size_t end = 0;
+    size_t end = s->data_start;
 
     s->entries = xcalloc(json_object_size(root), sizeof *s->entries);
     json_object_foreach(root, key, value)
     {
         if (strcmp(key, "__metadata__") == 0) {
-            reason = parse_metadata(s, value);
+            bad = parse_metadata(s, value);
         } else {
             struct safetensors_entry *e = &s->entries[s->n_entries++];
             e->name = xstrdup(key);
-            reason = parse_entry(e, value, data_len);
+            bad = parse_entry(s, e, value, data_len);
         }
-        if (reason)
-            return reason;
+        if (bad)
+            return bad;
     }
-    qsort(s->entries, s->n_entries, sizeof *s->entries, by_offset);
+    qsort(s->entries, s->n_entries, sizeof *s->entries, by_begin);
     for (size_t i = 0; i < s->n_entries; i++) {
-        if (s->entries[i].offset != end)
+        struct safetensors_entry *e = &s->entries[i];
+
+        if (e->begin != end)
             return "tensors overlap or leave a hole";
-        end += s->entries[i].count;
+        e->offset = s->n_floats;
+        end += e->count * e->stored.size;
+        s->n_floats += e->count;
     }
-    if (end * sizeof(float) != data_len)
-        return "data longer than the tensors";
-    s->n_floats = end;
-    return NULL;
+    return end - s->data_start == data_len ? NULL : "data longer than the tensors";
 }
 
 const char *safetensors_parse(struct safetensors *s, const unsigned char *data, size_t len)
 {
-    const char *reason;
+    const char *bad;
     uint64_t header_len;
     json_t *root;
 
@@ -142,11 +167,16 @@ const char *safetensors_parse(struct safetensors *s, const unsigned char *data, 
         return "a header that is no JSON object";
     }
     s->data_start = 8 + (size_t)header_len;
-    reason = parse_object(s, root, len - s->data_start);
+    bad = parse_object(s, root, len - s->data_start);
     json_decref(root);
-    if (reason)
+    if (bad)
         safetensors_release(s);
-    return reason;
+    return bad;
+}
+
+void safetensors_numbers(float *to, const struct safetensors_entry *e, const unsigned char *file)
+{
+    npy_convert(to, NPY_F32, file + e->begin, &e->stored, e->count);
 }
 
 static json_t *entry_json(const struct safetensors_entry *e)

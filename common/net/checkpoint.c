@@ -133,7 +133,7 @@ struct checkpoint *checkpoint_parse(const struct safetensors *s, const unsigned 
     c = checkpoint_new(NULL, n, best);
     memcpy(blocks, (float *[4]){c->weights, c->m, c->v, c->best}, sizeof blocks);
     for (int i = 0; i < (best ? 4 : 3); i++)
-        memcpy(blocks[i], data + e[i]->offset * sizeof(float), n * sizeof(float));
+        safetensors_numbers(blocks[i], e[i], data);
     if (!get_number(s, "training.epoch", &c->epoch) || !get_number(s, "training.rows", &c->rows)
         || !get_real(s, "training.loss_sum", &c->loss_sum)
         || !get_number(s, "training.updates", &c->updates)

@@ -240,7 +240,7 @@ static void format_shape(char text[128], int rank, const size_t *shape)
         used += (size_t)snprintf(text + used, 128 - used, "%s%zu", i ? "," : "", shape[i]);
 }
 
-/* One tensor of the file, at DATA, to where the net has it. */
+/* One tensor of the file DATA to where the net has it. */
 static const char *read_parameter(struct model *m, const struct net_parameter *p,
                                   const struct safetensors *s, const unsigned char *data,
                                   char error[REASON_SIZE])
@@ -256,7 +256,10 @@ static const char *read_parameter(struct model *m, const struct net_parameter *p
     format_shape(want, p->rank, p->shape);
     if (strcmp(got, want) != 0)
         return reason(error, "%s has shape (%s), want (%s)", name, got, want);
-    memcpy(to, data + e->offset * sizeof(float), p->count * sizeof(float));
+    safetensors_numbers(to, e, data);
+    if (e->stored.size > sizeof *to && !m->rounded)
+        warn_file(m->path, "%s is float64, rounded to float32", name);
+    m->rounded = m->rounded || e->stored.size > sizeof *to;
     for (size_t i = 0; i < p->count; i++)
         if (!isfinite(to[i]))
             return reason(error, "%s holds a value that is not finite", name);
@@ -310,10 +313,10 @@ const char *model_try_parse(struct model **model, const char *path, const unsign
 
     *model = NULL;
     if (bad)
-        return reason(error, "no model: %s", bad);
+        return reason(error, "no model: %.150s", bad);
     m = xcalloc(1, sizeof *m);
     m->path = xstrdup(path);
-    bad = parse(m, &s, data + s.data_start, error);
+    bad = parse(m, &s, data, error);
     safetensors_release(&s);
     if (!bad)
         *model = m;

@@ -5,8 +5,8 @@
  *               "__metadata__":{"key":"text"}}, padded with spaces to a multiple of 8
  *     data; offsets count from here, cover it without holes or overlap
  *
- * Only F32 is read. Source: https://github.com/huggingface/safetensors (format section of the
- * README)
+ * F32 is written. F16, BF16 and F64 are read too, as float32, F64 rounded. Source:
+ * https://github.com/huggingface/safetensors (format section of the README)
  */
 #ifndef SAFETENSORS_H
 #define SAFETENSORS_H
@@ -14,13 +14,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/report.h"
+#include "files/npy.h"
+
 enum { SAFETENSORS_MAX_RANK = 8 };
 
 struct safetensors_entry {
     char *name;
     int rank;
     size_t shape[SAFETENSORS_MAX_RANK];
-    size_t offset, count; /* in floats, from the start of the data */
+    size_t offset, count;     /* in numbers, from the start of the data */
+    struct npy_stored stored; /* when read: how its numbers stand, */
+    size_t begin;             /* and where, in bytes from the start of the file */
 };
 struct safetensors_pair {
     char *key, *value;
@@ -34,11 +39,14 @@ struct safetensors {
     size_t n_metadata;
     size_t data_start; /* bytes from the start of the file */
     size_t n_floats;   /* all data */
+    char error[REASON_SIZE];
 };
 
-/* Parses a whole file in memory. NULL, or the reason (constant). On failure nothing needs
- * releasing. */
+/* Parses a whole file in memory. NULL, or the reason, which may stand in S. On failure nothing
+ * needs releasing. */
 const char *safetensors_parse(struct safetensors *s, const unsigned char *data, size_t len);
+/* to[0..count-1], the numbers of entry E of the parsed FILE. */
+void safetensors_numbers(float *to, const struct safetensors_entry *e, const unsigned char *file);
 /* The 8 bytes of length and the header for these entries and metadata; *len is its length; the
  * caller frees it. Entries must lie one behind another in order of offset. */
 unsigned char *safetensors_format(const struct safetensors *s, size_t *len);

@@ -39,7 +39,7 @@ void checkpoint_log(struct checkpoint *c, const char *line);
 void checkpoint_format(const struct checkpoint *c, struct safetensors *s);
 /* The float blocks in the order of those entries; *n_blocks of them, of c->n floats each. */
 void checkpoint_blocks(const struct checkpoint *c, const float *blocks[4], size_t *n_blocks);
-/* The checkpoint in S, whose floats, not aligned, are at DATA, for a net of N parameters; NULL
+/* The checkpoint in S, parsed from the file DATA, for a net of N parameters; NULL
  * where S has none; *reason is set where it is damaged. */
 struct checkpoint *checkpoint_parse(const struct safetensors *s, const unsigned char *data,
                                     size_t n, const char **reason);

@@ -33,6 +33,7 @@ struct model {
     int first;      /* number of the first layer, from 1 */
     float *weights; /* flat, n_weights, as net_weights orders them; owned */
     size_t n_weights;
+    bool rounded;  /* weights of float64 were, which was said */
     char *history; /* text, or NULL; owned */
     char digest[DIGEST_SIZE];
     struct checkpoint *training; /* NULL: none; owned */
