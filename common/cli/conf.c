@@ -59,13 +59,13 @@ static void read_setting(struct file *f, char *text, int line)
     char scratch[sizeof(int64_t)];
     int i;
 
-    if (strchr(text, '\r'))
-        bad_line(f, line, "a carriage return within it, want each line ended by a newline");
     if (!equals)
         bad_line(f, line, xformat("'%s' is no setting, want 'key = value'", text));
     *equals = '\0';
     key = trim(key);
     value = trim(equals + 1);
+    if (strchr(value, '\r'))
+        bad_line(f, line, "a carriage return within it, want each line ended by a newline");
     i = cli_find(f->table, cli_current_name(f->table->cli, key));
     if (i < 0)
         bad_line(f, line, xformat("unknown setting '%s'%s", key, cli_nearest(f->table, key)));
