@@ -254,3 +254,93 @@ programs() {
         run -2 train-stage --loss "$value" --print-config
     done
 }
+
+# machine GROUP...: a made-up machine in ./m: its mounts, from the lines of standard input, and the
+# lines of its /proc/self/cgroup.
+machine() {
+    rm -rf m
+    mkdir -p m/proc/self
+    cat >m/proc/self/mountinfo
+    printf '%s\n' "$@" >m/proc/self/cgroup
+}
+
+# put FILE TEXT: into the machine.
+put() {
+    mkdir -p "m/${1%/*}"
+    echo "$2" >"m/$1"
+}
+
+# leaves CORES: that is what the quotas leave; 2147483647: there is none.
+leaves() {
+    equal "$("$BUILD/tests/check-cores" m)" "$1"
+}
+
+@test "the quota of control groups, version 2, is the least of the process's own group and those above" {
+    local mount='30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate'
+    machine '0::/' <<<"$mount"
+    leaves 2147483647
+    put sys/fs/cgroup/cpu.max '150000 100000'   # a container sees its own group as the top
+    leaves 2
+    machine '0::/user.slice/a b' <<<"$mount"
+    put 'sys/fs/cgroup/user.slice/a b/cpu.max' 'max 100000'
+    leaves 2147483647
+    put sys/fs/cgroup/user.slice/cpu.max '300000 100000'
+    leaves 3
+    put 'sys/fs/cgroup/user.slice/a b/cpu.max' '1000 100000'
+    leaves 1
+    put sys/fs/cgroup/other/cpu.max '1000 1000000'
+    put 'sys/fs/cgroup/user.slice/a b/cpu.max' '400000 100000'
+    leaves 3
+}
+
+@test "the quota of control groups, version 1, counts where the controller cpu is mounted" {
+    mounts() {   # where the controller is mounted, and of which group
+        machine '5:cpu,cpuacct:/docker/x' '4:cpuset:/other' '1:name=systemd:/init' '0::/unified' <<EOF
+31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755
+35 31 0:31 $1 /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
+36 31 0:32 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset
+EOF
+    }
+    local cpu=sys/fs/cgroup/cpu,cpuacct
+    mounts /
+    put $cpu/docker/x/cpu.cfs_quota_us -1
+    put $cpu/docker/x/cpu.cfs_period_us 100000
+    put sys/fs/cgroup/cpuset/other/cpu.cfs_quota_us 100000
+    put sys/fs/cgroup/cpuset/other/cpu.cfs_period_us 100000
+    leaves 2147483647
+    put $cpu/docker/x/cpu.cfs_quota_us 250000
+    leaves 3
+    mounts /docker/x   # a container that sees its group as the top, under the name of the host
+    put $cpu/cpu.cfs_quota_us 50000
+    put $cpu/cpu.cfs_period_us 100000
+    leaves 1
+    mounts /docker/y
+    put $cpu/cpu.cfs_quota_us 400000
+    put $cpu/cpu.cfs_period_us 100000
+    leaves 4
+}
+
+@test "no control groups, and files of them that make no sense, leave all cores" {
+    machine <<<''
+    leaves 2147483647
+    machine '0::/../..' 'nonsense' '::' <<EOF
+30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw
+30 23
+ - cgroup2
+EOF
+    put sys/cpu.max '100000 100000'
+    leaves 2147483647
+    put sys/fs/cgroup/cpu.max '100000 0'
+    leaves 2147483647
+    put sys/fs/cgroup/cpu.max 'much'
+    leaves 2147483647
+    put sys/fs/cgroup/cpu.max '-1 100000'
+    leaves 2147483647
+    rm -r m
+    leaves 2147483647
+}
+
+@test "the default of --threads is no more than the affinity allows" {
+    run -0 taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')" pca --help
+    grep -qE -- '--threads.*\[1]$' <<<"$output"
+}

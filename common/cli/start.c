@@ -9,6 +9,7 @@
 
 #include "cli/conf.h"
 #include "cli/help.h"
+#include "base/cores.h"
 #include "base/profile.h"
 #include "base/report.h"
 
@@ -192,8 +193,7 @@ void cli_parse(struct cli *cli, int argc, char **argv)
 
     put_back();
     report_init(cli->tool);
-    cli->threads =
-        omp_get_num_procs(); /* those it may use, even where it has bound this thread to one */
+    cli->threads = cores_available();
     cli->memory = (int64_t)1 << 30;
     cli_table_init(&p.table, cli);
     read_command(&p, argc, argv);

@@ -36,7 +36,7 @@ struct cli {
     char **arguments; /* positional, n_arguments of them, NULL at the end */
     int n_arguments;
     const char *output; /* -o; NULL: standard output */
-    int64_t threads;    /* --threads; default: the cores this process may use */
+    int64_t threads;    /* --threads; default: cores.h */
     int64_t memory;     /* --memory in bytes; default 1 GiB */
     int64_t seed;       /* --seed; default 0 */
     bool profile;       /* --profile: at the end say where the time went (profile.h) */
