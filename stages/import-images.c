@@ -439,16 +439,16 @@ static bool is_edited(const char *path)
     return strcmp(digest, recorded) != 0;
 }
 
-/* An index is an output: it must not hang on the date of a picture whether an edited one is used.
- */
-static void tell_edited(const struct cli *cli, const char *index)
+/* An index is an output, and whether an edited one is used must not hang on the date of a picture:
+ * it never is, and never lost. */
+static void refuse_edited(const struct cli *cli, const char *index)
 {
     if (cli->audit) /* which tells itself */
         return;
-    if (!cli->why)
-        die_file(index,
-                 "edited by hand, but an output, which would be written over: keep it under "
-                 "another name, and give that as --labels");
+    if (!cli->why) {
+        whole_set_aside(index, "edited by hand, but an output: give your own as --labels");
+        return;
+    }
     print_line("'%s' was edited by hand", strrchr(index, '/') ? strrchr(index, '/') + 1 : index);
     exit(1);
 }
@@ -663,7 +663,7 @@ int main(int argc, char **argv)
     cli_parse(&cli, argc, argv);
     check_settings(&s, cli.output);
     if (!whole_is_unfinished(cli.output) && is_edited(s.index))
-        tell_edited(&cli, s.index);
+        refuse_edited(&cli, s.index);
     h = history_new(&cli, REVISION);
     for (size_t i = 0; i < PICTURE_FORMATS; i++)
         if (picture_library(i))

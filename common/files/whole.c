@@ -429,3 +429,18 @@ bool whole_is_unfinished(const char *path)
     free(mark);
     return found;
 }
+
+void whole_set_aside(const char *path, const char *why)
+{
+    char *aside = xformat("%s.old", path);
+    struct stat st;
+
+    for (unsigned i = 2; lstat(aside, &st) == 0; i++) {
+        free(aside);
+        aside = xformat("%s.old.%u", path, i);
+    }
+    if (rename(path, aside) != 0)
+        die_file(path, "%s; cannot be set aside: %s", why, strerror(errno));
+    warn_file(path, "%s, set aside as '%s'", why, aside);
+    free(aside);
+}

@@ -140,23 +140,6 @@ void resume_close(struct resume *r)
 
 /* --- going on --- */
 
-/* Gives the checkpoint at PATH a name under which no later one overwrites it: it may be worth a
- * night. */
-static void set_aside(const char *path, const char *why)
-{
-    char *aside = xformat("%s.old", path);
-    struct stat st;
-
-    for (unsigned i = 2; lstat(aside, &st) == 0; i++) {
-        free(aside);
-        aside = xformat("%s.old.%u", path, i);
-    }
-    if (rename(path, aside) != 0)
-        die_file(path, "%s; cannot be set aside: %s", why, strerror(errno));
-    warn_file(path, "%s, set aside as '%s'", why, aside);
-    free(aside);
-}
-
 /* NULL, or the reason, perhaps in TEXT, why a training that stands at C is none to go on from. */
 static const char *check(const struct resume_job *job, const struct checkpoint *c, bool *other,
                          char text[REASON_SIZE])
@@ -235,7 +218,7 @@ struct checkpoint *resume_find(struct resume *r)
         if (access(paths[i], R_OK) != 0)
             die_file(paths[i], "%s", strerror(errno));
         if ((bad = load(&r->job, paths[i], &c, &other, text)))
-            set_aside(paths[i], bad);
+            whole_set_aside(paths[i], bad);
         damaged = damaged || (bad && !other);
     }
     if (!c)

@@ -43,4 +43,8 @@ whole_fail(const struct whole *w,
  * it: the process ends when the handler returns. */
 void whole_die_by_signal(int number);
 
+/* Gives the file at PATH a name under which no later one overwrites it, PATH.old, PATH.old.2 and so
+ * on, and says so and WHY in a line. Dies where that fails. */
+void whole_set_aside(const char *path, const char *why);
+
 #endif
