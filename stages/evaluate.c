@@ -10,14 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/cluster.h"
+#include "analysis/evaluation.h"
 #include "analysis/fidelity.h"
 #include "analysis/interval.h"
-#include "analysis/nearest.h"
 #include "analysis/pca.h"
-#include "analysis/probe.h"
 #include "analysis/selection.h"
-#include "analysis/silhouette.h"
 #include "base/report.h"
 #include "base/rng.h"
 #include "cli/start.h"
@@ -26,11 +23,7 @@
 #include "net/encode.h"
 #include "net/model.h"
 
-enum { REVISION = 1, NEAREST = 10, VOTES = 5, FOLDS = 5 };
-
-enum measure { NEAREST_1, NEAREST_5, PRECISION_10, PROBE, SILHOUETTE, CLUSTERS, MEASURES };
-static const char *const measures[] = {"nearest-1", "nearest-5",  "precision-10",
-                                       "probe",     "silhouette", "clusters"};
+enum { REVISION = 1 };
 
 enum { FEATURES, FEATURES_PCA, PIXELS, PIXELS_PCA, RANDOM, KINDS };
 static const char *const kinds[] = {"features", "features-pca", "pixels", "pixels-pca",
@@ -48,22 +41,9 @@ struct task {
     const struct options *options;
     struct selection s;
     struct model *model; /* NULL: none */
-    size_t n, n_classes;
-    size_t *class_of, *fold; /* (n); classes that have rows are 0..n_classes-1 */
-    const char **classes;    /* (n_classes) */
-    size_t *class_n;         /* (n_classes) rows of each */
-    uint32_t *all, *test;    /* (n), (n_test) rows */
-    size_t n_test, n_train;
+    struct labelled l;
     size_t memory; /* for rows, bytes */
     struct zio_writer *out;
-};
-
-/* The answer for one kind of numbers. */
-struct answer {
-    bool given[MEASURES];
-    float *scores[MEASURES]; /* (n) each; CLUSTERS has none */
-    size_t *predicted;       /* (n) by the probe; NULL: none */
-    struct interval all[MEASURES], test[MEASURES];
 };
 
 static const char *given(const char *text)
@@ -72,53 +52,6 @@ static const char *given(const char *text)
 }
 
 /* --- the rows --- */
-
-/* A hash of the path, so that an image stays in its fold whichever others there are (FNV-1a). */
-static size_t fold_of(const char *path)
-{
-    uint64_t hash = 14695981039346656037u;
-
-    for (; *path; path++)
-        hash = (hash ^ (unsigned char)*path) * 1099511628211u;
-    return (size_t)((hash ^ hash >> 32) % FOLDS);
-}
-
-/* Numbers the classes that have rows, and finds the rows of each split. */
-static void prepare(struct task *t)
-{
-    const struct index *ix = t->s.ix;
-    size_t *number = xcalloc(ix->n_classes, sizeof *number), n_test = 0;
-    bool *has = xcalloc(ix->n_classes, sizeof *has);
-
-    t->n = t->s.n;
-    t->class_of = xmalloc(t->n * sizeof *t->class_of);
-    t->fold = xmalloc(t->n * sizeof *t->fold);
-    t->all = xmalloc(t->n * sizeof *t->all);
-    t->test = xmalloc(t->n * sizeof *t->test);
-    t->classes = xcalloc(ix->n_classes, sizeof *t->classes);
-    t->class_n = xcalloc(ix->n_classes, sizeof *t->class_n);
-    for (size_t i = 0; i < t->n; i++)
-        has[ix->rows[t->s.positions[i]].class_number] = true;
-    for (size_t c = 0; c < ix->n_classes; c++)
-        if (has[c]) {
-            t->classes[t->n_classes] = ix->classes[c];
-            number[c] = t->n_classes++;
-        }
-    for (size_t i = 0; i < t->n; i++) {
-        const struct index_row *row = &ix->rows[t->s.positions[i]];
-
-        t->class_of[i] = number[row->class_number];
-        t->class_n[t->class_of[i]]++;
-        t->fold[i] = fold_of(row->path);
-        t->all[i] = (uint32_t)i;
-        if (row->split == INDEX_TEST)
-            t->test[n_test++] = (uint32_t)i;
-    }
-    t->n_test = n_test;
-    t->n_train = t->n - n_test;
-    free(number);
-    free(has);
-}
 
 /* The rows of these numbers that the index names; T is read to its end. */
 static struct rows *read_rows(const struct task *t, struct tensor_reader *reader)
@@ -138,7 +71,7 @@ static void collect(void *context, const float *codes, size_t n)
     size_t D = rows_width(c->rows);
 
     for (size_t i = 0; i < n; i++, c->next++)
-        if (c->wanted < c->task->n && c->task->s.rows[c->wanted] == c->next) {
+        if (c->wanted < c->task->l.n && c->task->s.rows[c->wanted] == c->next) {
             rows_append(c->rows, codes + i * D, 1);
             c->wanted++;
         }
@@ -153,7 +86,7 @@ static struct rows *read_random(const struct task *t)
 
     net_initialise(net, NET_GLOROT_UNIFORM, (uint64_t)t->cli->seed);
     net_changed(net);
-    c.rows = rows_create("random net", NPY_F32, t->n, net_code_items(net), t->memory);
+    c.rows = rows_create("random net", NPY_F32, t->l.n, net_code_items(net), t->memory);
     encode_rows(net, images, ENCODE_BLOCK, collect, &c);
     net_free(net);
     tensor_close(images);
@@ -181,117 +114,6 @@ static struct rows *project(const struct task *t, struct rows *r)
     return to;
 }
 
-/* --- the measures --- */
-
-static void score_neighbours(const struct task *t, struct answer *a, struct rows *r)
-{
-    const size_t k = NEAREST < t->n - 1 ? NEAREST : t->n - 1, votes = VOTES < k ? VOTES : k;
-    size_t *neighbours = xcalloc(t->n, k * sizeof *neighbours);
-    size_t *ballot = xcalloc(t->n_classes, sizeof *ballot);
-    double *distances = xcalloc(t->n, k * sizeof *distances);
-
-    nearest_find(neighbours, distances, r, k);
-    for (size_t i = 0; i < t->n; i++) {
-        const size_t *near = neighbours + i * k, own = t->class_of[i];
-        size_t same = 0;
-
-        for (size_t j = 0; j < k; j++)
-            same += t->class_of[near[j]] == own;
-        a->scores[NEAREST_1][i] = t->class_of[near[0]] == own;
-        a->scores[NEAREST_5][i] = nearest_elect(t->class_of, near, votes, ballot) == own;
-        a->scores[PRECISION_10][i] = (float)same / (float)k;
-    }
-    free(neighbours);
-    free(distances);
-    free(ballot);
-}
-
-static void score_silhouette(const struct task *t, struct answer *a, struct rows *r)
-{
-    double *s = xmalloc(t->n * sizeof *s);
-
-    silhouette_find(s, r, t->class_of, t->n_classes);
-    for (size_t i = 0; i < t->n; i++)
-        a->scores[SILHOUETTE][i] = (float)s[i];
-    free(s);
-}
-
-struct division {
-    const struct task *task;
-    const size_t *cluster;
-};
-
-static double information(void *context, const uint32_t *rows, size_t n)
-{
-    const struct division *d = context;
-
-    return cluster_information(d->task->class_of, d->task->n_classes, d->cluster,
-                               d->task->n_classes, rows, n);
-}
-
-static void measure_clusters(const struct task *t, struct answer *a, struct rows *r)
-{
-    size_t *cluster = xmalloc(t->n * sizeof *cluster);
-    struct division d = {t, cluster};
-    uint64_t seed = (uint64_t)t->cli->seed;
-
-    cluster_find(cluster, r, t->n_classes, seed);
-    a->all[CLUSTERS] = interval_find(information, &d, t->all, t->n, seed);
-    if (t->n_test > 0)
-        a->test[CLUSTERS] = interval_find(information, &d, t->test, t->n_test, seed);
-    free(cluster);
-}
-
-/* Of all rows by folds; of the test rows by a probe trained on the training rows alone, when there
- * are both. */
-static void measure_probe(const struct task *t, struct answer *a, struct rows *r)
-{
-    const uint64_t seed = (uint64_t)t->cli->seed;
-    size_t *fold = xmalloc(t->n * sizeof *fold), *predicted = xmalloc(t->n * sizeof *predicted);
-    float *right = xcalloc(t->n, sizeof *right);
-
-    a->predicted = xmalloc(t->n * sizeof *a->predicted);
-    probe_predict(a->predicted, r, t->class_of, t->n_classes, t->fold, FOLDS);
-    for (size_t i = 0; i < t->n; i++)
-        a->scores[PROBE][i] = a->predicted[i] == t->class_of[i];
-    if (t->n_test > 0 && t->n_train > 0) {
-        for (size_t i = 0; i < t->n; i++)
-            fold[i] = 1;
-        for (size_t i = 0; i < t->n_test; i++)
-            fold[t->test[i]] = 0;
-        probe_predict(predicted, r, t->class_of, t->n_classes, fold, 1);
-        for (size_t i = 0; i < t->n; i++)
-            right[i] = predicted[i] == t->class_of[i];
-        a->test[PROBE] = interval_mean(right, t->test, t->n_test, seed);
-    }
-    free(fold);
-    free(predicted);
-    free(right);
-}
-
-static void evaluate(const struct task *t, struct answer *a, struct rows *r, const char *what)
-{
-    const uint64_t seed = (uint64_t)t->cli->seed;
-
-    note("%s: %zu rows of %zu numbers", what, rows_n(r), rows_width(r));
-    for (int m = 0; m < MEASURES; m++) {
-        a->given[m] = m != PROBE || probe_fits(t->n, rows_width(r));
-        a->scores[m] = xcalloc(t->n, sizeof **a->scores);
-    }
-    score_neighbours(t, a, r);
-    score_silhouette(t, a, r);
-    measure_clusters(t, a, r);
-    if (a->given[PROBE])
-        measure_probe(t, a, r);
-    for (int m = 0; m < MEASURES; m++) {
-        if (m == CLUSTERS || !a->given[m])
-            continue;
-        a->all[m] = interval_mean(a->scores[m], t->all, t->n, seed);
-        if (t->n_test > 0 && m != PROBE)
-            a->test[m] = interval_mean(a->scores[m], t->test, t->n_test, seed);
-    }
-}
-
 /* --- the table --- */
 
 static void write_line(const struct task *t, const char *what, const char *measure,
@@ -310,36 +132,36 @@ static void write_line(const struct task *t, const char *what, const char *measu
     free(tail);
 }
 
-static void write_answer(const struct task *t, const struct answer *a, const char *what)
+static void write_answer(const struct task *t, const struct evaluation *a, const char *what)
 {
-    uint32_t *rows = xmalloc(t->n * sizeof *rows);
-    size_t *taken = xcalloc(t->n_classes * t->n_classes, sizeof *taken);
+    uint32_t *rows = xmalloc(t->l.n * sizeof *rows);
+    size_t *taken = xcalloc(t->l.n_classes * t->l.n_classes, sizeof *taken);
 
-    for (int m = 0; m < MEASURES; m++) {
+    for (int m = 0; m < N_MEASURES; m++) {
         if (!a->given[m])
             continue;
-        write_line(t, what, measures[m], "all", "", "", t->n, &a->all[m]);
-        if (t->n_test > 0 && (m != PROBE || t->n_train > 0))
-            write_line(t, what, measures[m], "test", "", "", t->n_test, &a->test[m]);
-        for (size_t c = 0; c < t->n_classes && m != CLUSTERS; c++) {
+        write_line(t, what, measure_names[m], "all", "", "", t->l.n, &a->all[m]);
+        if (t->l.n_test > 0 && (m != MEASURE_PROBE || t->l.n_train > 0))
+            write_line(t, what, measure_names[m], "test", "", "", t->l.n_test, &a->test[m]);
+        for (size_t c = 0; c < t->l.n_classes && m != MEASURE_CLUSTERS; c++) {
             struct interval v;
             size_t n = 0;
 
-            for (size_t i = 0; i < t->n; i++)
-                if (t->class_of[i] == c)
+            for (size_t i = 0; i < t->l.n; i++)
+                if (t->l.class_of[i] == c)
                     rows[n++] = (uint32_t)i;
             v = interval_mean(a->scores[m], rows, n, (uint64_t)t->cli->seed);
-            write_line(t, what, measures[m], "all", t->classes[c], "", n, &v);
+            write_line(t, what, measure_names[m], "all", t->l.classes[c], "", n, &v);
         }
     }
-    for (size_t i = 0; a->predicted && i < t->n; i++)
-        if (a->predicted[i] < t->n_classes)
-            taken[t->class_of[i] * t->n_classes + a->predicted[i]]++;
-    for (size_t c = 0; c < t->n_classes; c++)
-        for (size_t p = 0; p < t->n_classes; p++)
-            if (taken[c * t->n_classes + p] > 0)
-                write_line(t, what, "confusion", "all", t->classes[c], t->classes[p],
-                           taken[c * t->n_classes + p], NULL);
+    for (size_t i = 0; a->predicted && i < t->l.n; i++)
+        if (a->predicted[i] < t->l.n_classes)
+            taken[t->l.class_of[i] * t->l.n_classes + a->predicted[i]]++;
+    for (size_t c = 0; c < t->l.n_classes; c++)
+        for (size_t p = 0; p < t->l.n_classes; p++)
+            if (taken[c * t->l.n_classes + p] > 0)
+                write_line(t, what, "confusion", "all", t->l.classes[c], t->l.classes[p],
+                           taken[c * t->l.n_classes + p], NULL);
     free(rows);
     free(taken);
 }
@@ -350,9 +172,9 @@ static void write_answer(const struct task *t, const struct answer *a, const cha
 static void write_fidelity(const struct task *t)
 {
     static const char *const names[] = {"bce", "mse", "psnr", "ssim"};
-    const bool test = t->n_test > 0;
-    const uint32_t *rows = test ? t->test : t->all;
-    const size_t n = test ? t->n_test : t->n;
+    const bool test = t->l.n_test > 0;
+    const uint32_t *rows = test ? t->l.test : t->l.all;
+    const size_t n = test ? t->l.n_test : t->l.n;
     struct tensor_reader *images = tensor_open(t->options->images);
     struct net *net = model_net(t->model, 1, false);
     const struct net_spec *s = net_get_spec(net);
@@ -406,101 +228,95 @@ static double half_width(const struct interval *v)
     return (v->high - v->low) / 2;
 }
 
-/* The interval of a's scores minus b's, row by row. */
-static struct interval difference(const struct task *t, const struct answer *a,
-                                  const struct answer *b, enum measure m)
-{
-    float *d = xmalloc(t->n * sizeof *d);
-    struct interval v;
-
-    for (size_t i = 0; i < t->n; i++)
-        d[i] = a->scores[m][i] - b->scores[m][i];
-    v = interval_mean(d, t->all, t->n, (uint64_t)t->cli->seed);
-    free(d);
-    return v;
-}
-
 /* "better than", "worse than" or "no better than": by the interval of the difference. */
-static const char *compared(const struct task *t, const struct answer *a, const struct answer *b,
-                            enum measure m)
+static const char *compared(const struct task *t, const struct evaluation *a,
+                            const struct evaluation *b, enum measure m)
 {
-    struct interval d = difference(t, a, b, m);
+    struct interval d = evaluation_difference(a, b, m, &t->l, (uint64_t)t->cli->seed);
 
     return d.low > 0 ? "better than" : d.high < 0 ? "worse than" : "no better than";
 }
 
-static void say(const struct task *t, const struct answer answers[KINDS])
+static void say(const struct task *t, const struct evaluation answers[KINDS])
 {
-    const struct answer *f = &answers[FEATURES], *pixels = &answers[PIXELS],
-                        *random = &answers[RANDOM];
-    size_t worst = 0, *missed = xcalloc(t->n_classes * t->n_classes, sizeof *missed);
+    const struct evaluation *f = &answers[FEATURES], *pixels = &answers[PIXELS],
+                            *random = &answers[RANDOM];
+    size_t worst = 0, *missed = xcalloc(t->l.n_classes * t->l.n_classes, sizeof *missed);
 
-    if (pixels->given[NEAREST_1]) {
-        const struct answer *p =
-            answers[PIXELS_PCA].all[NEAREST_1].value > pixels->all[NEAREST_1].value
+    if (pixels->given[MEASURE_NEAREST_1]) {
+        const struct evaluation *p =
+            answers[PIXELS_PCA].all[MEASURE_NEAREST_1].value > pixels->all[MEASURE_NEAREST_1].value
             ? &answers[PIXELS_PCA]
             : pixels;
 
         note("The features tell the classes apart %s pixels: %.2f +- %.2f against %.2f +- %.2f.",
-             compared(t, f, p, NEAREST_1), f->all[NEAREST_1].value, half_width(&f->all[NEAREST_1]),
-             p->all[NEAREST_1].value, half_width(&p->all[NEAREST_1]));
+             compared(t, f, p, MEASURE_NEAREST_1), f->all[MEASURE_NEAREST_1].value,
+             half_width(&f->all[MEASURE_NEAREST_1]), p->all[MEASURE_NEAREST_1].value,
+             half_width(&p->all[MEASURE_NEAREST_1]));
     } else {
         note("The nearest neighbour of a row has its class in %.2f +- %.2f of all rows.",
-             f->all[NEAREST_1].value, half_width(&f->all[NEAREST_1]));
+             f->all[MEASURE_NEAREST_1].value, half_width(&f->all[MEASURE_NEAREST_1]));
     }
-    if (random->given[NEAREST_1])
+    if (random->given[MEASURE_NEAREST_1])
         note("They are %s those of the same net with random weights: %.2f +- %.2f.",
-             compared(t, f, random, NEAREST_1), random->all[NEAREST_1].value,
-             half_width(&random->all[NEAREST_1]));
-    if (f->given[PROBE])
+             compared(t, f, random, MEASURE_NEAREST_1), random->all[MEASURE_NEAREST_1].value,
+             half_width(&random->all[MEASURE_NEAREST_1]));
+    if (f->given[MEASURE_PROBE])
         note("A linear probe tells the class of %.2f +- %.2f of the rows that it has not seen.",
-             f->all[PROBE].value, half_width(&f->all[PROBE]));
-    for (size_t i = 0; f->predicted && i < t->n; i++)
-        if (f->predicted[i] < t->n_classes && f->predicted[i] != t->class_of[i])
-            missed[t->class_of[i] * t->n_classes + f->predicted[i]]++;
-    for (size_t i = 0; i < t->n_classes * t->n_classes; i++)
+             f->all[MEASURE_PROBE].value, half_width(&f->all[MEASURE_PROBE]));
+    for (size_t i = 0; f->predicted && i < t->l.n; i++)
+        if (f->predicted[i] < t->l.n_classes && f->predicted[i] != t->l.class_of[i])
+            missed[t->l.class_of[i] * t->l.n_classes + f->predicted[i]]++;
+    for (size_t i = 0; i < t->l.n_classes * t->l.n_classes; i++)
         if (missed[i] > missed[worst])
             worst = i;
     if (missed[worst] > 0)
         note("It most often takes '%s' for '%s': %zu of %zu rows.",
-             t->classes[worst / t->n_classes], t->classes[worst % t->n_classes], missed[worst],
-             t->class_n[worst / t->n_classes]);
+             t->l.classes[worst / t->l.n_classes], t->l.classes[worst % t->l.n_classes],
+             missed[worst], t->l.class_n[worst / t->l.n_classes]);
     free(missed);
 }
 
-static void show(const struct answer answers[KINDS])
+static void show(const struct evaluation answers[KINDS])
 {
-    note("%-14s %13s %13s %13s %13s %13s %13s", "", measures[0], measures[1], measures[2],
-         measures[3], measures[4], measures[5]);
+    note("%-14s %13s %13s %13s %13s %13s %13s", "", measure_names[0], measure_names[1],
+         measure_names[2], measure_names[3], measure_names[4], measure_names[5]);
     for (int k = 0; k < KINDS; k++) {
-        char line[MEASURES * 16 + 1] = "", *end = line;
+        char line[N_MEASURES * 16 + 1] = "", *end = line;
 
-        for (int m = 0; m < MEASURES && answers[k].given[NEAREST_1]; m++)
+        for (int m = 0; m < N_MEASURES && answers[k].given[MEASURE_NEAREST_1]; m++)
             end += answers[k].given[m] ? sprintf(end, " %6.3f +-%.3f", answers[k].all[m].value,
                                                  half_width(&answers[k].all[m]))
                                        : sprintf(end, " %13s", "");
-        if (answers[k].given[NEAREST_1])
+        if (answers[k].given[MEASURE_NEAREST_1])
             note("%-14s%s", kinds[k], line);
     }
 }
 
 /* --- */
 
+static void evaluate(const struct task *t, struct evaluation answers[KINDS], struct rows *r,
+                     int kind)
+{
+    note("%s: %zu rows of %zu numbers", kinds[kind], rows_n(r), rows_width(r));
+    evaluation_fill(&answers[kind], &t->l, r, (uint64_t)t->cli->seed);
+}
+
 /* Rows R and their components. */
-static void evaluate_both(const struct task *t, struct answer *a, struct rows *r, int kind)
+static void evaluate_both(const struct task *t, struct evaluation *a, struct rows *r, int kind)
 {
     struct rows *components;
 
-    evaluate(t, &a[kind], r, kinds[kind]);
+    evaluate(t, a, r, kind);
     components = project(t, r);
     rows_free(r);
-    evaluate(t, &a[kind + 1], components, kinds[kind + 1]);
+    evaluate(t, a, components, kind + 1);
     rows_free(components);
 }
 
 static void run(struct task *t, struct tensor_reader *features)
 {
-    struct answer answers[KINDS] = {0};
+    struct evaluation answers[KINDS] = {0};
 
     evaluate_both(t, answers, read_rows(t, features), FEATURES);
     if (t->options->images) {
@@ -512,16 +328,18 @@ static void run(struct task *t, struct tensor_reader *features)
     if (t->model) {
         struct rows *r = read_random(t);
 
-        evaluate(t, &answers[RANDOM], r, kinds[RANDOM]);
+        evaluate(t, answers, r, RANDOM);
         rows_free(r);
     }
     say(t, answers);
     show(answers);
     for (int k = 0; k < KINDS; k++)
-        if (answers[k].given[NEAREST_1])
+        if (answers[k].given[MEASURE_NEAREST_1])
             write_answer(t, &answers[k], kinds[k]);
     if (t->model)
         write_fidelity(t);
+    for (int k = 0; k < KINDS; k++)
+        evaluation_release(&answers[k]);
 }
 
 static void check_options(struct options *o)
@@ -593,13 +411,13 @@ int main(int argc, char **argv)
     t.s = selection_read(&o.chosen, features);
     t.model = o.model ? model_read(o.model) : NULL;
     t.memory = (size_t)cli.memory / 2;
-    prepare(&t);
+    t.l = labelled_from(&t.s);
     add_inputs(&t, h, features);
     if (history_is_current(h, cli.output))
         return 0;
-    if (t.n < 3 || t.n_classes < 2)
-        die_file(o.chosen.index, "%zu rows of %zu class%s, want 3 of 2 at least", t.n, t.n_classes,
-                 t.n_classes == 1 ? "" : "es");
+    if (t.l.n < 3 || t.l.n_classes < 2)
+        die_file(o.chosen.index, "%zu rows of %zu class%s, want 3 of 2 at least", t.l.n,
+                 t.l.n_classes, t.l.n_classes == 1 ? "" : "es");
     t.out = zio_create(cli.output, ZIO_TEXT);
     zio_write(t.out, "what\tmeasure\trows_of\tclass\tpredicted\trows\tvalue\tlow\thigh\n",
               strlen("what\tmeasure\trows_of\tclass\tpredicted\trows\tvalue\tlow\thigh\n"));

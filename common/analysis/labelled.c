@@ -1,0 +1,62 @@
+#include "analysis/labelled.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/report.h"
+
+/* FNV-1a */
+static size_t fold_of(const char *path)
+{
+    uint64_t hash = 14695981039346656037u;
+
+    for (; *path; path++)
+        hash = (hash ^ (unsigned char)*path) * 1099511628211u;
+    return (size_t)((hash ^ hash >> 32) % LABELLED_FOLDS);
+}
+
+struct labelled labelled_from(const struct selection *s)
+{
+    const struct index *ix = s->ix;
+    struct labelled l = {.n = s->n};
+    size_t *number = xcalloc(ix->n_classes, sizeof *number);
+    bool *has = xcalloc(ix->n_classes, sizeof *has);
+
+    l.class_of = xmalloc(l.n * sizeof *l.class_of);
+    l.fold = xmalloc(l.n * sizeof *l.fold);
+    l.all = xmalloc(l.n * sizeof *l.all);
+    l.test = xmalloc(l.n * sizeof *l.test);
+    l.classes = xcalloc(ix->n_classes, sizeof *l.classes);
+    l.class_n = xcalloc(ix->n_classes, sizeof *l.class_n);
+    for (size_t i = 0; i < l.n; i++)
+        has[ix->rows[s->positions[i]].class_number] = true;
+    for (size_t c = 0; c < ix->n_classes; c++)
+        if (has[c]) {
+            l.classes[l.n_classes] = ix->classes[c];
+            number[c] = l.n_classes++;
+        }
+    for (size_t i = 0; i < l.n; i++) {
+        const struct index_row *row = &ix->rows[s->positions[i]];
+
+        l.class_of[i] = number[row->class_number];
+        l.class_n[l.class_of[i]]++;
+        l.fold[i] = fold_of(row->path);
+        l.all[i] = (uint32_t)i;
+        if (row->split == INDEX_TEST)
+            l.test[l.n_test++] = (uint32_t)i;
+    }
+    l.n_train = l.n - l.n_test;
+    free(number);
+    free(has);
+    return l;
+}
+
+void labelled_release(struct labelled *l)
+{
+    free(l->class_of);
+    free(l->classes);
+    free(l->class_n);
+    free(l->fold);
+    free(l->all);
+    free(l->test);
+}
