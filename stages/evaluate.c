@@ -6,6 +6,7 @@
  * the images. Writes one table; says what it means on standard error, sentences first.
  */
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,7 @@ static const char *const kinds[] = {"features", "features-pca", "pixels", "pixel
 
 struct options {
     struct selection_options chosen;
-    const char *images, *model;
+    const char *images, *model, *summary;
     int64_t components;
 };
 
@@ -42,13 +43,35 @@ struct task {
     struct selection s;
     struct model *model; /* NULL: none */
     struct labelled l;
-    size_t memory; /* for rows, bytes */
-    struct zio_writer *out;
+    size_t memory;                    /* for rows, bytes */
+    struct zio_writer *out, *summary; /* NULL: on standard error */
 };
 
 static const char *given(const char *text)
 {
     return text && *text ? text : NULL;
+}
+
+/* A line of the summary. */
+__attribute__((format(printf, 2, 3))) static void tell(const struct task *t, const char *format,
+                                                       ...)
+{
+    va_list arguments;
+    char *text = NULL;
+    int len;
+
+    va_start(arguments, format);
+    len = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (len < 0)
+        die("out of memory: a line wanted");
+    if (t->summary) {
+        zio_write(t->summary, text, (size_t)len);
+        zio_write(t->summary, "\n", 1);
+    } else {
+        note("%s", text);
+    }
+    free(text);
 }
 
 /* --- the rows --- */
@@ -209,7 +232,7 @@ static void write_fidelity(const struct task *t)
 
         if (!isnan(v.value)) {
             write_line(t, "reconstruction", names[m], test ? "test" : "all", "", "", n, &v);
-            note("reconstruction: %s %.4g", names[m], v.value);
+            tell(t, "reconstruction: %s %.4g", names[m], v.value);
         }
         free(scores[m]);
     }
@@ -249,20 +272,20 @@ static void say(const struct task *t, const struct evaluation answers[KINDS])
             ? &answers[PIXELS_PCA]
             : pixels;
 
-        note("The features tell the classes apart %s pixels: %.2f +- %.2f against %.2f +- %.2f.",
+        tell(t, "The features tell the classes apart %s pixels: %.2f +- %.2f against %.2f +- %.2f.",
              compared(t, f, p, MEASURE_NEAREST_1), f->all[MEASURE_NEAREST_1].value,
              half_width(&f->all[MEASURE_NEAREST_1]), p->all[MEASURE_NEAREST_1].value,
              half_width(&p->all[MEASURE_NEAREST_1]));
     } else {
-        note("The nearest neighbour of a row has its class in %.2f +- %.2f of all rows.",
+        tell(t, "The nearest neighbour of a row has its class in %.2f +- %.2f of all rows.",
              f->all[MEASURE_NEAREST_1].value, half_width(&f->all[MEASURE_NEAREST_1]));
     }
     if (random->given[MEASURE_NEAREST_1])
-        note("They are %s those of the same net with random weights: %.2f +- %.2f.",
+        tell(t, "They are %s those of the same net with random weights: %.2f +- %.2f.",
              compared(t, f, random, MEASURE_NEAREST_1), random->all[MEASURE_NEAREST_1].value,
              half_width(&random->all[MEASURE_NEAREST_1]));
     if (f->given[MEASURE_PROBE])
-        note("A linear probe tells the class of %.2f +- %.2f of the rows that it has not seen.",
+        tell(t, "A linear probe tells the class of %.2f +- %.2f of the rows that it has not seen.",
              f->all[MEASURE_PROBE].value, half_width(&f->all[MEASURE_PROBE]));
     for (size_t i = 0; f->predicted && i < t->l.n; i++)
         if (f->predicted[i] < t->l.n_classes && f->predicted[i] != t->l.class_of[i])
@@ -271,15 +294,15 @@ static void say(const struct task *t, const struct evaluation answers[KINDS])
         if (missed[i] > missed[worst])
             worst = i;
     if (missed[worst] > 0)
-        note("It most often takes '%s' for '%s': %zu of %zu rows.",
+        tell(t, "It most often takes '%s' for '%s': %zu of %zu rows.",
              t->l.classes[worst / t->l.n_classes], t->l.classes[worst % t->l.n_classes],
              missed[worst], t->l.class_n[worst / t->l.n_classes]);
     free(missed);
 }
 
-static void show(const struct evaluation answers[KINDS])
+static void show(const struct task *t, const struct evaluation answers[KINDS])
 {
-    note("%-14s %13s %13s %13s %13s %13s %13s", "", measure_names[0], measure_names[1],
+    tell(t, "%-14s %13s %13s %13s %13s %13s %13s", "", measure_names[0], measure_names[1],
          measure_names[2], measure_names[3], measure_names[4], measure_names[5]);
     for (int k = 0; k < KINDS; k++) {
         char line[N_MEASURES * 16 + 1] = "", *end = line;
@@ -289,7 +312,7 @@ static void show(const struct evaluation answers[KINDS])
                                                  half_width(&answers[k].all[m]))
                                        : sprintf(end, " %13s", "");
         if (answers[k].given[MEASURE_NEAREST_1])
-            note("%-14s%s", kinds[k], line);
+            tell(t, "%-14s%s", kinds[k], line);
     }
 }
 
@@ -314,7 +337,8 @@ static void evaluate_both(const struct task *t, struct evaluation *a, struct row
     rows_free(components);
 }
 
-static void run(struct task *t, struct tensor_reader *features)
+/* How well the classes are told apart. */
+static void evaluate_classes(struct task *t, struct tensor_reader *features)
 {
     struct evaluation answers[KINDS] = {0};
 
@@ -332,20 +356,30 @@ static void run(struct task *t, struct tensor_reader *features)
         rows_free(r);
     }
     say(t, answers);
-    show(answers);
+    show(t, answers);
     for (int k = 0; k < KINDS; k++)
         if (answers[k].given[MEASURE_NEAREST_1])
             write_answer(t, &answers[k], kinds[k]);
-    if (t->model)
-        write_fidelity(t);
     for (int k = 0; k < KINDS; k++)
         evaluation_release(&answers[k]);
+}
+
+static void run(struct task *t, struct tensor_reader *features)
+{
+    if (t->l.n < 3 || t->l.n_classes < 2)
+        tell(t, "There are no classes to tell apart: %zu row%s of %zu class%s.", t->l.n,
+             t->l.n == 1 ? "" : "s", t->l.n_classes, t->l.n_classes == 1 ? "" : "es");
+    else
+        evaluate_classes(t, features);
+    if (t->model)
+        write_fidelity(t);
 }
 
 static void check_options(struct options *o)
 {
     o->images = given(o->images);
     o->model = given(o->model);
+    o->summary = given(o->summary);
     if (!given(o->chosen.index))
         die_usage("--index is needed: it tells the classes");
     if (o->model && !o->images)
@@ -384,6 +418,8 @@ int main(int argc, char **argv)
          "the images: their pixels are evaluated beside the features"},
         {"model", CLI_TEXT, &o.model, 0, 0, "FILE", CLI_INPUT,
          "the model: what it gives back of the images, and its net with random weights"},
+        {"summary", CLI_TEXT, &o.summary, 0, 0, "FILE", CLI_OUTPUT,
+         "write the sentences there, not on standard error"},
         isa_option(),
         {0},
     };
@@ -415,14 +451,14 @@ int main(int argc, char **argv)
     add_inputs(&t, h, features);
     if (history_is_current(h, cli.output))
         return 0;
-    if (t.l.n < 3 || t.l.n_classes < 2)
-        die_file(o.chosen.index, "%zu rows of %zu class%s, want 3 of 2 at least", t.l.n,
-                 t.l.n_classes, t.l.n_classes == 1 ? "" : "es");
     t.out = zio_create(cli.output, ZIO_TEXT);
     zio_write(t.out, "what\tmeasure\trows_of\tclass\tpredicted\trows\tvalue\tlow\thigh\n",
               strlen("what\tmeasure\trows_of\tclass\tpredicted\trows\tvalue\tlow\thigh\n"));
+    t.summary = o.summary ? zio_create(o.summary, ZIO_TEXT) : NULL;
     run(&t, features);
     whole_begin(cli.output);
+    if (t.summary)
+        history_commit_table(h, t.summary, o.summary);
     history_commit_table(h, t.out, cli.output);
     whole_end(cli.output);
     history_free(h);

@@ -74,10 +74,26 @@ value() {
     fails 2 "evaluate: --index is needed: it tells the classes"
     run -2 --separate-stderr evaluate features.npy.zst --index images.tsv --model model.safetensors.zst -o t.tsv
     fails 2 "evaluate: --model wants --images beside it"
+}
+
+@test "where there are no classes to tell apart it says so, and measures what the net gives back" {
     { head -n 1 images.tsv; grep -P '\takane\t' images.tsv; } >one.tsv
-    run -1 --separate-stderr evaluate features.npy.zst --index one.tsv -o table.tsv
-    fails 1 "evaluate: 'one.tsv': 12 rows of 1 class, want 3 of 2 at least"
-    [ ! -e table.tsv ]
+    run -0 --separate-stderr evaluate features.npy.zst --index one.tsv -o table.tsv
+    equal "$stderr" "evaluate: There are no classes to tell apart: 12 rows of 1 class."
+    equal "$(wc -l <table.tsv)" 1
+    evaluate features.npy.zst --index one.tsv $all -o table.tsv 2>/dev/null
+    equal "$(tail -n +2 table.tsv | cut -f 1 | sort -u)" reconstruction
+}
+
+@test "--summary writes what it says to a file, an output like the table" {
+    evaluate features.npy.zst --index images.tsv $all -o table.tsv 2>said
+    run -0 --separate-stderr evaluate features.npy.zst --index images.tsv $all --summary sentences.txt -o other.tsv
+    [[ $stderr != *The\ features* ]]
+    cmp table.tsv other.tsv
+    equal "$(grep -v ' rows of [0-9]* numbers$' said | sed 's/^evaluate: //')" "$(cat sentences.txt)"
+    rm sentences.txt
+    run -1 evaluate features.npy.zst --index images.tsv $all --summary sentences.txt -o other.tsv --why
+    equal "$output" "missing 'sentences.txt'"
 }
 
 @test "information, clusters, intervals and fidelity have the values that are known or defined" {

@@ -17,7 +17,7 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
 @test "all leaves every file under its name, whole" {
     ready
     for file in images.npy.zst images.tsv {train,test}-{0,1}.npy.zst stage-{1,2}.{safetensors.zst,tsv} deep-init.safetensors.zst \
-        deep.safetensors.zst deep.tsv features.npy.zst pca-{2,3}.{npy.zst,tsv} reconstruction.png accuracy.tsv scatter-{2,3}d.{png,svg} \
+        deep.safetensors.zst deep.tsv features.npy.zst pca-{2,3}.{npy.zst,tsv} reconstruction.png accuracy.tsv evaluation.{tsv,txt} scatter-{2,3}d.{png,svg} \
         loss-{stage-1,stage-2,deep}.{png,svg}; do
         [ -s "out/$file" ]
     done
@@ -26,6 +26,8 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
     equal "$(head -n 1 out/stage-1.tsv)" $'epoch\tloss\tval_loss\tlearning_rate\tseconds'
     equal "$(head -n 1 out/pca-3.tsv | grep -c 'pc1.pc2.pc3')" 1
     equal "$(wc -l <out/pca-2.tsv)" 21
+    equal "$(head -n 1 out/evaluation.tsv | cut -f 1-3)" $'what\tmeasure\trows_of'
+    grep -q 'tell the classes apart' out/evaluation.txt
 }
 
 @test "the test images are not cropped, the training images are: one original and five crops" {
@@ -38,19 +40,21 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
 @test "with -j2, other threads and other memory every file has the same bytes" {
     images=$BATS_FILE_TMPDIR/images
     pipeline -j2 all FLAGS='--threads 1 --memory 64M' 2>/dev/null
-    for file in out/*.zst out/*.png out/*.svg out/.*.history out/{images,accuracy,pca-2,pca-3}.tsv; do
+    for file in out/*.zst out/*.png out/*.svg out/.*.history out/{images,accuracy,evaluation,pca-2,pca-3}.tsv; do
         cmp "$file" "$BATS_FILE_TMPDIR/$file"
     done
 }
 
-@test "without DATA the settings are configs/demo, with DATA configs/seed; OUT has their name" {
+@test "without DATA the settings are configs/demo, with DATA configs/seed; OUT has the names of both" {
     cd "$ROOT"
     run -0 --separate-stderr make -f Makefile.pipeline BIN="$BIN" -n OUT="$BATS_TEST_TMPDIR/out"
     [[ $output = *'-c configs/demo/import.conf'* ]]
     run -0 --separate-stderr make -f Makefile.pipeline BIN="$BIN" -n OUT="$BATS_TEST_TMPDIR/out" DATA=pictures
     [[ $output = *"import-images 'pictures' "*'-c configs/seed/import.conf'* ]]
     equal "$(grep -c draw-samples <<<"$output")" 0
-    make -f Makefile.pipeline BIN="$BIN" -n DATA=pictures | grep -F -- '-o out/seed/features.npy.zst'
+    make -f Makefile.pipeline BIN="$BIN" -n DATA=/my/pictures/ | grep -F -- '-o out/pictures-seed/features.npy.zst'
+    make -f Makefile.pipeline BIN="$BIN" -n TRAIN=x/a.npy.zst TEST=x/b.npy | grep -F -- '-o out/a-seed/features.npy.zst'
+    make -f Makefile.pipeline BIN="$BIN" -n | grep -F -- '-o out/demo/features.npy.zst'
     make -f Makefile.pipeline BIN="$BIN" -n CONFIG=configs/seed/ -B | grep -F -- '-o out/seed/features.npy.zst'
 }
 
@@ -77,13 +81,22 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
     done
 }
 
-@test "a folder of images may have blanks and quotes in its name" {
-    cp -r "$BATS_FILE_TMPDIR/images" "my friend's  \"pictures\" (old)"
-    images="my friend's  \"pictures\" (old)"
-    pipeline
-    pipeline -q
-    equal "$(tensor info out/features.npy.zst | grep -c '(20,4,4,4)')" 1
-    equal "$(pipeline why | grep -c 'up to date')" 10
+@test "a folder of images may have any name, but for newlines" {
+    local name="my friend's  \"pictures\", (old) #1 \$HOME \$(x) 50% out/x *\\"
+    mkdir -p "$name"
+    cp -r "$BATS_FILE_TMPDIR/images" ./-i
+    for images in "my friend's  \"pictures\", (old) #1 \$HOME \$(x) 50% out/x *\\" -i; do
+        [ -e "$images/ren" ] || cp -r ./-i/* "$images"
+        pipeline features REPLACE=yes
+        pipeline -q
+        equal "$(tensor info out/features.npy.zst | grep -c '(20,4,4,4)')" 1
+        equal "$(pipeline why | grep -c 'up to date')" 10
+        make -f "$ROOT/Makefile.pipeline" BIN="$BIN" CONFIG=conf DATA="$images" images.npy.zst
+    done
+    equal "$(ls out | grep -v '\.')" '-i-conf
+x___-conf'
+    run -2 --separate-stderr pipeline DATA=$'a\nb'
+    [[ $stderr = *'DATA, LABELS, TRAIN and TEST may not have newlines in them'* ]]
 }
 
 @test "ready arrays take the place of images: features of both, no index, no classes" {
@@ -140,12 +153,18 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
 
 @test "a stage that fails leaves what stood before, and says why" {
     ready
-    sed -i 's/16/18/' conf/import.conf   # two halvings do not divide it
-    run -2 --separate-stderr pipeline
-    [[ $stderr = *'train-stage: '*'18,18'* || $stderr = *'train-stage: '*'9,9'* ]]
+    cp -a out before
+    cp -a "$BIN" .
+    printf '#!/bin/sh\ncase "$*" in *--why*|*/tmp*|*--print-config*) exec "%s/finetune" "$@" ;; esac\necho no >&2\nexit 1\n' "$BIN" >bin/fails
+    mv -f bin/fails bin/finetune
+    chmod +x bin/finetune
+    touch -r "$BIN/finetune" bin/finetune
+    echo 'seed = 1' >>conf/stage-1.conf
+    bin=$PWD/bin run -2 --separate-stderr pipeline FLAGS=--threads=1
+    [[ $stderr = *no* ]]
     tensor verify out/*.zst
-    sed -i 's/18/16/' conf/import.conf
-    reruns "$EVERYTHING"
+    cmp out/features.npy.zst before/features.npy.zst
+    cmp out/deep.safetensors.zst before/deep.safetensors.zst
 }
 
 @test "one pipeline at a time: the second says at once which process is at work; asking is always allowed" {
@@ -189,7 +208,7 @@ slow_program() {
     rm "bin/$1"
     cat >"bin/$1" <<END
 #!/bin/bash
-[[ " \$* " = *' --why '* ]] || { echo >>started; for ((i = 0; i < 300; i++)); do [ -e go ] && break; sleep 0.1; done; }
+[[ " \$* " = *' --why '* || " \$* " = *' --print-config '* ]] || { echo >>started; for ((i = 0; i < 300; i++)); do [ -e go ] && break; sleep 0.1; done; }
 exec "$BIN/$1" "\$@"
 END
     chmod +x "bin/$1"
@@ -232,7 +251,7 @@ samples                    missing'
 
 @test "help lists goals and variables" {
     run -0 --separate-stderr pipeline help
-    for word in features all why status audit profile prune clean DATA CONFIG OUT CLASSES TRAIN TEST FLAGS; do
+    for word in features all evaluate why status audit profile prune clean DATA LABELS CONFIG OUT REPLACE CLASSES TRAIN TEST FLAGS X.KEY; do
         grep -qE "^ .*\b$word\b" <<<"$output"
     done
 }
@@ -282,14 +301,14 @@ samples                    missing'
     equal "$(grep -c "^$PWD/launch $BIN/" commands)" "$(wc -l <launched)"
     equal "$(grep -c -- ' -o out/' commands)" "$(wc -l <launched)"
     equal "$(sed 's:.*/::' launched | sort -u | paste -sd ' ')" \
-        'assemble-deep augment draw-samples encode-stage extract finetune import-images neighbours pca plot reconstruct train-stage'
+        'assemble-deep augment draw-samples encode-stage evaluate extract finetune import-images neighbours pca plot reconstruct train-stage'
     pipeline -q all   # it is no setting
 }
 
 @test "a goal that there is not gets a line with all that there are, before anything is written" {
     for goal in fetures stage-9.safetensors.zst; do
         run -2 --separate-stderr pipeline $goal
-        [[ $stderr = *"*** no goal '$goal', want one of: features all help why status audit profile prune clean samples images.npy.zst "*'accuracy.tsv '*.'  Stop.' ]]
+        [[ $stderr = *"*** no goal '$goal', want one of: features all evaluate help why status audit profile prune clean samples images.npy.zst "*'accuracy.tsv '*.'  Stop.' ]]
         equal "${#stderr_lines[@]}" 1
     done
     run -2 --separate-stderr pipeline accuracy.tsv TRAIN=x.npy TEST=y.npy   # no classes there
@@ -369,4 +388,149 @@ samples                    missing'
     touch out/images.npy.zst
     pipeline all
     pipeline -q all
+}
+
+# refuses MESSAGE [ARGUMENT]...: nothing is started, and a line says this.
+refuses() {
+    local message=$1
+    shift
+    rm -rf out
+    run -2 --separate-stderr pipeline "$@"
+    [[ $stderr = *"$message"* ]] || { printf '%s\n' "$stderr"; return 1; }
+    equal "$(ls out)" ''
+}
+
+@test "what is wrong with settings is said before anything is started, whichever stage it is" {
+    images=$BATS_FILE_TMPDIR/images
+    refuses 'pipeline: import: size 18: 2 stages halve it, want a multiple of 4, such as 20' import.size=18
+    refuses "train-stage: 'train-1.npy.zst': shape (N,8,8,4): kernel is not an odd number" stage-2.kernel=4
+    refuses 'binary cross-entropy needs a sigmoid at the end' stage-1.output-activation=linear
+    refuses 'want more than the margin of 16' augment.margin=16
+    echo 'epoch = 3' >>conf/finetune.conf
+    refuses "finetune: 'conf/finetune.conf' line 3: unknown setting 'epoch', nearest is 'epochs'"
+    sed -i '$d' conf/finetune.conf
+    echo 'zeilen = 3' >conf/plot.conf
+    refuses "plot: 'conf/plot.conf' line 1: unknown setting 'zeilen'"
+    rm conf/plot.conf
+    run -2 pipeline -n finetune.epochs=none
+    [[ $output = *"finetune: --epochs 'none', want a whole number"* ]]
+    tensor npy "$BATS_FILE_TMPDIR/out/train-0.npy.zst" -o wrong.npy
+    refuses 'want (N,16,16,3)' DATA= TRAIN=wrong.npy TEST="$BATS_FILE_TMPDIR/out/train-1.npy.zst"
+}
+
+@test "a setting is given for a try on the command line, wins over its .conf, and is a reason like it" {
+    ready
+    pipeline why stage-2.filters=3 | grep '^stage-2.safetensors.zst *would run: filters 4 -> 3$'
+    reruns 'stage-2 deep-init deep features' stage-2.filters=3
+    pipeline why | grep '^stage-2.safetensors.zst *would run: filters 3 -> 4$'
+    pipeline all
+    reruns '' import.max-bad=0.05 finetune.epochs=2 augment.margin=3
+    reruns 'scatter-2d.png scatter-2d.svg scatter-3d.png scatter-3d.svg loss-stage-1.png loss-stage-1.svg loss-stage-2.png loss-stage-2.svg loss-deep.png loss-deep.svg' \
+        all plot.title="it's \$1 of #2"
+    pipeline why plot.title="it's \$1 of #2" | grep '^scatter-2d.png, .svg *up to date$'
+}
+
+@test "a setting for a try that there is not, or that the pipeline says itself, is refused" {
+    run -2 --separate-stderr pipeline stge-2.filters=3
+    [[ $stderr = *"no settings 'stge-2', want one of: assemble augment draw encode evaluate extract finetune import "*' stage-1 stage-2.  Stop.' ]]
+    run -2 --separate-stderr pipeline stage-2.filtres=3
+    [[ $stderr = "train-stage: unknown option '--filtres', nearest is 'filters'"* ]]
+    run -2 --separate-stderr pipeline -n stage-2.filtres=3
+    [[ $stderr = "train-stage: unknown option '--filtres', nearest is 'filters'"* ]]
+    run -2 --separate-stderr pipeline pca.components=5
+    [[ $stderr = *'pca.components is set by the pipeline itself'* ]]
+}
+
+@test "results of other data in OUT are not replaced, unless REPLACE says so" {
+    ready
+    cp -r "$BATS_FILE_TMPDIR/images" others
+    cp -a out before
+    for goal in features -n why status; do
+        images=others run -2 --separate-stderr pipeline $goal
+        [[ $stderr = *"'out' holds results of '"*"/images', not of '$PWD/others': want another OUT, or REPLACE=yes.  Stop."* ]]
+    done
+    images= run -2 --separate-stderr pipeline
+    [[ $stderr = *"not of 'drawings': want another OUT"* ]]
+    same_results before out
+    images=others reruns "$EVERYTHING" REPLACE=yes
+    images=others pipeline -q
+    mkdir elsewhere
+    mv out others conf elsewhere   # both together
+    cd elsewhere
+    images=others pipeline -q
+    images=others pipeline clean
+    [ ! -e out ]
+}
+
+@test "a flat folder is one class named after nothing: all is made, and says that there are no classes" {
+    mkdir flat
+    for file in "$BATS_FILE_TMPDIR"/images/{ren,aoi}/*.png; do cp "$file" "flat/${file: -11:3}${file##*/}"; done
+    images=flat
+    pipeline all 2>notes
+    pipeline -q all
+    equal "$(cut -f 3 out/images.tsv | sort -u | paste -sd ,)" ',class'
+    [ -s out/scatter-2d.svg ]
+    equal "$(pipeline -s evaluate 2>/dev/null | head -n 1)" 'There are no classes to tell apart: 10 rows of 1 class.'
+    equal "$(tail -n 1 notes | grep -c '^pipeline: The loss after 2 epochs is')" 1
+}
+
+@test "folders train and test are the split that they say; LABELS say it of any folder" {
+    mkdir -p photos/train photos/test
+    cp -r "$BATS_FILE_TMPDIR"/images/{ren,aoi} photos/train
+    cp -r "$BATS_FILE_TMPDIR"/images/{ren,aoi} photos/test
+    images=photos
+    pipeline
+    equal "$(tail -n +2 out/images.tsv | cut -f 2,3 | sort | uniq -c | awk '{ print $1, $2, $3 }' | paste -sd ,)" \
+        '5 test aoi,5 test ren,5 train aoi,5 train ren'
+    printf 'path\tclass\ntrain/ren/000.png\tA\ntrain/aoi/000.png\tB\ntest/ren/001.png\tB\n' >"my labels.tsv"
+    pipeline why LABELS='my labels.tsv' | grep "^images.npy.zst *would run: "
+    reruns "$EVERYTHING" LABELS='my labels.tsv'
+    equal "$(tail -n +2 out/images.tsv | cut -f 3 | paste -sd ' ')" 'B B A'
+    sed -i 's/A$/C/' 'my labels.tsv'
+    pipeline why LABELS='my labels.tsv' | grep "^images.npy.zst *would run: 1 changed, such as 'my labels.tsv'$"
+    reruns "$EVERYTHING" LABELS='my labels.tsv'
+    equal "$(tail -n +2 out/images.tsv | cut -f 3 | paste -sd ' ')" 'B B C'
+}
+
+@test "classes that there are not are said before anything is trained, and how names with blanks are written" {
+    mkdir photos
+    cp -r "$BATS_FILE_TMPDIR/images/ren" 'photos/New York'
+    cp -r "$BATS_FILE_TMPDIR/images/aoi" photos/Paris
+    images=photos
+    for n in 1 2; do
+        run -2 --separate-stderr pipeline all CLASSES='New York'
+        [[ $stderr = *"no class 'New', but 'New York': names with blanks are parted by commas, and one alone has one behind it, \"New York,\""* ]]
+        [ ! -e out/stage-1.safetensors.zst ]
+    done
+    pipeline all CLASSES='New York,Paris'
+    pipeline pca-2.tsv CLASSES='New York,'
+    equal "$(cut -f 3 out/pca-2.tsv | sort -u | paste -sd ,)" 'New York,class'
+}
+
+@test "evaluate says how good the features are, also where all is up to date" {
+    ready
+    pipeline -q evaluate
+    run -0 --separate-stderr pipeline -s evaluate
+    equal "$output" "$(cat out/evaluation.txt)"
+    rm out/evaluation.txt
+    run -1 pipeline -q evaluate
+    run -0 --separate-stderr pipeline -s evaluate
+    equal "$output" "$(cat out/evaluation.txt)"
+    run -2 --separate-stderr pipeline evaluate DATA= TRAIN=x.npy TEST=y.npy OUT=other
+    [[ $stderr = *"no goal 'evaluate'"* ]]
+}
+
+@test "a run ends with what was made, where, how long it took, and the figure that matters" {
+    images=$BATS_FILE_TMPDIR/images
+    pipeline features 2>notes
+    tail -n 2 notes | head -n 1 | grep -E "^pipeline: 'out': 14 files made in [0-9]+ s$"
+    tail -n 1 notes | grep -E '^pipeline: The loss after 2 epochs is 0\.[0-9]+, on the test images 0\.[0-9]+\.$'
+    pipeline accuracy.tsv 2>/dev/null
+    pipeline features 2>notes
+    grep -x "pipeline: 'out': all was up to date" notes
+    equal "$(tail -n 1 notes)" "pipeline: The nearest neighbour of a picture has its class in $(sed -n 's/^(all).*\t//p' out/accuracy.tsv) of all pictures."
+    for quiet in -s -n -q why; do
+        pipeline $quiet 2>notes >/dev/null
+        equal "$quiet$(grep '^pipeline: ' notes || true)" "$quiet"
+    done
 }

@@ -110,6 +110,7 @@ answers() {
         neighbours accuracy.tsv
         plot scatter-2d.png
         plot loss-deep.svg
+        evaluate evaluation.tsv
         reconstruct reconstruction.png'
     [ "$n" -ge 50 ]
 }
@@ -193,7 +194,7 @@ other_value() {
     touch -d '2001-01-01' images images/* images/*/*
     reruns "$EVERYTHING"
     images=others
-    reruns "$EVERYTHING"
+    reruns "$EVERYTHING" REPLACE=yes
 }
 
 @test "an index edited by hand is never used and never lost: set aside, in a line that says what to do" {
@@ -249,7 +250,7 @@ other_value() {
 
 @test "drawings: a changed setting, one touched, one deleted, one replaced" {
     images=
-    pipeline features 2>/dev/null
+    pipeline features REPLACE=yes 2>/dev/null
     reruns ''
     touch out/samples/ren/001.png
     answers samples 'up to date'

@@ -10,7 +10,7 @@ setup_file() {
     printf 'size = 80\ntest = 0.3\n' >configs/seed/import.conf
     printf 'kernel = 3\nfilters = 4\nepochs = 1\nbatch = 16\n' >configs/seed/stage-1.conf
     printf 'epochs = 1\nbatch = 16\n' >configs/seed/finetune.conf
-    make -s -f "$ROOT/Makefile.pipeline" all BIN="$BIN" CONFIG=configs/seed DATA=photos OUT=out/seed
+    make -s -f "$ROOT/Makefile.pipeline" all BIN="$BIN" CONFIG=configs/seed DATA=photos OUT=out/photos-seed
 }
 
 # recipe TITLE: its commands, one a line.
@@ -27,8 +27,8 @@ follow() {
     recipe "$2" >recipe
     [ -s recipe ]
     cp -r "$BATS_FILE_TMPDIR"/* .
-    ln -s ../../photos out/seed/
-    ln -s ../../configs out/seed/
+    ln -s ../../photos out/photos-seed/
+    ln -s ../../configs out/photos-seed/
     {
         echo 'set -eu -o pipefail; trap "" PIPE'
         echo "make() { command make -s BIN='$BIN' CONFIG=configs/seed -f '$ROOT/Makefile.pipeline' \"\${@:3}\"; }"
@@ -47,51 +47,51 @@ follow() {
     grep -q '^stage-1.safetensors.zst *would run: .*missing' said
     grep -q '^features.npy.zst .*up to date' said
     grep -q 'filters *= *20' mine/stage-1.conf
-    [ -s out/mine/features.npy.zst ]
+    [ -s out/photos-mine/features.npy.zst ]
 }
 
 @test "look into a file" {
-    follow out/seed "Look into a file" >said
+    follow out/photos-seed "Look into a file" >said
     grep -q '^shape  *(' said
     grep -q 'train-stage, revision' said
 }
 
 @test "load features elsewhere" {
     need_python numpy
-    follow out/seed "Load features elsewhere" >said
+    follow out/photos-seed "Load features elsewhere" >said
     equal "$(cat said)" "(16, 40, 40, 4)"
-    equal "$(wc -l <out/seed/features.tsv)" 17
+    equal "$(wc -l <out/photos-seed/features.tsv)" 17
 }
 
 @test "features of new pictures" {
-    follow out/seed "Features of new pictures"
-    cmp <(tensor tsv out/seed/new.npy.zst) <(tensor tsv out/seed/features.npy.zst)
+    follow out/photos-seed "Features of new pictures"
+    cmp <(tensor tsv out/photos-seed/new.npy.zst) <(tensor tsv out/photos-seed/features.npy.zst)
 }
 
 @test "new pictures in an old plane" {
-    follow out/seed "New pictures in an old plane"
-    cmp <(cut -f 5- out/seed/new-plane.tsv | tail -n +2) <(tensor tsv out/seed/plane.npy.zst)
+    follow out/photos-seed "New pictures in an old plane"
+    cmp <(cut -f 5- out/photos-seed/new-plane.tsv | tail -n +2) <(tensor tsv out/photos-seed/plane.npy.zst)
 }
 
 @test "which pictures are near which" {
-    follow out/seed "Which pictures are near which" >said
+    follow out/photos-seed "Which pictures are near which" >said
     [ "$(wc -l <said)" -gt 8 ]
 }
 
 @test "some classes only" {
-    follow out/seed "Some classes only"
-    equal "$(cut -f 3 out/seed/two.tsv | sort -u | paste -sd ' ')" "akane class ren"
-    [ -s out/seed/two.png ]
+    follow out/photos-seed "Some classes only"
+    equal "$(cut -f 3 out/photos-seed/two.tsv | sort -u | paste -sd ' ')" "akane class ren"
+    [ -s out/photos-seed/two.png ]
 }
 
 @test "one layer at a time, through pipes" {
-    follow out/seed "One layer at a time, through pipes" >said
+    follow out/photos-seed "One layer at a time, through pipes" >said
     grep -q '^shape  *(16,40,40,8)' said
 }
 
 @test "arrays instead of pictures" {
-    follow out/seed "Arrays instead of pictures"
-    [ -s out/seed/out/arrays/features-test.npy.zst ]
+    follow out/photos-seed "Arrays instead of pictures"
+    [ -s out/photos-seed/out/arrays/features-test.npy.zst ]
 }
 
 @test "is everything what it says it is?" {

@@ -206,10 +206,19 @@ void index_free(struct index *ix)
 
 /* --- selecting --- */
 
-_Noreturn static void die_unknown_class(const struct index *ix, const char *name)
+/* LIST holds NAME, and is one of names parted by blanks unless it has a comma. */
+_Noreturn static void die_unknown_class(const struct index *ix, const char *name, const char *list)
 {
     enum { SHOWN = 20 };
-    char *known = xstrdup(ix->n_classes ? ix->classes[0] : "none");
+    char *known;
+
+    for (size_t k = 0; k < ix->n_classes && !strchr(list, ','); k++)
+        if (strpbrk(ix->classes[k], " \t\n") && strstr(list, ix->classes[k]))
+            die_file(ix->table->path,
+                     "no class '%s', but '%s': names with blanks are parted by commas, and one "
+                     "alone has one behind it, \"%s,\"",
+                     name, ix->classes[k], ix->classes[k]);
+    known = xstrdup(ix->n_classes ? ix->classes[0] : "none");
     for (size_t k = 1; k < ix->n_classes && k <= SHOWN; k++) {
         char *longer = xformat("%s, %s", known, k < SHOWN ? ix->classes[k] : "...");
         free(known);
@@ -223,6 +232,8 @@ static void choose_classes(const struct index *ix, const char *list, bool *chose
 {
     const char *separators = strchr(list, ',') ? "," : " \t\n";
     char *name = xmalloc(strlen(list) + 1);
+    const char *whole = list;
+
     while (*list) {
         size_t len = 0, k = 0;
         while (*list && !strchr(separators, *list)) {
@@ -239,7 +250,7 @@ static void choose_classes(const struct index *ix, const char *list, bool *chose
         while (k < ix->n_classes && strcmp(ix->classes[k], name) != 0)
             k++;
         if (k == ix->n_classes)
-            die_unknown_class(ix, name);
+            die_unknown_class(ix, name, whole);
         chosen[k] = true;
     }
     free(name);
