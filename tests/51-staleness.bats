@@ -450,7 +450,7 @@ killed_naming() {
     sed -i 's/3/2/' conf/augment.conf
     echo 'sign = v' >conf/pca.conf
     echo 'l2 = 0' >>conf/finetune.conf
-    reruns "$AFTER_IMAGES accuracy.tsv pca-2 pca-3 reconstruction.png $(cd out && echo loss-*.???) $(cd out && echo scatter-*.???)" -j4 all
+    reruns "$AFTER_IMAGES accuracy.tsv evaluation.tsv pca-2 pca-3 reconstruction.png $(cd out && echo loss-*.???) $(cd out && echo scatter-*.???)" -j4 all
     equal "$(found_same)" ''
 }
 
