@@ -121,20 +121,8 @@ static struct rows *project(const struct task *t, struct rows *r)
 {
     size_t n = rows_n(r), D = rows_width(r), most = n < D ? n : D;
     size_t P = (size_t)t->options->components < most ? (size_t)t->options->components : most;
-    struct rows *to = rows_create(rows_path(r), NPY_F64, n, P, t->memory);
-    double *y = xmalloc(PCA_BLOCK * P * sizeof *y);
-    struct pca p;
 
-    pca_fit(&p, r, P, PCA_SIGN_U, t->memory);
-    for (size_t first = 0; first < n; first += PCA_BLOCK) {
-        size_t got = PCA_BLOCK < n - first ? PCA_BLOCK : n - first;
-
-        pca_project(&p, y, r, first, got);
-        rows_append(to, y, got);
-    }
-    free(y);
-    pca_release(&p);
-    return to;
+    return pca_reduce(r, P, t->memory);
 }
 
 /* --- the table --- */

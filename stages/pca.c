@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "analysis/basis.h"
+#include "analysis/coordinates.h"
 #include "cli/start.h"
 #include "analysis/pca.h"
 #include "base/profile.h"
@@ -22,9 +23,9 @@ enum { REVISION = 3, SHOWN = 10 }; /* components whose variance is printed */
 struct options {
     int64_t components;
     struct selection_options rows;
+    struct coordinates_options to;
     int sign;
-    bool tsv;
-    const char *apply, *basis, *table;
+    const char *apply, *basis;
 };
 
 /* Dies where the features are not of the kind that the basis was fitted to. Features without a
@@ -91,55 +92,18 @@ static void fit(struct pca *p, struct rows *r, const struct options *o, size_t m
         warn_file(rows_path(r), "the rows have rank %zu: the other components are 0", P - n_zero);
 }
 
-static struct zio_writer *create_table(const char *path, const struct selection *s, size_t P)
-{
-    struct zio_writer *file = zio_create(path, ZIO_TEXT);
-    const char *index_fields = s->ix ? "row\tsplit\tclass\tpath\t" : "";
-
-    zio_write(file, index_fields, strlen(index_fields));
-    for (size_t k = 1; k <= P; k++) {
-        char *name = xformat("pc%zu%c", k, k < P ? '\t' : '\n');
-        zio_write(file, name, strlen(name));
-        free(name);
-    }
-    return file;
-}
-
-static void write_table_row(struct zio_writer *file, const struct selection *s, size_t i,
-                            const float *y, size_t P)
-{
-    if (s->ix)
-        index_write_fields(file, s->ix, s->positions[i]);
-    for (size_t k = 0; k < P; k++) {
-        char text[32];
-        int len = snprintf(text, sizeof text, "%.9g%c", (double)y[k],
-                           k + 1 < P ? '\t' : '\n'); /* nine digits are enough */
-        zio_write(file, text, (size_t)len);
-    }
-}
-
 /* Writes the coordinates of all rows in the first P components, everywhere they are wanted, and the
  * basis. */
 static void write_coordinates(const struct cli *cli, const struct options *o, const struct pca *p,
                               size_t P, struct rows *r, const struct selection *s,
                               const struct history *h)
 {
-    size_t n = rows_n(r), n_tables = 0;
-    bool several = o->table || o->basis || o->tsv; /* files: a table has its history beside it */
+    size_t n = rows_n(r);
+    bool several = o->to.table || o->basis || o->to.tsv; /* a table has its history beside it */
     double *y = xmalloc(PCA_BLOCK * p->P * sizeof *y);
     float *out = xmalloc(PCA_BLOCK * P * sizeof *out);
-    struct tensor_writer *tensor = NULL;
-    struct zio_writer *tables[2];
-    const char *paths[] = {o->tsv ? cli->output : o->table, o->table};
+    struct coordinates *to = coordinates_create(&o->to, cli->output, s, n, P, "pc");
 
-    if (o->tsv)
-        tables[n_tables++] = create_table(cli->output, s, P);
-    else
-        tensor = tensor_create(cli->output,
-                               &(struct npy_header){.dtype = NPY_F32, .rank = 2, .shape = {n, P}},
-                               TENSOR_LEVEL);
-    if (o->table)
-        tables[n_tables++] = create_table(o->table, s, P);
     for (size_t first = 0; first < n; first += PCA_BLOCK) {
         size_t got = PCA_BLOCK < n - first ? PCA_BLOCK : n - first;
         enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
@@ -148,20 +112,13 @@ static void write_coordinates(const struct cli *cli, const struct options *o, co
         for (size_t i = 0; i < got; i++)
             for (size_t k = 0; k < P; k++)
                 out[i * P + k] = (float)y[i * p->P + k] + 0.0f; /* no -0 */
-        if (tensor)
-            tensor_write(tensor, out, got);
-        for (size_t i = 0; i < got; i++)
-            for (size_t j = 0; j < n_tables; j++)
-                write_table_row(tables[j], s, first + i, out + i * P, P);
+        coordinates_write(to, out, got);
     }
     if (several)
         whole_begin(cli->output);
     if (o->basis)
         basis_write(o->basis, p, n, h);
-    for (size_t j = n_tables; j-- > 0;)
-        history_commit_table(h, tables[j], paths[j]);
-    if (tensor)
-        tensor_commit(tensor, h);
+    coordinates_commit(to, h);
     if (several)
         whole_end(cli->output);
     free(y);
@@ -170,15 +127,13 @@ static void write_coordinates(const struct cli *cli, const struct options *o, co
 
 static void check_options(struct options *o, const struct cli *cli)
 {
-    const char **texts[] = {&o->apply, &o->basis, &o->table};
-
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) /* "apply =" in a file: none */
-        if (*texts[i] && !**texts[i])
-            *texts[i] = NULL;
+    if (o->apply && !*o->apply) /* "apply =" in a file: none */
+        o->apply = NULL;
+    if (o->basis && !*o->basis)
+        o->basis = NULL;
     if (o->basis && o->apply)
         die_usage("--basis keeps a new basis, --apply takes an old one: want one of them");
-    if (o->table && strcmp(o->table, "-") == 0 && (!cli->output || strcmp(cli->output, "-") == 0))
-        die_usage("--table - and the output both go to standard output");
+    coordinates_check(&o->to, cli);
 }
 
 int main(int argc, char **argv)
@@ -197,8 +152,8 @@ int main(int argc, char **argv)
          "take the basis from this file instead of fitting one"},
         {"index", CLI_TEXT, &o.rows.index, 0, 0, "FILE", CLI_INPUT,
          "index of the rows: for --classes, --split and tables"},
-        {"tsv", CLI_FLAG, &o.tsv, 0, 0, NULL, 0, "write a table instead of a tensor"},
-        {"table", CLI_TEXT, &o.table, 0, 0, "FILE", CLI_OUTPUT, "write the table here besides"},
+        {"tsv", CLI_FLAG, &o.to.tsv, 0, 0, NULL, 0, "write a table instead of a tensor"},
+        {"table", CLI_TEXT, &o.to.table, 0, 0, "FILE", CLI_OUTPUT, "write the table here besides"},
         {"basis", CLI_TEXT, &o.basis, 0, 0, "FILE", CLI_OUTPUT,
          "keep the basis here: mean, components, variance"},
         tensor_option(),
@@ -224,7 +179,7 @@ int main(int argc, char **argv)
     cli_parse(&cli, argc, argv);
     check_options(&o, &cli);
     h = history_new(&cli, REVISION);
-    if (o.tsv)
+    if (o.to.tsv)
         history_setting(h, "tsv", "yes");
     history_ask(h);
     t = tensor_open(cli.arguments[0]);

@@ -2,6 +2,7 @@
  *
  *     plot scatter-2d pca-2.tsv -o scatter-2d.png     columns pc1 pc2, a colour for each class
  *     plot scatter-3d pca-3.tsv -o scatter-3d.svg     columns pc1 pc2 pc3, likewise
+ *     plot map map-2.tsv -o map.png                   columns x1 x2, likewise
  *     plot loss stage-1.tsv -o loss.png               columns epoch loss val_loss
  *
  * Reads the table, writes the numbers and the names of its classes for gnuplot, has it draw, and
@@ -30,14 +31,15 @@
 enum { REVISION = 1, MOST_COLUMNS = 3 };
 
 struct kind {
-    const char *name, *script;
+    const char *name, *script, *plane; /* two parts of a script; plane: "" or what draws points */
     size_t n_columns;
     const char *columns[MOST_COLUMNS];
 };
 static const struct kind kinds[] = {
-    {"scatter-2d", gnuplot_scatter_2d, 2, {"pc1", "pc2"}},
-    {"scatter-3d", gnuplot_scatter_3d, 3, {"pc1", "pc2", "pc3"}},
-    {"loss", gnuplot_loss, 3, {"epoch", "loss", "val_loss"}},
+    {"scatter-2d", gnuplot_scatter_2d, gnuplot_plane, 2, {"pc1", "pc2"}},
+    {"scatter-3d", gnuplot_scatter_3d, "", 3, {"pc1", "pc2", "pc3"}},
+    {"map", gnuplot_map, gnuplot_plane, 2, {"x1", "x2"}},
+    {"loss", gnuplot_loss, "", 3, {"epoch", "loss", "val_loss"}},
 };
 
 enum type { BY_NAME, PNG, SVG };
@@ -48,7 +50,7 @@ static const struct kind *find_kind(const char *name)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i].name, name) == 0)
             return &kinds[i];
-    die_usage("no kind of plot '%s', want scatter-2d, scatter-3d or loss", name);
+    die_usage("no kind of plot '%s', want scatter-2d, scatter-3d, map or loss", name);
 }
 
 static enum type type_of(const char *path)
@@ -154,18 +156,20 @@ static int draw(const char *path, struct table *t, const struct kind *kind, enum
     struct classes c = classes_new(count_lines(t->rest));
     int numbers = scratch_open(), picture;
     char *names, *line = xformat("%s\n", title);
+    char *script = xformat("%s%s", kind->script, kind->plane);
     enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
 
     write_numbers(numbers, &c, t, kind);
     names = legend_text(c.names, c.n);
-    picture = gnuplot_draw(path, kind->script, type_names[type], numbers, scratch_of(names),
-                           scratch_of(line));
+    picture =
+        gnuplot_draw(path, script, type_names[type], numbers, scratch_of(names), scratch_of(line));
     profile_leave(before);
     hdestroy_r(&c.numbers);
     free(c.names);
     free(c.seen);
     free(names);
     free(line);
+    free(script);
     close(numbers);
     return picture;
 }
@@ -220,7 +224,8 @@ static void add_input(struct history *h, const struct table *t)
 static struct history *start_history(const struct cli *cli, const struct kind *kind, enum type type)
 {
     struct history *h = history_new(cli, REVISION);
-    char digest[DIGEST_SIZE], *scripts = xformat("%s%s", gnuplot_style, kind->script);
+    char *scripts = xformat("%s%s%s", gnuplot_style, kind->script, kind->plane);
+    char digest[DIGEST_SIZE];
 
     digest_format(digest, digest_data(scripts, strlen(scripts)));
     history_setting(h, "kind", kind->name);
@@ -243,11 +248,11 @@ int main(int argc, char **argv)
     };
     struct cli cli = {
         .tool = "plot",
-        .synopsis = "scatter-2d|scatter-3d|loss TABLE -o PICTURE",
+        .synopsis = "scatter-2d|scatter-3d|map|loss TABLE -o PICTURE",
         .options = options,
         .summary = "Draws a table (TSV with a header line), by gnuplot. scatter-2d: columns pc1 "
-                   "pc2; scatter-3d: pc1 pc2 pc3;\n"
-                   "both in a colour for each value of the column class, if there is one. loss: "
+                   "pc2; scatter-3d: pc1 pc2 pc3; map: x1 x2;\n"
+                   "all in a colour for each value of the column class, if there is one. loss: "
                    "columns epoch loss val_loss.",
         .example = "plot scatter-2d pca-2.tsv -o scatter-2d.png",
         .min_arguments = 2,

@@ -34,6 +34,18 @@ is_svg() { grep -q '<svg' "$1" && [ "$(tail -n 2 "$1" | head -n 1)" = '</svg>' ]
     for colour in '59, *117, *175' '239, *134, *54' '81, *157, *62'; do grep -Eq "rgb\( *$colour" a.svg; done
 }
 
+@test "a map has a point for each row, and no numbers beside it, for they mean nothing" {
+    sed '1s/pc1\tpc2/x1\tx2/' t.tsv >map.tsv
+    plot map map.tsv -o a.png
+    is_png a.png
+    plot map map.tsv -o a.svg
+    is_svg a.svg
+    [ "$(grep -c "<use xlink:href='#gpPt6'" a.svg)" -ge 33 ]
+    equal "$(grep -oE '>-?[0-9.]+<' a.svg)" ''
+    run -1 --separate-stderr plot map t.tsv -o b.svg
+    fails 1 "plot: 't.tsv': no column x1 in its first line"
+}
+
 @test "the best epoch is marked in a loss curve" {
     plot loss log.tsv -o a.svg
     grep -q '>best: 0.61, epoch 2<' a.svg
@@ -124,7 +136,7 @@ is_svg() { grep -q '<svg' "$1" && [ "$(tail -n 2 "$1" | head -n 1)" = '</svg>' ]
     run -2 --separate-stderr plot scatter-2d t.tsv -o a.gif
     fails 2 "plot: 'a.gif': want a name that ends in .png or .svg, or --type"
     run -2 --separate-stderr plot pie t.tsv -o a.png
-    fails 2 "plot: no kind of plot 'pie', want scatter-2d, scatter-3d or loss"
+    fails 2 "plot: no kind of plot 'pie', want scatter-2d, scatter-3d, map or loss"
     equal "$(echo a.png*)" a.png
 }
 

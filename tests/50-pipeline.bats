@@ -17,7 +17,8 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
 @test "all leaves every file under its name, whole" {
     ready
     for file in images.npy.zst images.tsv {train,test}-{0,1}.npy.zst stage-{1,2}.{safetensors.zst,tsv} deep-init.safetensors.zst \
-        deep.safetensors.zst deep.tsv features.npy.zst pca-{2,3}.{npy.zst,tsv} reconstruction.png accuracy.tsv evaluation.{tsv,txt} scatter-{2,3}d.{png,svg} \
+        deep.safetensors.zst deep.tsv features.npy.zst {pca-2,pca-3,map-2}.{npy.zst,tsv} \
+        reconstruction.png accuracy.tsv evaluation.{tsv,txt} {scatter-2d,scatter-3d,map}.{png,svg} \
         loss-{stage-1,stage-2,deep}.{png,svg}; do
         [ -s "out/$file" ]
     done
@@ -40,7 +41,8 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
 @test "with -j2, other threads and other memory every file has the same bytes" {
     images=$BATS_FILE_TMPDIR/images
     pipeline -j2 all FLAGS='--threads 1 --memory 64M' 2>/dev/null
-    for file in out/*.zst out/*.png out/*.svg out/.*.history out/{images,accuracy,evaluation,pca-2,pca-3}.tsv; do
+    for file in out/*.zst out/*.png out/*.svg out/.*.history \
+        out/{images,accuracy,evaluation,pca-2,pca-3,map-2}.tsv; do
         cmp "$file" "$BATS_FILE_TMPDIR/$file"
     done
 }
@@ -301,7 +303,7 @@ samples                    missing'
     equal "$(grep -c "^$PWD/launch $BIN/" commands)" "$(wc -l <launched)"
     equal "$(grep -c -- ' -o out/' commands)" "$(wc -l <launched)"
     equal "$(sed 's:.*/::' launched | sort -u | paste -sd ' ')" \
-        'assemble-deep augment draw-samples encode-stage evaluate extract finetune import-images neighbours pca plot reconstruct train-stage'
+        'assemble-deep augment draw-samples encode-stage evaluate extract finetune import-images map neighbours pca plot reconstruct train-stage'
     pipeline -q all   # it is no setting
 }
 

@@ -107,6 +107,7 @@ answers() {
         finetune deep.safetensors.zst
         extract features.npy.zst
         pca pca-2.npy.zst
+        map map-2.npy.zst
         neighbours accuracy.tsv
         plot scatter-2d.png
         plot loss-deep.svg
@@ -140,7 +141,8 @@ other_value() {
 
 @test "other classes rerun coordinates and plots alone" {
     pipeline why CLASSES='akane ren' | grep '^pca-2.npy.zst *would run: classes  -> akane ren$'
-    reruns 'pca-2 pca-3 scatter-2d.png scatter-2d.svg scatter-3d.png scatter-3d.svg' all CLASSES='akane ren'
+    reruns 'map-2 map.png map.svg pca-2 pca-3 scatter-2d.png scatter-2d.svg scatter-3d.png scatter-3d.svg' \
+        all CLASSES='akane ren'
     equal "$(cut -f 3 out/pca-2.tsv | sort -u | paste -sd ' ')" 'akane class ren'
 }
 
@@ -450,7 +452,7 @@ killed_naming() {
     sed -i 's/3/2/' conf/augment.conf
     echo 'sign = v' >conf/pca.conf
     echo 'l2 = 0' >>conf/finetune.conf
-    reruns "$AFTER_IMAGES accuracy.tsv evaluation.tsv pca-2 pca-3 reconstruction.png $(cd out && echo loss-*.???) $(cd out && echo scatter-*.???)" -j4 all
+    reruns "$AFTER_IMAGES accuracy.tsv evaluation.tsv map-2 map.png map.svg pca-2 pca-3 reconstruction.png $(cd out && echo loss-*.???) $(cd out && echo scatter-*.???)" -j4 all
     equal "$(found_same)" ''
 }
 
@@ -471,7 +473,7 @@ killed_naming() {
     reruns 'accuracy.tsv' all
     echo 'title = ours' >conf/plot.conf
     answers 'scatter-3d.png, .svg' 'would run: title  -> ours'
-    reruns "$(cd out && echo loss-*.???) $(cd out && echo scatter-*.???)" all
+    reruns "$(cd out && echo loss-*.???) $(cd out && echo scatter-*.??? map.???)" all
     cp out/scatter-2d.svg out/scatter-3d.svg
     pipeline why | grep "^scatter-3d.svg *would run: kind scatter-2d -> scatter-3d; scripts xxh128:.*; 'pca-3.tsv' is not what it was made from$"
     reruns 'scatter-3d.svg' all
@@ -486,11 +488,11 @@ killed_naming() {
 @test "another script of a plot makes its pictures anew" {
     cp -a "$BIN" .
     bin=bin
-    sed '/gnuplot_scatter_2d/,/^;/s/pointsize size/pointsize 2 * size/' "$BUILD/plots.c" >plots.c
+    sed '/gnuplot_plane/,/^;/s/pointsize size/pointsize 2 * size/' "$BUILD/plots.c" >plots.c
     run -1 cmp -s "$BUILD/plots.c" plots.c
     link plot plots.c "$BUILD/stages/plot.o"
     pipeline why | grep '^scatter-2d.png, .svg *would run: scripts xxh128:[0-9a-f]* -> xxh128:[0-9a-f]*; newer plot$'
     answers 'loss-deep.png, .svg' 'would run: newer plot'
-    reruns "$(cd out && echo loss-*.???) $(cd out && echo scatter-*.???)" all
+    reruns "$(cd out && echo loss-*.???) $(cd out && echo scatter-*.??? map.???)" all
     equal "$(found_same)" "$(cd out && ls loss-* scatter-3d* | bare)"
 }

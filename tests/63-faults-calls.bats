@@ -212,10 +212,12 @@ each_call() {
     each_call assemble-deep model.safetensors.zst -o model.safetensors.zst
 }
 
-@test "of pca and neighbours" {
+@test "of pca, map and neighbours" {
     echo old | tee before/table.tsv >before/basis
     each_call pca features.npy.zst --components 2 --index images.tsv --table table.tsv \
         --basis basis -o images.npy.zst
+    each_call map features.npy.zst --iterations 20 --index images.tsv --table table.tsv \
+        -o images.npy.zst
     each_call neighbours features.npy.zst --index images.tsv -o table.tsv
 }
 
@@ -280,4 +282,9 @@ check_own() {
 @test "killed before any call, pca leaves no table and no basis beside another tensor that is called current" {
     each_kill '--sign v --components 1' pca features.npy.zst --index images.tsv --table table.tsv \
         --basis basis -o pca.npy.zst
+}
+
+@test "killed before any call, map leaves no table beside another tensor that is called current" {
+    each_kill '--iterations 10' map features.npy.zst --iterations 20 --index images.tsv \
+        --table table.tsv -o map.npy.zst
 }

@@ -86,6 +86,9 @@ piped() {
     cmp table.tsv one/pca-2.tsv
     wanted=pca-3.npy.zst
     piped images.tsv pca one/features.npy.zst --index - --components 3
+    wanted=map-2.npy.zst
+    piped features.npy.zst map - --index one/images.tsv --table table.tsv
+    cmp table.tsv one/map-2.tsv
     wanted=reconstruction.png
     piped images.npy.zst reconstruct one/deep.safetensors.zst - --index one/images.tsv \
         -c conf/reconstruct.conf

@@ -34,5 +34,5 @@ tiny_same() {
         *.tsv) cmp "$file" "$2/${file##*/}" ;;
         esac
     done
-    [ "$n" -ge 23 ]
+    [ "$n" -ge 27 ]
 }

@@ -434,3 +434,22 @@ void pca_release(struct pca *p)
     free(p->coordinates);
     *p = (struct pca){0};
 }
+
+struct rows *pca_reduce(struct rows *r, size_t P, size_t memory)
+{
+    size_t n = rows_n(r);
+    struct rows *to = rows_create(rows_path(r), NPY_F64, n, P, memory / 2);
+    double *y = xmalloc(PCA_BLOCK * P * sizeof *y);
+    struct pca p;
+
+    pca_fit(&p, r, P, PCA_SIGN_U, memory);
+    for (size_t first = 0; first < n; first += PCA_BLOCK) {
+        size_t got = smaller(PCA_BLOCK, n - first);
+
+        pca_project(&p, y, r, first, got);
+        rows_append(to, y, got);
+    }
+    free(y);
+    pca_release(&p);
+    return to;
+}

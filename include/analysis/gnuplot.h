@@ -16,7 +16,8 @@
 #include <stddef.h>
 
 /* What the programs of plots/ are, X.gp under the name gnuplot_X, with "_" for "-". */
-extern const char gnuplot_style[], gnuplot_scatter_2d[], gnuplot_scatter_3d[], gnuplot_loss[];
+extern const char gnuplot_style[], gnuplot_scatter_2d[], gnuplot_map[], gnuplot_plane[],
+    gnuplot_scatter_3d[], gnuplot_loss[];
 
 /* "5.4 patchlevel 4"; the caller frees it. Dies where there is no gnuplot. */
 char *gnuplot_version(void);

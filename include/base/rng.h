@@ -18,6 +18,7 @@ enum rng_purpose {
     RNG_DRAW = 5,
     RNG_CLUSTER = 6,
     RNG_BOOTSTRAP = 7,
+    RNG_START = 8,
     RNG_TEST = 99
 };
 
