@@ -19,7 +19,7 @@
 #include "cli/start.h"
 #include "files/whole.h"
 
-enum { REVISION = 1, WORK = 40 << 20 }; /* bytes that the search for neighbours works in */
+enum { REVISION = 1 };
 
 struct options {
     int64_t components, iterations;
@@ -48,31 +48,41 @@ static double find_perplexity(const char *path, size_t n, double wanted)
     return fmin(wanted, most);
 }
 
-static void want_enough(const char *path, size_t n, double perplexity, size_t memory)
+/* Components of n rows of D numbers, at least 1. */
+static size_t find_components(size_t n, size_t D, size_t wanted)
 {
-    double need = fmax(affinity_memory(n, perplexity) + WORK, /* the first half of it stays */
-                       affinity_memory(n, perplexity) / 2 + embedding_memory(n))
-        + PROCESS_MEMORY;
+    size_t most = n - 1 < D ? n - 1 : D;
 
-    if (n > UINT32_MAX || need > (double)(memory - memory / 4))
+    most = wanted < most ? wanted : most;
+    return most > 0 ? most : 1;
+}
+
+/* Dies where what comes after the components, P of each row, does not fit. */
+static void want_enough(const char *path, size_t n, size_t P, double perplexity, size_t memory)
+{
+    size_t k = affinity_neighbours(n, perplexity), block = rows_block(P) < n ? rows_block(P) : n;
+    double search = 8.0 * (double)block * (double)(2 * P + block + 2 * k + 16);
+    double affinity = affinity_memory(n, perplexity), place = embedding_memory(n);
+    double need = fmax(affinity + search, affinity / 2 + place) + PROCESS_MEMORY;
+    size_t most = memory - memory / 4; /* where the rows are kept */
+
+    if (n > UINT32_MAX || need > (double)most)
         die_file(path,
                  "%zu rows with %zu neighbours each take %.0f MiB of memory, --memory leaves %.0f "
                  "for them",
-                 n, affinity_neighbours(n, perplexity), ceil(need / 0x1p20),
-                 floor((double)(memory - memory / 4) / 0x1p20));
+                 n, k, ceil(need / 0x1p20), floor((double)most / 0x1p20));
 }
 
 /* y (n,2): the places of the rows of R, which it frees. */
 static void find_places(double *y, struct rows *r, const struct options *o, double perplexity,
                         size_t memory)
 {
-    size_t n = rows_n(r), D = rows_width(r), P = n - 1 < D ? n - 1 : D;
+    size_t n = rows_n(r), P = find_components(n, rows_width(r), (size_t)o->components);
     enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
     struct rows *reduced;
     struct affinity a;
     double cost;
 
-    P = (size_t)o->components < P ? (size_t)o->components : P;
     reduced = pca_reduce(r, P, memory / 2);
     rows_free(r);
     embedding_start(y, reduced);
@@ -163,7 +173,8 @@ int main(int argc, char **argv)
             return 0;
     }
     perplexity = find_perplexity(cli.arguments[0], s.n, o.perplexity);
-    want_enough(cli.arguments[0], s.n, perplexity, (size_t)cli.memory);
+    want_enough(cli.arguments[0], s.n, find_components(s.n, t->row_items, (size_t)o.components),
+                perplexity, (size_t)cli.memory);
     r = rows_read(t, s.rows, s.n, (size_t)cli.memory / 2);
     if (!tensor_is_seekable(t))
         add_inputs(h, t, s.ix); /* a pipe tells its history at its end */
