@@ -327,7 +327,7 @@ samples                    missing'
             equal "$question $n: $(cat status errors)" "$question $n: 0"
         done
     done
-    equal "$(env --ignore-signal=PIPE bash -c '. "$1"; ROOT=$2 BIN=$3; pipeline status' - "$BATS_TEST_DIRNAME/pipeline.bash" "$ROOT" "$BIN" 2>&1 >/dev/full | grep -c .)" 2
+    equal "$(env --ignore-signal=PIPE bash -c '. "$1"; ROOT=$2 BIN=$3; pipeline status DATA=images' - "$BATS_TEST_DIRNAME/pipeline.bash" "$ROOT" "$BIN" 2>&1 >/dev/full | grep -c .)" 2
 }
 
 @test "on a file system without flock a pipeline runs, and a line says what to take care of; nothing is taken for at work" {
