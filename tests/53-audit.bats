@@ -117,7 +117,8 @@ OTHER='is not what it was made from: it holds #, recorded is #'
         images.tsv)
             unseen out/images.tsv sed -i 's:ren/000:ren/900:' out/images.tsv
             audited "images.npy.zst  'images.tsv' $EDITED" "train-0.npy.zst  'images.tsv' $OTHER" "test-0.npy.zst  'images.tsv' $OTHER" \
-                "accuracy.tsv  'images.tsv' $OTHER" "pca-2.npy.zst  'images.tsv' $OTHER" "pca-3.npy.zst  'images.tsv' $OTHER" \
+                "accuracy.tsv  'images.tsv' $OTHER" \
+                "evaluation.tsv  'images.tsv' $OTHER" "pca-2.npy.zst  'images.tsv' $OTHER" "pca-3.npy.zst  'images.tsv' $OTHER" \
                 "map-2.npy.zst  'images.tsv' $OTHER" \
                 "reconstruction.png  'images.tsv' $OTHER" ;;
         pca-3.tsv)
