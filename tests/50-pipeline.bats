@@ -296,7 +296,7 @@ samples                    missing'
 @test "every command goes through LAUNCH, and no question does" {
     printf '#!/bin/sh\necho "$1" >>launched\nexec "$@"\n' >launch
     chmod +x launch
-    LAUNCH=$PWD/launch pipeline why >/dev/null
+    pipeline why LAUNCH="$PWD/launch" >/dev/null
     pipeline -n all LAUNCH="$PWD/launch" >commands
     [ ! -e launched ]
     pipeline all LAUNCH="$PWD/launch" 2>/dev/null

@@ -10,13 +10,14 @@
 #include "base/report.h"
 #include "base/scratch.h"
 
-/* What of the environment changes pictures: gnuplot's own variables, and the locale. */
-static bool is_dropped(const char *variable)
+/* What gnuplot needs of the environment. The rest may change pictures: its own variables, those of
+ * fontconfig, FreeType, Pango and Cairo, the locale, the settings of fonts in a home. */
+static bool is_kept(const char *variable)
 {
-    static const char *const dropped[] = {"GNU", "GDFONTPATH=", "FIT_", "LC_", "LANG"};
+    static const char *const kept[] = {"PATH=", "TMPDIR=", "LD_"};
 
-    for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++)
-        if (strncmp(variable, dropped[i], strlen(dropped[i])) == 0)
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        if (strncmp(variable, kept[i], strlen(kept[i])) == 0)
             return true;
     return false;
 }
@@ -31,7 +32,7 @@ static char **clean_environment(void)
         n++;
     list = xcalloc(n + 2, sizeof *list);
     for (size_t i = 0; i < n; i++)
-        if (!is_dropped(environ[i]))
+        if (is_kept(environ[i]))
             list[kept++] = environ[i];
     list[kept] = "LC_ALL=C.UTF-8";
     return list;

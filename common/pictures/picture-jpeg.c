@@ -158,6 +158,7 @@ static const char *open_jpeg(struct picture *p)
     if (setjmp(j->out))
         return p->reason;
     jpeg_create_decompress(&j->d);
+    j->d.mem->max_memory_to_use = 0; /* JPEGMEM of the environment; the picture is bounded here */
     j->from = (struct jpeg_source_mgr){.init_source = on_start,
                                        .fill_input_buffer = on_fill,
                                        .skip_input_data = on_skip,
