@@ -81,14 +81,16 @@ same() {
 XML
     same HOME="$PWD/home" TMPDIR="$PWD/temporary" GNUTERM=dumb GNUPLOT_LIB=/nowhere
     same FONTCONFIG_FILE="$PWD/home/.config/fontconfig/fonts.conf" GDFONTPATH=/nowhere \
-        PANGO_LANGUAGE=ja FREETYPE_PROPERTIES=truetype:interpreter-version=35 XDG_CONFIG_HOME=/nowhere
+        PANGO_LANGUAGE=ja FREETYPE_PROPERTIES=truetype:interpreter-version=35 \
+        XDG_CONFIG_HOME=/nowhere
 }
 
 @test "pictures are decoded the same, whatever the variables of their libraries" {
     mkdir -p p/a
     draw-samples --count 2 -o drawings
     import-images drawings --size 64 -o i.npy
-    { printf 'P6\n512 512\n255\n'; for _ in {1..64}; do tail -c +129 i.npy | head -c 12288; done; } >x.ppm
+    { printf 'P6\n512 512\n255\n'
+      for _ in {1..64}; do tail -c +129 i.npy | head -c 12288; done; } >x.ppm
     cjpeg -progressive x.ppm >p/a/1.jpg
     cjpeg -sample 2x2 x.ppm >p/a/2.jpg
     import-images p --size 48 -o want.npy
