@@ -14,7 +14,8 @@ set yrange [y_min - pad(y_min, y_max) : y_max + pad(y_min, y_max)]
 floor = z_min - 2 * pad(z_min, z_max)
 set zrange [floor : z_max + pad(z_min, z_max)]
 set label "component 3" \
-    at x_min - pad(x_min, x_max), y_min - pad(y_min, y_max), z_max + pad(z_min, z_max) offset -7.5, 1.2 textcolor rgb ink
+    at x_min - pad(x_min, x_max), y_min - pad(y_min, y_max), z_max + pad(z_min, z_max) \
+    offset -7.5, 1.2 textcolor rgb ink
 set grid x y z vertical
 set border 895 linecolor rgb "#cccccc" linewidth 1
 far_first = sprintf("< awk '{ print ($1 / %.9g * %.9g - $2 / %.9g * %.9g), $0 }' %s | " . \

@@ -196,7 +196,7 @@ static bool any(lane_masks m)
 VECTORS static void walk(const struct node *nodes, size_t n_nodes, const double *y, double *force,
                          double *z, double theta)
 {
-    lanes x0, x1, f0 = {0}, f1 = {0}, sum = {0};
+    lanes x0 = {0}, x1 = {0}, f0 = {0}, f1 = {0}, sum = {0};
 
     for (size_t l = 0; l < LANES; l++) {
         x0[l] = y[2 * l];
