@@ -60,7 +60,7 @@ void blas_open(void)
         return;
     if (core)
         setenv("OPENBLAS_CORETYPE", core, 0);
-    unsetenv("OPENBLAS_BLOCK_FACTOR"); /* it decides the order of sums */
+    unsetenv("OPENBLAS_BLOCK_FACTOR");      /* it decides the order of sums */
     setenv("OPENBLAS_NUM_THREADS", "1", 1); /* starts no threads of its own while it is loaded */
     lib.handle = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
     if (!lib.handle)
