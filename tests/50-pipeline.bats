@@ -427,7 +427,7 @@ refuses() {
     pipeline why | grep '^stage-2.safetensors.zst *would run: filters 3 -> 4$'
     pipeline all
     reruns '' import.max-bad=0.05 finetune.epochs=2 augment.margin=3
-    reruns 'scatter-2d.png scatter-2d.svg scatter-3d.png scatter-3d.svg loss-stage-1.png loss-stage-1.svg loss-stage-2.png loss-stage-2.svg loss-deep.png loss-deep.svg' \
+    reruns 'map.png map.svg scatter-2d.png scatter-2d.svg scatter-3d.png scatter-3d.svg loss-stage-1.png loss-stage-1.svg loss-stage-2.png loss-stage-2.svg loss-deep.png loss-deep.svg' \
         all plot.title="it's \$1 of #2"
     pipeline why plot.title="it's \$1 of #2" | grep '^scatter-2d.png, .svg *up to date$'
 }
