@@ -67,12 +67,13 @@ check_files() {
 
 # each_call COMMAND...: in the folder before, which holds what is to be overwritten.
 each_call() {
-    local call n count status told n_failed=0
+    local call n count status told n_failed=0 step=1
     local names="^[a-z-]+: ('[^']+'|standard output): ((.*: )?Input/output error|changed while it was read|1 of 4 pictures cannot be read, .*)$"
+    [ -z "${SAN-}" ] || step=2   # there every second one: the plain run has all
     rm -f calls
     FAULT_LOG=$PWD/calls disturbed wanted '' "$@"
     while read -r count call; do
-        for ((n = 1; n <= count; n++)); do
+        for ((n = 1; n <= count; n += step)); do
             status=0
             disturbed after "$call $n" "$@" || status=$?
             if [ "$status" -eq 1 ]; then
@@ -89,7 +90,7 @@ each_call() {
         done
     done < <(grep -v '^XXH' calls | sort | uniq -c)   # those are no calls of files
     echo "$1: $(wc -l <calls) calls, of which $n_failed ended it" >&2
-    [ "$n_failed" -ge 5 ]
+    [ $((n_failed * step)) -ge 5 ]
 }
 
 @test "of import-images" {
