@@ -183,12 +183,13 @@ void quadtree_build(struct quadtree *t, const double *y)
 
 /* --- the forces --- */
 
-static bool any(lane_masks m)
+/* By address: how a vector is passed depends on the instruction set. */
+static bool any(const lane_masks *m)
 {
     int64_t found = 0;
 
     for (size_t l = 0; l < LANES; l++)
-        found |= m[l];
+        found |= (*m)[l];
     return found != 0;
 }
 
@@ -205,8 +206,9 @@ VECTORS static void walk(const struct node *nodes, size_t n_nodes, const double 
     for (size_t i = 0; i < n_nodes;) {
         const struct node *c = nodes + i;
         lanes d0 = x0 - c->x, d1 = x1 - c->y, square = d0 * d0 + d1 * d1, q, nq;
+        lane_masks near = square * (theta * theta) < c->square;
 
-        if (c->square > 0 && any(square * (theta * theta) < c->square)) {
+        if (c->square > 0 && any(&near)) {
             i++;
             continue;
         }
