@@ -1,27 +1,8 @@
 # pca: principal components, their coordinates, and what keeps them the same.
 load helper
+load matrices
 
-
-# npy_header DTYPE SHAPE: 128 bytes
-npy_header() {
-    printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' \
-        "{'descr': '$1', 'fortran_order': False, 'shape': ($2), }"
-}
-
-# make_npy FILE N D EXPRESSION: uint8 (N,D), x[i][j] from an expression in awk of i and j.
-make_npy() {
-    { npy_header '|u1' "$2, $3"
-      awk -v n="$2" -v d="$3" \
-          'BEGIN { for (i = 0; i < n; i++) for (j = 0; j < d; j++) printf "%c", '"$4"' }'; } >"$1"
-}
 fading='int((i*i*7 + j*j*13 + i*j*3 + i*11) % 251 / 2^(j % 6))'
-
-# A table of rows that cycle through three classes, two of them in the train split.
-make_index() {
-    awk -v n="$1" 'BEGIN { print "row\tsplit\tclass\tpath"
-        for (i = 0; i < n; i++) printf "%d\t%s\t%s\t%d.png\n", i, i % 4 ? "train" : "test",
-            substr("abc", i % 3 + 1, 1), i }'
-}
 
 # near GOT WANT: two tables with the same header and shape; each number of a column within 1e-4 of
 # the column's largest.

@@ -1,11 +1,6 @@
 # neighbours: the nearest other row of each row.
 load helper
-
-
-npy_header() {
-    printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' \
-        "{'descr': '$1', 'fortran_order': False, 'shape': ($2), }"
-}
+load matrices
 
 # points X,Y...: uint8 (N,2) as x.npy
 points() {
