@@ -187,6 +187,16 @@ char *folder_path(const struct folder *f, size_t i)
     return xformat("%s/%s", f->path, f->files[i]);
 }
 
+size_t folder_pictures(const struct folder *f)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < f->n; i++)
+        n += f->kind[i] == FOLDER_UNKNOWN ? picture_is_name(f->files[i])
+                                          : f->kind[i] >= FOLDER_PICTURE;
+    return n;
+}
+
 /* --- digest --- */
 
 struct folder_digest {

@@ -236,6 +236,38 @@ struct label *labels_find(const struct labels *l, const char *path)
     return bsearch(path, l->labels, l->n, sizeof *l->labels, compare_path);
 }
 
+static bool is_labelled(const void *labels, const char *file)
+{
+    struct label *label = labels_find(labels, file);
+
+    if (label)
+        label->used = true;
+    return label != NULL;
+}
+
+void labels_choose(struct labels *l, struct folder *f, struct tally *others)
+{
+    size_t n = f->n, n_lost = 0;
+    const struct label *lost = NULL;
+    char *kind;
+
+    folder_keep(f, is_labelled, l);
+    for (size_t i = 0; i < l->n; i++)
+        if (!l->labels[i].used && n_lost++ == 0)
+            lost = &l->labels[i];
+    if (f->n == 0)
+        die_file(l->path, "names no file below '%s': line %zu is of '%s'", f->path, lost->line,
+                 lost->path);
+    if (lost)
+        warn_file(l->path, "%zu of %zu pictures are not there, such as '%s' of line %zu", n_lost,
+                  l->n, lost->path, lost->line);
+    if (n == f->n)
+        return;
+    kind = xformat("not in '%s'", l->path);
+    tally_add_many(others, kind, n - f->n);
+    free(kind);
+}
+
 void labels_free(struct labels *l)
 {
     if (!l)

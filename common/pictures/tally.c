@@ -80,11 +80,6 @@ void tally_add_many(struct tally *t, const char *kind, size_t n)
     t->n += n;
 }
 
-size_t tally_total(const struct tally *t)
-{
-    return t->n;
-}
-
 static int compare(const void *a, const void *b)
 {
     const struct kind *x = a, *y = b;
@@ -136,6 +131,15 @@ char *tally_text(const struct tally *t)
         text = longer;
     }
     return text ? text : xstrdup("nothing");
+}
+
+void tally_tell(const struct tally *t, const char *what)
+{
+    char *text = tally_text(t);
+
+    if (t->n > 0)
+        note("%s: %s", what, text);
+    free(text);
 }
 
 void tally_free(struct tally *t)

@@ -36,6 +36,11 @@ void folder_keep(struct folder *f, bool (*wanted)(const void *context, const cha
                  const void *context);
 void folder_close(struct folder *f);
 char *folder_path(const struct folder *f, size_t i); /* of file i, to open it; caller frees */
+/* How many pictures there are: as far as names tell, or what was found where they were looked at.
+ */
+size_t folder_pictures(const struct folder *f);
+/* Warns of folders below which no file IS_ROW; of ten, and not of those within them. */
+void folder_warn_empty(const struct folder *f, const bool *is_row);
 
 /* The digest of a folder: XXH128 over each picture's path, a zero byte and the XXH128 of its
  * content (16 bytes, canonical; 0 where it cannot be read), in order. So it changes when one is

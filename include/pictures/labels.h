@@ -19,12 +19,14 @@
 
 #include "files/digest.h"
 #include "files/index.h"
+#include "pictures/folder.h"
+#include "pictures/tally.h"
 
 struct label {
     const char *path, *class_name;
     enum index_split split; /* INDEX_ALL: it does not say */
     size_t line;
-    bool used; /* for the caller */
+    bool used; /* by labels_choose */
 };
 
 struct labels {
@@ -39,6 +41,9 @@ struct labels {
 /* Dies where the table is none, with the line. PATH must outlive it. */
 struct labels *labels_read(const char *path);
 struct label *labels_find(const struct labels *l, const char *path); /* NULL: there is none */
+/* Leaves the files of F that the labels name, and counts the others. Warns of labels without a
+ * file; dies where none has one. */
+void labels_choose(struct labels *l, struct folder *f, struct tally *others);
 void labels_free(struct labels *l);
 
 /* train, test, val, valid or validation, in small or capital letters; INDEX_ALL: none of them. */

@@ -1,0 +1,234 @@
+#include "pictures/import.h"
+
+#include <omp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/profile.h"
+#include "base/report.h"
+
+enum { RGB = 3, MAX_BATCH = 256, BATCH_BYTES = 16 << 20 };
+
+/* Files of the folder on their way to becoming rows. */
+struct batch {
+    size_t first, n;
+    uint8_t *rows;                  /* (n,size,size,3) */
+    struct digest *digests;         /* of the files */
+    char (*errors)[PICTURE_REASON]; /* empty: the row is there */
+    const char **others;            /* what a file is and its name does not say; or NULL */
+};
+
+/* Memory for pictures being decoded, which threads take and give back. */
+struct budget {
+    pthread_mutex_t mutex;
+    pthread_cond_t returned;
+    uint64_t total, left; /* bytes */
+};
+
+/* What the threads share. */
+struct run {
+    struct import *import;
+    struct tensor_writer *images;
+    struct folder_digest *digest;
+    struct budget budget;
+};
+
+/* --- memory --- */
+
+static size_t row_bytes(const struct import *im)
+{
+    return im->settings->fit.size * im->settings->fit.size * RGB;
+}
+
+/* What is held beside pictures being decoded. */
+static size_t fixed_memory(const struct import *im)
+{
+    return PROCESS_MEMORY + tensor_memory(row_bytes(im)) + 2 * im->batch * row_bytes(im);
+}
+
+struct import import_new(const struct import_settings *s, struct folder *f, size_t memory)
+{
+    struct import im = {.settings = s, .folder = f};
+    size_t bytes = memory / 32 < BATCH_BYTES ? memory / 32 : BATCH_BYTES;
+
+    im.batch = bytes / row_bytes(&im);
+    im.batch = im.batch > MAX_BATCH ? MAX_BATCH : im.batch < 1 ? 1 : im.batch;
+    for (int n = omp_get_max_threads(); n > 1 && fixed_memory(&im) > memory / 2;)
+        omp_set_num_threads(--n);
+    if (fixed_memory(&im) > memory - memory / 8)
+        die("images of %zu x %zu want %zu MiB, --memory is %zu MiB", s->fit.size, s->fit.size,
+            (fixed_memory(&im) / 7 * 8 >> 20) + 1, memory >> 20);
+    im.memory = memory - fixed_memory(&im);
+    im.is_row = xcalloc(f->n + 1, sizeof *im.is_row);
+    im.others = tally_new();
+    im.disguised = tally_new();
+    return im;
+}
+
+void import_release(struct import *im)
+{
+    free(im->is_row);
+    tally_free(im->others);
+    tally_free(im->disguised);
+    *im = (struct import){0};
+}
+
+/* Waits until BYTES are to be had. What never fits ends the process: the images are not to hang on
+ * --memory. */
+static void budget_take(struct budget *b, uint64_t bytes, const char *path)
+{
+    if (bytes > b->total)
+        die_file(path,
+                 "takes %llu MiB to decode, --memory leaves %llu: more of it, or less --max-pixels",
+                 (unsigned long long)(bytes >> 20) + 1, (unsigned long long)(b->total >> 20));
+    pthread_mutex_lock(&b->mutex);
+    while (bytes > b->left)
+        pthread_cond_wait(&b->returned, &b->mutex);
+    b->left -= bytes;
+    pthread_mutex_unlock(&b->mutex);
+}
+
+static void budget_return(struct budget *b, uint64_t bytes)
+{
+    pthread_mutex_lock(&b->mutex);
+    b->left += bytes;
+    pthread_cond_broadcast(&b->returned);
+    pthread_mutex_unlock(&b->mutex);
+}
+
+/* --- one picture --- */
+
+static void read_file(struct run *run, struct batch *b, size_t i)
+{
+    const struct import_settings *s = run->import->settings;
+    struct folder *folder = run->import->folder;
+    char *path = folder_path(folder, b->first + i);
+    enum profile_part before = profile_enter(PROFILE_READING);
+    struct picture p;
+    struct fit fit;
+    uint64_t taken = 0;
+    const char *bad = picture_open(&p, path, &s->picture, true), *late;
+
+    folder->kind[b->first + i] = folder_kind(&p, folder->files[b->first + i]);
+    b->others[i] = p.format ? NULL : picture_other(&p);
+    if (p.format && picture_is_name(path) && !picture_is_name_of(p.format, path))
+        b->others[i] = picture_name(picture_number(p.format));
+    if (!bad)
+        bad = fit_plan(&fit, &p, &s->fit);
+    if (!bad) {
+        profile_enter(PROFILE_WAITING);
+        budget_take(&run->budget, taken = fit.memory, path);
+        profile_enter(PROFILE_READING);
+        bad = fit_row(&fit, b->rows + i * row_bytes(run->import));
+    }
+    snprintf(b->errors[i], sizeof b->errors[i], "%s", bad ? bad : "");
+    late = picture_close(&p, &b->digests[i]);
+    if (late && !bad)
+        snprintf(b->errors[i], sizeof b->errors[i], "%s", late);
+    budget_return(&run->budget, taken);
+    profile_leave(before);
+    free(path);
+}
+
+static void write_file(struct run *run, const struct batch *b, size_t i)
+{
+    struct import *im = run->import;
+    size_t k = b->first + i;
+    const char *file = im->folder->files[k];
+    char *path;
+
+    if (im->folder->kind[k] != FOLDER_OTHER)
+        folder_digest_add(run->digest, file, b->digests[i]);
+    if (im->folder->kind[k] < FOLDER_LOST) {
+        tally_add(im->others, file, b->others[i]);
+        im->n_misnamed += im->folder->kind[k] == FOLDER_MISNAMED;
+        return;
+    }
+    if (b->errors[i][0]) {
+        path = folder_path(im->folder, k);
+        warn_file(path, "skipped: %s", b->errors[i]);
+        im->n_bad++;
+        free(path);
+        return;
+    }
+    if (b->others[i])
+        tally_add(im->disguised, file, b->others[i]);
+    tensor_write(run->images, b->rows + i * row_bytes(im), 1);
+    im->is_row[k] = true;
+    im->n_rows++;
+}
+
+/* --- all of them --- */
+
+static struct batch batch_new(const struct import *im)
+{
+    return (struct batch){0,
+                          0,
+                          xcalloc(im->batch, row_bytes(im)),
+                          xcalloc(im->batch, sizeof(struct digest)),
+                          xcalloc(im->batch, PICTURE_REASON),
+                          xcalloc(im->batch, sizeof(char *))};
+}
+
+static void batch_free(struct batch *b)
+{
+    free(b->rows);
+    free(b->digests);
+    free(b->errors);
+    free(b->others);
+}
+
+static void write_batch(struct run *run, const struct batch *b)
+{
+    for (size_t i = 0; i < b->n; i++)
+        write_file(run, b, i);
+    progress("%zu of %zu files", b->first + b->n, run->import->folder->n);
+}
+
+/* A batch at a time on all threads, while one of them writes the batch before. */
+void import_run(struct import *im, struct tensor_writer *images, struct folder_digest *digest)
+{
+    struct run run = {im, images, digest, {.total = im->memory, .left = im->memory}};
+    struct batch batches[2] = {batch_new(im), batch_new(im)};
+    size_t n = im->folder->n, size = im->batch;
+    enum profile_part before = profile_enter(PROFILE_WAITING);
+
+    pthread_mutex_init(&run.budget.mutex, NULL);
+    pthread_cond_init(&run.budget.returned, NULL);
+#pragma omp parallel
+    for (size_t k = 0; k * size < n + size; k++) {
+        struct batch *b = &batches[k % 2];
+#pragma omp single
+        {
+            b->first = k * size;
+            b->n = b->first >= n ? 0 : n - b->first < size ? n - b->first : size;
+        }
+#pragma omp single nowait
+        if (k > 0)
+            write_batch(&run, &batches[(k + 1) % 2]);
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < b->n; i++)
+            read_file(&run, b, i);
+    }
+    profile_leave(before);
+    progress_end();
+    for (int k = 0; k < 2; k++)
+        batch_free(&batches[k]);
+    pthread_cond_destroy(&run.budget.returned);
+    pthread_mutex_destroy(&run.budget.mutex);
+}
+
+void import_check(const struct import *im, double max_bad)
+{
+    const char *path = im->folder->path;
+    size_t n_bad = im->n_bad + im->n_misnamed, n = im->n_rows + n_bad;
+
+    if (n == 0)
+        die_file(path, "no pictures in this folder or below");
+    if (im->n_rows == 0)
+        die_file(path, "none of the %zu pictures can be read", n);
+    if ((double)n_bad > max_bad * (double)n)
+        die_file(path, "%zu of %zu pictures cannot be read, want at most %g of them (--max-bad)",
+                 n_bad, n, max_bad);
+}
