@@ -13,18 +13,20 @@
 #include "pictures/resize.h"
 #include "analysis/selection.h"
 #include "base/scratch.h"
+#include "files/shard.h"
 #include "files/tensor.h"
 
 enum { REVISION = 1, RGB = 3, CROPS = 5, BLOCK_BYTES = 4 << 20 };
 
-/* The chosen rows, read twice: first as they are, then for the crops. A file is read again; what
- * comes through a pipe is kept. */
+/* The chosen rows, or a range of them, read twice: first as they are, then for the crops. A file is
+ * read again; what comes through a pipe is kept. */
 struct source {
     struct tensor_reader *t;
     const struct selection *chosen;
     size_t block;  /* rows read at a time */
     size_t row;    /* of the tensor, the next to be read */
     size_t done;   /* chosen rows given */
+    size_t end;    /* chosen rows to give */
     uint8_t *kept; /* a pipe's chosen rows, in memory or */
     int scratch;   /* in a scratch file; -1: none */
 };
@@ -34,8 +36,11 @@ struct source {
 static void source_init(struct source *s, struct tensor_reader *t, const struct selection *chosen,
                         bool twice, size_t memory)
 {
-    *s = (struct source){
-        .t = t, .chosen = chosen, .block = BLOCK_BYTES / t->row_bytes, .scratch = -1};
+    *s = (struct source){.t = t,
+                         .chosen = chosen,
+                         .block = BLOCK_BYTES / t->row_bytes,
+                         .scratch = -1,
+                         .end = chosen->n};
     s->block = s->block ? s->block : 1;
     if (!twice || tensor_is_seekable(t))
         return;
@@ -50,7 +55,7 @@ static size_t choose(struct source *s, uint8_t *rows, size_t n)
 {
     size_t row_bytes = s->t->row_bytes, m = 0;
     if (s->chosen->rows) {
-        for (; s->done < s->chosen->n && s->chosen->rows[s->done] < s->row + n; s->done++)
+        for (; s->done < s->end && s->chosen->rows[s->done] < s->row + n; s->done++)
             memmove(rows + m++ * row_bytes, rows + (s->chosen->rows[s->done] - s->row) * row_bytes,
                     row_bytes);
     } else {
@@ -73,9 +78,12 @@ static bool source_read(struct source *s, uint8_t *rows, size_t *n)
     return got > 0;
 }
 
-static void source_rewind(struct source *s)
+/* From here on source_read_again gives the chosen rows FIRST to END-1. */
+static void source_range(struct source *s, size_t first, size_t end)
 {
-    s->row = s->done = 0;
+    s->done = first;
+    s->end = end;
+    s->row = s->chosen->rows && first < end ? s->chosen->rows[first] : first;
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -83,13 +91,14 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* The same once more. */
+/* The same once more, of the range. */
 static bool source_read_again(struct source *s, uint8_t *rows, size_t *n)
 {
-    size_t row_bytes = s->t->row_bytes;
+    size_t row_bytes = s->t->row_bytes, left = s->end - s->done, got;
     bool is_kept = s->kept || s->scratch >= 0;
-    size_t got = smaller(s->block, is_kept ? s->chosen->n - s->done : s->t->n_rows - s->row);
-    *n = got;
+    if (!is_kept && s->chosen->rows && left > 0) /* with others between them */
+        left = s->t->n_rows - s->row;
+    *n = got = smaller(s->block, left);
     if (s->kept)
         memcpy(rows, s->kept + s->done * row_bytes, got * row_bytes);
     else if (s->scratch >= 0)
@@ -123,16 +132,19 @@ static void crop_image(uint8_t *crops, const uint8_t *image, size_t H, size_t W,
     profile_leave(before);
 }
 
-static void write_images(struct tensor_writer *w, struct source *s)
+static void write_images(struct tensor_writer *w, struct source *s,
+                         bool read(struct source *s, uint8_t *rows, size_t *n))
 {
     uint8_t *rows = xmalloc(s->block * s->t->row_bytes);
-    for (size_t n; source_read(s, rows, &n);)
+    for (size_t n; read(s, rows, &n);)
         tensor_write(w, rows, n);
     free(rows);
 }
 
-/* Crops a block on all threads while one of them writes the block before. */
-static void write_crops(struct tensor_writer *w, struct source *s, size_t margin)
+/* Crops a block on all threads while one of them writes the block before. Of the crops of the range
+ * SKIP are left out, and then COUNT written. */
+static void write_crops(struct tensor_writer *w, struct source *s, size_t margin, size_t skip,
+                        size_t count)
 {
     size_t H = s->t->header.shape[1], W = s->t->header.shape[2], row_bytes = s->t->row_bytes,
            n[2] = {0, 0};
@@ -141,7 +153,6 @@ static void write_crops(struct tensor_writer *w, struct source *s, size_t margin
                          xmalloc(CROPS * s->block * row_bytes)};
     bool more = true;
     enum profile_part before;
-    source_rewind(s);
     before = profile_enter(PROFILE_WAITING);
 #pragma omp parallel
     for (int k = 0; more; k = !k) {
@@ -149,7 +160,12 @@ static void write_crops(struct tensor_writer *w, struct source *s, size_t margin
 #pragma omp single
         more = source_read_again(s, rows, &n[k]);
 #pragma omp single nowait
-        tensor_write(w, crops[!k], CROPS * n[!k]);
+        if (n[!k] > 0) {
+            const size_t m = smaller(CROPS * n[!k] - skip, count);
+            tensor_write(w, crops[!k] + skip * row_bytes, m);
+            count -= m;
+            skip = 0;
+        }
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < n[k]; i++)
             crop_image(crops[k] + i * CROPS * row_bytes, rows + i * row_bytes, H, W, margin);
@@ -158,6 +174,23 @@ static void write_crops(struct tensor_writer *w, struct source *s, size_t margin
     free(rows);
     free(crops[0]);
     free(crops[1]);
+}
+
+/* The rows FIRST to FIRST+N-1 of the output, or all, that there are: images, then crops. */
+static void write_rows(struct tensor_writer *w, struct source *s, size_t margin, size_t first,
+                       size_t n)
+{
+    size_t images = s->chosen->n, end = first + n, crop = first > images ? first - images : 0;
+    if (!shard_is_wanted()) {
+        write_images(w, s, source_read);
+    } else {
+        source_range(s, smaller(first, images), smaller(end, images));
+        write_images(w, s, source_read_again);
+    }
+    if (end <= images)
+        return;
+    source_range(s, crop / CROPS, (end - images + CROPS - 1) / CROPS);
+    write_crops(w, s, margin, crop % CROPS, end - images - crop);
 }
 
 static void check_margin(const struct tensor_reader *t, int64_t margin)
@@ -185,6 +218,7 @@ int main(int argc, char **argv)
          "only images of this split"},
         {"index", CLI_TEXT, &chosen_by.index, 0, 0, "FILE", CLI_INPUT,
          "index of the images: for --split"},
+        shard_option(),
         tensor_option(),
         {0},
     };
@@ -204,10 +238,12 @@ int main(int argc, char **argv)
     struct source s;
     struct npy_header header;
     struct tensor_writer *w;
+    size_t first, n;
     cli_parse(&cli, argc, argv);
-    h = history_start(&cli, REVISION);
+    h = shard_history(&cli, REVISION);
     t = tensor_open(cli.arguments[0]);
     tensor_want(t, NPY_U8, 4, (size_t[]){0, 0, 0, RGB});
+    shard_want_file(t);
     check_margin(t, margin);
     chosen = selection_read(&chosen_by, t);
     if (tensor_is_seekable(t)) {
@@ -218,10 +254,9 @@ int main(int argc, char **argv)
     source_init(&s, t, &chosen, margin > 0, (size_t)cli.memory);
     header = t->header;
     header.shape[0] = chosen.n * (margin ? 1 + CROPS : 1);
-    w = tensor_create(cli.output, &header, TENSOR_LEVEL);
-    write_images(w, &s);
-    if (margin)
-        write_crops(w, &s, (size_t)margin);
+    shard_rows(&header, &first, &n);
+    w = shard_create(cli.output, &header);
+    write_rows(w, &s, (size_t)margin, first, n);
     source_release(&s);
     if (!tensor_is_seekable(t))
         add_inputs(h, t, &chosen); /* a pipe tells its history at its end */

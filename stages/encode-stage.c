@@ -4,11 +4,12 @@
 #include "net/encode.h"
 #include "net/net.h"
 #include "kernels/isa.h"
+#include "files/shard.h"
 #include "files/tensor.h"
 
 int main(int argc, char **argv)
 {
-    const struct cli_option options[] = {isa_option(), tensor_option(), {0}};
+    const struct cli_option options[] = {isa_option(), shard_option(), tensor_option(), {0}};
     struct cli cli = {
         .tool = "encode-stage",
         .synopsis = "MODEL CODES -o OUT",

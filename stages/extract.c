@@ -3,6 +3,7 @@
 #include "net/encode.h"
 #include "net/net.h"
 #include "kernels/isa.h"
+#include "files/shard.h"
 #include "files/tensor.h"
 
 int main(int argc, char **argv)
@@ -12,6 +13,7 @@ int main(int argc, char **argv)
         {"flatten", CLI_FLAG, &flatten, 0, 0, NULL, CLI_SETTING,
          "features as (N,h*w*C), in the order h, w, C"},
         isa_option(),
+        shard_option(),
         tensor_option(),
         {0},
     };

@@ -22,6 +22,7 @@
 #include "files/index.h"
 #include "analysis/inspect.h"
 #include "base/report.h"
+#include "files/shard.h"
 #include "files/tensor.h"
 
 enum { REVISION = 1 };
@@ -246,6 +247,12 @@ static void run_tsv(const struct cli *cli, const struct options *o)
     tensor_close(t);
 }
 
+static void run_join(const struct cli *cli, const struct options *o)
+{
+    (void)o;
+    shard_join(cli->arguments, cli->n_arguments, cli->output);
+}
+
 struct command {
     const char *name;
     void (*run)(const struct cli *cli, const struct options *o);
@@ -260,6 +267,7 @@ static const struct command commands[] = {
     {"tsv", run_tsv, 1, 1, "tsv FILE"},
     {"npy", run_npy, 1, 1, "npy FILE -o OUT"},
     {"from-npy", run_from_npy, 1, 1, "from-npy FILE -o OUT"},
+    {"join", run_join, 1, -1, "join PART... -o OUT"},
 };
 
 /* The command that the first argument names; the arguments that are left are its own. */
@@ -277,14 +285,14 @@ static const struct command *take_command(struct cli *cli)
             continue;
         if (n < c->min_arguments || (c->max_arguments >= 0 && n > c->max_arguments))
             die_usage("%d argument%s after '%s', want %s", n, n == 1 ? "" : "s", name, c->synopsis);
-        if (cli->output && c->max_arguments < 0)
+        if (cli->output && c->max_arguments < 0 && c->run != run_join)
             die_usage("'%s' prints to standard output, -o is not for it", name);
         if ((cli->why || cli->audit) && c->run != run_rows && c->run != run_from_npy)
             die_usage("'%s' writes no history, --%s is not for it", name,
                       cli->why ? "why" : "audit");
         return c;
     }
-    die_usage("'%s' is none of info, verify, rows, tsv, npy, from-npy", name);
+    die_usage("'%s' is none of info, verify, rows, tsv, npy, from-npy, join", name);
 }
 
 int main(int argc, char **argv)
@@ -298,12 +306,13 @@ int main(int argc, char **argv)
     };
     struct cli cli = {
         .tool = "tensor",
-        .synopsis = "info|verify|rows A:B|tsv|npy|from-npy FILE",
+        .synopsis = "info|verify|rows A:B|tsv|npy|from-npy|join FILE",
         .options = options,
         .summary = "Looks into tensors, models and pictures, and takes rows out of tensors.\n"
                    "info: shape, statistics, digest, history. verify: finds damage. rows A:B: some "
                    "rows as a tensor.\n"
                    "tsv: a line a row. npy: plain NPY. from-npy: a tensor of plain NPY.\n"
+                   "join: the whole of the parts that --shard 1/N to N/N made.\n"
                    "info and verify take many files, models and pictures too.",
         .example = "tensor tsv features.npy.zst --index images.tsv | head -n 3",
         .min_arguments = 1,

@@ -194,19 +194,68 @@ char *history_difference(const struct history *h, const char *text, const char *
     return r.n > 0 ? r.text : NULL;
 }
 
-char *history_text(const struct history *h, const char *digest)
+/* ALL as text, which is freed. */
+static char *format_records(json_t *all)
 {
-    json_t *all = json_checked(json_copy(h->records)), *own = json_checked(json_copy(h->own));
-    char *text;
+    char *text = json_format(all);
 
-    json_object_set_new(own, "output", json_text(digest));
-    json_array_append_new(all, own);
-    text = json_format(all);
     json_decref(all);
     if (!(all = record_parse(text)))
         die("a history of %zu bytes is longer than may be read back", strlen(text));
     json_decref(all);
     return text;
+}
+
+char *history_text(const struct history *h, const char *digest)
+{
+    json_t *all = json_checked(json_copy(h->records)), *own = json_checked(json_copy(h->own));
+
+    json_object_set_new(own, "output", json_text(digest));
+    json_array_append_new(all, own);
+    return format_records(all);
+}
+
+/* The history TEXT of part I of N as that of the whole, whose DIGEST it is; NULL where it is none.
+ */
+static json_t *whole_of_part(const char *text, size_t i, size_t n, const char *digest)
+{
+    json_t *all = record_parse(text), *own = json_deep_copy(record_last(all)),
+           *derived = json_object_get(own, "derived");
+    char *shard = xformat("%zu/%zu", i + 1, n);
+    bool fits = derived && strcmp(record_string(derived, "shard"), shard) == 0;
+
+    free(shard);
+    if (!fits) {
+        json_decref(own);
+        json_decref(all);
+        return NULL;
+    }
+    json_object_del(derived, "shard");
+    if (json_object_size(derived) == 0)
+        json_object_del(own, "derived");
+    json_object_set_new(own, "output", json_text(digest));
+    json_array_remove(all, json_array_size(all) - 1);
+    json_array_append_new(all, own);
+    return all;
+}
+
+char *history_of_parts(char *const *texts, size_t n, const char *digest, size_t *bad)
+{
+    json_t *whole = NULL;
+
+    for (*bad = 0; *bad < n; ++*bad) {
+        json_t *this = whole_of_part(texts[*bad], *bad, n, digest);
+        bool fits = this && (!whole || json_equal(whole, this));
+
+        whole = whole ? whole : json_incref(this);
+        json_decref(this);
+        if (!fits)
+            break;
+    }
+    if (*bad == n && whole)
+        return format_records(whole);
+    json_decref(whole);
+    return NULL;
 }
 
 void history_keep_table(const struct history *h, const char *path, const char *digest)

@@ -107,6 +107,11 @@ size_t seekable_frame_length(const struct seekable *s, size_t i)
     return s->frames.list[i].content;
 }
 
+const struct frames *seekable_frames(const struct seekable *s)
+{
+    return &s->frames;
+}
+
 const char *seekable_history(const struct seekable *s)
 {
     return s->history;

@@ -61,7 +61,7 @@ struct tensor_reader *tensor_from(struct zio_reader *file)
     read_header(t, &t->data_start);
     if (t->header.rank == 0)
         die_file(path, "a single number, want rows");
-    t->n_rows = t->header.shape[0];
+    t->n_rows = t->end_row = t->header.shape[0];
     t->row_items = npy_count(&t->header, 1);
     t->row_bytes = t->row_items * npy_item_size(t->header.dtype);
     npy_format_shape(&t->header, shape, sizeof shape);
@@ -148,7 +148,7 @@ static void convert(const struct tensor_reader *t, void *rows, const void *from,
 
 size_t tensor_read(struct tensor_reader *t, void *rows, size_t n)
 {
-    const size_t left = t->n_rows - t->next_row, bytes = stored_bytes(t);
+    const size_t left = t->end_row - t->next_row, bytes = stored_bytes(t);
     const bool same = npy_is(&t->stored, t->header.dtype);
     void *to;
     size_t got;
@@ -182,6 +182,16 @@ void tensor_read_at(struct tensor_reader *t, void *rows, size_t first, size_t n)
         convert(t, rows, to, first, n);
         free(to);
     }
+}
+
+void tensor_range(struct tensor_reader *t, size_t first, size_t n)
+{
+    const uint64_t from = t->data_start + (uint64_t)first * stored_bytes(t);
+
+    assert(t->next_row == 0 && first <= t->n_rows && n <= t->n_rows - first);
+    zio_range(t->file, from, from + (uint64_t)n * stored_bytes(t));
+    t->next_row = first;
+    t->end_row = first + n;
 }
 
 bool tensor_is_seekable(const struct tensor_reader *t)
@@ -224,6 +234,7 @@ struct tensor_writer {
     struct zio_writer *file;
     bool may_differ; /* the number of rows from that of the header */
     bool held;       /* on the way to a pipe */
+    bool plain;      /* without frames */
     size_t row_bytes;
     size_t frame_rows; /* rows a frame holds */
     size_t rows;       /* written so far */
@@ -268,10 +279,9 @@ static struct tensor_writer *create(const char *path, const struct npy_header *h
         die("a row of %zu numbers is too long, at most 64 MiB", items);
     w->row_bytes = items * npy_item_size(header->dtype);
     w->frame_rows = rows_per_frame(w->row_bytes);
-    w->file = zio_create(path,
-                         is_plain(path)              ? ZIO_PLAIN
-                             : level == TENSOR_LEVEL ? (int)level_wanted
-                                                     : level);
+    w->plain = is_plain(path) || level == ZIO_PLAIN;
+    level = level == TENSOR_LEVEL ? (int)level_wanted : level;
+    w->file = zio_create(path, w->plain ? ZIO_PLAIN : level);
     w->may_differ = may_differ;
     w->held = may_differ && zio_hold(w->file);
     write_header(w, data, &len);
@@ -290,6 +300,20 @@ struct tensor_writer *tensor_create_expecting(const char *path, const struct npy
     return create(path, header, level, true);
 }
 
+struct tensor_writer *tensor_create_part(const char *path, const struct npy_header *header,
+                                         int level)
+{
+    struct tensor_writer *w = create(path, header, level, false);
+
+    zio_end_frame(w->file);
+    return w;
+}
+
+size_t tensor_frame_rows(const struct npy_header *header)
+{
+    return rows_per_frame(npy_count(header, 1) * npy_item_size(header->dtype));
+}
+
 void tensor_write(struct tensor_writer *w, const void *rows, size_t n)
 {
     const unsigned char *at = rows;
@@ -304,6 +328,39 @@ void tensor_write(struct tensor_writer *w, const void *rows, size_t n)
             zio_end_frame(w->file);
         at += take * w->row_bytes;
         n -= take;
+    }
+}
+
+/* Whether the frames of T behind its header can stand in W as they are. */
+static bool is_part(const struct tensor_writer *w, const struct tensor_reader *t)
+{
+    const size_t frames = t->n_rows / w->frame_rows + (t->n_rows % w->frame_rows > 0);
+
+    return !w->plain && w->rows % w->frame_rows == 0 && zio_n_frames(t->file) == 1 + frames;
+}
+
+/* Reads up to MOST rows of T and writes them. */
+static void write_rows_of(struct tensor_writer *w, struct tensor_reader *t, size_t most)
+{
+    const size_t block = tensor_block(t);
+    void *rows = xmalloc(block * t->row_bytes);
+
+    for (size_t n; (n = tensor_read(t, rows, most < block ? most : block)) > 0; most -= n)
+        tensor_write(w, rows, n);
+    free(rows);
+}
+
+void tensor_append(struct tensor_writer *w, struct tensor_reader *t)
+{
+    const bool part = is_part(w, t);
+
+    assert(w->row_bytes == t->row_bytes && t->next_row == 0);
+    if (!part || w->rows == 0) /* the first frame of the whole holds its header too */
+        write_rows_of(w, t, part ? w->frame_rows : t->n_rows);
+    if (part && t->next_row < t->n_rows) {
+        zio_copy_frames(w->file, t->file);
+        w->rows += t->n_rows - t->next_row;
+        t->next_row = t->n_rows;
     }
 }
 
@@ -330,7 +387,17 @@ void tensor_commit(struct tensor_writer *w, const struct history *h)
         zio_writer_digest(w->file, digest);
         text = history_text(h, digest);
     }
-    zio_commit(w->file, text);
+    tensor_commit_text(w, text);
     free(text);
+}
+
+void tensor_writer_digest(struct tensor_writer *w, char digest[DIGEST_SIZE])
+{
+    zio_writer_digest(w->file, digest);
+}
+
+void tensor_commit_text(struct tensor_writer *w, const char *text)
+{
+    zio_commit(w->file, text);
     free(w);
 }

@@ -34,6 +34,8 @@ struct zio_reader {
     struct jobs *jobs;         /* struct piece: decompression ahead of zio_read */
     struct piece *piece;       /* that zio_read is in; NULL: none */
     size_t piece_at;           /* bytes of it that it gave */
+    size_t skip;               /* bytes that the next piece does not give */
+    uint64_t range_end;        /* in the content, where zio_range set one; otherwise UINT64_MAX */
     size_t next_frame;         /* to be started */
     size_t in_flight;          /* content of the pieces started */
     bool last_block;           /* the stream has come to its end */
@@ -89,6 +91,7 @@ const char *zio_try_open(struct zio_reader **reader, const char *path, char erro
 
     *reader = r;
     r->path = xstrdup(path);
+    r->range_end = UINT64_MAX;
     r->hash = digest_new();
     r->threads =
         omp_get_max_threads(); /* here: another thread that reads may not know of --threads */
@@ -127,6 +130,13 @@ static void stream_job(void *slot)
     profile_leave(before);
 }
 
+static bool frames_are_left(const struct zio_reader *r)
+{
+    const struct frames *f = seekable_frames(r->file);
+
+    return r->next_frame < f->n && f->list[r->next_frame].offset < r->range_end;
+}
+
 /* Starts as many pieces ahead as there is room for. */
 static void read_ahead(struct zio_reader *r)
 {
@@ -134,7 +144,7 @@ static void read_ahead(struct zio_reader *r)
 
     if (!r->jobs)
         r->jobs = jobs_new(r->threads, sizeof *p, r->stream, r->stream ? stream_job : decode_job);
-    while (r->stream ? !r->last_block : r->next_frame < seekable_n_frames(r->file)) {
+    while (r->stream ? !r->last_block : frames_are_left(r)) {
         size_t content = r->stream ? BLOCK : seekable_frame_length(r->file, r->next_frame);
 
         if ((r->in_flight > 0 && r->in_flight + content > ZIO_IN_FLIGHT)
@@ -147,34 +157,48 @@ static void read_ahead(struct zio_reader *r)
     }
 }
 
+/* The next piece becomes r->piece, which stays NULL at the end. NULL, or the reason. */
+static const char *take_piece(struct zio_reader *r, char error[ZIO_ERROR])
+{
+    struct piece *p;
+
+    read_ahead(r);
+    r->piece = p = jobs_take(r->jobs);
+    if (!p)
+        return NULL;
+    r->piece_at = r->skip;
+    r->skip = 0;
+    r->in_flight -= r->stream ? BLOCK : p->used;
+    r->last_block = r->stream && p->used < BLOCK;
+    r->stored = r->stream ? p->stored : r->stored;
+    return p->bad ? strcpy(error, p->error) : NULL;
+}
+
+static void return_piece(struct zio_reader *r)
+{
+    jobs_return(r->jobs, r->piece);
+    r->piece = NULL;
+}
+
 /* Content in order, through the pieces. */
 static const char *read_pieces(struct zio_reader *r, void *data, size_t len, size_t *got,
                                char error[ZIO_ERROR])
 {
     for (*got = 0; *got < len;) {
-        struct piece *p = r->piece;
+        struct piece *p;
         size_t n;
 
         read_ahead(r);
-        if (!p) {
-            r->piece = p = jobs_take(r->jobs);
-            r->piece_at = 0;
-            if (!p)
-                return NULL;
-            r->in_flight -= r->stream ? BLOCK : p->used;
-            r->last_block = r->stream && p->used < BLOCK;
-            r->stored = r->stream ? p->stored : r->stored;
-            if (p->bad)
-                return strcpy(error, p->error);
-        }
+        if (!r->piece && take_piece(r, error))
+            return error;
+        if (!(p = r->piece))
+            return NULL;
         n = p->used - r->piece_at < len - *got ? p->used - r->piece_at : len - *got;
         memcpy((char *)data + *got, p->content + r->piece_at, n);
         r->piece_at += n;
         *got += n;
-        if (r->piece_at == p->used) {
-            jobs_return(r->jobs, p);
-            r->piece = NULL;
-        }
+        if (r->piece_at == p->used)
+            return_piece(r);
     }
     return NULL;
 }
@@ -192,6 +216,7 @@ const char *zio_try_read(struct zio_reader *r, void *data, size_t len, size_t *g
     const char *bad;
 
     *got = 0;
+    len = r->range_end - r->position < len ? r->range_end - r->position : len;
     if (len == 0 || r->ended)
         return NULL;
     if (r->file && seekable_n_frames(r->file) == 0) {
@@ -235,6 +260,37 @@ size_t zio_read(struct zio_reader *r, void *data, size_t len)
         die_file(r->path, "%s", error);
     profile_leave(before);
     return got;
+}
+
+void zio_range(struct zio_reader *r, uint64_t from, uint64_t to)
+{
+    assert(r->file && r->range_end == UINT64_MAX && from <= to && to <= r->length);
+    while (r->jobs && (r->piece || (r->piece = jobs_take(r->jobs)))) /* what is ahead of FROM */
+        return_piece(r);
+    r->in_flight = 0;
+    r->position = from;
+    r->range_end = to;
+    if (seekable_n_frames(r->file) > 0 && from < r->length) {
+        r->next_frame = frames_find(seekable_frames(r->file), from);
+        r->skip = from - seekable_frames(r->file)->list[r->next_frame].offset;
+    }
+}
+
+bool zio_read_frame(struct zio_reader *r, struct zio_frame *f)
+{
+    enum profile_part before = profile_enter(PROFILE_READING);
+    char error[ZIO_ERROR];
+
+    assert(r->file && seekable_n_frames(r->file) > 0 && (!r->piece || r->piece_at == 0));
+    if (r->piece)
+        return_piece(r);
+    if (take_piece(r, error))
+        die_file(r->path, "%s", error);
+    if (r->piece)
+        *f = (struct zio_frame){seekable_frames(r->file)->list[r->piece->number],
+                                r->piece->frame.stored, r->piece->content};
+    profile_leave(before);
+    return r->piece;
 }
 
 void zio_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset)
@@ -385,7 +441,7 @@ void zio_reader_digest(struct zio_reader *r, char digest[DIGEST_SIZE])
 {
     unsigned char *block;
 
-    if (r->file && !r->ended) {
+    if (r->file && (!r->ended || r->range_end != UINT64_MAX)) {
         digest_file(r, digest);
         return;
     }

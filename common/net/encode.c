@@ -5,6 +5,7 @@
 
 #include "net/dataset.h"
 #include "files/history.h"
+#include "files/shard.h"
 #include "net/model.h"
 #include "net/net.h"
 #include "base/profile.h"
@@ -71,7 +72,7 @@ static void write_and_read(void *context)
     if (u->n[other] > 0)
         u->write(u->context, u->code[other], u->n[other]);
     u->n[other] = read_block(u->reader, u->rows[other], u->block);
-    progress("%zu of %zu rows", u->reader->next_row, u->reader->n_rows);
+    progress("%zu of %zu rows", u->reader->next_row, u->reader->end_row);
 }
 
 void encode_rows(struct net *net, struct tensor_reader *t, size_t block, encode_write *write,
@@ -106,16 +107,17 @@ static void write_codes(void *writer, const float *codes, size_t n)
 
 void encode_run(const struct cli *cli, int revision, bool flatten)
 {
-    struct history *h = history_start(cli, revision);
+    struct history *h = shard_history(cli, revision);
     struct model *m = model_read(cli->arguments[0]);
     struct tensor_reader *t = tensor_open(cli->arguments[1]);
     struct tensor_writer *w;
     struct npy_header header;
     struct net *net;
-    size_t block;
+    size_t block, first, n;
 
     tensor_want(t, -1, 4, (size_t[4]){0});
     model_want(m, tensor_path(t), t->header.shape + 1);
+    shard_want_file(t);
     model_add_to_history(m, h);
     if (tensor_is_seekable(t)) {
         tensor_add_to_history(t, h);
@@ -126,7 +128,10 @@ void encode_run(const struct cli *cli, int revision, bool flatten)
     net = model_net(m, BLOCK, false);
     net_profile(net);
     header = code_header(net, t->n_rows, flatten);
-    w = tensor_create(cli->output, &header, TENSOR_LEVEL);
+    shard_rows(&header, &first, &n);
+    if (shard_is_wanted())
+        tensor_range(t, first, n);
+    w = shard_create(cli->output, &header);
     encode_rows(net, t, block, write_codes, w);
     if (!tensor_is_seekable(t))
         tensor_add_to_history(t, h); /* a pipe tells its history at its end */

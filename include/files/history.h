@@ -55,6 +55,10 @@ char *history_difference(const struct history *h, const char *text, const char *
 /* The complete history as JSON text, one line, for an output with this content DIGEST; the caller
  * frees it. */
 char *history_text(const struct history *h, const char *digest);
+/* The history of a whole, of those of its N parts, TEXTS: each the same but for its output and
+ * "shard", derived, which is "1/N" to "N/N" in this order. NULL, and *bad is the number of the first
+ * that does not fit. The caller frees it. */
+char *history_of_parts(char *const *texts, size_t n, const char *digest, size_t *bad);
 /* Ends W, a table for PATH, and writes its history beside it; nothing beside what is no regular
  * file. Between whole_begin and whole_end of the main output, which may be the table itself. A
  * table with a column of seconds (table.h) is not for it. */

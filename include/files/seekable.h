@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/report.h"
+#include "files/frames.h"
 
 struct seekable;
 
@@ -19,6 +20,7 @@ const char *seekable_open(struct seekable **s, int fd, uint64_t file_len, char e
 uint64_t seekable_length(const struct seekable *s);               /* of the content, bytes */
 const char *seekable_history(const struct seekable *s);           /* the history text or NULL */
 size_t seekable_n_frames(const struct seekable *s);               /* 0 of plain bytes */
+const struct frames *seekable_frames(const struct seekable *s);
 size_t seekable_frame_length(const struct seekable *s, size_t i); /* of its content, bytes */
 
 /* A frame decompressed: LEN bytes of CONTENT. All zero at first; what it holds serves for the next

@@ -29,6 +29,7 @@ struct tensor_reader {
     size_t row_items;         /* product of the other dimensions */
     size_t row_bytes;
     size_t next_row;   /* what tensor_read gives next */
+    size_t end_row;    /* what it does not give any more: n_rows, or the end of tensor_range */
     size_t data_start; /* bytes of the NPY header */
     struct zio_reader *file;
 };
@@ -51,6 +52,9 @@ size_t tensor_read(struct tensor_reader *t, void *rows, size_t n);
  * threads at once. */
 void tensor_read_at(struct tensor_reader *t, void *rows, size_t first, size_t n);
 bool tensor_is_seekable(const struct tensor_reader *t);
+/* From here on tensor_read gives the N rows from FIRST on alone; before it gave any, seekable files
+ * only. */
+void tensor_range(struct tensor_reader *t, size_t first, size_t n);
 const char *tensor_path(const struct tensor_reader *t);
 /* Adds this tensor to the history H as an input: its recorded digest where there is one, otherwise
  * computed from the content (reads a regular file; of a pipe: call only after the last row was
@@ -80,7 +84,19 @@ struct tensor_writer *tensor_create(const char *path, const struct npy_header *h
  * until then. */
 struct tensor_writer *tensor_create_expecting(const char *path, const struct npy_header *header,
                                               int level);
+/* The same, with the header in a frame of its own: a part of a greater tensor, of which it begins
+ * where a frame does, so that its other frames are that tensor's. */
+struct tensor_writer *tensor_create_part(const char *path, const struct npy_header *header,
+                                         int level);
+/* The rows of a frame of such a tensor. */
+size_t tensor_frame_rows(const struct npy_header *header);
 void tensor_write(struct tensor_writer *w, const void *rows, size_t n);
+/* Writes all rows of T. Where T is a part that begins where a frame does, its frames are copied as
+ * they are stored. */
+void tensor_append(struct tensor_writer *w, struct tensor_reader *t);
+/* The digest of what was written, and the end with this history TEXT, in place of tensor_commit. */
+void tensor_writer_digest(struct tensor_writer *w, char digest[DIGEST_SIZE]);
+void tensor_commit_text(struct tensor_writer *w, const char *text);
 /* Commits; the rows written must be the shape's, unless they were only expected. H may be NULL (no
  * history); it is not freed. */
 void tensor_commit(struct tensor_writer *w, const struct history *h);

@@ -26,6 +26,7 @@
 
 #include "base/report.h"
 #include "files/digest.h"
+#include "files/frames.h"
 
 enum { ZIO_LEVEL = -1 }; /* the default compression level (measured, see zio-write.c) */
 
@@ -57,6 +58,9 @@ bool zio_hold(struct zio_writer *w);
 /* Writes the file once more, with the LEN bytes at HEAD instead of its first OLD_LEN, which the
  * first frame holds. */
 void zio_revise(struct zio_writer *w, const void *head, size_t len, size_t old_len);
+/* Appends the frames that zio_read of R would give next, as they are stored: they are decompressed
+ * for the digest alone. Both at the end of a frame, and W no plain bytes. Returns how many. */
+size_t zio_copy_frames(struct zio_writer *w, struct zio_reader *r);
 /* Digest of everything written so far (after zio_hold: call it after zio_revise). */
 void zio_writer_digest(struct zio_writer *w, char digest[DIGEST_SIZE]);
 /* Dies with the name of the output and the reason. */
@@ -75,6 +79,9 @@ uint64_t zio_length(const struct zio_reader *r);
 /* Reads up to LEN bytes; less only at the end of the content, 0 after it. Dies on damage. Frames
  * are decompressed ahead by a thread of its own where that helps. */
 size_t zio_read(struct zio_reader *r, void *data, size_t len);
+/* From here on zio_read gives the content from FROM to TO alone, to be called once at most;
+ * seekable only. */
+void zio_range(struct zio_reader *r, uint64_t from, uint64_t to);
 /* All of the content, and a NUL behind it; *len: its bytes. Dies where it is more than MOST, or
  * than ZIO_MOST and four times the file. The caller frees it. */
 enum { ZIO_MOST = 64 << 20 };
@@ -91,6 +98,14 @@ const char *zio_history(struct zio_reader *r);
 /* The digest of the whole content: of what zio_read gave, once it has returned 0; of a file not
  * read to its end, computed by reading it. */
 void zio_reader_digest(struct zio_reader *r, char digest[DIGEST_SIZE]);
+/* The next frame whole, seekable only: where it lies in the file, and what is stored there and in
+ * it; at the end of a frame. False behind the last; what they point to lasts until the next call.
+ */
+struct zio_frame {
+    struct frame place;
+    const unsigned char *stored, *content;
+};
+bool zio_read_frame(struct zio_reader *r, struct zio_frame *f);
 /* Data frames; 0 where there are none (plain bytes) or their number is not known (a pipe not at its
  * end). */
 size_t zio_n_frames(const struct zio_reader *r);

@@ -1,0 +1,34 @@
+/* shard: a tensor in parts, each made by a process of its own, and put together again.
+ *
+ * The rows of a tensor go to its parts by whole frames, one after another, so that the whole is
+ * made of the stored frames of its parts, and is the bytes that one process writes. Part I of N
+ * records shard I/N as derived in its history, which is otherwise that of the whole.
+ */
+#ifndef SHARD_H
+#define SHARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cli/options.h"
+#include "files/history.h"
+#include "files/tensor.h"
+
+/* The option --shard I/N of programs that can make a part of their output. */
+struct cli_option shard_option(void);
+bool shard_is_wanted(void);
+/* history_start for such a program, after cli_parse. Dies where --shard is no I/N, 1 <= I <= N. */
+struct history *shard_history(const struct cli *cli, int revision);
+/* The rows *FIRST to *FIRST+*N-1 of the whole that HEADER describes: those of the part that is
+ * wanted, otherwise all. */
+void shard_rows(const struct npy_header *header, size_t *first, size_t *n);
+/* A writer for them. */
+struct tensor_writer *shard_create(const char *path, const struct npy_header *header);
+/* Dies where a part of what is made from T is wanted, and T comes through a pipe. */
+void shard_want_file(const struct tensor_reader *t);
+
+/* The whole of the parts that lie in the N files at PATHS, in this order, to OUTPUT. Dies where
+ * they are not all the parts of one tensor. */
+void shard_join(char *const *paths, size_t n, const char *output);
+
+#endif
