@@ -206,7 +206,7 @@ programs() {
         done
     done
     run -2 --separate-stderr tensor --why -o none
-    fails 2 "tensor: 0 arguments, want info|verify|rows A:B|tsv|npy|from-npy FILE"
+    fails 2 "tensor: 0 arguments, want info|verify|rows A:B|tsv|npy|from-npy|join FILE"
 }
 
 @test "every program that takes --isa refuses an unknown KASANE_ISA before it reads anything" {

@@ -172,7 +172,7 @@ x.png: undamaged"
 
 @test "wrong commands and arguments are said" {
     run -2 --separate-stderr tensor look x
-    fails 2 "tensor: 'look' is none of info, verify, rows, tsv, npy, from-npy"
+    fails 2 "tensor: 'look' is none of info, verify, rows, tsv, npy, from-npy, join"
     run -2 --separate-stderr tensor info
     fails 2 "tensor: 0 arguments after 'info', want info FILE..."
     run -2 --separate-stderr tensor rows 1:2
