@@ -9,6 +9,7 @@
 #include "cli/start.h"
 #include "files/history.h"
 #include "base/profile.h"
+#include "base/progress.h"
 #include "base/report.h"
 #include "pictures/resize.h"
 #include "analysis/selection.h"
@@ -23,12 +24,13 @@ enum { REVISION = 1, RGB = 3, CROPS = 5, BLOCK_BYTES = 4 << 20 };
 struct source {
     struct tensor_reader *t;
     const struct selection *chosen;
-    size_t block;  /* rows read at a time */
-    size_t row;    /* of the tensor, the next to be read */
-    size_t done;   /* chosen rows given */
-    size_t end;    /* chosen rows to give */
-    uint8_t *kept; /* a pipe's chosen rows, in memory or */
-    int scratch;   /* in a scratch file; -1: none */
+    size_t block;           /* rows read at a time */
+    size_t row;             /* of the tensor, the next to be read */
+    size_t done;            /* chosen rows given */
+    size_t end;             /* chosen rows to give */
+    uint8_t *kept;          /* a pipe's chosen rows, in memory or */
+    int scratch;            /* in a scratch file; -1: none */
+    size_t written, wanted; /* rows of the output */
 };
 
 /* TWICE: whether the rows will be read again; then up to half of MEMORY may be used to keep them.
@@ -132,12 +134,19 @@ static void crop_image(uint8_t *crops, const uint8_t *image, size_t H, size_t W,
     profile_leave(before);
 }
 
+static void write_block(struct tensor_writer *w, struct source *s, const uint8_t *rows, size_t n)
+{
+    tensor_write(w, rows, n);
+    s->written += n;
+    progress_show(s->written, s->wanted, "%zu of %zu images", s->written, s->wanted);
+}
+
 static void write_images(struct tensor_writer *w, struct source *s,
                          bool read(struct source *s, uint8_t *rows, size_t *n))
 {
     uint8_t *rows = xmalloc(s->block * s->t->row_bytes);
     for (size_t n; read(s, rows, &n);)
-        tensor_write(w, rows, n);
+        write_block(w, s, rows, n);
     free(rows);
 }
 
@@ -162,7 +171,7 @@ static void write_crops(struct tensor_writer *w, struct source *s, size_t margin
 #pragma omp single nowait
         if (n[!k] > 0) {
             const size_t m = smaller(CROPS * n[!k] - skip, count);
-            tensor_write(w, crops[!k] + skip * row_bytes, m);
+            write_block(w, s, crops[!k] + skip * row_bytes, m);
             count -= m;
             skip = 0;
         }
@@ -256,7 +265,9 @@ int main(int argc, char **argv)
     header.shape[0] = chosen.n * (margin ? 1 + CROPS : 1);
     shard_rows(&header, &first, &n);
     w = shard_create(cli.output, &header);
+    s.wanted = n;
     write_rows(w, &s, (size_t)margin, first, n);
+    progress_end();
     source_release(&s);
     if (!tensor_is_seekable(t))
         add_inputs(h, t, &chosen); /* a pipe tells its history at its end */

@@ -16,6 +16,7 @@
 #include "analysis/interval.h"
 #include "analysis/pca.h"
 #include "analysis/selection.h"
+#include "base/progress.h"
 #include "base/report.h"
 #include "base/rng.h"
 #include "cli/start.h"
@@ -212,7 +213,7 @@ static void write_fidelity(const struct task *t)
         scores[1][i] = (float)f.mse;
         scores[2][i] = (float)f.psnr;
         scores[3][i] = (float)f.ssim;
-        progress("reconstruction: %zu of %zu rows", i + 1, n);
+        progress_show(i + 1, n, "reconstruction: %zu of %zu rows", i + 1, n);
     }
     progress_end();
     for (int m = 0; m < 4; m++) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis/quadtree.h"
+#include "base/progress.h"
 #include "base/report.h"
 #include "base/rng.h"
 #include "base/vectors.h"
@@ -16,7 +17,6 @@ enum {
     LANES = 8,         /* neighbours side by side: sums in a fixed order on every processor */
     SLICE = 256,       /* rows of which one thread adds up the cost */
     FEW = 400,         /* rows, which one thread is quicker with */
-    SHOWN = 10,        /* iterations between two lines of progress */
 };
 
 static const double start_deviation = 1e-4, start_chance = 1e-6, least_rate = 50;
@@ -174,9 +174,9 @@ double embedding_move(double *y, const struct affinity *a, size_t iterations, do
         double momentum = step < EARLY ? 0.5 : 0.8;
         double Z = find_gradient(gradient, push, tree, y, a, theta, exaggeration(step));
 
-        if (step % SHOWN == 0 && progress_wanted())
-            progress("iteration %zu of %zu: KL divergence %.4f", step, iterations,
-                     find_cost(y, a, Z));
+        if (progress_due(step, iterations))
+            progress_say("iteration %zu of %zu: KL divergence %.4f", step, iterations,
+                         find_cost(y, a, Z));
 #pragma omp parallel for schedule(static) if (n > FEW)
         for (size_t i = 0; i < 2 * n; i++) {
             gain[i] = velocity[i] * gradient[i] < 0 ? gain[i] + 0.2 : fmax(gain[i] * 0.8, 0.01);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis/blas.h"
+#include "base/progress.h"
 #include "base/report.h"
 #include "base/rng.h"
 
@@ -175,11 +176,13 @@ bool lanczos_find(size_t m, size_t P, lanczos_product *product, void *context, d
     }
     for (size_t j = 1; j < LANCZOS_STEPS && !done; j++) {
         step(&v, product, context);
+        progress_show(j, LANCZOS_STEPS, "components: step %zu of %d at most", j, LANCZOS_STEPS);
         if (j == next || j + 1 == LANCZOS_STEPS) {
             done = solve(&v, P, values, s);
             next = j + 1 + j / 6;
         }
     }
+    progress_end();
     if (done)
         blas_dgemm(false, false, P, m, v.n - b, s, v.n - b, v.q, m, 0, vectors, m);
     free(v.q);

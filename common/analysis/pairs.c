@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analysis/blas.h"
+#include "base/progress.h"
 #include "base/report.h"
 
 enum {
@@ -117,7 +118,7 @@ void pairs_visit(const struct pairs *p, struct rows *r, bool centred, double *sq
         }
         if (p->done)
             p->done(p->context, x, first, got);
-        progress("%zu of %zu rows", first + got, n);
+        progress_show(first + got, n, "distances: %zu of %zu rows", first + got, n);
     }
     progress_end();
     free(x);

@@ -7,6 +7,7 @@
 
 #include "analysis/blas.h"
 #include "analysis/lanczos.h"
+#include "base/progress.h"
 #include "base/report.h"
 #include "base/vectors.h"
 
@@ -162,7 +163,7 @@ static void find_moments(double *a, struct rows *r, const double *mean, double *
                     blas_dgemm(true, false, smaller(TILE, D - i * TILE),
                                smaller(TILE, D - j * TILE), got, x + i * TILE, D, x + j * TILE, D,
                                1, a + i * TILE * D + j * TILE, D);
-        progress("covariance: %zu of %zu rows", first + got, n);
+        progress_show(first + got, n, "covariance: %zu of %zu rows", first + got, n);
     }
     progress_end();
 }
@@ -186,7 +187,7 @@ static void find_products(double *a, struct rows *r, const double *mean, double 
                     blas_dgemm(false, true, smaller(SLICE, got - s), smaller(SLICE, width - t), D,
                                x + s * D, D, other + t * D, D, 0, a + (i + s) * n + j + t, n);
         }
-        progress("products: %zu of %zu rows", i + got, n);
+        progress_show(i + got, n, "products: %zu of %zu rows", i + got, n);
     }
     progress_end();
 }

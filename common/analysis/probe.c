@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analysis/blas.h"
+#include "base/progress.h"
 #include "base/report.h"
 
 enum { PENALTIES = 7, TILE = 256, SLICE = 64 };
@@ -367,7 +368,7 @@ void probe_predict(size_t *predicted, struct rows *r, const size_t *class_of, si
             predict_by_moments(&p, predicted);
         else
             predict_by_products(&p, predicted);
-        progress("probe: %zu of %zu folds", p.held_out + 1, n_folds);
+        progress_show(p.held_out + 1, n_folds, "probe: %zu of %zu folds", p.held_out + 1, n_folds);
     }
     progress_end();
     free(p.mean);

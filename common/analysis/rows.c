@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/profile.h"
+#include "base/progress.h"
 #include "base/report.h"
 #include "base/scratch.h"
 #include "base/vectors.h"
@@ -113,8 +114,8 @@ struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, s
             wanted++;
         }
         rows_append(r, piece, wanted);
-        if (progress_wanted())
-            progress("reading %s: %zu of %zu rows", r->path, row + got, t->n_rows);
+        progress_show(row + got, t->n_rows, "reading %s: %zu of %zu rows", r->path, row + got,
+                      t->n_rows);
     }
     progress_end();
     free(piece);

@@ -6,8 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *tool = "kasane";
+static const char *tool = "kasane", clear[] = "\r\033[K";
 static bool progress_shown;
+static unsigned n_messages;
 
 void report_init(const char *name)
 {
@@ -43,15 +44,16 @@ char *printable(const char *text)
     return to;
 }
 
-/* One call to stdio per line: lines of programs that share a terminal or a log do not mix. No
- * allocation: there may be none left. */
-static void line(const char *path, const char *format, va_list arguments)
+/* One write per line: lines of programs that share a terminal or a log do not mix. On a terminal
+ * another one may have left its progress. No allocation: there may be none left. */
+static void write_line(const char *path, bool stays, const char *format, va_list arguments)
 {
     char text[8192], whole[32768], *to = whole;
     const char *end = whole + sizeof whole - 1;
 
-    progress_end();
     vsnprintf(text, sizeof text, format, arguments);
+    if (report_is_terminal())
+        to = stpcpy(to, clear);
     to = append_printable(to, end, tool);
     to = append_printable(to, end,
                           !path                        ? ": "
@@ -60,8 +62,15 @@ static void line(const char *path, const char *format, va_list arguments)
     if (path && strcmp(path, "-") != 0)
         to = append_printable(append_printable(to, end, path), end, "': ");
     to = append_printable(to, end, text);
-    strcpy(to, "\n");
+    strcpy(to, stays ? "" : "\n");
     fputs(whole, stderr);
+    progress_shown = stays;
+    __atomic_fetch_add(&n_messages, 1, __ATOMIC_RELAXED);
+}
+
+static void line(const char *path, const char *format, va_list arguments)
+{
+    write_line(path, false, format, arguments);
 }
 
 void die(const char *format, ...)
@@ -153,7 +162,7 @@ void print_line(const char *format, ...)
     free(text);
 }
 
-bool progress_wanted(void)
+bool report_is_terminal(void)
 {
     static int terminal = -1;
 
@@ -162,26 +171,25 @@ bool progress_wanted(void)
     return terminal;
 }
 
-void progress(const char *format, ...)
+void report_progress(bool rewrites, const char *format, ...)
 {
-    char text[512], shown[2048];
     va_list arguments;
 
-    if (!progress_wanted())
-        return;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    write_line(NULL, rewrites, format, arguments);
     va_end(arguments);
-    append_printable(shown, shown + sizeof shown, text);
-    fprintf(stderr, "\r\033[K%s: %s", tool, shown);
-    progress_shown = true;
 }
 
-void progress_end(void)
+void report_progress_end(void)
 {
     if (progress_shown)
-        fputs("\r\033[K", stderr);
+        fputs(clear, stderr);
     progress_shown = false;
+}
+
+unsigned report_n_messages(void)
+{
+    return __atomic_load_n(&n_messages, __ATOMIC_RELAXED);
 }
 
 static void *allocated(void *p, size_t size)

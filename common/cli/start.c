@@ -11,6 +11,7 @@
 #include "cli/help.h"
 #include "base/cores.h"
 #include "base/profile.h"
+#include "base/progress.h"
 #include "base/report.h"
 
 struct parser {
@@ -216,6 +217,7 @@ void cli_parse(struct cli *cli, int argc, char **argv)
     if (!cli->why)
         check_arguments(cli);
     omp_set_num_threads((int)cli->threads);
+    progress_start(cli->output);
     profile_start(cli->tool, cli->output, cli->profile,
                   cli->why || cli->audit ? NULL : getenv("KASANE_PROFILE"));
 }

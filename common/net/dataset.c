@@ -12,6 +12,7 @@
 
 #include "net/net.h"
 #include "base/profile.h"
+#include "base/progress.h"
 #include "base/report.h"
 #include "base/rng.h"
 #include "base/scratch.h"
@@ -198,8 +199,7 @@ void dataset_load(struct dataset *d)
             check_values(d, (float *)to, got, row);
         if (!d->rows)
             scratch_write(d->scratch, to, got * d->row_bytes);
-        if (progress_wanted())
-            progress("reading %s: %zu of %zu rows", d->path, row + got, d->n);
+        progress_show(row + got, d->n, "reading %s: %zu of %zu rows", d->path, row + got, d->n);
     }
     progress_end();
     free(block);

@@ -9,6 +9,7 @@
 #include "net/model.h"
 #include "net/net.h"
 #include "base/profile.h"
+#include "base/progress.h"
 #include "base/report.h"
 #include "files/tensor.h"
 
@@ -72,7 +73,8 @@ static void write_and_read(void *context)
     if (u->n[other] > 0)
         u->write(u->context, u->code[other], u->n[other]);
     u->n[other] = read_block(u->reader, u->rows[other], u->block);
-    progress("%zu of %zu rows", u->reader->next_row, u->reader->end_row);
+    progress_show(u->reader->next_row, u->reader->end_row, "%zu of %zu rows", u->reader->next_row,
+                  u->reader->end_row);
 }
 
 void encode_rows(struct net *net, struct tensor_reader *t, size_t block, encode_write *write,

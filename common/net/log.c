@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/profile.h"
+#include "base/progress.h"
 #include "base/report.h"
 #include "files/table.h"
 #include "files/whole.h"
@@ -20,8 +21,7 @@ struct train_log {
     char *path;        /* LOG.part, or LOG itself where that is no regular file */
     char *text;        /* so far */
     double began;      /* when the first batch of this process was over, 0: it is not; seconds */
-    uint64_t rows;     /* trained on since */
-    double shown;      /* when the line that moves was last written */
+    uint64_t rows;     /* of the run, that were trained on by then */
 };
 
 /* --- the file --- */
@@ -137,37 +137,20 @@ void log_close(struct train_log *l)
 
 /* --- the line that moves --- */
 
-void log_time(char text[LOG_TIME_SIZE], double seconds)
-{
-    const double hour = 3600, day = 24 * hour;
-
-    if (seconds < 100 * hour)
-        snprintf(text, LOG_TIME_SIZE, "%d:%02d:%02d", (int)(seconds / hour),
-                 (int)(seconds / 60) % 60, (int)seconds % 60);
-    else if (seconds < 10000 * day)
-        snprintf(text, LOG_TIME_SIZE, "%d days", (int)(seconds / day));
-    else
-        snprintf(text, LOG_TIME_SIZE, "over 10000 days");
-}
-
 void log_progress(struct train_log *l, const struct log_batch *b)
 {
-    double t = profile_seconds(), rate, left;
-    char time[LOG_TIME_SIZE];
+    uint64_t done = (b->epoch - 1) * b->n_rows + b->rows;
+    double t = profile_seconds();
 
     if (l->began == 0) {
         l->began = t;
-        return;
+        l->rows = done;
     }
-    l->rows += b->n;
-    if (!progress_wanted() || t - l->shown < 0.1)
+    if (!progress_due(done, b->epochs * b->n_rows))
         return;
-    l->shown = t;
-    rate = (double)l->rows / (t - l->began);
-    left = ((double)(b->epochs - b->epoch + 1) * (double)b->n_rows - (double)b->rows) / rate;
-    log_time(time, left);
-    progress("epoch %llu/%llu  batch %llu/%llu  loss %.5f  %.0f images/s  %s left",
-             (unsigned long long)b->epoch, (unsigned long long)b->epochs,
-             (unsigned long long)((b->rows + b->batch - 1) / b->batch),
-             (unsigned long long)((b->n_rows + b->batch - 1) / b->batch), b->loss, rate, time);
+    progress_say("epoch %llu/%llu  batch %llu/%llu  loss %.5f  %.0f images/s",
+                 (unsigned long long)b->epoch, (unsigned long long)b->epochs,
+                 (unsigned long long)((b->rows + b->batch - 1) / b->batch),
+                 (unsigned long long)((b->n_rows + b->batch - 1) / b->batch), b->loss,
+                 t > l->began ? (double)(done - l->rows) / (t - l->began) : 0);
 }

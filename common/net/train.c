@@ -78,7 +78,7 @@ static const float *add_noise(struct run *r, const float *x, size_t n)
     return r->noisy;
 }
 
-static void show_progress(struct run *r, size_t n)
+static void show_progress(struct run *r)
 {
     const struct checkpoint *at = r->at;
 
@@ -87,7 +87,6 @@ static void show_progress(struct run *r, size_t n)
                                      .epochs = (uint64_t)r->settings->epochs,
                                      .rows = at->rows,
                                      .n_rows = dataset_n(r->job->train),
-                                     .n = n,
                                      .batch = (size_t)r->settings->batch,
                                      .loss = at->loss_sum / (double)at->rows});
 }
@@ -113,7 +112,7 @@ static void train_epoch(struct run *r)
         profile_leave(before);
         at->loss_sum += loss * (double)n;
         at->rows += n;
-        show_progress(r, n);
+        show_progress(r);
         pause_here(r);
     }
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/profile.h"
+#include "base/progress.h"
 #include "base/report.h"
 
 enum { RGB = 3, MAX_BATCH = 256, BATCH_BYTES = 16 << 20 };
@@ -183,7 +184,8 @@ static void write_batch(struct run *run, const struct batch *b)
 {
     for (size_t i = 0; i < b->n; i++)
         write_file(run, b, i);
-    progress("%zu of %zu files", b->first + b->n, run->import->folder->n);
+    progress_show(b->first + b->n, run->import->folder->n, "%zu of %zu files", b->first + b->n,
+                  run->import->folder->n);
 }
 
 /* A batch at a time on all threads, while one of them writes the batch before. */

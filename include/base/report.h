@@ -44,11 +44,12 @@ char *printable(const char *text);
 /* A line on standard output for people to read, escaped as well. */
 void print_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* A line that overwrites itself, on a terminal only; nothing anywhere else. Any other line clears
- * it first. */
-bool progress_wanted(void);
-void progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void progress_end(void);
+/* For progress.h: a line; where REWRITES, on a terminal, one that stays without an end until the
+ * next message overwrites it. How many messages there were of any kind. */
+bool report_is_terminal(void);
+void report_progress(bool rewrites, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void report_progress_end(void); /* clears the line */
+unsigned report_n_messages(void);
 
 /* Allocation: these return, or the process ends with the size that was asked for. Sizes in bytes.
  */

@@ -23,7 +23,7 @@ struct log_epoch {
 struct log_batch {
     uint64_t epoch, epochs;
     uint64_t rows, n_rows; /* of the epoch: trained on, with this batch; all */
-    size_t n, batch;       /* rows of this batch; of a whole one */
+    size_t batch;          /* rows of a whole batch */
     double loss;           /* mean over the epoch so far */
 };
 
@@ -33,14 +33,10 @@ struct train_log *log_open(const char *path, const char *done);
 /* Adds an epoch. Returns its line without the seconds, "epoch\tloss\tval_loss\tlearning_rate\n": a
  * new string. */
 char *log_add(struct train_log *l, const struct log_epoch *e);
-/* Moves the line on a terminal. */
+/* The line that moves with the batches (progress.h). */
 void log_progress(struct train_log *l, const struct log_batch *b);
 /* Gives the file its name, whole, and its history beside it; LOG.part stays until log_close. */
 void log_commit(struct train_log *l, const struct history *h);
 void log_close(struct train_log *l);
-
-/* "1:02:03", from 100 hours on "5 days", from 10000 days on "over 10000 days". */
-enum { LOG_TIME_SIZE = 24 };
-void log_time(char text[LOG_TIME_SIZE], double seconds);
 
 #endif
