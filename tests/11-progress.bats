@@ -1,7 +1,7 @@
 # The line that says how far a stage is, and the time left.
 load helper
 
-@test "in a log the line comes after 10 s, then ever more rarely, and not within 10 s of a message" {
+@test "in a log a line comes after 10 s, then ever more rarely, not within 10 s of a message" {
     run -0 --separate-stderr "$BUILD/tests/check-progress" elsewhere
     equal "$output" ""
     equal "$(head -n 9 <<<"$stderr")" 'check: 10 of 7200 rows at 10 s, 1:59:50 left
@@ -30,7 +30,8 @@ check: 'x.npy.zst': 141 of 300 rows at 1.10156 s, 0:00:01 left"
 }
 
 @test "below a make of several jobs lines are whole on a terminal too" {
-    run -0 script -qec "MAKEFLAGS=' -j4 --jobserver-auth=3,4' $BUILD/tests/check-progress elsewhere" /dev/null
+    local jobs=' -j4 --jobserver-auth=3,4'
+    run -0 script -qec "MAKEFLAGS='$jobs' $BUILD/tests/check-progress elsewhere" /dev/null
     equal "$(tr -d '\r' <<<"${lines[0]}" | sed 's/^\x1b\[K//')" \
         'check: 10 of 7200 rows at 10 s, 1:59:50 left'
     equal "$(tail -n 1 <<<"$output" | grep -c 'left$\|left.$')" 1
