@@ -1,4 +1,4 @@
-# assemble-deep, encode-stage and extract.
+# assemble-deep, start-net, encode-stage and extract.
 load helper
 
 setup_file() {
@@ -79,6 +79,42 @@ content() { zstdcat "$1"; }
     assemble-deep s0.safetensors.zst s1.safetensors.zst s2.safetensors.zst s3.safetensors.zst \
         -o all.safetensors.zst
     [[ $(tensor info all.safetensors.zst) == *214979* ]]
+}
+
+@test "start-net makes the net of assemble-deep --transfer none, weights too, without stages" {
+    assemble-deep --transfer none --seed 3 one.safetensors.zst two.safetensors.zst \
+        -o assembled.safetensors.zst
+    start-net images.npy.zst --kernels 5,3 --filters 4,6 --seed 3 -o started.safetensors.zst
+    for model in assembled started; do
+        extract $model.safetensors.zst images.npy.zst -o $model.npy.zst
+        tensor info $model.safetensors.zst | grep -E '^ *(en|de)coder\.' >$model
+        equal "$(wc -l <$model)" 8
+    done
+    cmp assembled started
+    cmp <(content assembled.npy.zst) <(content started.npy.zst)
+    start-net - --kernels 5,3 --filters 4,6 --seed 3 <images.npy.zst >piped.safetensors.zst
+    cmp started.safetensors.zst piped.safetensors.zst
+}
+
+@test "start-net's net without settings is the reference's, batch-norm is in all its encoders" {
+    import-images "$BATS_FILE_TMPDIR/drawings" --size 80 -o large.npy.zst
+    start-net large.npy.zst -o reference.safetensors.zst
+    [[ $(tensor info reference.safetensors.zst) == *214979* ]]
+    start-net images.npy.zst --kernels 5,3 --filters 4,6 --batch-norm yes -o normal.safetensors.zst
+    equal "$(tensor info normal.safetensors.zst | grep -c 'encoder\..\.gamma')" 2
+}
+
+@test "start-net refuses lists of numbers that are none, and images that its layers do not halve" {
+    for list in '' 5, ,5 5,x 5,,3 5,0 5,16 1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1; do
+        run -2 --separate-stderr start-net images.npy.zst --kernels "$list" -o m.safetensors.zst
+        fails 2 "start-net: --kernels '$list', want numbers from 1 to 15, 16 at most"
+    done
+    run -2 --separate-stderr start-net images.npy.zst --kernels 5,3 --filters 4 -o m.safetensors.zst
+    fails 2 "start-net: --filters '4', want 2 numbers from 1 to 4096, one for each of --kernels"
+    run -1 --separate-stderr start-net images.npy.zst --kernels 3,3,3,3,3 --filters 2,2,2,2,2 \
+        -o m.safetensors.zst
+    fails 1 "start-net: 'images.npy.zst': shape (N,16,16,3): height or width is not a multiple of 2^layers"
+    [ ! -e m.safetensors.zst ]
 }
 
 @test "stages that do not fit one another are refused with both shapes" {

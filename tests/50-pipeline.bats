@@ -77,10 +77,69 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
         import.conf) program=import-images ;;
         stage-*.conf) program=train-stage ;;
         assemble.conf) program=assemble-deep ;;
+        net.conf) program=start-net ;;
         *) program=$(basename "$conf" .conf) ;;
         esac
         "$program" -c "$conf" --print-config >/dev/null
     done
+}
+
+@test "configs/random is the reference from a random start: its net and training, and no stage" {
+    cd "$ROOT/configs"
+    for conf in import augment finetune extract pca reconstruct; do
+        cmp seed/$conf.conf random/$conf.conf
+    done
+    equal "$(ls random | paste -sd ' ')" \
+        'augment.conf extract.conf finetune.conf import.conf net.conf pca.conf reconstruct.conf'
+    start-net -c random/net.conf --print-config >net
+    equal "$(grep -c . net)" 8
+    for key in kernel filters; do
+        equal "$(sed -n "s/^${key%s}s = //p" net)" \
+            "$(sed -n "s/^$key = //p" seed/stage-?.conf | paste -sd ,)"
+    done
+    for key in hidden initialiser; do
+        equal "$(grep "^$key = " net)" "$(grep "^$key = " seed/assemble.conf)"
+    done
+    for key in output-activation loss; do
+        equal "$(grep "^$key = " net)" "$(grep "^$key = " seed/stage-1.conf)"
+    done
+}
+
+@test "with net.conf no stage is trained, and the deep net is that of transfer = none" {
+    images=$BATS_FILE_TMPDIR/images
+    pipeline deep.safetensors.zst assemble.transfer=none
+    mv out staged
+    rm conf/stage-?.conf conf/assemble.conf
+    printf 'kernels = 3,3\nfilters = 4,4\n' >conf/net.conf
+    reruns 'images train-0 test-0 deep-init deep features'
+    cmp <(tail -n +2 staged/deep.tsv | cut -f 1-4) <(tail -n +2 out/deep.tsv | cut -f 1-4)
+    pipeline all
+    equal "$(cd out && echo loss-*)" 'loss-deep.png loss-deep.svg'
+    equal "$(pipeline why | grep -c 'up to date')" "$(pipeline why | grep -c .)"
+    pipeline audit >/dev/null
+    reruns 'deep-init deep features' net.filters=4,6
+    pipeline prune net.filters=4,6
+    reruns '' net.filters=4,6
+    reruns 'train-0 test-0 deep features' augment.margin=0 net.filters=4,6
+    tensor info out/train-0.npy.zst | grep -F "($(grep -c $'\ttrain\t' out/images.tsv),16,16,3)"
+}
+
+@test "with net.conf ready arrays need no stage either, and images of another size are refused" {
+    cp "$BATS_FILE_TMPDIR/out/"{train,test}-0.npy.zst .
+    rm conf/stage-?.conf conf/assemble.conf
+    printf 'kernels = 3,3,3\nfilters = 4,4,4\n' >conf/net.conf
+    reruns 'train-0 test-0 deep-init deep features features-test' \
+        TRAIN=train-0.npy.zst TEST=test-0.npy.zst
+    rm -r out
+    echo 'size = 20' >conf/import.conf
+    run -2 --separate-stderr pipeline
+    [[ $stderr = *"start-net: 'images.npy.zst': shape (N,20,20,3): "*'nothing was started'* ]]
+}
+
+@test "stages and net.conf are not settings of one experiment" {
+    printf 'kernels = 3,3\n' >conf/net.conf
+    run -2 --separate-stderr pipeline -n
+    [[ $stderr = *"'conf/net.conf' and 'conf/stage-1.conf': want a deep net that starts at random, or stages"* ]]
 }
 
 @test "a folder of images may have any name, but for newlines" {

@@ -158,6 +158,25 @@ int value_find_choice(const char *choices, const char *text, size_t length)
     return -1;
 }
 
+size_t value_numbers(int64_t *numbers, size_t most, const char *text, int64_t low, int64_t high)
+{
+    for (size_t n = 0; n < most; text++) {
+        char one[24] = "";
+        size_t length = strcspn(text, ",");
+
+        if (length >= sizeof one)
+            return 0;
+        memcpy(one, text, length);
+        if (!parse_int(one, &numbers[n]) || numbers[n] < low || numbers[n] > high)
+            return 0;
+        n++;
+        text += length;
+        if (*text == '\0')
+            return n;
+    }
+    return 0;
+}
+
 /* Whether TEXT is the choice of LENGTH bytes at CHOICE, dashes and underscores aside. */
 static bool is_choice(const char *text, const char *choice, int length)
 {

@@ -54,5 +54,8 @@ const char *value_wanted(const struct cli_option *o);
  * TEXT of LENGTH bytes, -1: none. */
 const char *value_choice(const char *choices, int position, int *length);
 int value_find_choice(const char *choices, const char *text, size_t length);
+/* Lists of numbers, "7,5,3", each from LOW to HIGH, MOST of them at most: how many; 0 where TEXT is
+ * no such list. */
+size_t value_numbers(int64_t *numbers, size_t most, const char *text, int64_t low, int64_t high);
 
 #endif
