@@ -10,9 +10,7 @@
 #include "cli/start.h"
 #include "base/report.h"
 #include "files/history.h"
-#include "files/keep.h"
-#include "files/record.h"
-#include "files/table.h"
+#include "files/index.h"
 #include "files/tensor.h"
 #include "files/whole.h"
 #include "pictures/entries.h"
@@ -33,27 +31,6 @@ struct settings {
     const char *index, *labels;
     bool list;
 };
-
-/* --- an index that is not as it was written --- */
-
-/* Whether the index at PATH is not what its history says that was written. */
-static bool is_edited(const char *path)
-{
-    char error[ZIO_ERROR], digest[DIGEST_SIZE], recorded[DIGEST_SIZE], *text = NULL;
-    struct zio_reader *file;
-    bool knows;
-
-    if (!path || !keep_is_beside(path) || keep_try_read(path, &text, error))
-        return false;
-    knows = record_digest(text, recorded, sizeof recorded);
-    free(text);
-    if (!knows)
-        return false;
-    file = zio_open(path);
-    table_digest(file, digest);
-    zio_close(file);
-    return strcmp(digest, recorded) != 0;
-}
 
 /* An index is an output, and whether an edited one is used must not hang on the date of a picture:
  * it never is, and never lost. */
@@ -233,7 +210,7 @@ int main(int argc, char **argv)
 
     cli_parse(&cli, argc, argv);
     check_settings(&s, cli.output);
-    if (!whole_is_unfinished(cli.output) && is_edited(s.index))
+    if (s.index && !whole_is_unfinished(cli.output) && index_state(s.index) == INDEX_EDITED)
         refuse_edited(&cli, s.index);
     h = history_new(&cli, REVISION);
     for (size_t i = 0; i < PICTURE_FORMATS; i++)
@@ -253,7 +230,7 @@ int main(int argc, char **argv)
     if (may_be_current(&cli)) {
         folder_digest(&folder, digest);
         add_inputs(h, digest, &folder, labels, s.import.picture.to_srgb);
-        if ((cli.audit || !s.index || entries_fit(s.index, &folder, &s.sorting, labels))
+        if ((cli.audit || !s.index || index_state(s.index) == INDEX_WRITTEN)
             && history_is_current(h, cli.output))
             return 0;
     }

@@ -444,6 +444,38 @@ give your own as --labels, set aside as 'images.tsv.old'"
     current
 }
 
+@test "an index edited by hand is refused by all that read it, in a line that says what to do; a copy is the user's own" {
+    pictures a/{1..9}.png b/{1..9}.png
+    import-images photos --size 8 --index images.tsv -o images.npy.zst
+    train-stage images.npy.zst images.npy.zst --epochs 0 --kernel 3 --filters 2 -o model
+    reads() {   # COMMAND...: with --index behind it
+        "$@" --index images.tsv -o out.npy.zst
+        cp images.tsv written.tsv
+        sed -i '2s/\ttest\t/\ttrain\t/; t; 2s/\ttrain\t/\ttest\t/' images.tsv
+        cp images.tsv own.tsv
+        rm -f out.npy.zst
+        run -1 --separate-stderr "$@" --index images.tsv -o out.npy.zst
+        fails 1 "$1: 'images.tsv': edited by hand, but an output of import-images: \
+give it there as --labels, or read a copy"
+        [ ! -e out.npy.zst ]
+        "$@" --index own.tsv -o out.npy.zst
+        mv written.tsv images.tsv
+    }
+    reads augment images.npy.zst --margin 0
+    reads neighbours images.npy.zst
+    reads evaluate images.npy.zst
+    reads pca images.npy.zst
+    reads map images.npy.zst
+    reads reconstruct model images.npy.zst
+    reads tensor tsv images.npy.zst
+    # its history damaged or gone, nobody knows what was written
+    sed -i 's/train/test/' images.tsv
+    echo damaged >.images.tsv.history
+    neighbours images.npy.zst --index images.tsv
+    rm .images.tsv.history
+    neighbours images.npy.zst --index images.tsv
+}
+
 @test "why says what a change of settings would do" {
     pictures a/1.png b/1.png
     import-images photos -o images.npy.zst

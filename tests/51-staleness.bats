@@ -204,7 +204,7 @@ other_value() {
     sed -i '0,/test/s/test/train/' out/images.tsv
     cp out/images.tsv edited.tsv
     answers images.npy.zst "would run: 'images.tsv' was edited by hand"
-    pipeline features 2>notes
+    pipeline features CLASSES=ren 2>notes
     grep "^import-images: 'out/images.tsv': edited by hand, but an output: give your own as --labels, " notes
     cmp out/images.tsv written.tsv
     cmp out/images.tsv.old edited.tsv

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/report.h"
+#include "files/keep.h"
+#include "files/record.h"
 
 const char index_header[] = "row\tsplit\tclass\tpath\n";
 static const char *const split_names[] = {"train", "test"};
@@ -173,6 +175,30 @@ static struct line *read_lines(struct table *t, size_t n_rows, size_t *n)
     return lines;
 }
 
+/* --- as it was written, or not --- */
+
+/* The same of a file whose content has this DIGEST; "": it is read to tell. */
+static enum index_state state_of(const char *path, char digest[DIGEST_SIZE])
+{
+    char error[ZIO_ERROR], recorded[DIGEST_SIZE], *text = NULL;
+    bool known = keep_is_beside(path) && !keep_try_read(path, &text, error)
+        && record_digest(text, recorded, sizeof recorded);
+
+    free(text);
+    if (!known)
+        return INDEX_OWN;
+    if (!*digest)
+        table_digest_file(path, digest);
+    return strcmp(digest, recorded) == 0 ? INDEX_WRITTEN : INDEX_EDITED;
+}
+
+enum index_state index_state(const char *path)
+{
+    char digest[DIGEST_SIZE] = "";
+
+    return state_of(path, digest);
+}
+
 struct index *index_read(const char *path, size_t n_rows)
 {
     struct index *ix = xcalloc(1, sizeof *ix);
@@ -181,6 +207,10 @@ struct index *index_read(const char *path, size_t n_rows)
 
     ix->table = table_read(path);
     ix->digest = ix->table->digest;
+    if (state_of(path, ix->table->digest) == INDEX_EDITED)
+        die_file(path,
+                 "edited by hand, but an output of import-images: give it there as --labels, "
+                 "or read a copy");
     lines = read_lines(ix->table, n_rows, &ix->n);
     ix->rows = xcalloc(ix->n, sizeof *ix->rows);
     for (size_t i = 0; i < ix->n; i++) {

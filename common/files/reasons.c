@@ -87,14 +87,6 @@ static bool is_input(const json_t *record, const char *digest)
     return false;
 }
 
-static void digest_table(const char *path, char digest[DIGEST_SIZE])
-{
-    struct zio_reader *r = zio_open(path);
-
-    table_digest(r, digest);
-    zio_close(r);
-}
-
 static void compare_input(void *context, const char *path)
 {
     struct reasons *r = context;
@@ -109,7 +101,7 @@ static void compare_input(void *context, const char *path)
         return;
     found = is_input(r->old, digest);
     if (!found && keep_is_beside(path)) {
-        digest_table(path, digest);
+        table_digest_file(path, digest);
         found = is_input(r->old, digest);
     }
     if (!found)
@@ -180,7 +172,7 @@ static void check_table(struct reasons *r, const char *path, const char *text)
     } else if (!record_digest(text, recorded, sizeof recorded)) {
         reasons_add(r, "'%s': damaged history", name_of(path));
     } else if (keep_is_beside(path)) {
-        digest_table(path, digest);
+        table_digest_file(path, digest);
         if (strcmp(digest, recorded) != 0)
             reasons_add(r, "'%s' holds %s, its history says %s", name_of(path), digest, recorded);
     }

@@ -107,6 +107,14 @@ void table_digest(struct zio_reader *r, char digest[DIGEST_SIZE])
     free(block);
 }
 
+void table_digest_file(const char *path, char digest[DIGEST_SIZE])
+{
+    struct zio_reader *r = zio_open(path);
+
+    table_digest(r, digest);
+    zio_close(r);
+}
+
 void table_digest_text(const char *text, size_t len, char digest[DIGEST_SIZE])
 {
     struct digester d = digester_start();

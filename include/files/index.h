@@ -42,8 +42,13 @@ struct index {
     struct table *table;  /* what all the names point into */
 };
 
+/* Whether the file at PATH is an index that a program wrote, with its history beside it, and still
+ * holds what that says. Anybody's own has none; one whose history is damaged counts as such. */
+enum index_state { INDEX_OWN, INDEX_WRITTEN, INDEX_EDITED };
+enum index_state index_state(const char *path);
+
 /* Reads the index at PATH ("-": standard input). N_ROWS: of the tensor it belongs to; a row beyond
- * them is an error. */
+ * them is an error, and so is INDEX_EDITED: an output is no place for what somebody knows. */
 struct index *index_read(const char *path, size_t n_rows);
 void index_free(struct index *ix);
 

@@ -20,6 +20,8 @@
 
 /* Digest of the rest of R. Reads by blocks; dies where reading fails. */
 void table_digest(struct zio_reader *r, char digest[DIGEST_SIZE]);
+/* The same of the file at PATH. */
+void table_digest_file(const char *path, char digest[DIGEST_SIZE]);
 /* Digest of the LEN bytes of TEXT. */
 void table_digest_text(const char *text, size_t len, char digest[DIGEST_SIZE]);
 

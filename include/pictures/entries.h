@@ -23,8 +23,5 @@ struct entries entries_new(const struct folder *f, const bool *is_row,
 void entries_release(struct entries *e);
 /* Writes the index to PATH, and its history beside it. */
 void entries_write(const struct entries *e, const char *path, const struct history *h);
-/* Whether the file at PATH is an index that F gives, whichever of its files became rows. */
-bool entries_fit(const char *path, const struct folder *f, const struct sorting_settings *s,
-                 const struct labels *labels);
 
 #endif
