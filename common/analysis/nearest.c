@@ -1,17 +1,18 @@
 #include "analysis/nearest.h"
 
+#include <float.h>
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/pairs.h"
 #include "base/report.h"
 
-enum { SPARE = 8 }; /* candidates kept beyond k */
+enum { SPARE = 32 }; /* candidates kept beyond k */
 
 struct candidate {
-    size_t row;
-    double square;
+    size_t row;    /* position in the set, or in its rows */
+    double square; /* or its bound */
 };
 
 static size_t smaller(size_t a, size_t b)
@@ -39,90 +40,144 @@ static void insert(struct candidate *list, size_t *n, size_t size, struct candid
     list[i] = c;
 }
 
-/* The search for the k nearest, and where it stands in a block of rows. */
-struct search {
-    struct rows *rows;
-    size_t k, size;           /* wanted; candidates kept */
-    struct candidate *lists;  /* (block,size) */
-    size_t *n_found;          /* (block) */
-    double *squares, largest; /* (n) of the rows */
-    size_t *neighbours;       /* (n,k) */
-    double *distances;        /* (n,k) */
+/* The rows that may be the nearest to each query of a block, as one thread found them. */
+struct found {
+    struct candidate *lists; /* (block,size) */
+    size_t *n;               /* (block) */
 };
 
-/* Looks through the distances of rows first..first+n-1 to those from OTHER on for candidates. */
-static void add_candidates(void *context, const double *squares, size_t first, size_t n,
-                           size_t other, size_t width)
-{
-    struct search *s = context;
+struct search {
+    const struct row_set *queries, *rows;
+    enum metric metric;
+    size_t k, size; /* wanted; candidates kept */
+    int n_threads;
+    struct found *found; /* (n_threads) */
+    size_t *neighbours;  /* (n,k) */
+    double *distances;   /* (n,k) */
+};
 
-    if (other == 0)
-        memset(s->n_found, 0, n * sizeof *s->n_found);
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < width; j++)
-            if (other + j != first + i)
-                insert(s->lists + i * s->size, &s->n_found[i], s->size,
-                       (struct candidate){other + j, squares[i * width + j]});
+/* Whether row J of the set is the query at position QUERY of the same rows. */
+static bool is_itself(const struct search *s, size_t query, size_t j)
+{
+    return s->queries->rows == s->rows->rows && row_set_at(s->rows, j) == query;
 }
 
-/* The k nearest of row I, whose numbers are x, among its candidates. Where these may not hold them
- * all, among all rows. */
-static void decide(size_t *neighbours, double *distances, const struct candidate *list,
-                   size_t n_found, struct rows *r, const double *x, size_t i, size_t k,
-                   double error)
+static void add_candidates(void *context, const struct bounds *b, int thread)
 {
-    size_t D = rows_width(r), n = rows_n(r), n_best = 0;
-    bool all = n_found < n - 1 && list[n_found - 1].square <= list[k - 1].square + 2 * error;
-    struct candidate *best = xmalloc(k * sizeof *best);
-    double *y = xaligned(D * sizeof *y);
+    const struct search *s = context;
+    struct found *f = &s->found[thread];
 
-    for (size_t c = 0; c < (all ? n : n_found); c++) {
-        size_t row = all ? c : list[c].row;
-        if (row == i)
-            continue;
-        rows_get(r, y, row, 1, NULL);
-        insert(best, &n_best, k, (struct candidate){row, pairs_exact(x, y, D)});
+    for (size_t i = 0; i < b->n; i++) {
+        struct candidate *list = f->lists + i * s->size;
+        const float *t = b->t + i * b->m;
+        size_t query = row_set_at(s->queries, b->first + i);
+
+        for (size_t j = 0; j < b->m; j++)
+            if ((f->n[i] < s->size || t[j] <= list[s->size - 1].square)
+                && !is_itself(s, query, b->other + j))
+                insert(list, &f->n[i], s->size, (struct candidate){b->other + j, t[j]});
     }
-    for (size_t j = 0; j < k; j++) {
-        neighbours[j] = best[j].row;
-        distances[j] = sqrt(best[j].square);
+}
+
+/* The candidates of all threads into the first one's list. */
+static void merge(const struct search *s, size_t i)
+{
+    struct found *to = &s->found[0];
+
+    for (int thread = 1; thread < s->n_threads; thread++) {
+        const struct found *f = &s->found[thread];
+
+        for (size_t c = 0; c < f->n[i]; c++)
+            insert(to->lists + i * s->size, &to->n[i], s->size, f->lists[i * s->size + c]);
+    }
+}
+
+/* Row J of the set as it is compared. */
+static void get(const struct row_set *set, double *x, size_t j, enum metric metric)
+{
+    rows_get(set->rows, x, row_set_at(set, j), 1, NULL);
+    metric_prepare(x, rows_width(set->rows), metric);
+}
+
+/* The k nearest of query I of the block, among its candidates. Where these may not hold them all,
+ * among all rows. */
+static void decide(const struct search *s, const struct bounds *b, size_t i)
+{
+    size_t D = rows_width(s->rows->rows), n_found = s->found[0].n[i], n_best = 0, q = b->first + i;
+    size_t query = row_set_at(s->queries, q);
+    const struct candidate *list = s->found[0].lists + i * s->size;
+    struct candidate *best = xmalloc(s->k * sizeof *best);
+    double *x = xaligned(D * sizeof *x), *y = xaligned(D * sizeof *y);
+
+    get(s->queries, x, q, s->metric);
+    for (size_t c = 0; c < n_found; c++) {
+        get(s->rows, y, list[c].row, s->metric);
+        insert(best, &n_best, s->k, (struct candidate){list[c].row, metric_square(x, y, D)});
+    }
+    if (n_found == s->size && n_found < s->rows->n
+        && !(best[s->k - 1].square * b->unit < b->a[i] + list[n_found - 1].square)) {
+        n_best = 0;
+        for (size_t j = 0; j < s->rows->n; j++) {
+            if (is_itself(s, query, j))
+                continue;
+            get(s->rows, y, j, s->metric);
+            insert(best, &n_best, s->k, (struct candidate){j, metric_square(x, y, D)});
+        }
+    }
+    for (size_t c = 0; c < s->k; c++) {
+        s->neighbours[q * s->k + c] = row_set_at(s->rows, best[c].row);
+        s->distances[q * s->k + c] = metric_distance(best[c].square, s->metric);
     }
     free(best);
+    free(x);
     free(y);
 }
 
-static void decide_all(void *context, const double *x, size_t first, size_t n)
+static void decide_all(void *context, const struct bounds *b)
 {
     struct search *s = context;
-    size_t k = s->k, D = rows_width(s->rows);
 
-    for (size_t i = 0; first == 0 && i < rows_n(s->rows); i++)
-        s->largest = fmax(s->largest, s->squares[i]);
 #pragma omp parallel for schedule(dynamic)
-    for (size_t i = 0; i < n; i++)
-        decide(s->neighbours + (first + i) * k, s->distances + (first + i) * k,
-               s->lists + i * s->size, s->n_found[i], s->rows, x + i * D, first + i, k,
-               pairs_error(D, s->squares[first + i], s->largest));
+    for (size_t i = 0; i < b->n; i++) {
+        merge(s, i);
+        decide(s, b, i);
+        for (int thread = 0; thread < s->n_threads; thread++)
+            s->found[thread].n[i] = 0;
+    }
+}
+
+void nearest_search(size_t *neighbours, double *distances, const struct row_set *rows,
+                    const struct row_set *queries, size_t k, enum metric metric)
+{
+    size_t block = smaller(BOUNDS_QUERIES, queries->n);
+    struct search s = {.queries = queries,
+                       .rows = rows,
+                       .metric = metric,
+                       .k = k,
+                       .size = smaller(k + SPARE, rows->n),
+                       .n_threads = omp_get_max_threads(),
+                       .neighbours = neighbours,
+                       .distances = distances};
+    const struct bounds_visitor all = {add_candidates, decide_all, &s, false};
+
+    s.found = xcalloc((size_t)s.n_threads, sizeof *s.found);
+    for (int thread = 0; thread < s.n_threads; thread++) {
+        s.found[thread].lists = xcalloc(block, s.size * sizeof *s.found->lists);
+        s.found[thread].n = xcalloc(block, sizeof *s.found->n);
+    }
+    bounds_visit(&all, queries, rows, metric);
+    for (int thread = 0; thread < s.n_threads; thread++) {
+        free(s.found[thread].lists);
+        free(s.found[thread].n);
+    }
+    free(s.found);
 }
 
 void nearest_find(size_t *neighbours, double *distances, struct rows *r, size_t k)
 {
-    size_t n = rows_n(r), block = smaller(rows_block(rows_width(r)), n);
-    struct search s = {.rows = r,
-                       .k = k,
-                       .size = smaller(k + SPARE, n - 1),
-                       .neighbours = neighbours,
-                       .distances = distances};
-    const struct pairs all = {add_candidates, decide_all, &s};
+    const struct row_set all = {r, NULL, rows_n(r)};
 
-    s.lists = xmalloc(block * s.size * sizeof *s.lists);
-    s.n_found = xmalloc(block * sizeof *s.n_found);
-    s.squares = xmalloc(n * sizeof *s.squares);
-    pairs_visit(&all, r, false, s.squares);
-    free(s.lists);
-    free(s.n_found);
-    free(s.squares);
+    nearest_search(neighbours, distances, &all, &all, k, METRIC_EUCLIDEAN);
 }
 
 size_t nearest_elect(const size_t *class_of, const size_t *neighbours, size_t k, size_t *votes)

@@ -164,6 +164,81 @@ void rows_get(struct rows *r, double *x, size_t first, size_t n, const double *m
     }
 }
 
+/* LANES sums side by side, added up at the end. */
+enum { LANES = 16 };
+
+#define LOOP(TYPE)                                                           \
+    for (size_t i = 0; i < D; i++) {                                         \
+        x[i] = (float)((double)((const TYPE *)row)[i] * factor - middle[i]); \
+    }
+
+VECTORS static double convert_float(float *restrict x, const unsigned char *row,
+                                    enum npy_dtype dtype, size_t D, double factor,
+                                    const double *restrict middle)
+{
+    double sums[LANES] = {0}, total = 0;
+    size_t whole = D / LANES * LANES;
+
+    switch (dtype) {
+    case NPY_U8:
+        LOOP(uint8_t)
+        break;
+    case NPY_F32:
+        LOOP(float)
+        break;
+    case NPY_F64:
+        LOOP(double)
+        break;
+    case NPY_I64:
+        LOOP(int64_t)
+        break;
+    }
+    for (size_t i = 0; i < whole; i += LANES)
+        for (size_t k = 0; k < LANES; k++)
+            sums[k] += (double)x[i + k] * (double)x[i + k];
+    for (size_t i = whole; i < D; i++)
+        sums[i - whole] += (double)x[i] * (double)x[i];
+    for (size_t k = 0; k < LANES; k++)
+        total += sums[k];
+    return total;
+}
+
+/* A row where it is kept in memory, or read into *OWN, which the caller frees. */
+static const unsigned char *get_row(struct rows *r, size_t row, unsigned char **own)
+{
+    *own = r->kept ? NULL : xaligned(r->row_bytes);
+    if (*own)
+        scratch_read(r->scratch, *own, r->row_bytes, row * r->row_bytes);
+    return *own ? *own : r->kept + row * r->row_bytes;
+}
+
+double rows_get_float(struct rows *r, float *x, size_t row, double factor, const double *middle)
+{
+    unsigned char *own;
+    const unsigned char *from = get_row(r, row, &own);
+    double square = convert_float(x, from, r->dtype, r->D, factor, middle);
+
+    free(own);
+    return square;
+}
+
+double rows_square(struct rows *r, size_t row, double *largest)
+{
+    double *x = xaligned(r->D * sizeof *x), square = 0;
+    unsigned char *own;
+    const unsigned char *from = get_row(r, row, &own);
+
+    convert(x, from, r->dtype, r->D, r->zeros);
+    *largest = 0;
+    for (size_t i = 0; i < r->D; i++) {
+        square += x[i] * x[i];
+        *largest = fabs(x[i]) > *largest ? fabs(x[i]) : *largest;
+    }
+    free(own);
+    free(x);
+    return square;
+}
+
 void rows_free(struct rows *r)
 {
     if (r->scratch >= 0)

@@ -27,6 +27,11 @@ const char *rows_path(const struct rows *r);
 /* x (n,D) = rows FIRST..FIRST+n-1 of those kept, minus mean (D) unless that is NULL. Works on all
  * threads: call it from one. */
 void rows_get(struct rows *r, double *x, size_t first, size_t n, const double *mean);
+/* One of the rows kept, by any thread: x (D) = row * factor - middle (D), rounded to single
+ * precision; returns |x|^2. */
+double rows_get_float(struct rows *r, float *x, size_t row, double factor, const double *middle);
+/* |row|^2 of a row kept, and the largest magnitude in it; by any thread. */
+double rows_square(struct rows *r, size_t row, double *largest);
 /* How many rows make a block: about 16 MiB of doubles, at most 1024 rows. It depends on D alone, so
  * that sums over blocks are the same everywhere. */
 size_t rows_block(size_t D);
