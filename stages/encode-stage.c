@@ -22,6 +22,6 @@ int main(int argc, char **argv)
     };
     cli_parse(&cli, argc, argv);
     isa_select();
-    encode_run(&cli, NET_REVISION, false);
+    encode_run(&cli, NET_REVISION, NULL);
     return 0;
 }

@@ -8,10 +8,14 @@
 
 int main(int argc, char **argv)
 {
-    bool flatten = false;
+    struct encode_form form = {0};
     const struct cli_option options[] = {
-        {"flatten", CLI_FLAG, &flatten, 0, 0, NULL, CLI_SETTING,
+        {"flatten", CLI_FLAG, &form.flatten, 0, 0, NULL, CLI_SETTING,
          "features as (N,h*w*C), in the order h, w, C"},
+        {"pool", CLI_INT, &form.pool.places, 0, 64, NULL, CLI_SETTING,
+         "average each channel to so many rows and columns; 0: to none"},
+        {"normalise", CLI_FLAG, &form.pool.normalise, 0, 0, NULL, CLI_SETTING,
+         "features of length 1; what is all 0 stays 0"},
         isa_option(),
         shard_option(),
         tensor_option(),
@@ -29,6 +33,6 @@ int main(int argc, char **argv)
     };
     cli_parse(&cli, argc, argv);
     isa_select();
-    encode_run(&cli, NET_REVISION, flatten);
+    encode_run(&cli, NET_REVISION, &form);
     return 0;
 }

@@ -36,6 +36,62 @@ content() { zstdcat "$1"; }
     cmp <(content a.npy.zst | tail -c +129) <(content b.npy.zst | tail -c +129)
 }
 
+@test "--pool averages each channel to so many places, as PyTorch's AdaptiveAvgPool2d" {
+    need_python numpy torch
+    extract deep.safetensors.zst images.npy.zst | zstdcat >whole.npy
+    for P in 1 2 3 4; do
+        extract deep.safetensors.zst images.npy.zst --pool $P | zstdcat >pool-$P.npy
+        extract deep.safetensors.zst images.npy.zst --pool $P --flatten | zstdcat >flat-$P.npy
+    done
+    import-images "$BATS_FILE_TMPDIR/drawings" --size 28 -o odd.npy.zst   # codes of 7x7
+    start-net odd.npy.zst --kernels 3,3 --filters 4,5 -o odd.safetensors.zst
+    extract odd.safetensors.zst odd.npy.zst | zstdcat >odd.npy
+    extract odd.safetensors.zst odd.npy.zst --pool 3 | zstdcat >odd-3.npy
+    /usr/bin/python3 - <<'EOF'
+import numpy as np, torch
+def want(file, P):
+    x = torch.from_numpy(np.load(file)).double().permute(0, 3, 1, 2)
+    return torch.nn.AdaptiveAvgPool2d(P)(x).permute(0, 2, 3, 1).numpy()
+for P in 1, 2, 3, 4:
+    y = want('whole.npy', P)
+    assert np.abs(np.load('pool-%d.npy' % P) - y).max() < 1e-6 and y.any()
+    assert np.abs(np.load('flat-%d.npy' % P) - y.reshape(len(y), -1)).max() < 1e-6
+assert np.abs(np.load('odd-3.npy') - want('odd.npy', 3)).max() < 1e-6
+EOF
+}
+
+@test "--normalise makes features of length 1, a row of zeros stays; neither is the default" {
+    need_python numpy
+    extract deep.safetensors.zst images.npy.zst | zstdcat >whole.npy
+    extract deep.safetensors.zst images.npy.zst --pool 0 | zstdcat | cmp - whole.npy
+    extract deep.safetensors.zst images.npy.zst --normalise | zstdcat >unit.npy
+    extract deep.safetensors.zst images.npy.zst --normalise --pool 2 | zstdcat >small.npy
+    extract deep.safetensors.zst images.npy.zst --normalise --pool 2 --threads 3 | zstdcat |
+        cmp - small.npy
+    /usr/bin/python3 - <<'EOF'
+import numpy as np
+x = np.load('whole.npy').astype('f8')
+y = np.load('unit.npy')
+assert np.abs(y - x / np.sqrt((x ** 2).sum((1, 2, 3), keepdims=True))).max() < 1e-7
+assert np.abs(np.sqrt((np.load('small.npy') ** 2).sum((1, 2, 3))) - 1).max() < 1e-6
+np.save('black.npy', np.full((2, 16, 16, 3), -100, 'f4'))   # where every relu gives 0
+EOF
+    start-net images.npy.zst --kernels 1 --filters 1 --seed 1 -o one.net
+    extract one.net black.npy | zstdcat >a
+    extract one.net black.npy --normalise | zstdcat >b
+    extract one.net images.npy.zst | zstdcat >c
+    /usr/bin/python3 -c "
+import numpy as np
+a, b, c = (np.load(f) for f in 'abc')
+assert not a.any() and not b.any() and c.any()"
+}
+
+@test "more places than the code has are refused" {
+    run -2 --separate-stderr extract deep.safetensors.zst images.npy.zst --pool 5 -o x.npy.zst
+    fails 2 "extract: --pool 5 of codes of 4x4 places, want 4 or less"
+    [ ! -e x.npy.zst ]
+}
+
 @test "extract is a filter" {
     extract deep.safetensors.zst images.npy.zst -o a.npy.zst
     extract deep.safetensors.zst - <images.npy.zst >b.npy.zst

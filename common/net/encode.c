@@ -15,14 +15,36 @@
 
 enum { BLOCK = ENCODE_BLOCK }; /* rows at a time, or fewer where the memory does not hold them */
 
-static struct npy_header code_header(const struct net *net, size_t n_rows, bool flatten)
-{
-    struct npy_header header = {
-        .dtype = NPY_F32, .rank = flatten ? 2 : 4, .shape = {n_rows, net_code_items(net)}};
+/* Where codes go, in their form. */
+struct output {
+    struct tensor_writer *writer;
+    struct encode_form form;
+    size_t shape[3]; /* of a code */
+    float *features; /* (block) of them, in the form; NULL: the codes themselves */
+};
 
-    if (!flatten)
-        net_code_shape(net, header.shape + 1);
+static struct npy_header code_header(const struct output *o, size_t n_rows)
+{
+    struct npy_header header = {.dtype = NPY_F32, .rank = 4, .shape = {n_rows}};
+    size_t *shape = header.shape + 1;
+
+    memcpy(shape, o->shape, sizeof o->shape);
+    pool_shape(shape, &o->form.pool);
+    if (o->form.flatten) {
+        header.rank = 2;
+        shape[0] *= shape[1] * shape[2];
+    }
     return header;
+}
+
+static void want_form(const struct output *o)
+{
+    size_t shape[3] = {o->shape[0], o->shape[1], o->shape[2]};
+
+    if (!pool_shape(shape, &o->form.pool))
+        die_usage("--pool %lld of codes of %zux%zu places, want %zu or less",
+                  (long long)o->form.pool.places, shape[0], shape[1],
+                  shape[0] < shape[1] ? shape[0] : shape[1]);
 }
 
 /* How many rows at a time: no more than MEMORY allows beside the net. Dies where that is none. */
@@ -31,7 +53,7 @@ static size_t block_rows(const struct model *m, const struct tensor_reader *t, s
     const struct net_spec *s = &m->spec;
     size_t code = (size_t)(s->height >> s->n_layers) * (s->width >> s->n_layers)
         * s->layers[s->n_layers - 1].filters * sizeof(float);
-    size_t row = 2 * (t->row_bytes + code), n;
+    size_t row = 2 * t->row_bytes + 3 * code, n; /* in turn; features */
     size_t fixed = PROCESS_MEMORY + net_memory(s, BLOCK, false) + model_memory(m)
         + tensor_memory(t->row_bytes) + tensor_memory(code);
 
@@ -102,21 +124,27 @@ void encode_rows(struct net *net, struct tensor_reader *t, size_t block, encode_
     }
 }
 
-static void write_codes(void *writer, const float *codes, size_t n)
+static void write_codes(void *output, const float *codes, size_t n)
 {
-    tensor_write(writer, codes, n);
+    const struct output *o = output;
+
+    if (o->features)
+        pool_rows(o->features, codes, n, o->shape, &o->form.pool);
+    tensor_write(o->writer, o->features ? o->features : codes, n);
 }
 
-void encode_run(const struct cli *cli, int revision, bool flatten)
+void encode_run(const struct cli *cli, int revision, const struct encode_form *form)
 {
     struct history *h = shard_history(cli, revision);
     struct model *m = model_read(cli->arguments[0]);
     struct tensor_reader *t = tensor_open(cli->arguments[1]);
-    struct tensor_writer *w;
+    struct output o = {0};
     struct npy_header header;
     struct net *net;
     size_t block, first, n;
 
+    if (form)
+        o.form = *form;
     tensor_want(t, -1, 4, (size_t[4]){0});
     model_want(m, tensor_path(t), t->header.shape + 1);
     shard_want_file(t);
@@ -129,15 +157,20 @@ void encode_run(const struct cli *cli, int revision, bool flatten)
     block = block_rows(m, t, (size_t)cli->memory);
     net = model_net(m, BLOCK, false);
     net_profile(net);
-    header = code_header(net, t->n_rows, flatten);
+    net_code_shape(net, o.shape);
+    want_form(&o);
+    if (o.form.pool.places || o.form.pool.normalise)
+        o.features = xaligned(block * net_code_items(net) * sizeof *o.features);
+    header = code_header(&o, t->n_rows);
     shard_rows(&header, &first, &n);
     if (shard_is_wanted())
         tensor_range(t, first, n);
-    w = shard_create(cli->output, &header);
-    encode_rows(net, t, block, write_codes, w);
+    o.writer = shard_create(cli->output, &header);
+    encode_rows(net, t, block, write_codes, &o);
     if (!tensor_is_seekable(t))
         tensor_add_to_history(t, h); /* a pipe tells its history at its end */
-    tensor_commit(w, h);
+    tensor_commit(o.writer, h);
+    free(o.features);
     net_free(net);
     tensor_close(t);
     model_free(m);

@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "files/tensor.h"
 #include "net/net.h"
+#include "net/pool.h"
 
 /* Takes N codes, in order. */
 typedef void encode_write(void *context, const float *codes, size_t n);
@@ -17,11 +18,17 @@ enum { ENCODE_BLOCK = 128 };
 void encode_rows(struct net *net, struct tensor_reader *t, size_t block, encode_write *write,
                  void *context);
 
+/* What is written of a code. */
+struct encode_form {
+    struct pool pool;
+    bool flatten; /* (N,h*w*C_K) */
+};
 /* Reads the model cli->arguments[0] and the rows cli->arguments[1] (N,H,W,C), uint8 (taken as
- * x/255) or float32, and writes their codes (N,h,w,C_K) float32 to cli->output, or (N,h*w*C_K) when
- * FLATTEN. Memory does not depend on N; dies where cli->memory does not hold the net and a row.
- * REVISION: of the program, NET_REVISION unless it has arithmetic of its own. Dies when the rows do
- * not fit the model or hold a value that is not finite. */
-void encode_run(const struct cli *cli, int revision, bool flatten);
+ * x/255) or float32, and writes their codes (N,h,w,C_K) float32 to cli->output, in this FORM (NULL:
+ * as they are). Dies where the form does not fit the code. Memory does not depend on N; dies where
+ * cli->memory does not hold the net and a row. REVISION: of the program, NET_REVISION unless it has
+ * arithmetic of its own. Dies when the rows do not fit the model or hold a value that is not
+ * finite. */
+void encode_run(const struct cli *cli, int revision, const struct encode_form *form);
 
 #endif
