@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What the target has allocated and not freed, and where to find it: open addressing, 1 + the
@@ -244,6 +245,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
             sizeof buffer); /* of ours: one of its own would be taken for the target's */
     setvbuf(stderr, NULL, _IONBF, 0);
     __sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
+    tzset(); /* the C library keeps what it read of the time zone: no leak of the target's */
     target_init();
     return 0;
 }
