@@ -245,6 +245,10 @@ train cat, black x/3.png"
 import-images: 3 images of 2 classes, 1 of them to test on; 0 of 3 files skipped"
         equal "$(sorted)" "$want"
     done
+    printf 'image,label\rx/1.png,dog\r4.png,"cat, black"\rx/3.png,"cat, black",,\r' >4.csv
+    import-images photos --labels 4.csv --index images.tsv -o images.npy.zst
+    equal "$(cut -f 3,4 images.tsv | tail -n +2)" "$(printf 'cat, black\t4.png\ndog\tx/1.png\ncat, black\tx/3.png')"
+    import-images photos --labels 1.tsv --index images.tsv -o images.npy.zst
     cp images.tsv mine.tsv   # an index is such a table
     sed -i '/x\/1/d' mine.tsv
     import-images photos --labels mine.tsv --index images.tsv -o images.npy.zst
@@ -268,13 +272,15 @@ import-images: 3 images of 2 classes, 1 of them to test on; 0 of 3 files skipped
     }
     refused 'x/9.png,a\n' "names no file below 'photos': line 1 is of 'x/9.png'"
     refused 'x/1.png\n' "line 1: want a path and a class, parted by a comma or a tab"
-    refused '' "no line with a path and a class"
+    refused '' "is empty"
     refused 'path,class\n' "no line with a path and a class"
     refused 'x/1.png,a,first\n' "line 1: the split 'first', want train, test, val or valid"
-    refused 'x/1.png,a,test\nx/2.png,b\n' "line 2: no split, which other lines have"
+    refused 'x/1.png,a,test\nx/2.png,b\n' "line 2: 2 fields, want the 3 of its first line"
     refused 'x/1.png,a\n\nx/1.png,b\n' "line 3: 'x/1.png' again, as in line 1"
+    refused 'row\tsplit\tclass\tpath\n0\ttrain\ta\\x\tx/1.png\n' "line 2: an unknown escape"
+    refused '\xff\xfex' "text in UTF-16, want UTF-8"
     refused 'x/1.png,"a\n' "line 1: a quote that does not end"
-    refused 'x/1.png,"a"b\n' "line 1: bytes behind a quote"
+    refused 'x/1.png,"a"b\n' "line 1: text behind the quote that ends a field"
     [ ! -e none.npy.zst ]
 }
 

@@ -19,8 +19,7 @@ static char escaped(char c)
 
 /* --- reading --- */
 
-/* Undoes the escapes of FIELD in place; false where one is unknown. */
-static bool unescape(char *field)
+bool index_unescape(char *field)
 {
     char *to = strchr(field, '\\');
 
@@ -80,6 +79,15 @@ static size_t class_number(struct index *ix, struct class_table *t, const char *
 enum column { ROW, SPLIT, CLASS, PATH, COLUMNS };
 static const char *const column_names[] = {"row", "split", "class", "path"};
 
+bool index_has_columns(const struct table *t)
+{
+    bool has_all = true;
+
+    for (int c = 0; c < COLUMNS; c++)
+        has_all = has_all && table_column(t, column_names[c]) >= 0;
+    return has_all;
+}
+
 /* Where each column of an index stands in T. */
 static void find_columns(const struct table *t, ptrdiff_t columns[COLUMNS])
 {
@@ -125,7 +133,7 @@ static struct line parse_line(const struct table *t, const ptrdiff_t columns[COL
 
     for (int c = 0; c < COLUMNS; c++) {
         fields[c] = (char *)(uintptr_t)t->fields[columns[c]];
-        if (!unescape(fields[c]))
+        if (!index_unescape(fields[c]))
             die_file(t->path,
                      "line %zu: an unknown escape in its %s, want tab, newline and backslash "
                      "written \\t \\n \\\\",

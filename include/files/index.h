@@ -14,6 +14,7 @@
 #ifndef INDEX_H
 #define INDEX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "files/history.h"
@@ -46,6 +47,11 @@ struct index {
  * holds what that says. Anybody's own has none; one whose history is damaged counts as such. */
 enum index_state { INDEX_OWN, INDEX_WRITTEN, INDEX_EDITED };
 enum index_state index_state(const char *path);
+
+/* Whether T has the columns of an index. */
+bool index_has_columns(const struct table *t);
+/* Undoes the escapes of a field, in place; false where one is unknown. */
+bool index_unescape(char *field);
 
 /* Reads the index at PATH ("-": standard input). N_ROWS: of the tensor it belongs to; a row beyond
  * them is an error, and so is INDEX_EDITED: an output is no place for what somebody knows. */

@@ -1,14 +1,12 @@
 /* labels: a table of the user's own that says which pictures there are and of what class.
  *
- * A line a picture: its path, relative to the folder, its class and perhaps its split. Fields are
- * parted by tabs, else by commas or, where the first line has none, by semicolons; there a field
- * may stand in "quotes". A first line of names is used where it has one of each of these, in any
+ * A line a picture: its path, relative to the folder, its class and perhaps its split, in a table
+ * as table.h reads it. A first line of names is used where it has one of each of these, in any
  * order and among other columns:
  *
  *     path  file filename file_name image   class  label category   split  set subset (or none)
  *
  * else the columns are path, class and split. A split is train, or test, val, valid or validation.
- * A byte order mark, ends of lines by CR LF, empty lines and a last line without an end are taken.
  * An index of import-images is such a table, with its escapes.
  */
 #ifndef LABELS_H
@@ -17,7 +15,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "files/digest.h"
 #include "files/index.h"
 #include "pictures/folder.h"
 #include "pictures/tally.h"
@@ -33,9 +30,9 @@ struct labels {
     size_t n;
     struct label *labels; /* ordered by path */
     bool has_split;
-    const char *path; /* of the file */
-    char digest[DIGEST_SIZE];
-    char *text; /* what all point into */
+    bool is_index;             /* with the escapes of one */
+    const char *path, *digest; /* of the file */
+    struct table *table;       /* what all point into */
 };
 
 /* Dies where the table is none, with the line. PATH must outlive it. */
