@@ -10,6 +10,7 @@
 
 #include "cli/start.h"
 #include "files/history.h"
+#include "analysis/labelled.h"
 #include "analysis/nearest.h"
 #include "base/profile.h"
 #include "base/report.h"
@@ -18,7 +19,7 @@
 #include "files/whole.h"
 
 enum {
-    REVISION = 1,
+    REVISION = 2,
     NEIGHBOUR = sizeof(size_t) + sizeof(double)
 }; /* bytes of a number of a row, and its distance */
 
@@ -36,30 +37,24 @@ static void write_accuracy_line(struct zio_writer *out, const char *name, size_t
     free(numbers);
 }
 
-static void write_accuracy(struct zio_writer *out, const struct selection *s,
+static const char accuracy_header[] = "class\trows\tright\taccuracy\n";
+
+static void write_accuracy(struct zio_writer *out, const struct labelled *l,
                            const size_t *neighbours, size_t k)
 {
-    size_t n_classes = s->ix->n_classes, all = 0;
-    size_t *n = xcalloc(n_classes, sizeof *n), *right = xcalloc(n_classes, sizeof *right);
-    size_t *votes = xcalloc(n_classes, sizeof *votes);
-    size_t *class_of = xmalloc(s->n * sizeof *class_of);
+    size_t *right = xcalloc(l->n_classes, sizeof *right), all = 0;
+    size_t *votes = xcalloc(l->n_classes, sizeof *votes);
 
-    for (size_t i = 0; i < s->n; i++)
-        class_of[i] = s->ix->rows[s->positions[i]].class_number;
-    for (size_t i = 0; i < s->n; i++) {
-        n[class_of[i]]++;
-        right[class_of[i]] += nearest_elect(class_of, neighbours + i * k, k, votes) == class_of[i];
-    }
-    write_text(out, "class\trows\tright\taccuracy\n");
-    for (size_t c = 0; c < n_classes; c++) {
+    for (size_t i = 0; i < l->n; i++)
+        right[l->class_of[i]] +=
+            nearest_elect(l->class_of, neighbours + i * k, k, votes) == l->class_of[i];
+    write_text(out, accuracy_header);
+    for (size_t c = 0; c < l->n_classes; c++) {
         all += right[c];
-        if (n[c] > 0)
-            write_accuracy_line(out, s->ix->classes[c], right[c], n[c]);
+        write_accuracy_line(out, l->classes[c], right[c], l->class_n[c]);
     }
-    write_accuracy_line(out, "(all)", all, s->n);
+    write_accuracy_line(out, "(all)", all, l->n);
     free(votes);
-    free(class_of);
-    free(n);
     free(right);
 }
 
@@ -78,9 +73,16 @@ static void write_list(struct zio_writer *out, const struct selection *s, const 
     }
 }
 
+static void commit(struct zio_writer *out, const char *path, const struct history *h)
+{
+    whole_begin(path);
+    history_commit_table(h, out, path);
+    whole_end(path);
+}
+
 /* The table that is wanted, of the k nearest rows of each. */
 static void write_table(const char *path, const struct history *h, struct rows *r,
-                        const struct selection *s, size_t k, bool list)
+                        const struct selection *s, const struct labelled *l, size_t k, bool list)
 {
     size_t *neighbours = xcalloc(s->n, k * sizeof *neighbours);
     double *distances = xcalloc(s->n, k * sizeof *distances);
@@ -93,18 +95,37 @@ static void write_table(const char *path, const struct history *h, struct rows *
     if (list)
         write_list(out, s, neighbours, distances, k);
     else
-        write_accuracy(out, s, neighbours, k);
-    whole_begin(path);
-    history_commit_table(h, out, path);
-    whole_end(path);
+        write_accuracy(out, l, neighbours, k);
+    commit(out, path, h);
     free(neighbours);
     free(distances);
+}
+
+/* Of one class there is no accuracy. */
+static void write_header(const char *path, const struct history *h, const struct labelled *l)
+{
+    struct zio_writer *out = zio_create(path, ZIO_TEXT);
+
+    note("no classes to tell apart: %zu row%s of 1 class", l->n, l->n == 1 ? "" : "s");
+    write_text(out, accuracy_header);
+    commit(out, path, h);
 }
 
 static void add_inputs(struct history *h, struct tensor_reader *t, const struct selection *s)
 {
     tensor_add_to_history(t, h);
     history_input(h, s->ix->digest, NULL);
+}
+
+/* K neighbours of each of N rows: there are as many, and memory for them. */
+static void check_rows(const struct cli *cli, size_t n, size_t k)
+{
+    if (n <= k)
+        die_file(cli->arguments[0], "%zu rows, want more than the %zu neighbours of each", n, k);
+    if (n > (size_t)cli->memory / 4 / (k * NEIGHBOUR))
+        die_file(cli->arguments[0],
+                 "%zu neighbours of each of %zu rows, --memory %lld holds %zu in all", k, n,
+                 (long long)cli->memory, (size_t)cli->memory / 4 / NEIGHBOUR);
 }
 
 int main(int argc, char **argv)
@@ -140,29 +161,34 @@ int main(int argc, char **argv)
     struct history *h;
     struct tensor_reader *t;
     struct selection s;
-    struct rows *r;
+    struct labelled l;
+    struct rows *r = NULL;
+    bool wanted;
+
     cli_parse(&cli, argc, argv);
     h = history_start(&cli, REVISION);
     if (!choice.index || !*choice.index)
         die_usage("--index is needed: it tells the classes");
     t = tensor_open(cli.arguments[0]);
     s = selection_read(&choice, t);
+    l = labelled_from(&s);
+    wanted = list || l.n_classes > 1;
     if (tensor_is_seekable(t)) {
         add_inputs(h, t, &s);
         if (history_is_current(h, cli.output))
             return 0;
     }
-    if (s.n <= (size_t)k)
-        die_file(cli.arguments[0], "%zu rows, want more than the %lld neighbours of each", s.n,
-                 (long long)k);
-    if (s.n > (size_t)cli.memory / 4 / ((size_t)k * NEIGHBOUR))
-        die_file(cli.arguments[0],
-                 "%lld neighbours of each of %zu rows, --memory %lld holds %zu in all",
-                 (long long)k, s.n, (long long)cli.memory, (size_t)cli.memory / 4 / NEIGHBOUR);
-    r = rows_read(t, s.rows, s.n, (size_t)cli.memory / 2);
+    if (wanted)
+        check_rows(&cli, s.n, (size_t)k);
+    if (wanted || !tensor_is_seekable(t))
+        r = rows_read(t, s.rows, s.n, (size_t)cli.memory / 2);
     if (!tensor_is_seekable(t))
         add_inputs(h, t, &s); /* a pipe tells its history at its end */
-    write_table(cli.output, h, r, &s, (size_t)k, list);
+    if (wanted)
+        write_table(cli.output, h, r, &s, &l, (size_t)k, list);
+    else
+        write_header(cli.output, h, &l);
+    labelled_release(&l);
     history_free(h);
     return 0;
 }

@@ -72,16 +72,16 @@ static void print_variance(const struct pca *p)
 
 static void fit(struct pca *p, struct rows *r, const struct options *o, size_t memory)
 {
-    size_t n = rows_n(r), D = rows_width(r), most = n < D ? n : D,
-           P = o->components ? (size_t)o->components : 2, n_zero = 0;
+    size_t n = rows_n(r), D = rows_width(r), P = o->components ? (size_t)o->components : 2,
+           n_zero = 0;
     enum profile_part before;
 
     if (n < 2)
         die_file(rows_path(r), "%zu row%s, want at least 2", n, n == 1 ? "" : "s");
-    if (P > most)
+    if (P > D)
         die_file(rows_path(r),
-                 "%zu rows of %zu numbers have no more than %zu components, got --components %zu",
-                 n, D, most, P);
+                 "rows of %zu numbers have no more than %zu components, got --components %zu", D, D,
+                 P);
     before = profile_enter(PROFILE_ARITHMETIC);
     pca_fit(p, r, P, (enum pca_sign)o->sign, memory);
     profile_leave(before);

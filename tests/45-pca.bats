@@ -192,13 +192,20 @@ pca:         2      3.43409  17.17%    100.00%"
     "$BUILD/tests/check-pca"
 }
 
+@test "fewer rows than components leave the others 0" {
+    make_npy x.npy 2 4 'i * i + j'
+    run -0 --separate-stderr pca x.npy --components 4 --tsv -o y.tsv
+    equal "${stderr_lines[-1]}" "pca: 'x.npy': the rows have rank 1: the other components are 0"
+    equal "$(tail -n +2 y.tsv)" $'1\t0\t0\t0\n-1\t0\t0\t0'
+}
+
 @test "too few rows, and more components than there are, are refused" {
     make_npy x.npy 1 4 j
     run -1 --separate-stderr pca x.npy --components 1 -o y.npy.zst
     fails 1 "pca: 'x.npy': 1 row, want at least 2"
     make_npy x.npy 3 4 'i * i + j'
-    run -1 --separate-stderr pca x.npy --components 4 -o y.npy.zst
-    fails 1 "pca: 'x.npy': 3 rows of 4 numbers have no more than 3 components, got --components 4"
+    run -1 --separate-stderr pca x.npy --components 5 -o y.npy.zst
+    fails 1 "pca: 'x.npy': rows of 4 numbers have no more than 4 components, got --components 5"
     pca x.npy --components 3 --basis b.safetensors.zst -o /dev/null 2>/dev/null
     run -1 --separate-stderr pca x.npy --apply b.safetensors.zst --components 4 -o y.npy.zst
     fails 1 "pca: 'b.safetensors.zst': has 3 components, got --components 4"

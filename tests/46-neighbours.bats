@@ -22,6 +22,23 @@ classes() {
     equal "$stderr" ""
 }
 
+@test "of one class, or one without a name, there is nothing to tell apart: a line says so, the table has none" {
+    points 0,0 1,0 10,10
+    classes a a a
+    run -0 --separate-stderr neighbours x.npy --index x.tsv -o accuracy.tsv
+    equal "$stderr" "neighbours: no classes to tell apart: 3 rows of 1 class"
+    equal "$(cat accuracy.tsv)" $'class\trows\tright\taccuracy'
+    classes '' '' ''
+    run -0 --separate-stderr neighbours x.npy --index x.tsv
+    equal "$output" $'class\trows\tright\taccuracy'
+    classes a b b
+    run -0 --separate-stderr neighbours x.npy --index x.tsv --classes a
+    equal "$stderr" "neighbours: no classes to tell apart: 1 row of 1 class"
+    run -0 --separate-stderr neighbours x.npy --index x.tsv --classes b --list
+    equal "$stderr" ""
+    equal "$(wc -l <<<"$output")" 3
+}
+
 @test "several neighbours vote; of classes with as many votes the one of the nearest wins" {
     points 0,0 3,0 4,0 5,0 200,200
     classes a b c c c

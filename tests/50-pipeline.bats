@@ -531,6 +531,8 @@ refuses() {
     pipeline -q all
     equal "$(cut -f 3 out/images.tsv | sort -u | paste -sd ,)" ',class'
     [ -s out/scatter-2d.svg ]
+    equal "$(cat out/accuracy.tsv)" $'class\trows\tright\taccuracy'
+    grep -x 'neighbours: no classes to tell apart: 10 rows of 1 class' notes
     equal "$(pipeline -s evaluate 2>/dev/null | head -n 1)" 'There are no classes to tell apart: 10 rows of 1 class.'
     equal "$(tail -n 1 notes | grep -c '^pipeline: The loss after 2 epochs is')" 1
 }

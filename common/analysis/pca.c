@@ -346,9 +346,9 @@ static bool solve_passes(double *values, double *v, size_t P, struct rows *r, co
 
 void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t memory)
 {
-    size_t n = rows_n(r), D = rows_width(r);
+    size_t n = rows_n(r), D = rows_width(r), n_found = smaller(P, n);
     double *mean = xmalloc(D * sizeof *mean), *v = xmalloc(P * D * sizeof *v), total, least;
-    double *values = xmalloc(P * sizeof *values), *found = xmalloc(P * sizeof *found);
+    double *values = xcalloc(P, sizeof *values), *found = xmalloc(P * sizeof *found);
 
     blas_open();
     pca_init(p, D, P);
@@ -358,8 +358,8 @@ void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t
     if (!(total <= FLT_MAX)) /* then every coordinate fits float32 as well */
         die_file(rows_path(r), "numbers too large: a mean or the sum of squares is over %g",
                  (double)FLT_MAX);
-    if (!solve_passes(values, v, P, r, mean, memory))
-        solve_matrix(values, v, P, r, mean, memory);
+    if (!solve_passes(values, v, n_found, r, mean, memory))
+        solve_matrix(values, v, n_found, r, mean, memory);
     least = rounding(r, mean, values[0]);
     split(p->mean, p->mean_rest, mean, D);
     for (size_t k = 0; k < P; k++) {

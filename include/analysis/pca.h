@@ -42,7 +42,7 @@ struct pca {
         coordinates; /* (n,P) of the rows it was fitted to, where they are few and known; or NULL */
 };
 
-/* Fits P <= min(n,D) components to n >= 2 rows. MEMORY: bytes it may take; dies where they don't
+/* Fits P <= D components to n >= 2 rows. MEMORY: bytes it may take; dies where they don't
  * suffice. */
 void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t memory);
 /* Storage for D, P, all 0; after filling in the numbers pca_widen makes centre and axes from them.
