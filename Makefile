@@ -66,13 +66,16 @@ PACKAGES = gcc make pkg-config libc6-dev libgomp1 libpng-dev libjpeg62-turbo-dev
 TEST_PACKAGES = bats procps xxhash libjpeg-turbo-progs webp libtiff-tools clang-14 \
 	libclang-rt-14-dev
 
+# Of npm, where there is one: programs of others that read what we export.
+NODE_PACKAGES = onnxruntime-node @duckdb/node-api
+
 # kernels-simd.c is compiled once for each of these; isa.c chooses at the start.
 ISAS := base $(if $(findstring x86_64,$(shell $(CC) -dumpmachine 2>/dev/null)),avx2 avx512)
 ISA_avx2 = -mavx2 -mfma
 ISA_avx512 = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
 
 PROGRAMS := $(patsubst stages/%.c,$(BIN)/%,$(wildcard stages/*.c))
-ROOMS = base cli files pictures samples kernels net analysis
+ROOMS = base cli files pictures samples kernels net analysis exchange
 OBJECTS := $(patsubst common/%.c,$(BUILD)/%.o,\
 	$(filter-out %/kernels-simd.c,$(wildcard $(ROOMS:%=common/%/*.c)))) \
 	$(ISAS:%=$(BUILD)/kernels/kernels-%.o)
@@ -142,6 +145,14 @@ deps test-deps lint-deps:
 	test -z "$$missing" || { apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; }
 
+test-deps: node-deps
+node-deps:
+	@missing=; for p in $(NODE_PACKAGES); do \
+		test -d build/node_modules/$$p || missing="$$missing $$p"; \
+	done; \
+	test -z "$$missing" || ! command -v npm >/dev/null || npm install --ignore-scripts --no-audit \
+		--no-fund --no-save --silent --prefix build $(NODE_PACKAGES) || echo "no node packages: skipped"
+
 # The main job from nothing: drawn images, features, coordinates, pictures, in out/demo.
 demo: deps
 	$(MAKE) -j$$(nproc) all
@@ -152,7 +163,7 @@ demo: deps
 clean:
 	rm -rf $(BUILD) $(BIN)
 
-.PHONY: all deps test-deps lint-deps demo clean FORCE
+.PHONY: all deps test-deps lint-deps node-deps demo clean FORCE
 FORCE:
 
 # --- tests ---

@@ -65,3 +65,20 @@ each_isa() {
         "$program" "$isa" "$@"
     done
 }
+
+# Skips the test where node, or a package of it that `make test-deps` installs, is absent.
+need_node() {
+    local package
+    export NODE_PATH=$ROOT/build/node_modules
+    for package in "$@"; do
+        node -e "require('$package')" 2>/dev/null || skip "node has no $package"
+    done
+}
+
+# one_bit FILE BYTE BIT: turns one bit over.
+one_bit() {
+    local byte
+    byte=$(tail -c +"$(($2 + 1))" "$1" | head -c 1 | od -An -tu1)
+    printf "\\x$(printf %x $((byte ^ 1 << $3)))" |
+        dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}

@@ -19,7 +19,7 @@
 
 enum { MAX_MODEL = 1 << 30 };
 
-enum kind { KIND_TENSOR, KIND_MODEL, KIND_PICTURE, KIND_MARKUP, KIND_TABLE };
+enum kind { KIND_TENSOR, KIND_MODEL, KIND_PICTURE, KIND_MARKUP, KIND_EXPORT, KIND_TABLE };
 
 /* A table tells by its name that it is one, or by its history beside it. */
 static bool is_table(const char *path)
@@ -41,6 +41,8 @@ static enum kind kind_of(struct zio_reader *r)
         return KIND_MODEL;
     if (n > 0 && head[0] == '<')
         return KIND_MARKUP;
+    if (trailer_kind_of(head, n) != TRAILER_NONE)
+        return KIND_EXPORT;
     return is_table(zio_path(r)) ? KIND_TABLE : KIND_TENSOR;
 }
 
@@ -229,10 +231,38 @@ static void digest_markup(struct zio_reader *r, char digest[DIGEST_SIZE])
     free(data);
 }
 
+/* ONNX or Parquet: the digest is that of what stands before its history. */
+static void digest_export(struct zio_reader *r, char digest[DIGEST_SIZE])
+{
+    unsigned char head[TRAILER_HEAD], block[1 << 16];
+    size_t n = zio_peek(r, head, sizeof head);
+    enum trailer_kind kind = trailer_kind_of(head, n);
+    struct digest_state *state = digest_new();
+    char error[ZIO_ERROR], *text;
+    uint64_t content;
+    const char *bad = zio_is_seekable(r) ? keep_try_trailer(r, kind, &content, &text, error)
+                                         : "must come from a file";
+
+    if (bad)
+        die_file(zio_path(r), "%s", bad);
+    if (!text)
+        die_file(zio_path(r), "no history of ours at its end: damaged, or of another program");
+    for (uint64_t at = 0; at < content; at += n) {
+        n = content - at < sizeof block ? (size_t)(content - at) : sizeof block;
+        zio_read_at(r, block, n, at);
+        digest_add(state, block, n);
+    }
+    digest_format(digest, digest_value(state));
+    digest_free(state);
+    free(text);
+}
+
 static void text_digest(struct zio_reader *r, enum kind kind, char digest[DIGEST_SIZE])
 {
     if (kind == KIND_MARKUP)
         digest_markup(r, digest);
+    else if (kind == KIND_EXPORT)
+        digest_export(r, digest);
     else
         table_digest(r, digest);
 }
@@ -265,6 +295,7 @@ void inspect_info(const char *path)
         picture_info(path);
         break;
     case KIND_MARKUP:
+    case KIND_EXPORT:
     case KIND_TABLE:
         text_info(r, kind);
         break;
@@ -385,6 +416,7 @@ void inspect_verify(const char *path)
         picture_verify(r, path);
         break;
     case KIND_MARKUP:
+    case KIND_EXPORT:
     case KIND_TABLE:
         text_verify(r, kind);
         break;

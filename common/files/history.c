@@ -286,6 +286,18 @@ void history_commit_markup(const struct history *h, struct zio_writer *w)
     free(text);
 }
 
+void history_commit_trailer(const struct history *h, struct zio_writer *w, enum trailer_kind kind,
+                            size_t footer_len)
+{
+    char digest[DIGEST_SIZE], *text;
+
+    zio_writer_digest(w, digest);
+    text = history_text(h, digest);
+    keep_trailer(w, kind, text, footer_len);
+    zio_commit(w, NULL);
+    free(text);
+}
+
 void history_free(struct history *h)
 {
     json_decref(h->records);

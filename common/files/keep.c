@@ -151,6 +151,42 @@ static const char *read_behind(struct zio_reader *r, char **text, char error[ZIO
     return bad;
 }
 
+/* A Parquet footer of LEN bytes with what follows it, which ends a file of SIZE bytes. */
+static bool is_footer(struct zio_reader *r, uint64_t size, uint64_t len)
+{
+    unsigned char head[TRAILER_FOOTER];
+    char error[ZIO_ERROR];
+
+    return len >= sizeof head && len <= size
+        && !zio_try_read_at(r, head, sizeof head, size - len, error)
+        && trailer_is_footer(head);
+}
+
+const char *keep_try_trailer(struct zio_reader *r, enum trailer_kind kind, uint64_t *content,
+                             char **text, char error[ZIO_ERROR])
+{
+    uint64_t size = zio_length(r);
+    size_t most = JSON_MAX_TEXT + TRAILER_MOST, len = size < most ? (size_t)size : most,
+           guarded_len, start;
+    unsigned char *tail = xmalloc(len);
+    const char *bad = zio_try_read_at(r, tail, len, size - len, error), *guarded;
+
+    *text = NULL;
+    *content = size;
+    start = bad ? len : trailer_start(kind, tail, len, &guarded, &guarded_len);
+    if (start < len) {
+        *content = size - (len - start);
+        *text = unguard(guarded, guarded_len);
+        if (kind == TRAILER_PARQUET
+            && !is_footer(r, size, (uint64_t)get_le32(tail + len - 8) + 8)) {
+            free(*text);
+            *text = xstrdup("");
+        }
+    }
+    free(tail);
+    return bad;
+}
+
 /* The file beside PATH, where there is one. */
 static const char *read_beside(const char *path, char **text, char error[ZIO_ERROR])
 {
@@ -182,7 +218,9 @@ static const char *read_beside(const char *path, char **text, char error[ZIO_ERR
 const char *keep_try_read(const char *path, char **text, char error[ZIO_ERROR])
 {
     struct zio_reader *r;
-    unsigned char head[8] = {0};
+    unsigned char head[TRAILER_HEAD] = {0};
+    enum trailer_kind kind = TRAILER_NONE;
+    uint64_t content;
     struct stat st;
     const char *bad;
 
@@ -196,9 +234,11 @@ const char *keep_try_read(const char *path, char **text, char error[ZIO_ERROR])
         *text = xstrdup(zio_history(r));
     else if (!bad && zio_length(r) >= sizeof head)
         bad = zio_try_read_at(r, head, sizeof head, 0, error);
+    kind = trailer_kind_of(head, sizeof head);
     if (!bad && !*text)
         bad = chunk_is_png(head, sizeof head) ? read_png(r, text, error)
             : *head == '<'                    ? read_behind(r, text, error)
+            : kind != TRAILER_NONE            ? keep_try_trailer(r, kind, &content, text, error)
                                               : read_model(r, text, error);
     if (!bad && !*text && zio_n_frames(r) == 0)
         bad = read_beside(path, text, error);
@@ -248,6 +288,17 @@ void keep_behind(struct zio_writer *w, const char *text)
     zio_write(w, comment_start, strlen(comment_start));
     zio_write(w, guarded, strlen(guarded));
     zio_write(w, comment_end, strlen(comment_end));
+    free(guarded);
+}
+
+void keep_trailer(struct zio_writer *w, enum trailer_kind kind, const char *text, size_t footer_len)
+{
+    struct buffer b = {0};
+    char *guarded = guard(text);
+
+    trailer_format(&b, kind, guarded, footer_len);
+    zio_write(w, b.data, b.len);
+    buffer_release(&b);
     free(guarded);
 }
 

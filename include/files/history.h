@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "cli/options.h"
+#include "files/trailer.h"
 #include "files/zio.h"
 
 struct history;
@@ -67,6 +68,9 @@ void history_commit_table(const struct history *h, struct zio_writer *w, const c
 void history_keep_table(const struct history *h, const char *path, const char *digest);
 /* Ends W, SVG or HTML, with its history as a comment. */
 void history_commit_markup(const struct history *h, struct zio_writer *w);
+/* Ends W, ONNX or Parquet (keep_trailer). */
+void history_commit_trailer(const struct history *h, struct zio_writer *w, enum trailer_kind kind,
+                            size_t footer_len);
 void history_free(struct history *h);
 
 #endif

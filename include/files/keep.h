@@ -4,6 +4,8 @@
  *     model       under "history" in the __metadata__ of its header
  *     PNG         in an iTXt chunk with the keyword "kasane-history"
  *     SVG, HTML   in a comment behind all else, its last line: <!-- kasane-history GUARDED -->
+ *     ONNX        in an entry of metadata_props, the last field: GUARDED (trailer.h)
+ *     Parquet     in the one entry of key_value_metadata, the last field: GUARDED
  *     table       in a hidden file beside it, .NAME.history, one line: GUARDED
  *
  * GUARDED is {"check":"xxh64:HEX","history":HISTORY}, where HEX is XXH64 of HISTORY as it stands
@@ -16,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "files/trailer.h"
 #include "files/zio.h"
 
 /* *TEXT is the history of the file at PATH, which the caller frees: NULL where it has none, ""
@@ -35,5 +38,12 @@ void keep_behind(struct zio_writer *w, const char *text);
 /* Where the line of keep_behind begins in the LEN bytes of DATA, all of a file; LEN: there is none.
  */
 size_t keep_behind_start(const char *data, size_t len);
+/* Writes TEXT behind all that W holds, an ONNX or Parquet file; FOOTER_LEN as in trailer_format. */
+void keep_trailer(struct zio_writer *w, enum trailer_kind kind, const char *text,
+                  size_t footer_len);
+/* *CONTENT: bytes of the file of this KIND before its trailer, all where there is none; *TEXT as
+ * keep_try_read gives it. NULL, or the reason. */
+const char *keep_try_trailer(struct zio_reader *r, enum trailer_kind kind, uint64_t *content,
+                             char **text, char error[ZIO_ERROR]);
 
 #endif
