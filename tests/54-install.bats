@@ -171,7 +171,7 @@ complete_words() {
     equal "$(complete_words kasane train-stage --loss = b)" binary-crossentropy
     equal "$(complete_words kasane train-stage --shuffle y)" yes
     equal "$(complete_words kasane train-stage --log '')" ''   # bash's own: files
-    equal "$(complete_words kasane tensor '')" 'info verify rows tsv npy from-npy'
+    equal "$(complete_words kasane tensor '')" 'info verify rows tsv npy from-npy join'
     equal "$(complete_words kasane pipeline feat)" features
     equal "$(complete_words kasane pipeline CONF)" CONFIG=
     [[ " $(complete_words kasane pipeline '') " = *' why status '*' DATA= '*' OUT= '* ]]

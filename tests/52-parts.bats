@@ -1,0 +1,85 @@
+# The pipeline in parts: SHARDS, LAUNCH and LAUNCH_TRAIN.
+load helper
+load pipeline
+
+setup_file() { make_ready; }
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    ready
+    mv out one
+}
+
+# A launcher that writes down what it starts.
+launcher() {
+    printf '#!/bin/sh\necho "${1##*/}" >>%s\nexec "$@"\n' "$1" >"$1.sh"
+    chmod +x "$1.sh"
+}
+
+@test "the pipeline in parts makes the same bytes, and leaves no part" {
+    pipeline SHARDS=3 -j3 all >log
+    same_results one out
+    grep -q 'encode-stage.*--shard 2/3 -o out/train-1.npy.zst.shard-2-of-3' log
+    equal "$(find out -name '*.shard-*')" ''
+}
+
+@test "another number of parts makes nothing again" {
+    pipeline SHARDS=3 all
+    for n in 1 2 3; do
+        asked '' SHARDS="$n" all
+        equal "$(pipeline SHARDS="$n" why | grep -vc 'up to date')" 0
+    done
+    pipeline prune
+    asked '' SHARDS=2
+}
+
+@test "what a prune took comes back in parts, and nothing follows from it" {
+    mv one out
+    pipeline prune
+    pipeline SHARDS=2 test-1.npy.zst 2>notes
+    cmp "$BATS_FILE_TMPDIR/out/test-1.npy.zst" out/test-1.npy.zst
+    asked '' SHARDS=2 features
+}
+
+@test "one part that is lost or damaged is made again alone" {
+    cp -a one out
+    rm out/train-1.npy.zst
+    for i in 1 2 3; do
+        encode-stage out/stage-1.safetensors.zst out/train-0.npy.zst --shard "$i/3" \
+            -o "out/train-1.npy.zst.shard-$i-of-3"
+    done
+    rm out/train-1.npy.zst.shard-2-of-3
+    pipeline SHARDS=3 train-1.npy.zst >log
+    equal "$(grep -c -- '--shard' log)" 1
+    cmp one/train-1.npy.zst out/train-1.npy.zst
+    rm out/train-1.npy.zst
+    for i in 1 2 3; do
+        encode-stage out/stage-1.safetensors.zst out/train-0.npy.zst --shard "$i/3" \
+            -o "out/train-1.npy.zst.shard-$i-of-3"
+    done
+    printf 'XXXX' | dd of=out/train-1.npy.zst.shard-1-of-3 bs=1 seek=60 conv=notrunc status=none
+    run pipeline SHARDS=3 train-1.npy.zst
+    [[ $output == *"train-1.npy.zst.shard-1-of-3': damaged"* ]]
+    [ "$status" -ne 0 ] && [ ! -e out/train-1.npy.zst.shard-1-of-3 ]
+    pipeline SHARDS=3 train-1.npy.zst >log
+    equal "$(grep -o -- '--shard [0-9]/3' log)" '--shard 1/3'
+    cmp one/train-1.npy.zst out/train-1.npy.zst
+}
+
+@test "heavy commands start with LAUNCH, training with LAUNCH_TRAIN, light ones with neither" {
+    launcher heavy
+    launcher trains
+    pipeline SHARDS=2 LAUNCH=./heavy.sh LAUNCH_TRAIN=./trains.sh all
+    equal "$(sort trains | uniq -c | tr -s ' ' | paste -sd ,)" ' 1 finetune, 2 train-stage'
+    equal "$(grep -c encode-stage heavy)" 4
+    equal "$(grep -c extract heavy)" 2
+    equal "$(grep -cE 'train-stage|finetune|plot|tensor|assemble' heavy)" 0
+    same_results one out
+    rm -rf out heavy trains
+    pipeline LAUNCH=./heavy.sh features
+    equal "$(grep -cE 'train-stage|finetune' heavy)" 3
+}
+
+@test "SHARDS that is no number is refused" {
+    run -2 pipeline SHARDS=many
+    [[ $output == *"SHARDS 'many', want a number from 1 on"* ]]
+}
