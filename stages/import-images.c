@@ -94,6 +94,20 @@ static void tell(const struct import *im, const struct entries *e)
     free(classes);
 }
 
+/* Lists what would be read, and says how many images that makes, as far as names tell. */
+static void list(struct folder *f, const struct settings *s, const struct labels *labels)
+{
+    bool *is_row = xcalloc(f->n + 1, sizeof *is_row);
+    struct entries e;
+
+    folder_list(f, s->labels, is_row);
+    e = entries_new(f, is_row, &s->sorting, labels);
+    note("'%s': %zu picture%s, %zu of them to test on", f->path, e.n, e.n == 1 ? "" : "s",
+         e.n_test);
+    entries_release(&e);
+    free(is_row);
+}
+
 /* Imports the folder whose digest is BEFORE (empty: not known), and commits the images and their
  * index. */
 static void import_folder(const struct cli *cli, const struct settings *s, struct history *h,
@@ -188,7 +202,8 @@ int main(int argc, char **argv)
         {"index", CLI_TEXT, &s.index, 0, 0, "FILE", CLI_OUTPUT,
          "write row, split, class and path of each image there"},
         {"list", CLI_FLAG, &s.list, 0, 0, NULL, 0,
-         "only list the pictures: path, size, date of the content, date of any change"},
+         "only list the pictures: path, size, date of the content, date of any change; and count "
+         "them"},
         tensor_option(),
         {0},
     };
@@ -224,7 +239,7 @@ int main(int argc, char **argv)
     if (labels)
         labels_choose(labels, &folder, im.others);
     if (s.list) {
-        folder_list(&folder, s.labels);
+        list(&folder, &s, labels);
         return 0;
     }
     if (may_be_current(&cli)) {

@@ -291,9 +291,13 @@ import-images: 3 images of 2 classes, 1 of them to test on; 0 of 3 files skipped
     cp photos/a/1.png photos/.hidden.png
     run -0 --separate-stderr import-images photos --list
     equal "$output" "$(find photos/a/1.png photos/b/[2nx]* -printf '%p\t%s\t%T@\t%C@\n' | sed 's|^photos/||')"
+    equal "$stderr" "import-images: 'photos': 4 pictures, 1 of them to test on"
     printf 'a/1.png,a\n' >labels.csv
     run -0 --separate-stderr import-images photos --labels labels.csv --list
-    equal "$(cut -f 1 <<<"$output" | tr '\n' ' ')" "a/1.png labels.csv "
+    equal "$(cut -f 1 <<<"$output" | tr '\n' ' ')" "a/1.png ./labels.csv "
+    equal "${stderr_lines[-1]}" "import-images: 'photos': 1 picture, 0 of them to test on"
+    run -0 --separate-stderr import-images photos --labels "$PWD/labels.csv" --list
+    equal "$(cut -f 1 <<<"$output" | tr '\n' ' ')" "a/1.png $PWD/labels.csv "
 }
 
 @test "a picture named as another kind is read by what it holds, and told of" {

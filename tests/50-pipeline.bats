@@ -478,6 +478,24 @@ refuses() {
     refuses 'want (N,16,16,3)' DATA= TRAIN=wrong.npy TEST="$BATS_FILE_TMPDIR/out/train-1.npy.zst"
 }
 
+@test "too few pictures, or none to test on, is said before anything is started; two are enough for all" {
+    mkdir few
+    cp "$BATS_FILE_TMPDIR"/images/ren/000.png few/
+    images=few
+    refuses "pipeline: 'few': 1 picture, want 2 or more: to train on, and to test on"
+    cp "$BATS_FILE_TMPDIR"/images/ren/001.png few/
+    refuses "pipeline: 'few': none of the 2 pictures is to test on: want import.test above 0 and below 1" import.test=0
+    refuses "pipeline: 'few': none of the 2 pictures is to train on: want import.test above 0 and below 1" import.test=1
+    printf '%s,a,train\n' 000.png 001.png >labels.csv
+    refuses "pipeline: 'few': none of the 2 pictures is to test on: want another split in 'labels.csv'" LABELS=labels.csv
+    refuses "pipeline: 'few': none of the 2 pictures is to test on: want another split in 'labels.csv'" import.labels=labels.csv
+    refuses "import-images: 'none.csv': No such file or directory" LABELS=none.csv
+    images=gone refuses "import-images: 'gone': No such file or directory"
+    pipeline all
+    pipeline -q all
+    pipeline DATA=few/ OUT=other -n >/dev/null   # which only asks: too few is found when work begins
+}
+
 @test "a setting is given for a try on the command line, wins over its .conf, and is a reason like it" {
     ready
     pipeline why stage-2.filters=3 | grep '^stage-2.safetensors.zst *would run: filters 4 -> 3$'

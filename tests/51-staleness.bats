@@ -211,16 +211,31 @@ other_value() {
     reruns ''
 }
 
-@test "labels are an input: changed, they make the images anew" {
+@test "labels are an input: changed, they make the images anew, wherever they are named" {
     own_images
-    cp out/images.tsv labels.tsv
-    echo 'labels = labels.tsv' >>conf/import.conf
+    cp out/images.tsv "my 'labels.tsv"
+    cp "my 'labels.tsv" images/   # another file of that name
+    change() { sed -i '2s/\ttest\t/\ttrain\t/; t; 2s/\ttrain\t/\ttest\t/' "my 'labels.tsv"; }
+    told="would run: 1 changed, such as 'my 'labels.tsv'"
+    tried="import.labels=my 'labels.tsv"
+    pipeline features "$tried"
+    reruns '' "$tried"
+    change
+    equal "$(pipeline why "$tried" | sed -n 's/^images.npy.zst *//p')" "$told"
+    pipeline features "$tried"
+    cmp "my 'labels.tsv" out/images.tsv
+    reruns '' LABELS="my 'labels.tsv"
+    change
+    equal "$(pipeline why LABELS="my 'labels.tsv" | sed -n 's/^images.npy.zst *//p')" "$told"
+    echo "labels = my 'labels.tsv" >>conf/import.conf
+    answers images.npy.zst "$told"
     pipeline features
-    reruns ''
-    sed -i '2s/\ttest\t/\ttrain\t/; t; 2s/\ttrain\t/\ttest\t/' labels.tsv
-    answers images.npy.zst "would run: 1 changed, such as 'labels.tsv'"
-    pipeline features
-    cmp labels.tsv out/images.tsv
+    cmp "my 'labels.tsv" out/images.tsv
+    unseen="$(stat -c %y "my 'labels.tsv")"
+    change
+    touch -d "$unseen" "my 'labels.tsv"
+    run -2 --separate-stderr pipeline audit
+    grep "^images.npy.zst .*'my 'labels.tsv' is not what it was made from.*; 1 changed, such as 'my 'labels.tsv'$" <<<"$output"
 }
 
 @test "hidden files are no reason: what is seen is what is imported" {

@@ -274,19 +274,23 @@ static void print_file(const char *file, const struct stat *st)
            st->st_ctim.tv_nsec);
 }
 
-void folder_list(const struct folder *f, const char *labels)
+void folder_list(const struct folder *f, const char *labels, bool *listed)
 {
-    struct stat own;
+    struct stat st;
 
     for (size_t i = 0; i < f->n; i++) {
         char *path = folder_path(f, i);
-        struct stat st;
 
-        if ((picture_is_name(f->files[i]) || look(f, i, NULL) >= FOLDER_PICTURE)
-            && stat(path, &st) == 0)
+        listed[i] = (picture_is_name(f->files[i]) || look(f, i, NULL) >= FOLDER_PICTURE)
+            && stat(path, &st) == 0;
+        if (listed[i])
             print_file(f->files[i], &st);
         free(path);
     }
-    if (labels && stat(labels, &own) == 0)
-        print_file(labels, &own);
+    if (labels && stat(labels, &st) == 0) {
+        char *path = xformat("%s%s", *labels == '/' ? "" : "./", labels);
+
+        print_file(path, &st);
+        free(path);
+    }
 }

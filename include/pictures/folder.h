@@ -54,8 +54,9 @@ void folder_digest_end(struct folder_digest *d, char digest[DIGEST_SIZE]); /* fr
 void folder_digest(struct folder *f, char digest[DIGEST_SIZE]);
 
 /* A line for each file that is a picture, or is named as pictures are, on standard output: path,
- * size, date of the content, date of the last change of any kind; in seconds. And one for the file
- * LABELS, unless it is NULL. */
-void folder_list(const struct folder *f, const char *labels);
+ * size, date of the content, date of the last change of any kind; in seconds. Those are marked in
+ * LISTED. And one for the file LABELS, unless it is NULL, whose path then starts with "./" or "/".
+ */
+void folder_list(const struct folder *f, const char *labels, bool *listed);
 
 #endif
