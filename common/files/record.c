@@ -123,6 +123,17 @@ bool record_first_input(const char *text, const char *const *tools, char *digest
     return is_history;
 }
 
+void record_setting(const char *text, const char *tool, const char *key, char *value, size_t size)
+{
+    json_t *records = record_parse(text), *record;
+    size_t i;
+
+    *value = '\0';
+    json_array_foreach(records, i, record) if (strcmp(record_string(record, "tool"), tool) == 0)
+        snprintf(value, size, "%s", record_string(json_object_get(record, "settings"), key));
+    json_decref(records);
+}
+
 static void print_settings(const json_t *settings)
 {
     const char *key;

@@ -43,6 +43,8 @@ bool record_find(const char *text, const char *tool, char *digest, size_t size);
 /* The first input of the last record in TEXT made by one of TOOLS, whose last is NULL: what such a
  * tool applied, a model; "" where there is none. False where TEXT is no history. */
 bool record_first_input(const char *text, const char *const *tools, char *digest, size_t size);
+/* The value of the setting KEY in the last record in TEXT made by TOOL; "" where there is none. */
+void record_setting(const char *text, const char *tool, const char *key, char *value, size_t size);
 /* Readable form, a few lines per record, to standard output. */
 void record_print(const char *text);
 
