@@ -110,6 +110,6 @@ int main(int argc, char **argv)
         transfer(net, stages, cli.n_arguments);
     else
         net_initialise(net, (enum net_initialiser)initialiser, (uint64_t)cli.seed);
-    model_write(cli.output, net, 1, h, NULL);
+    model_write(cli.output, net, 1, NULL, h, NULL);
     return 0;
 }

@@ -1,13 +1,13 @@
 /* finetune MODEL TRAIN TEST -o MODEL: trains all layers of a deep net together, on images.
  *
  * The net, its activations and its loss are those of MODEL; so are the first weights, unless they
- * are drawn anew or those of --init.
+ * are drawn anew or those of --init. What is made small is the --objective (objective.h).
  *
  * The model and the rows are opened, and must fit. Where the tuned model is made of all this
  * already, nothing is to be done. The net has its first weights. It is trained, and the model
  * written.
  */
-#include <stdlib.h>
+#include <string.h>
 
 #include "cli/start.h"
 #include "net/dataset.h"
@@ -18,34 +18,66 @@
 #include "base/report.h"
 #include "net/train.h"
 
-static struct net *make_net(const struct model *model, int initialiser, const struct setup *job)
+/* The head's first weights: those FROM has, where it is of the same form, otherwise drawn. */
+static void start_head(struct head *head, const struct model *from, uint64_t seed)
 {
-    struct net *net = model_net(model, (int)job->settings->batch, true);
+    size_t n;
 
-    if (job->init)
-        model_load(net, job->init);
-    else if (initialiser > 0)
-        net_initialise(net, (enum net_initialiser)(initialiser - 1), (uint64_t)job->cli->seed);
-    return net;
+    if (from && from->head.n_layers > 0 && head_is_equal(&from->head, head_get_spec(head)))
+        memcpy(head_weights(head, &n), from->head_weights, from->n_head * sizeof(float));
+    else
+        head_initialise(head, seed);
+}
+
+/* INITIALISER: 0: the model's weights; i: net_initialisers[i-1]. */
+static struct objective *make_objective(const struct model *model, int initialiser,
+                                        const struct setup *job)
+{
+    const struct objective_job work = setup_objective(job, &model->spec);
+    const uint64_t seed = (uint64_t)job->cli->seed;
+    const struct model *from = job->init ? job->init : initialiser > 0 ? NULL : model;
+    struct objective *o = objective_open(&work);
+
+    if (from)
+        model_load(o->net, from);
+    else
+        net_initialise(o->net, (enum net_initialiser)(initialiser - 1), seed);
+    if (o->head)
+        start_head(o->head, from, seed);
+    return o;
+}
+
+/* The program's own, then the objectives'. */
+static const struct cli_option *options(int *initialiser, const char **init,
+                                        struct objective_settings *objective)
+{
+    static struct cli_option table[32];
+    const struct cli_option own[] = {
+        {"initialiser", CLI_CHOICE, initialiser, 0, 0, xformat("model|%s", net_initialisers),
+         CLI_SETTING, "first weights: the model's, or drawn anew"},
+        {"init", CLI_TEXT, init, 0, 0, "MODEL", CLI_INPUT,
+         "start from the weights of this model instead"},
+        isa_option(),
+    };
+    const struct cli_option *more = objective_options(objective);
+    struct cli_option *end = table + sizeof own / sizeof *own;
+
+    memcpy(table, own, sizeof own);
+    while ((*end++ = *more++).name)
+        ;
+    return table;
 }
 
 int main(int argc, char **argv)
 {
-    int initialiser = 0; /* 0: the model's weights; i: net_initialisers[i-1] */
-    const char *init = NULL, *choices = xformat("model|%s", net_initialisers);
+    int initialiser = 0;
+    const char *init = NULL;
     struct setup_settings s = setup_defaults;
-    const struct cli_option options[] = {
-        {"initialiser", CLI_CHOICE, &initialiser, 0, 0, choices, CLI_SETTING,
-         "first weights: the model's, or drawn anew"},
-        {"init", CLI_TEXT, &init, 0, 0, "MODEL", CLI_INPUT,
-         "start from the weights of this model instead"},
-        isa_option(),
-        {0},
-    };
+    struct setup job = {.settings = &s, .objective = objective_defaults};
     struct cli cli = {
         .tool = "finetune",
         .synopsis = "MODEL TRAIN TEST -o MODEL",
-        .options = options,
+        .options = options(&initialiser, &init, &job.objective),
         .more = setup_options(&s),
         .summary = "Trains all layers of a deep net together on the rows of TRAIN, with the loss "
                    "on TEST after every epoch.",
@@ -55,14 +87,14 @@ int main(int argc, char **argv)
         .max_arguments = 3,
         .uses_seed = true,
     };
-    struct setup job = {.cli = &cli, .settings = &s};
     struct model *model;
     size_t shape[3];
 
+    job.cli = &cli;
     s.penalty.l2 = 0.0005;
     cli_parse(&cli, argc, argv);
     isa_select();
-    job.history = history_start(&cli, NET_REVISION);
+    setup_start(&job, NET_REVISION);
     model = model_read(cli.arguments[0]);
     job.first = model->first;
     job.init = init ? model_read(init) : NULL;
@@ -72,6 +104,6 @@ int main(int argc, char **argv)
     model_add_to_history(model, job.history);
     if (setup_is_current(&job, &model->spec))
         return 0;
-    train_run(&job, make_net(model, initialiser, &job));
+    train_run(&job, make_objective(model, initialiser, &job));
     return 0;
 }

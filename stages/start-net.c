@@ -123,6 +123,6 @@ int main(int argc, char **argv)
         return 0;
     net = net_new(&spec, 1, false);
     net_initialise(net, (enum net_initialiser)s.initialiser, (uint64_t)cli.seed);
-    model_write(cli.output, net, 1, h, NULL);
+    model_write(cli.output, net, 1, NULL, h, NULL);
     return 0;
 }

@@ -49,16 +49,17 @@ static struct net_spec make_spec(const struct settings *s, const struct dataset 
     return spec;
 }
 
-static struct net *make_net(const struct settings *s, const struct net_spec *spec,
-                            const struct setup *job)
+static struct objective *make_net(const struct settings *s, const struct net_spec *spec,
+                                  const struct setup *job)
 {
-    struct net *net = net_new(spec, (int)s->train.batch, true);
+    const struct objective_job work = setup_objective(job, spec);
+    struct objective *o = objective_open(&work);
 
     if (job->init)
-        model_load(net, job->init);
+        model_load(o->net, job->init);
     else
-        net_initialise(net, (enum net_initialiser)s->initialiser, (uint64_t)job->cli->seed);
-    return net;
+        net_initialise(o->net, (enum net_initialiser)s->initialiser, (uint64_t)job->cli->seed);
+    return o;
 }
 
 static const struct cli_option *options(struct settings *s)
@@ -109,12 +110,12 @@ int main(int argc, char **argv)
         .max_arguments = 2,
         .uses_seed = true,
     };
-    struct setup job = {.cli = &cli, .settings = &s.train};
+    struct setup job = {.cli = &cli, .settings = &s.train, .objective = objective_defaults};
     struct net_spec spec;
 
     cli_parse(&cli, argc, argv);
     isa_select();
-    job.history = history_start(&cli, NET_REVISION);
+    setup_start(&job, NET_REVISION);
     job.first = (int)s.stage;
     job.init = s.init ? model_read(s.init) : NULL;
     setup_open(&job, cli.arguments);

@@ -95,22 +95,55 @@ const char *cli_nearest(const struct cli_table *t, const char *key)
     return best < 0 ? "" : xformat(", nearest is '%s'", t->options[best].name);
 }
 
-void cli_each_setting(const struct cli *cli, void (*each)(void *, const char *, const char *),
-                      void *context)
+/* The canonical value of O; in ROOM unless it is text, which may be of any length. */
+static const char *canonical(const struct cli_option *o, char room[64])
+{
+    const char *text = o->type == CLI_TEXT ? *(const char **)o->value : NULL;
+
+    if (text)
+        return text;
+    value_format(room, 64, o);
+    return room;
+}
+
+void cli_note_defaults(struct cli *cli)
 {
     struct cli_table t;
-    char value[64];
+    char room[64];
+
+    cli_table_init(&t, cli);
+    cli->defaults = xcalloc((size_t)t.n, sizeof *cli->defaults);
+    for (int i = 0; i < t.n; i++)
+        if (t.options[i].flags & CLI_LATER)
+            cli->defaults[i] = xstrdup(canonical(&t.options[i], room));
+}
+
+static void each_setting(const struct cli *cli, bool recorded,
+                         void (*each)(void *, const char *, const char *), void *context)
+{
+    struct cli_table t;
+    char room[64];
 
     cli_table_init(&t, cli);
     for (int i = 0; i < t.n; i++) {
         const struct cli_option *o = &t.options[i];
-        const char *text =
-            o->type == CLI_TEXT ? *(const char **)o->value : NULL; /* of any length */
-        if (!(o->flags & CLI_SETTING))
-            continue;
-        value_format(value, sizeof value, o);
-        each(context, o->name, text ? text : value);
+        const char *value = o->flags & CLI_SETTING ? canonical(o, room) : NULL,
+                   *standard = recorded && cli->defaults ? cli->defaults[i] : NULL;
+        if (value && !(standard && strcmp(value, standard) == 0))
+            each(context, o->name, value);
     }
+}
+
+void cli_each_setting(const struct cli *cli, void (*each)(void *, const char *, const char *),
+                      void *context)
+{
+    each_setting(cli, false, each, context);
+}
+
+void cli_each_recorded(const struct cli *cli, void (*each)(void *, const char *, const char *),
+                       void *context)
+{
+    each_setting(cli, true, each, context);
 }
 
 void cli_each_file(const struct cli *cli, unsigned flag, void (*each)(void *, const char *),

@@ -196,6 +196,7 @@ void cli_parse(struct cli *cli, int argc, char **argv)
     report_init(cli->tool);
     cli->threads = cores_available();
     cli->memory = (int64_t)1 << 30;
+    cli_note_defaults(cli);
     cli_table_init(&p.table, cli);
     read_command(&p, argc, argv);
     if (p.help)

@@ -65,7 +65,7 @@ struct history *history_new(const struct cli *cli, int revision)
     json_t *settings = json_checked(json_object());
 
     h->cli = cli;
-    cli_each_setting(cli, add_setting, settings);
+    cli_each_recorded(cli, add_setting, settings);
     h->records = json_checked(json_array());
     h->own = json_checked(json_pack("{s:s, s:i, s:o, s:[]}", "tool", cli->tool, "revision",
                                     revision, "settings", settings, "inputs"));
@@ -174,8 +174,10 @@ char *history_difference(const struct history *h, const char *text, const char *
            *own = json_checked(json_deep_copy(h->own));
     struct reasons r = {.old = old, .own = own};
 
-    json_object_del(json_object_get(old, "settings"), except);
-    json_object_del(json_object_get(own, "settings"), except);
+    if (except) {
+        json_object_del(json_object_get(old, "settings"), except);
+        json_object_del(json_object_get(own, "settings"), except);
+    }
     if (!old)
         reasons_add(&r, "no history");
     else if (strcmp(record_string(old, "tool"), record_string(own, "tool")) != 0)

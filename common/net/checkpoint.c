@@ -80,6 +80,11 @@ void checkpoint_format(const struct checkpoint *c, struct safetensors *s)
     add_text(s, "epoch", xformat("%" PRIu64, c->epoch));
     add_text(s, "rows", xformat("%" PRIu64, c->rows));
     add_text(s, "loss_sum", xformat("%a", c->loss_sum));
+    for (size_t i = 0; i < c->n_parts; i++) {
+        char *key = xformat("part_sum.%zu", i + 1);
+        add_text(s, key, xformat("%a", c->part_sums[i]));
+        free(key);
+    }
     add_text(s, "updates", xformat("%" PRIu64, c->updates));
     add_text(s, "best_loss", xformat("%a", c->best_loss));
     add_text(s, "best_epoch", xformat("%" PRIu64, c->best_epoch));
@@ -104,6 +109,20 @@ static bool get_real(const struct safetensors *s, const char *key, double *value
         return false;
     *value = strtod(text, &end);
     return *end == '\0' && !isnan(*value);
+}
+
+/* As many sums of parts as there are; false where one cannot be read. */
+static bool get_parts(const struct safetensors *s, struct checkpoint *c)
+{
+    for (c->n_parts = 0; c->n_parts < CHECKPOINT_PARTS; c->n_parts++) {
+        char key[40];
+        snprintf(key, sizeof key, "training.part_sum.%zu", c->n_parts + 1);
+        if (!safetensors_metadata(s, key))
+            return true;
+        if (!get_real(s, key, &c->part_sums[c->n_parts]))
+            return false;
+    }
+    return true;
 }
 
 /* Lines, each with its end: what reads the log counts on it. */
@@ -135,7 +154,7 @@ struct checkpoint *checkpoint_parse(const struct safetensors *s, const unsigned 
     for (int i = 0; i < (best ? 4 : 3); i++)
         safetensors_numbers(blocks[i], e[i], data);
     if (!get_number(s, "training.epoch", &c->epoch) || !get_number(s, "training.rows", &c->rows)
-        || !get_real(s, "training.loss_sum", &c->loss_sum)
+        || !get_real(s, "training.loss_sum", &c->loss_sum) || !get_parts(s, c)
         || !get_number(s, "training.updates", &c->updates)
         || !get_real(s, "training.best_loss", &c->best_loss)
         || !get_number(s, "training.best_epoch", &c->best_epoch)

@@ -13,15 +13,14 @@
 #include "files/table.h"
 #include "files/whole.h"
 
-static const char header[] = "epoch\tloss\tval_loss\tlearning_rate\tseconds\n";
-
 struct train_log {
     const char *final; /* NULL: no file */
     FILE *file;        /* while training goes, at */
     char *path;        /* LOG.part, or LOG itself where that is no regular file */
     char *text;        /* so far */
-    double began;      /* when the first batch of this process was over, 0: it is not; seconds */
-    uint64_t rows;     /* of the run, that were trained on by then */
+    struct log_parts parts;
+    double began;  /* when the first batch of this process was over, 0: it is not; seconds */
+    uint64_t rows; /* of the run, that were trained on by then */
 };
 
 /* --- the file --- */
@@ -64,13 +63,38 @@ static char *read_text(const char *path)
     return text;
 }
 
+/* What stands there of each part, WITH before its name. */
+static char *columns(const struct train_log *l, const char *with)
+{
+    char *text = xstrdup("");
+
+    for (int i = 0; i < l->parts.n; i++) {
+        char *longer = xformat("%s\t%s%s", text, with, l->parts.names[i]);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+static char *numbers(const struct train_log *l, const double *parts)
+{
+    char *text = xstrdup("");
+
+    for (int i = 0; i < l->parts.n; i++) {
+        char *longer = xformat("%s\t%.9g", text, parts[i]);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
 static void open_file(struct train_log *l, const char *done)
 {
-    char *before = NULL;
+    char *parts = columns(l, ""), *val_parts = columns(l, "val_"), *before = NULL;
     struct stat st;
 
     l->path = xstrdup(l->final);
-    l->text = xstrdup(header);
+    l->text = xformat("epoch\tloss\tval_loss\tlearning_rate%s%s\tseconds\n", parts, val_parts);
     if (stat(l->final, &st) != 0 || S_ISREG(st.st_mode)) {
         free(l->path);
         l->path = xformat("%s.part", l->final);
@@ -79,18 +103,21 @@ static void open_file(struct train_log *l, const char *done)
             die_file(l->final, "%s", strerror(errno));
     }
     l->file = fopen(l->path, "we");
-    if (!l->file || fputs(header, l->file) < 0 || fflush(l->file) != 0)
+    if (!l->file || fputs(l->text, l->file) < 0 || fflush(l->file) != 0)
         die_file(l->path, "%s", strerror(errno));
     for (const char *line = done; *line; line += strcspn(line, "\n") + 1)
         add_text(l, line, seconds_of(before, line));
     free(before);
+    free(parts);
+    free(val_parts);
 }
 
-struct train_log *log_open(const char *path, const char *done)
+struct train_log *log_open(const char *path, const char *done, struct log_parts parts)
 {
     struct train_log *l = xcalloc(1, sizeof *l);
 
     l->final = path;
+    l->parts = parts;
     if (path)
         open_file(l, done);
     return l;
@@ -98,8 +125,12 @@ struct train_log *log_open(const char *path, const char *done)
 
 char *log_add(struct train_log *l, const struct log_epoch *e)
 {
-    char *line = xformat("%llu\t%.9g\t%.9g\t%.9g\n", (unsigned long long)e->epoch, e->loss,
-                         e->val_loss, e->learning_rate);
+    char *parts = numbers(l, e->parts), *val_parts = numbers(l, e->val_parts);
+    char *line = xformat("%llu\t%.9g\t%.9g\t%.9g%s%s\n", (unsigned long long)e->epoch, e->loss,
+                         e->val_loss, e->learning_rate, parts, val_parts);
+
+    free(parts);
+    free(val_parts);
 
     add_text(l, line, e->seconds);
     note("epoch %llu/%llu  loss %.6f  val_loss %.6f  %.1f s", (unsigned long long)e->epoch,

@@ -53,20 +53,27 @@ static void describe(struct description *d, const struct net_spec *spec)
     append_choice(d->loss, model_losses, (int)spec->loss);
 }
 
+/* HEAD, n_head numbers: NULL, 0 where there is none. */
 static void digest_net(char digest[DIGEST_SIZE], const struct net_spec *spec, int first,
-                       const float *weights, size_t n)
+                       const float *weights, size_t n, const float *head, size_t n_head)
 {
     struct digest_state *state = digest_new();
     struct description d;
-    char *head;
+    char *about;
 
     describe(&d, spec);
-    head = xformat("%s;%s;%s;%s;%d\n", d.input, d.activations, d.batch_norm, d.loss, first);
-    digest_add(state, head, strlen(head));
+    about = xformat("%s;%s;%s;%s;%d\n", d.input, d.activations, d.batch_norm, d.loss, first);
+    digest_add(state, about, strlen(about));
     digest_add(state, weights, n * sizeof *weights);
+    digest_add(state, head, n_head * sizeof *head);
     digest_format(digest, digest_value(state));
     digest_free(state);
-    free(head);
+    free(about);
+}
+
+static bool is_of_head(const char *name)
+{
+    return strncmp(name, "head.", 5) == 0;
 }
 
 /* The name of a parameter in a file: "encoder.1.kernel" of a net whose first layer is 3 is
@@ -77,6 +84,8 @@ static void file_name(char name[64], const struct net_parameter *p, int first)
     char *rest;
     long k = strtol(p->name + part_len + 1, &rest, 10);
 
+    if (is_of_head(p->name))
+        first = 1;
     snprintf(name, 64, "%.*s.%ld%s", part_len, p->name, k + first - 1, rest);
 }
 
@@ -92,20 +101,20 @@ static void write_floats(struct zio_writer *w, const float *x, size_t n)
     }
 }
 
-static void add_entries(struct safetensors *s, struct net *net, int first)
+/* N parameters, behind what S has. */
+static void add_entries(struct safetensors *s, const struct net_parameter *p, size_t n, int first)
 {
-    size_t n;
-    const struct net_parameter *p = net_parameters(net, &n);
+    const size_t start = s->n_floats;
 
-    s->entries = xcalloc(n, sizeof *s->entries);
-    for (; s->n_entries < n; s->n_entries++, p++) {
-        struct safetensors_entry *e = &s->entries[s->n_entries];
+    s->entries = xrealloc(s->entries, s->n_entries + n, sizeof *s->entries);
+    for (size_t i = 0; i < n; i++, p++) {
+        struct safetensors_entry *e = &s->entries[s->n_entries++];
         char name[64];
         file_name(name, p, first);
         *e = (struct safetensors_entry){
-            .name = xstrdup(name), .rank = p->rank, .offset = p->offset, .count = p->count};
+            .name = xstrdup(name), .rank = p->rank, .offset = start + p->offset, .count = p->count};
         memcpy(e->shape, p->shape, sizeof p->shape);
-        s->n_floats = p->offset + p->count;
+        s->n_floats = start + p->offset + p->count;
     }
 }
 
@@ -115,11 +124,13 @@ static void add_metadata(struct safetensors *s, const char *key, const char *val
     s->metadata[s->n_metadata++] = (struct safetensors_pair){xstrdup(key), xstrdup(value)};
 }
 
-void model_write(const char *path, struct net *net, int first, const struct history *h,
-                 const struct checkpoint *training)
+void model_write(const char *path, struct net *net, int first, struct head *head,
+                 const struct history *h, const struct checkpoint *training)
 {
-    size_t n_weights, header_len, n_blocks = 0;
-    const float *weights = net_weights(net, &n_weights), *blocks[4];
+    size_t n_weights, n_head = 0, n, header_len, n_blocks = 0;
+    const float *weights = net_weights(net, &n_weights),
+                *head_floats = head ? head_weights(head, &n_head) : NULL, *blocks[4];
+    const struct net_parameter *p;
     char digest[DIGEST_SIZE], *history;
     struct safetensors s = {0};
     struct description d;
@@ -127,9 +138,14 @@ void model_write(const char *path, struct net *net, int first, const struct hist
     unsigned char *header;
 
     describe(&d, net_get_spec(net));
-    digest_net(digest, net_get_spec(net), first, weights, n_weights);
+    digest_net(digest, net_get_spec(net), first, weights, n_weights, head_floats, n_head);
     history = history_text(h, digest);
-    add_entries(&s, net, first);
+    p = net_parameters(net, &n);
+    add_entries(&s, p, n, first);
+    if (head) {
+        p = head_parameters(head, &n);
+        add_entries(&s, p, n, first);
+    }
     add_metadata(&s, "input", d.input);
     add_metadata(&s, "activations", d.activations);
     add_metadata(&s, "batch_norm", d.batch_norm);
@@ -143,6 +159,7 @@ void model_write(const char *path, struct net *net, int first, const struct hist
     w = zio_create(path, ZIO_LEVEL);
     zio_write(w, header, header_len);
     write_floats(w, weights, n_weights);
+    write_floats(w, head_floats, n_head);
     for (size_t i = 0; i < n_blocks; i++)
         write_floats(w, blocks[i], training->n);
     zio_commit(w, NULL);
@@ -247,7 +264,7 @@ static const char *read_parameter(struct model *m, const struct net_parameter *p
 {
     const struct safetensors_entry *e;
     char name[64], got[128], want[128];
-    float *to = m->weights + p->offset;
+    float *to = (is_of_head(p->name) ? m->head_weights : m->weights) + p->offset;
 
     file_name(name, p, m->first);
     if (!(e = safetensors_find(s, name)))
@@ -275,13 +292,71 @@ static const char *read_weights(struct model *m, const struct safetensors *s,
     const char *bad = NULL;
 
     for (size_t i = 0; i < s->n_entries; i++)
-        n_others += strncmp(s->entries[i].name, "training.", 9) != 0;
+        n_others +=
+            strncmp(s->entries[i].name, "training.", 9) != 0 && !is_of_head(s->entries[i].name);
     if (n_others != n)
         bad = reason(error, "%zu tensors of a net, want %zu", n_others, n);
     else if (m->n_weights > s->n_floats)
         bad = reason(error, "%zu numbers, want %zu for its net", s->n_floats, m->n_weights);
     else
         m->weights = xaligned(m->n_weights * sizeof *m->weights);
+    for (size_t i = 0; !bad && i < n; i++)
+        bad = read_parameter(m, &parameters[i], s, data, error);
+    free(parameters);
+    return bad;
+}
+
+/* The head's form, as its kernels tell it: head.1.kernel (pool*pool*C,out), and so on. */
+static const char *read_head_spec(struct model *m, const struct safetensors *s,
+                                  char error[REASON_SIZE])
+{
+    struct head_spec *head = &m->head;
+    const struct net_spec *net = &m->spec;
+    const struct safetensors_entry *e;
+    char name[64] = "head.1.kernel";
+    size_t in;
+
+    head->code[0] = (size_t)(net->height >> net->n_layers);
+    head->code[1] = (size_t)(net->width >> net->n_layers);
+    head->code[2] = (size_t)net->layers[net->n_layers - 1].filters;
+    for (; head->n_layers < HEAD_MAX_LAYERS && (e = safetensors_find(s, name));
+         snprintf(name, sizeof name, "head.%d.kernel", head->n_layers + 1)) {
+        if (e->rank != 2 || e->shape[1] < 1 || e->shape[1] > HEAD_MAX_WIDTH)
+            return reason(error, "%s is no kernel (in,out)", name);
+        head->widths[head->n_layers++] = e->shape[1];
+    }
+    if (head->n_layers == 0)
+        return reason(error, "no tensor 'head.1.kernel' beside others of a head");
+    in = safetensors_find(s, "head.1.kernel")->shape[0];
+    while (head->pool < HEAD_MAX_POOL && head->pool * head->pool * head->code[2] < in)
+        head->pool++;
+    if (head->pool * head->pool * head->code[2] != in || head->pool > head->code[0]
+        || head->pool > head->code[1])
+        return reason(error, "head.1.kernel takes %zu numbers, want a square times %zu", in,
+                      head->code[2]);
+    return NULL;
+}
+
+static const char *read_head(struct model *m, const struct safetensors *s,
+                             const unsigned char *data, char error[REASON_SIZE])
+{
+    size_t n, n_found = 0;
+    struct net_parameter *parameters;
+    const char *bad;
+
+    for (size_t i = 0; i < s->n_entries; i++)
+        n_found += is_of_head(s->entries[i].name);
+    if (n_found == 0)
+        return NULL;
+    if ((bad = read_head_spec(m, s, error)))
+        return bad;
+    parameters = head_describe(&m->head, &n, &m->n_head);
+    if (n_found != n)
+        bad = reason(error, "%zu tensors of a head, want %zu", n_found, n);
+    else if (m->n_head > s->n_floats)
+        bad = reason(error, "%zu numbers, want %zu for its head", s->n_floats, m->n_head);
+    else
+        m->head_weights = xaligned(m->n_head * sizeof *m->head_weights);
     for (size_t i = 0; !bad && i < n; i++)
         bad = read_parameter(m, &parameters[i], s, data, error);
     free(parameters);
@@ -295,12 +370,14 @@ static const char *parse(struct model *m, const struct safetensors *s, const uns
 
     if (!bad)
         bad = read_weights(m, s, data, error);
+    if (!bad)
+        bad = read_head(m, s, data, error);
     if (bad)
         return bad;
     if (safetensors_metadata(s, "history"))
         m->history = xstrdup(safetensors_metadata(s, "history"));
-    digest_net(m->digest, &m->spec, m->first, m->weights, m->n_weights);
-    m->training = checkpoint_parse(s, data, m->n_weights, &bad);
+    digest_net(m->digest, &m->spec, m->first, m->weights, m->n_weights, m->head_weights, m->n_head);
+    m->training = checkpoint_parse(s, data, m->n_weights + m->n_head, &bad);
     return bad;
 }
 
@@ -368,9 +445,9 @@ struct model *model_read(const char *path)
 
 /* --- using --- */
 
-struct net *model_net(const struct model *m, int max_batch, bool train)
+struct net *model_net(const struct model *m, int max_batch, enum net_use use)
 {
-    struct net *net = net_new(&m->spec, max_batch, train);
+    struct net *net = net_new(&m->spec, max_batch, use);
     size_t n;
     float *weights = net_weights(net, &n);
 
@@ -381,7 +458,10 @@ struct net *model_net(const struct model *m, int max_batch, bool train)
 
 size_t model_memory(const struct model *m)
 {
-    return m->n_weights * sizeof(float) * (!m->training ? 1 : m->training->best ? 5 : 4);
+    return (m->n_weights + m->n_head) * sizeof(float)
+        * (!m->training            ? 1
+               : m->training->best ? 5
+                                   : 4);
 }
 
 void model_load(struct net *net, const struct model *from)
@@ -425,6 +505,7 @@ void model_free(struct model *m)
 {
     free(m->path);
     free(m->weights);
+    free(m->head_weights);
     free(m->history);
     checkpoint_free(m->training);
     free(m);

@@ -58,8 +58,13 @@ struct net {
     size_t entries_size;
     size_t slice_size;
     double *losses, *code_sums; /* of each image of the batch */
-    struct step forward[2 * NET_MAX_LAYERS + 2], training[6 * NET_MAX_LAYERS + 4];
+    struct step forward[2 * NET_MAX_LAYERS + 2], training[6 * NET_MAX_LAYERS + 6];
     int n_forward, n_training;
+    int encoded, decoded; /* training steps until the code is known; until its gradient is */
+    float *given;         /* code_K of the batch, as net_train_encode gives it away */
+    const float *wanted;  /* its gradient from elsewhere, or NULL */
+    bool decodes;
+    double weight; /* of the reconstruction's gradient */
     enum packed packed;
     struct arena arena;
 };
@@ -183,13 +188,45 @@ static void sum_code(struct layer *l, const struct work *w)
     }
 }
 
+VECTORS static void add(float *restrict to, const float *restrict from, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] += from[i];
+}
+
+/* code_K to where it is wanted besides. */
+static void give_code(struct layer *l, const struct work *w)
+{
+    const struct plane *p = l->code;
+    const size_t row = (size_t)p->W * p->C;
+    for (size_t m = 0; m < w->count && w->given != NULL; m++)
+        copy_rows(w->given + (w->first + m) * row * p->H, row, plane_image(p, w, m), p->row, p->H,
+                  row);
+}
+
+/* What something else than the decoder wants of code_K; all there is, where that did not run. */
+static void take_gradient(struct layer *l, const struct work *w)
+{
+    const struct plane *p = &l->dcode;
+    const size_t row = (size_t)p->W * p->C;
+    for (size_t m = 0; m < w->count && w->wanted != NULL; m++)
+        for (int i = 0; i < p->H; i++) {
+            float *to = plane_image(p, w, m) + i * p->row;
+            const float *from = w->wanted + ((w->first + m) * p->H + i) * row;
+            if (w->decodes)
+                add(to, from, row);
+            else
+                memcpy(to, from, row * sizeof *to);
+        }
+}
+
 /* The loss of each image; in training y_0, which shares dy_0's place, becomes the gradient before
  * the activation. */
 static void loss(struct layer *l, const struct work *w)
 {
     const struct kernels *kernels = l->kernels;
     const size_t row = (size_t)l->W * l->C;
-    const float scale = (float)(1.0 / ((double)w->n * l->H * row));
+    const float scale = (float)(w->weight / ((double)w->n * l->H * row));
     for (size_t m = 0; m < w->count; m++) {
         double sum = 0;
         for (int i = 0; i < l->H; i++) {
@@ -234,11 +271,15 @@ static void plan(struct net *net)
             *t++ = (struct step){layer_encode, NULL, l};
         }
     }
+    *t++ = (struct step){give_code, NULL, last};
+    net->encoded = (int)(t - net->training);
     for (struct layer *l = last; l >= first; l--)
         *f++ = *t++ = (struct step){layer_decode, NULL, l};
     *t++ = (struct step){loss, NULL, first};
     for (struct layer *l = first; l <= last; l++)
         *t++ = (struct step){layer_decode_backward, NULL, l};
+    net->decoded = (int)(t - net->training);
+    *t++ = (struct step){take_gradient, NULL, last};
     for (struct layer *l = last; l >= first; l--) {
         if (l->norm) {
             *t++ = (struct step){norm_sums, norm_gradients, l};
@@ -272,6 +313,7 @@ static struct work piece(const struct net *net, struct net_rows x, const float *
         .place = here,
         .here = here,
         .loss = net->spec.loss,
+        .weight = net->weight,
         .losses = net->losses,
         .code_sums = net->code_sums,
         .scratch = net->scratch + thread * net->scratch_size,
@@ -279,8 +321,9 @@ static struct work piece(const struct net *net, struct net_rows x, const float *
 }
 
 /* All but the arena's memory. */
-static struct net *prepare(const struct net_spec *spec, int max_batch, bool train)
+static struct net *prepare(const struct net_spec *spec, int max_batch, enum net_use use)
 {
+    const bool train = use != NET_INFER;
     struct net *net;
     assert(spec_check(spec) == NULL && max_batch > 0);
     net = xcalloc(1, sizeof *net);
@@ -290,6 +333,9 @@ static struct net *prepare(const struct net_spec *spec, int max_batch, bool trai
     net->max_batch = max_batch;
     net->threads = omp_get_max_threads();
     net->chunk = CHUNK;
+    net->whole = use == NET_IN_HALVES;
+    net->decodes = true;
+    net->weight = 1;
     for (int k = 0; k < spec->n_layers; k++) {
         layer_init(net->layers, k, spec, net->kernels, train);
         net->whole |= train && net->layers[k].norm;
@@ -300,17 +346,17 @@ static struct net *prepare(const struct net_spec *spec, int max_batch, bool trai
     return net;
 }
 
-size_t net_memory(const struct net_spec *spec, int max_batch, bool train)
+size_t net_memory(const struct net_spec *spec, int max_batch, enum net_use use)
 {
-    struct net *net = prepare(spec, max_batch, train);
+    struct net *net = prepare(spec, max_batch, use);
     size_t size = net->arena.size;
     net_free(net);
     return size;
 }
 
-struct net *net_new(const struct net_spec *spec, int max_batch, bool train)
+struct net *net_new(const struct net_spec *spec, int max_batch, enum net_use use)
 {
-    struct net *net = prepare(spec, max_batch, train);
+    struct net *net = prepare(spec, max_batch, use);
     net->arena.data = xaligned(net->arena.size);
     memset(net->arena.data, 0, net->arena.size);
     lay_out(net);
@@ -415,30 +461,39 @@ static double sum_slices(const double *numbers, size_t n, size_t first, size_t c
     return sum;
 }
 
-static double total_loss(struct net *net, size_t n, const struct net_penalty *penalty)
+/* A decoder that is not trained is not penalised. */
+static bool is_penalised(const struct net *net, const struct net_parameter *p)
 {
-    const double sum = sum_slices(net->losses, n, 0, net_slices(n)),
-                 code = sum_slices(net->code_sums, n, 0, net_slices(n));
+    return p->role == NET_KERNEL && (net->decodes || p->name[0] == 'e');
+}
+
+double net_penalty(const struct net *net, const struct net_penalty *penalty)
+{
     double squares = 0;
     if (penalty->l2 > 0)
         for (size_t i = 0; i < net->n_parameters; i++) {
             const struct net_parameter *p = &net->parameters[i];
             double partial[8] = {0}; /* in a fixed order that leaves room for vectors */
-            for (size_t j = 0; p->role == NET_KERNEL && j < p->count; j++) {
+            for (size_t j = 0; is_penalised(net, p) && j < p->count; j++) {
                 const double w = net->weights[p->offset + j];
                 partial[j % 8] += w * w;
             }
             for (int j = 0; j < 8; j++)
                 squares += partial[j];
         }
-    return sum / (double)n + (penalty->l1 > 0 ? penalty->l1 * code / (double)n : 0)
-        + penalty->l2 * squares;
+    return penalty->l2 * squares;
 }
 
-VECTORS static void add(float *restrict to, const float *restrict from, size_t n)
+static double mean_loss(const struct net *net, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        to[i] += from[i];
+    return sum_slices(net->losses, n, 0, net_slices(n)) / (double)n;
+}
+
+static double total_loss(struct net *net, size_t n, const struct net_penalty *penalty)
+{
+    const double code = sum_slices(net->code_sums, n, 0, net_slices(n));
+    return mean_loss(net, n) + (penalty->l1 > 0 ? penalty->l1 * code / (double)n : 0)
+        + net_penalty(net, penalty);
 }
 
 /* Adds floats AT to AT+SIZE of the slices FIRST to FIRST+COUNT. Returns the block with the sum;
@@ -520,7 +575,7 @@ static void collect_gradients(struct net *net, size_t n, const struct net_penalt
     if (twice > 0)
         for (size_t i = 0; i < net->n_parameters; i++) {
             const struct net_parameter *p = &net->parameters[i];
-            for (size_t j = p->offset; p->role == NET_KERNEL && j < p->offset + p->count; j++)
+            for (size_t j = p->offset; is_penalised(net, p) && j < p->offset + p->count; j++)
                 net->gradients[j] += twice * net->weights[j];
         }
 }
@@ -557,6 +612,9 @@ static void run_slices(struct net *net, const float *x, const float *t, size_t n
             w.train = true;
             w.penalty = penalty;
             w.gradients = slice->block;
+            w.given = net->given;
+            w.wanted = net->wanted;
+            w.decodes = net->decodes;
             if (net->whole)
                 w.place = i;
             run_steps(net->training + from, to - from, &w);
@@ -572,26 +630,69 @@ static void run_slices(struct net *net, const float *x, const float *t, size_t n
     }
 }
 
+/* Training steps FROM to TO, as far as each join together. */
+static void run_training(struct net *net, const float *x, const float *t, size_t n,
+                         const struct net_penalty *penalty, int from, int to)
+{
+    while (from < to) {
+        int end = from + 1;
+        while (net->training[end - 1].join == NULL && end < to)
+            end++;
+        run_slices(net, x, t, n, penalty, from, end);
+        if (net->training[end - 1].join != NULL)
+            net->training[end - 1].join(net->training[end - 1].layer, net->weights, net->gradients,
+                                        n);
+        from = end;
+    }
+}
+
 double net_train(struct net *net, const float *x, const float *t, size_t n,
                  const struct net_penalty *penalty)
 {
     double result;
     assert(net->train && n > 0 && n <= (size_t)net->max_batch);
     pack(net, FOR_TRAINING);
-    for (int from = 0, to; from < net->n_training; from = to) {
-        const struct step *end;
-        for (to = from + 1; net->training[to - 1].join == NULL && to < net->n_training; to++)
-            ;
-        run_slices(net, x, t, n, penalty, from, to);
-        end = &net->training[to - 1];
-        if (end->join != NULL)
-            end->join(end->layer, net->weights, net->gradients, n);
-    }
+    net->decodes = true;
+    run_training(net, x, t, n, penalty, 0, net->n_training);
     collect_gradients(net, n, penalty);
     result = total_loss(net, n, penalty);
     if (net->whole)
         net_changed(net); /* the running statistics moved */
     return result;
+}
+
+void net_train_encode(struct net *net, float *code, const float *x, size_t n)
+{
+    static const struct net_penalty none;
+    assert(net->train && net->whole && n > 0 && n <= (size_t)net->max_batch);
+    pack(net, FOR_TRAINING);
+    net->given = code;
+    run_training(net, x, NULL, n, &none, 0, net->encoded);
+    net->given = NULL;
+}
+
+double net_train_back(struct net *net, const float *dcode, const float *t, size_t n, double weight,
+                      const struct net_penalty *penalty)
+{
+    const struct net_penalty l2 = {.l2 = penalty->l2};
+    double result = 0;
+    net->wanted = dcode;
+    net->weight = weight;
+    net->decodes = weight > 0;
+    run_training(net, NULL, t, n, &l2, net->decodes ? net->encoded : net->decoded, net->n_training);
+    collect_gradients(net, n, &l2);
+    if (net->decodes)
+        result = mean_loss(net, n);
+    net->wanted = NULL;
+    net->weight = 1;
+    net_changed(net);
+    return result;
+}
+
+void net_set_momentum(struct net *net, double momentum)
+{
+    for (int k = 0; k < net->spec.n_layers; k++)
+        net->layers[k].momentum = momentum;
 }
 
 static void nothing(void *context)

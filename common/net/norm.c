@@ -60,8 +60,8 @@ void norm_statistics(struct layer *l, float *weights, float *gradients, size_t n
         l->spread[o] = (float)spread;
         l->scale[o] = (float)(gamma * spread);
         l->shift[o] = (float)(weights[l->beta->offset + o] - mean * gamma * spread);
-        *running = (float)(*running * NORM_MOMENTUM + mean * (1 - NORM_MOMENTUM));
-        *running2 = (float)(*running2 * NORM_MOMENTUM + variance * (1 - NORM_MOMENTUM));
+        *running = (float)(*running * l->momentum + mean * (1 - l->momentum));
+        *running2 = (float)(*running2 * l->momentum + variance * (1 - l->momentum));
     }
 }
 

@@ -12,9 +12,17 @@ void optim_init(struct optim *o, const struct optim_settings *settings, size_t n
     o->v = xcalloc(n, sizeof *o->v);
 }
 
+const char optim_schedules[] = "decay|constant|cosine";
+
 double optim_rate(const struct optim_settings *s, uint64_t i)
 {
-    return s->learning_rate / (1 + s->decay * (double)i);
+    double rate = s->learning_rate;
+
+    if (s->schedule == OPTIM_DECAY)
+        rate = s->learning_rate / (1 + s->decay * (double)i);
+    else if (s->schedule == OPTIM_COSINE)
+        rate *= (1 + cos(M_PI * (double)i / (double)s->total)) / 2;
+    return (double)i < s->warm_up ? rate * (double)(i + 1) / s->warm_up : rate;
 }
 
 void optim_update(struct optim *o, float *w, const float *g)

@@ -111,7 +111,7 @@ void resume_pause(struct resume *r, const struct checkpoint *at)
 
     if (r->newest) {
         keep_newest(r);
-        model_write(r->newest, r->job.net, r->job.first, r->job.history, at);
+        model_write(r->newest, r->job.net, r->job.first, r->job.head, r->job.history, at);
         r->saved = profile_seconds();
     }
     profile_leave(before);
@@ -161,7 +161,9 @@ static const char *load(const struct resume_job *job, const char *path, struct c
                         bool *other, char text[REASON_SIZE])
 {
     char *history = keep_read(path),
-         *difference = history ? history_difference(job->history, history, "epochs") : NULL;
+         *difference = history
+        ? history_difference(job->history, history, job->whole_run ? NULL : "epochs")
+        : NULL;
     struct model *m = NULL;
     const char *bad;
 

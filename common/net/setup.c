@@ -15,7 +15,7 @@ const struct setup_settings setup_defaults = {
 
 const struct cli_option *setup_options(struct setup_settings *s)
 {
-    static struct cli_option table[20];
+    static struct cli_option table[24];
     const struct cli_option options[] = {
         {"epochs", CLI_INT, &s->epochs, 0, 1e9, NULL, CLI_SETTING,
          "times every row is used; 0 writes the initial weights"},
@@ -24,6 +24,10 @@ const struct cli_option *setup_options(struct setup_settings *s)
         {"shuffle", CLI_BOOL, &s->shuffle, 0, 0, NULL, CLI_SETTING,
          "a new order of the rows every epoch"},
         {"learning-rate", CLI_REAL, &s->optim.learning_rate, 0, 1e3, NULL, CLI_SETTING, "of Adam"},
+        {"schedule", CLI_CHOICE, &s->optim.schedule, 0, 0, optim_schedules, CLI_SETTING | CLI_LATER,
+         "of the rate: by --decay, constant, or a cosine down to 0"},
+        {"warm-up", CLI_REAL, &s->warm_up, 0, 1e6, NULL, CLI_SETTING | CLI_LATER,
+         "epochs over which the rate rises from 0"},
         {"decay", CLI_REAL, &s->optim.decay, 0, 1e3, NULL, CLI_SETTING,
          "rate of update i: learning-rate/(1 + decay*i)"},
         {"beta1", CLI_REAL, &s->optim.beta1, 0, 0.999999, NULL, CLI_SETTING, "of Adam"},
@@ -52,6 +56,7 @@ void setup_open(struct setup *t, char *const paths[2])
 {
     size_t a[3], b[3];
 
+    t->objective.noise = t->settings->noise;
     t->train = dataset_open(paths[0]);
     t->test = dataset_open(paths[1]);
     dataset_shape(t->train, a);
@@ -61,33 +66,64 @@ void setup_open(struct setup *t, char *const paths[2])
                  a[0], a[1], a[2], paths[0]);
 }
 
+/* More epochs move the end of a cosine, and all rates before. */
+void setup_start(struct setup *t, int revision)
+{
+    char *epochs = xformat("%lld", (long long)t->settings->epochs);
+
+    t->history = history_new(t->cli, revision);
+    if (t->settings->optim.schedule == OPTIM_COSINE)
+        history_setting(t->history, "training anew, for a cosine over epochs", epochs);
+    history_ask(t->history);
+    free(epochs);
+}
+
 static size_t smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
-/* The net, Adam's moments, where the training stands, a checkpoint on its way from a file to there,
- * and the batches. */
-static size_t memory_wanted(const struct dataset *train, const struct dataset *test,
-                            const struct net_spec *spec, const struct setup_settings *s)
+struct objective_job setup_objective(const struct setup *t, const struct net_spec *spec)
 {
-    const size_t batch = (size_t)s->batch,
-                 items = (size_t)spec->height * spec->width * spec->channels;
-    size_t n_parameters, n,
-        blocks = s->patience > 0 ? 5 : 4; /* of a model file with a checkpoint */
+    const size_t n_train = dataset_n(t->train), n_test = dataset_n(t->test);
 
-    free(spec_describe(spec, &n_parameters, &n));
-    return PROCESS_MEMORY + net_memory(spec, (int)batch, true)
-        + (2 + 3 * blocks) * n * sizeof(float) + dataset_memory(train, batch)
-        + dataset_memory(test, batch)
-        + (s->noise > 0 ? smaller(batch, dataset_n(train)) * items * sizeof(float) : 0);
+    return (struct objective_job){.settings = &t->objective,
+                                  .spec = spec,
+                                  .penalty = &t->settings->penalty,
+                                  .batch = (size_t)t->settings->batch,
+                                  .n_rows = n_train > n_test ? n_train : n_test,
+                                  .image = dataset_is_image(t->train),
+                                  .seed = (uint64_t)t->cli->seed};
+}
+
+struct optim_settings setup_optim(const struct setup *t)
+{
+    const uint64_t batch = (uint64_t)t->settings->batch,
+                   steps = (dataset_n(t->train) + batch - 1) / batch;
+    struct optim_settings optim = t->settings->optim;
+
+    optim.warm_up = t->settings->warm_up * (double)steps;
+    optim.total = (uint64_t)t->settings->epochs * steps;
+    return optim;
+}
+
+/* The net and what the objective wants besides, Adam's moments, where the training stands, a
+ * checkpoint on its way from a file to there, and the batches. */
+static size_t memory_wanted(const struct setup *t, const struct net_spec *spec)
+{
+    const struct setup_settings *s = t->settings;
+    const struct objective_job job = setup_objective(t, spec);
+    size_t n, blocks = s->patience > 0 ? 5 : 4; /* of a model file with a checkpoint */
+    const size_t objective = objective_memory(&job, &n);
+
+    return PROCESS_MEMORY + objective + (2 + 3 * blocks) * n * sizeof(float)
+        + dataset_memory(t->train, job.batch) + dataset_memory(t->test, job.batch);
 }
 
 /* What the net and its batches take is known; the rows have the rest, but at most 5/8 and 1/8. */
 static void divide_memory(const struct setup *t, const struct net_spec *spec)
 {
-    const size_t memory = (size_t)t->cli->memory,
-                 wanted = memory_wanted(t->train, t->test, spec, t->settings);
+    const size_t memory = (size_t)t->cli->memory, wanted = memory_wanted(t, spec);
 
     want_memory(wanted, (size_t)t->settings->batch, memory);
     dataset_limit(t->train, smaller(memory / 8 * 5, (memory - wanted) / 6 * 5));
@@ -104,8 +140,10 @@ static enum dataset_outside outside(const struct net_spec *spec)
 
 bool setup_is_current(const struct setup *t, const struct net_spec *spec)
 {
+    const struct objective_job job = setup_objective(t, spec);
     const bool piped = dataset_is_piped(t->train) || dataset_is_piped(t->test);
 
+    objective_check(&job);
     dataset_want_unit(t->train, outside(spec));
     dataset_want_unit(t->test, outside(spec));
     if (piped) /* its end tells its history: the rows are read here */

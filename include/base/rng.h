@@ -19,6 +19,8 @@ enum rng_purpose {
     RNG_CLUSTER = 6,
     RNG_BOOTSTRAP = 7,
     RNG_START = 8,
+    RNG_HEAD = 9,
+    RNG_VIEWS = 10,
     RNG_TEST = 99
 };
 

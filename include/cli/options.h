@@ -42,8 +42,9 @@ struct cli {
     bool profile;       /* --profile: at the end say where the time went (profile.h) */
     bool why;           /* --why: only say whether the output at -o was made with these settings
                            (history_start answers); arguments may then be missing */
-    bool audit;         /* --audit: only say whether it was made from what the inputs hold
-                           (history_is_current answers) */
+    char **defaults; /* of the options in the order of the table, as text; NULL: recorded anyway */
+    bool audit;      /* --audit: only say whether it was made from what the inputs hold
+                        (history_is_current answers) */
 };
 
 /* All options of a program: its own, then the common ones. */
@@ -66,6 +67,12 @@ const char *cli_current_name(const struct cli *cli, const char *key);
 void cli_each_setting(const struct cli *cli,
                       void (*each)(void *context, const char *key, const char *value),
                       void *context);
+/* Those of them that a history records: without those CLI_LATER that have their default. */
+void cli_each_recorded(const struct cli *cli,
+                       void (*each)(void *context, const char *key, const char *value),
+                       void *context);
+/* Notes the defaults, before a value is set. */
+void cli_note_defaults(struct cli *cli);
 
 /* The files that the command line names: FLAG CLI_INPUT, the arguments and then the options so
  * marked; CLI_OUTPUT, the options. */

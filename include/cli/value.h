@@ -28,7 +28,11 @@ enum cli_type {
 enum {
     CLI_SETTING = 1, /* the value decides the bytes of the output */
     CLI_INPUT = 2,   /* text: a file that is read, recorded like an argument; empty or NULL: none */
-    CLI_OUTPUT = 4,  /* text: a file written beside the one at -o; empty or NULL: none */
+    /* With CLI_SETTING: histories record the value only where it is not the default. Of a setting
+     * that came later: what was made before stays true. Its default may then not change without the
+     * program's revision. */
+    CLI_LATER = 8,
+    CLI_OUTPUT = 4, /* text: a file written beside the one at -o; empty or NULL: none */
 };
 
 struct cli_option {

@@ -50,7 +50,8 @@ void history_input(struct history *h, const char *digest, const char *text);
  * the inputs added, each in its place, and exits; nothing is written. */
 bool history_is_current(const struct history *h, const char *path);
 /* Whether the last record of TEXT is of a run as this one: NULL where tool, revision, inputs and
- * all settings but EXCEPT are equal, otherwise what differs, a line of text that the caller frees.
+ * all settings but EXCEPT (NULL: all) are equal, otherwise what differs, a line of text that the
+ * caller frees.
  */
 char *history_difference(const struct history *h, const char *text, const char *except);
 /* The complete history as JSON text, one line, for an output with this content DIGEST; the caller

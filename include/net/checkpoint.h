@@ -3,7 +3,8 @@
  *
  * In the file: tensors training.weights, training.m, training.v (Adam's moments) and, with early
  * stopping, training.best, all flat in the order of the net's parameters; in __metadata__ the
- * numbers below under "training.epoch" and so on, sums in hexadecimal floating point.
+ * numbers below under "training.epoch" and so on ("training.part_sum.1" and so on, where the
+ * loss has parts), sums in hexadecimal floating point.
  */
 #ifndef CHECKPOINT_H
 #define CHECKPOINT_H
@@ -15,17 +16,21 @@
 #include "base/report.h"
 #include "files/safetensors.h"
 
+enum { CHECKPOINT_PARTS = 4 };
+
 struct checkpoint {
-    uint64_t epoch;         /* the epoch under way, from 1 */
-    uint64_t rows;          /* of it already trained on */
-    double loss_sum;        /* of the batch losses of those rows, times their rows */
-    uint64_t updates;       /* of the weights, in all epochs */
-    double best_loss;       /* lowest val_loss so far, infinity at first; */
-    uint64_t best_epoch;    /* its epoch, 0: none */
-    size_t n;               /* parameters */
-    float *weights, *m, *v; /* (n) owned */
-    float *best;            /* (n) weights of best_epoch, owned; NULL without early stopping */
-    char *log; /* "epoch\tloss\tval_loss\tlearning_rate\n" of every epoch done, owned */
+    uint64_t epoch;                     /* the epoch under way, from 1 */
+    uint64_t rows;                      /* of it already trained on */
+    double loss_sum;                    /* of the batch losses of those rows, times their rows */
+    size_t n_parts;                     /* of the loss, that the log tells too, */
+    double part_sums[CHECKPOINT_PARTS]; /* and likewise their sums */
+    uint64_t updates;                   /* of the weights, in all epochs */
+    double best_loss;                   /* lowest val_loss so far, infinity at first; */
+    uint64_t best_epoch;                /* its epoch, 0: none */
+    size_t n;                           /* parameters */
+    float *weights, *m, *v;             /* (n) owned */
+    float *best; /* (n) weights of best_epoch, owned; NULL without early stopping */
+    char *log;   /* "epoch\tloss\tval_loss\tlearning_rate\n" of every epoch done, owned */
 };
 
 /* Before the first update: N parameters, WEIGHTS copied. BEST: with room for the best weights. */

@@ -55,6 +55,7 @@ struct layer {
      * of dy: 1. */
     int back_taps;
     bool norm;
+    double momentum;                       /* of its running averages */
     enum net_activation activation, above; /* of y_{k-1}; of y_k, unless it is the code */
     const struct net_parameter *kernel, *bias, *gamma, *beta, *mean, *variance, *back_kernel,
         *back_bias;
@@ -120,6 +121,12 @@ struct work {
     float *codes;
     size_t slice;
     bool train;
+    /* Of all of the batch, or NULL: where code_K is wanted besides; the gradient it has besides
+     * the decoder's, or alone, unless that `decodes`. */
+    float *given;
+    const float *wanted;
+    bool decodes;
+    double weight; /* of the loss, in its gradient */
     const struct net_penalty *penalty;
     enum net_loss loss;
     double *losses, *code_sums; /* of each image of the batch */

@@ -39,11 +39,13 @@ enum { NET_REVISION = 10 };
 
 struct net;
 
-/* MAX_BATCH: the largest n passed below. TRAIN false: forward only, less scratch. SPEC is copied;
- * it must pass spec_check. */
-struct net *net_new(const struct net_spec *spec, int max_batch, bool train);
+/* INFER: forward only, less scratch. IN_HALVES: net_train_encode and net_train_back too, with room
+ * for the codes of a whole batch. */
+enum net_use { NET_INFER, NET_TRAIN, NET_IN_HALVES };
+/* MAX_BATCH: the largest n passed below. SPEC is copied; it must pass spec_check. */
+struct net *net_new(const struct net_spec *spec, int max_batch, enum net_use use);
 /* Bytes that such a net takes. */
-size_t net_memory(const struct net_spec *spec, int max_batch, bool train);
+size_t net_memory(const struct net_spec *spec, int max_batch, enum net_use use);
 void net_free(struct net *net);
 const struct net_spec *net_get_spec(const struct net *net);
 /* Tells the profile the instruction set and the size of the arena, in which all scratch is; where
@@ -74,6 +76,18 @@ size_t net_code_items(const struct net *net);
  * the batch's own statistics in batch normalisation and updates the running ones. */
 double net_train(struct net *net, const float *x, const float *t, size_t n,
                  const struct net_penalty *penalty);
+/* The same in two halves, for a loss of the codes of all of a batch: from x to code (n,h,w,C_K),
+ * and back from that loss's gradient dcode to the gradients of all parameters. WEIGHT > 0: the
+ * decoder reconstructs t from the code besides, and its loss, which is returned, counts so much;
+ * otherwise it stays as it is, and 0 is returned. Of the penalty l2 counts in the gradients; see
+ * net_penalty for the loss. */
+void net_train_encode(struct net *net, float *code, const float *x, size_t n);
+double net_train_back(struct net *net, const float *dcode, const float *t, size_t n, double weight,
+                      const struct net_penalty *penalty);
+/* What l2 adds to the loss; of the encoder alone where the decoder was not trained last. */
+double net_penalty(const struct net *net, const struct net_penalty *penalty);
+/* Of the running averages of batch normalisation, 0.99 in a new net. */
+void net_set_momentum(struct net *net, double momentum);
 /* The loss alone, with running statistics. */
 double net_evaluate(struct net *net, const float *x, const float *t, size_t n,
                     const struct net_penalty *penalty);

@@ -1,5 +1,6 @@
 /* norm: batch normalisation between the encoder's convolution and its relu (Ioffe and Szegedy 2015;
- * eps 1e-3, running averages with momentum 0.99, as Keras).
+ * eps 1e-3, running averages with momentum 0.99, as Keras,
+ * unless net_set_momentum says another).
  *
  *     z = conv(in, E) + b
  *     zn = (z - mean(z)) / sqrt(var(z) + eps)         mean and var over (N,H,W) of the batch

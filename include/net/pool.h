@@ -22,5 +22,9 @@ struct pool {
 bool pool_shape(size_t shape[3], const struct pool *p);
 /* y, N features, of N codes of this SHAPE (h,w,C). Works on all threads: call it from one. */
 void pool_rows(float *y, const float *codes, size_t n, const size_t shape[3], const struct pool *p);
+/* The gradient of codes, dcodes, from that of y, dy, of averages that are not normalised; in
+ * float32, in the order of p, q. */
+void pool_backward(float *dcodes, const float *dy, size_t n, const size_t shape[3],
+                   const struct pool *p);
 
 #endif

@@ -28,9 +28,11 @@ struct resume_job {
     const char *output; /* model file; NULL, "-" or no regular file: there are no checkpoints */
     double interval;    /* seconds between checkpoints; 0: only where a signal asks for one */
     uint64_t epochs, batch, n_rows; /* wanted; of an update; to train on */
-    size_t n;                       /* parameters of the net */
+    bool whole_run;                 /* the epochs decide the rate: more of them are another run */
+    size_t n;                       /* parameters of the net, and of its head */
     bool best;                      /* whether the best weights are kept */
     struct net *net;                /* whose form a checkpoint has, with its weights, */
+    struct head *head;              /* NULL: none */
     int first;                      /* and the number of its first layer */
 };
 

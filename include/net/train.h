@@ -9,11 +9,12 @@
 #ifndef TRAIN_H
 #define TRAIN_H
 
-#include "net/net.h"
+#include "net/objective.h"
 #include "net/setup.h"
 
-/* Trains NET, which has its first weights, with the loss on the test rows after every epoch, and
- * writes the model to the output. Dies, with epoch and step, when the loss is not finite. */
-void train_run(const struct setup *job, struct net *net);
+/* Trains the net of O, and its head, which have their first weights, with the loss on the test rows
+ * after every epoch, and writes the model to the output. Dies, with epoch and step, when the loss
+ * is not finite. */
+void train_run(const struct setup *job, struct objective *o);
 
 #endif

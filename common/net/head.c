@@ -1,0 +1,441 @@
+#include "net/head.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/report.h"
+#include "base/rng.h"
+#include "base/vectors.h"
+#include "cli/value.h"
+#include "net/dense.h"
+#include "net/layer.h"
+#include "net/pool.h"
+
+enum { COLUMNS = 16 }; /* whose statistics are taken together */
+
+struct dense_layer {
+    size_t in, out;
+    const struct net_parameter *kernel, *bias, *gamma, *beta, *mean, *variance; /* or NULL */
+    size_t row;                             /* of a: in of the first, otherwise dense_row(in) */
+    float *a;                               /* (rows,row): what it sees */
+    float *u;                               /* (rows,dense_row(out)): W a; then normalised */
+    float *scale, *shift, *centre, *spread; /* (dense_row(out)) as in norm.h */
+};
+
+struct head {
+    struct head_spec spec;
+    size_t max_rows;
+    struct net_parameter *parameters;
+    size_t n_parameters, n_weights;
+    float *weights, *gradients;
+    struct dense_layer layers[HEAD_MAX_LAYERS];
+    float *z, *length; /* (rows,dense_row(width)), (rows) */
+    float *da;         /* (rows, widest row) */
+    float *scratch;
+    double momentum;
+    struct arena arena;
+};
+
+/* --- spec and parameters --- */
+
+static size_t inputs(const struct head_spec *s)
+{
+    return s->pool * s->pool * s->code[2];
+}
+
+static void describe(struct net_parameter **p, size_t *n_weights, int layer, const char *what,
+                     enum net_role role, size_t rows, size_t columns)
+{
+    **p = (struct net_parameter){.role = role,
+                                 .rank = role == NET_KERNEL ? 2 : 1,
+                                 .offset = *n_weights,
+                                 .count = rows * columns};
+    snprintf((*p)->name, sizeof(*p)->name, "head.%d.%s", layer + 1, what);
+    (*p)->shape[0] = role == NET_KERNEL ? rows : columns;
+    (*p)->shape[1] = role == NET_KERNEL ? columns : 0;
+    *n_weights += (*p)++->count;
+}
+
+struct net_parameter *head_describe(const struct head_spec *spec, size_t *n, size_t *n_weights)
+{
+    struct net_parameter *all = xcalloc(5 * HEAD_MAX_LAYERS, sizeof *all), *p = all;
+
+    *n_weights = 0;
+    for (int l = 0; l < spec->n_layers; l++) {
+        const size_t in = l == 0 ? inputs(spec) : spec->widths[l - 1], out = spec->widths[l];
+        describe(&p, n_weights, l, "kernel", NET_KERNEL, in, out);
+        if (l + 1 == spec->n_layers) {
+            describe(&p, n_weights, l, "bias", NET_BIAS, 1, out);
+            continue;
+        }
+        describe(&p, n_weights, l, "gamma", NET_GAMMA, 1, out);
+        describe(&p, n_weights, l, "beta", NET_BETA, 1, out);
+        describe(&p, n_weights, l, "mean", NET_MEAN, 1, out);
+        describe(&p, n_weights, l, "variance", NET_VARIANCE, 1, out);
+    }
+    *n = (size_t)(p - all);
+    return all;
+}
+
+bool head_parse(struct head_spec *spec, const char *text)
+{
+    int64_t widths[HEAD_MAX_LAYERS];
+
+    spec->n_layers = (int)value_numbers(widths, HEAD_MAX_LAYERS, text, 1, HEAD_MAX_WIDTH);
+    for (int l = 0; l < spec->n_layers; l++)
+        spec->widths[l] = (size_t)widths[l];
+    return spec->n_layers > 0;
+}
+
+bool head_is_equal(const struct head_spec *a, const struct head_spec *b)
+{
+    return a->pool == b->pool && a->n_layers == b->n_layers
+        && memcmp(a->code, b->code, sizeof a->code) == 0
+        && memcmp(a->widths, b->widths, (size_t)a->n_layers * sizeof *a->widths) == 0;
+}
+
+/* --- memory --- */
+
+static void find_parameters(struct head *h)
+{
+    const struct net_parameter *p;
+
+    p = h->parameters = head_describe(&h->spec, &h->n_parameters, &h->n_weights);
+    for (int i = 0; i < h->spec.n_layers; i++) {
+        struct dense_layer *l = &h->layers[i];
+        l->kernel = p++;
+        l->in = l->kernel->shape[0];
+        l->out = l->kernel->shape[1];
+        if (i + 1 == h->spec.n_layers)
+            l->bias = p++;
+        else
+            l->gamma = p++, l->beta = p++, l->mean = p++, l->variance = p++;
+    }
+}
+
+static void lay_out(struct head *h)
+{
+    struct arena *arena = &h->arena;
+    size_t widest = 0, scratch = 0;
+
+    arena->size = 0;
+    h->weights = arena_floats(arena, h->n_weights);
+    h->gradients = arena_floats(arena, h->n_weights);
+    for (int i = 0; i < h->spec.n_layers; i++) {
+        struct dense_layer *l = &h->layers[i];
+        float **const vectors[] = {&l->scale, &l->shift, &l->centre, &l->spread};
+        l->row = i == 0 ? l->in : dense_row(l->in);
+        l->a = arena_floats(arena, h->max_rows * l->row + KERNELS_MAX_LANES);
+        l->u = arena_floats(arena, h->max_rows * dense_row(l->out));
+        for (size_t v = 0; v < sizeof vectors / sizeof *vectors; v++)
+            *vectors[v] = arena_floats(arena, dense_row(l->out));
+        widest = larger(widest, dense_row(l->in));
+        scratch = larger(scratch, dense_scratch(l->in, l->out));
+        scratch = larger(scratch, dense_scratch(l->out, l->in));
+    }
+    h->z = arena_floats(arena, h->max_rows * head_row(h));
+    h->length = arena_floats(arena, h->max_rows);
+    h->da = arena_floats(arena, h->max_rows * widest);
+    h->scratch = arena_floats(arena, scratch);
+}
+
+static struct head *prepare(const struct head_spec *spec, size_t max_rows)
+{
+    struct head *h = xcalloc(1, sizeof *h);
+
+    assert(spec->n_layers > 0);
+    h->spec = *spec;
+    h->max_rows = max_rows;
+    h->momentum = NORM_MOMENTUM;
+    find_parameters(h);
+    lay_out(h);
+    return h;
+}
+
+size_t head_memory(const struct head_spec *spec, size_t max_rows)
+{
+    struct head *h = prepare(spec, max_rows);
+    const size_t size = h->arena.size;
+
+    head_free(h);
+    return size;
+}
+
+struct head *head_new(const struct head_spec *spec, size_t max_rows)
+{
+    struct head *h = prepare(spec, max_rows);
+
+    h->arena.data = xaligned(h->arena.size);
+    memset(h->arena.data, 0, h->arena.size);
+    lay_out(h);
+    return h;
+}
+
+void head_free(struct head *h)
+{
+    if (!h)
+        return;
+    free(h->arena.data);
+    free(h->parameters);
+    free(h);
+}
+
+const struct head_spec *head_get_spec(const struct head *h)
+{
+    return &h->spec;
+}
+
+const struct net_parameter *head_parameters(const struct head *h, size_t *n)
+{
+    *n = h->n_parameters;
+    return h->parameters;
+}
+
+float *head_weights(struct head *h, size_t *n)
+{
+    *n = h->n_weights;
+    return h->weights;
+}
+
+float *head_gradients(struct head *h)
+{
+    return h->gradients;
+}
+
+size_t head_width(const struct head *h)
+{
+    return h->layers[h->spec.n_layers - 1].out;
+}
+
+size_t head_row(const struct head *h)
+{
+    return dense_row(head_width(h));
+}
+
+void head_set_momentum(struct head *h, double momentum)
+{
+    h->momentum = momentum;
+}
+
+void head_initialise(struct head *h, uint64_t seed)
+{
+    for (size_t i = 0; i < h->n_parameters; i++) {
+        const struct net_parameter *p = &h->parameters[i];
+        float *w = h->weights + p->offset;
+        const double limit = sqrt(6.0 / (double)(p->shape[0] + p->shape[1]));
+        struct rng rng;
+        rng_init(&rng, seed, RNG_HEAD, i);
+        for (size_t j = 0; j < p->count; j++)
+            w[j] = p->role == NET_KERNEL ? (float)rng_uniform(&rng, -limit, limit)
+                                         : p->role == NET_GAMMA || p->role == NET_VARIANCE;
+    }
+}
+
+/* --- batch normalisation of COLUMNS columns --- */
+
+static size_t columns_at(const struct dense_layer *l, size_t first)
+{
+    return l->out - first < COLUMNS ? l->out - first : COLUMNS;
+}
+
+/* Sums over rows of x and of x*y. */
+VECTORS static void sum_columns(double sum[COLUMNS], double product[COLUMNS], const float *x,
+                                const float *y, size_t row, size_t n)
+{
+    memset(sum, 0, COLUMNS * sizeof *sum);
+    memset(product, 0, COLUMNS * sizeof *product);
+    for (size_t i = 0; i < n; i++, x += row, y += row)
+        for (int c = 0; c < COLUMNS; c++) {
+            sum[c] += (double)x[c];
+            product[c] += (double)x[c] * (double)y[c];
+        }
+}
+
+static void statistics(struct head *h, struct dense_layer *l, size_t first, size_t n)
+{
+    double sum[COLUMNS], square[COLUMNS];
+    float *mean = h->weights + l->mean->offset + first,
+          *variance = h->weights + l->variance->offset + first;
+
+    sum_columns(sum, square, l->u + first, l->u + first, dense_row(l->out), n);
+    for (size_t c = 0; c < columns_at(l, first); c++) {
+        const double m = sum[c] / (double)n, v = square[c] / (double)n - m * m, var = v > 0 ? v : 0;
+        l->centre[first + c] = (float)m;
+        l->spread[first + c] = (float)(1 / sqrt(var + NORM_EPSILON));
+        mean[c] = (float)(mean[c] * h->momentum + m * (1 - h->momentum));
+        variance[c] = (float)(variance[c] * h->momentum + var * (1 - h->momentum));
+    }
+}
+
+static void running_statistics(struct head *h, struct dense_layer *l, size_t first)
+{
+    for (size_t c = first; c < first + columns_at(l, first); c++) {
+        l->centre[c] = h->weights[l->mean->offset + c];
+        l->spread[c] =
+            (float)(1 / sqrt((double)h->weights[l->variance->offset + c] + NORM_EPSILON));
+    }
+}
+
+/* u becomes normalised, a the result behind the relu. */
+VECTORS static void normalise(float *a, float *u, const float *centre, const float *spread,
+                              const float *scale, const float *shift, size_t row, size_t n)
+{
+    for (size_t i = 0; i < n; i++, u += row, a += row)
+        for (int c = 0; c < COLUMNS; c++) {
+            const float v = (u[c] - centre[c]) * spread[c], y = v * scale[c] + shift[c];
+            u[c] = v;
+            a[c] = y > 0 ? y : 0;
+        }
+}
+
+/* Columns FIRST on of hidden layer l: from u to normalised u, and to A, the next one's. */
+static void hidden_forward(struct head *h, struct dense_layer *l, float *a, size_t first, size_t n,
+                           bool train)
+{
+    if (train)
+        statistics(h, l, first, n);
+    else
+        running_statistics(h, l, first);
+    for (size_t c = first; c < first + columns_at(l, first); c++) {
+        l->scale[c] = h->weights[l->gamma->offset + c];
+        l->shift[c] = h->weights[l->beta->offset + c];
+    }
+    normalise(a + first, l->u + first, l->centre + first, l->spread + first, l->scale + first,
+              l->shift + first, dense_row(l->out), n);
+}
+
+VECTORS static void relu_backward(float *g, const float *a, size_t row, size_t n)
+{
+    for (size_t i = 0; i < n; i++, g += row, a += row)
+        for (int c = 0; c < COLUMNS; c++)
+            g[c] = a[c] > 0 ? g[c] : 0;
+}
+
+VECTORS static void norm_backward(float *g, const float *u, const float *scale, const float *mean,
+                                  const float *product, size_t row, size_t n)
+{
+    for (size_t i = 0; i < n; i++, g += row, u += row)
+        for (int c = 0; c < COLUMNS; c++)
+            g[c] = scale[c] * (g[c] - mean[c] - product[c] * u[c]);
+}
+
+/* From G, the gradient of a, to that of u before it was normalised, in its place. */
+static void hidden_backward(struct head *h, struct dense_layer *l, float *g, const float *a,
+                            size_t first, size_t n)
+{
+    const size_t row = dense_row(l->out), some = columns_at(l, first);
+    double sum[COLUMNS], product[COLUMNS];
+    float scale[COLUMNS] = {0}, mean[COLUMNS] = {0}, mean_product[COLUMNS] = {0};
+
+    relu_backward(g + first, a + first, row, n);
+    sum_columns(sum, product, g + first, l->u + first, row, n);
+    for (size_t c = 0; c < some; c++) {
+        h->gradients[l->beta->offset + first + c] = (float)sum[c];
+        h->gradients[l->gamma->offset + first + c] = (float)product[c];
+        scale[c] = l->scale[first + c] * l->spread[first + c];
+        mean[c] = (float)(sum[c] / (double)n);
+        mean_product[c] = (float)(product[c] / (double)n);
+    }
+    norm_backward(g + first, l->u + first, scale, mean, mean_product, row, n);
+}
+
+/* --- forward and backward --- */
+
+static void multiply(struct head *h, const struct dense_layer *l, size_t n)
+{
+    const struct dense_weights w = {h->weights + l->kernel->offset, (ptrdiff_t)l->out, 1, l->in,
+                                    l->out};
+
+    dense_multiply(l->u, dense_row(l->out), l->a, l->row, n, &w,
+                   l->bias ? h->weights + l->bias->offset : NULL, h->scratch);
+}
+
+static double dot(const float *a, const float *b, size_t n)
+{
+    double partial[8] = {0}; /* in a fixed order that leaves room for vectors */
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        partial[i % 8] += (double)a[i] * (double)b[i];
+    for (int i = 0; i < 8; i++)
+        sum += partial[i];
+    return sum;
+}
+
+const float *head_forward(struct head *h, const float *code, size_t n, bool train)
+{
+    const struct pool pool = {.places = (int64_t)h->spec.pool};
+    const struct dense_layer *last = &h->layers[h->spec.n_layers - 1];
+
+    assert(n <= h->max_rows);
+    pool_rows(h->layers[0].a, code, n, h->spec.code, &pool);
+    for (struct dense_layer *l = h->layers; l <= last; l++) {
+        multiply(h, l, n);
+#pragma omp parallel for schedule(static)
+        for (size_t first = 0; first < (l == last ? 0 : l->out); first += COLUMNS)
+            hidden_forward(h, l, l[1].a, first, n, train);
+    }
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < n; i++) {
+        const float *u = last->u + i * head_row(h);
+        float *z = h->z + i * head_row(h);
+        const double length = sqrt(dot(u, u, last->out));
+        h->length[i] = length > 1e-12 ? (float)length : 1e-12f;
+        for (size_t c = 0; c < last->out; c++)
+            z[c] = u[c] / h->length[i];
+    }
+    return h->z;
+}
+
+/* dz becomes the gradient of u_L: (dz - (dz . z) z) / |u_L|. */
+static void length_backward(const struct head *h, float *dz, size_t n)
+{
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < n; i++) {
+        const float *z = h->z + i * head_row(h);
+        float *d = dz + i * head_row(h);
+        const float along = (float)dot(d, z, head_width(h));
+        for (size_t c = 0; c < head_width(h); c++)
+            d[c] = (d[c] - along * z[c]) / h->length[i];
+    }
+}
+
+static void sum_rows(float *db, const float *d, size_t row, size_t n, size_t width)
+{
+#pragma omp parallel for schedule(static)
+    for (size_t first = 0; first < width; first += COLUMNS) {
+        double sum[COLUMNS], unused[COLUMNS];
+        sum_columns(sum, unused, d + first, d + first, row, n);
+        for (size_t c = 0; c < COLUMNS && first + c < width; c++)
+            db[first + c] = (float)sum[c];
+    }
+}
+
+void head_backward(struct head *h, float *dcode, float *dz, size_t n)
+{
+    struct dense_layer *last = &h->layers[h->spec.n_layers - 1];
+    const struct pool pool = {.places = (int64_t)h->spec.pool};
+    float *g = dz; /* of u_l */
+
+    length_backward(h, dz, n);
+    sum_rows(h->gradients + last->bias->offset, dz, head_row(h), n, last->out);
+    for (struct dense_layer *l = last; l >= h->layers; l--) {
+        const struct dense_weights back = {h->weights + l->kernel->offset, 1, (ptrdiff_t)l->out,
+                                           l->out, l->in};
+        dense_gradient(h->gradients + l->kernel->offset, l->a, l->row, g, dense_row(l->out), n,
+                       l->in, l->out, h->scratch);
+        dense_multiply(h->da, l->row, g, dense_row(l->out), n, &back, NULL, h->scratch);
+        if (l == h->layers)
+            break;
+
+#pragma omp parallel for schedule(static)
+        for (size_t first = 0; first < l[-1].out; first += COLUMNS)
+            hidden_backward(h, &l[-1], h->da, l->a, first, n);
+        memcpy(l[-1].u, h->da, n * dense_row(l->in) * sizeof *g);
+        g = l[-1].u;
+    }
+    pool_backward(dcode, h->da, n, h->spec.code, &pool);
+}
