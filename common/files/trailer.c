@@ -53,7 +53,8 @@ static void format_parquet(struct buffer *b, const char *text, size_t footer_len
     buffer_varint(b, len);
     buffer_add(b, text, len);
     buffer_add(b, "\0\0", 2);
-    put_le32(buffer_room(b, 4), (uint32_t)(footer_len + b->len - 4 - start));
+    footer_len += b->len - start;
+    put_le32(buffer_room(b, 4), (uint32_t)footer_len);
     buffer_add(b, "PAR1", 4);
 }
 
