@@ -93,7 +93,7 @@ fuzz: all fuzzers
 
 # --- timings, each a table; against others where python3 has them ---
 
-$(BUILD)/bench $(BUILD)/shapes: $(BUILD)/%: bench/%.c $(BUILD)/libkasane.a
+$(BUILD)/bench $(BUILD)/shapes $(BUILD)/products: $(BUILD)/%: bench/%.c $(BUILD)/libkasane.a
 	$(LINK) -o $@ $^ $(LDLIBS)
 $(BUILD)/libpng $(BUILD)/libjpeg $(BUILD)/peak: $(BUILD)/%: bench/%.c $(BUILD)/flags
 	$(LINK) -o $@ $< -lpng -ljpeg
@@ -105,6 +105,9 @@ bench-shapes: $(BUILD)/shapes
 # Files in, files out, against PyTorch, scikit-learn and libpng.
 bench-encode bench-pca bench-scaling bench-map: bench-%: all
 	bench/$*
+# A search against the bare SGEMM of its product: 1.3 GB of rows, below $$TMPDIR.
+bench-neighbours: all $(BUILD)/products $(BUILD)/peak
+	BUILD=$(abspath $(BUILD)) bench/neighbours
 # DATA=folder of PNG files.
 bench-images: all $(BUILD)/libpng $(BUILD)/libjpeg $(BUILD)/tests/check-pictures
 	bench/images "$(DATA)"
@@ -116,4 +119,4 @@ bench-reference: all
 bench-memory: all $(BUILD)/peak
 	bench/memory
 .PHONY: bench bench-shapes bench-memory bench-encode bench-pca bench-map bench-scaling \
-	bench-images bench-reference
+	bench-images bench-reference bench-neighbours

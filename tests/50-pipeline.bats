@@ -290,7 +290,7 @@ child_of() {
 @test "why and status write nothing, not even the folder" {
     equal "$(pipeline why | head -n 2)" 'samples                    would run: missing
 images.npy.zst             would run: missing'
-    equal "$(pipeline status | head -n 2)" 'file                       state          size  epoch  loss       val_loss
+    equal "$(pipeline status | head -n 2)" 'file                       state          size    epoch  loss       val_loss   left
 samples                    missing'
     equal "$(ls -A)" 'conf'
 }
@@ -587,6 +587,26 @@ refuses() {
     equal "$(cut -f 3 out/pca-2.tsv | sort -u | paste -sd ,)" 'New York,class'
 }
 
+@test "all ends in five lines at most: files, features, what to look at, are they good" {
+    images=$BATS_FILE_TMPDIR/images
+    pipeline all 2>notes
+    sed -n '/^pipeline: /,$p' notes >said
+    [ "$(wc -l <said)" -le 5 ]
+    grep -E "^pipeline: look at .*[a-z]+\.(html|png)" said
+    equal "$(tail -n 1 said)" "pipeline: $(head -n 1 out/evaluation.txt)"
+}
+
+@test "status tells epoch, loss and time left of a training that is at work" {
+    pipeline stage-1.epochs=99999 >/dev/null 2>&1 3>&- &
+    owner=$!
+    live() {
+        pipeline status stage-1.epochs=99999 | grep -E '^stage-1.safetensors.zst +at work +'"$1"
+    }
+    await $owner live '[1-9][0-9]*/99999  0\.[0-9]+ +0\.[0-9]+ +[0-9]+:[0-5][0-9]:[0-5][0-9]$'
+    kill "$(child_of $owner)"
+    wait $owner || true
+}
+
 @test "evaluate says how good the features are, also where all is up to date" {
     ready
     pipeline -q evaluate
@@ -603,7 +623,9 @@ refuses() {
 @test "a run ends with what was made, where, how long it took, and the figure that matters" {
     images=$BATS_FILE_TMPDIR/images
     pipeline features 2>notes
-    tail -n 2 notes | head -n 1 | grep -E "^pipeline: 'out': 14 files made in [0-9]+ s$"
+    tail -n 3 notes | head -n 1 | grep -E "^pipeline: 'out': 14 files made in [0-9]+ s$"
+    tail -n 2 notes | head -n 1 |
+        grep -E "^pipeline: the features are 'out/features.npy.zst', [0-9.]+K?$"
     tail -n 1 notes | grep -E '^pipeline: The loss after 2 epochs is 0\.[0-9]+, on the test images 0\.[0-9]+\.$'
     pipeline accuracy.tsv 2>/dev/null
     pipeline features 2>notes
