@@ -11,6 +11,7 @@
 #include "base/profile.h"
 #include "base/progress.h"
 #include "base/report.h"
+#include "base/sizes.h"
 #include "pictures/resize.h"
 #include "analysis/selection.h"
 #include "base/scratch.h"
@@ -86,11 +87,6 @@ static void source_range(struct source *s, size_t first, size_t end)
     s->done = first;
     s->end = end;
     s->row = s->chosen->rows && first < end ? s->chosen->rows[first] : first;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
 }
 
 /* The same once more, of the range. */

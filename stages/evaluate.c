@@ -1,51 +1,51 @@
-/* evaluate FEATURES --index FILE -o TABLE: are the features any good? In numbers, and in words.
+/* evaluate FEATURES -o TABLE: are the features any good? In numbers, and in words.
  *
  * Measures how well the features, the same after PCA, the pixels (--images), the pixels after PCA,
- * and the features of the same net with random weights (--model) tell the classes apart, side by
- * side: nearest neighbours, a linear probe, silhouette, clusters; and what the net gives back of
- * the images. Writes one table; says what it means on standard error, sentences first.
+ * and the features of the same net with random weights (--model) tell the classes apart (--index),
+ * side by side: nearest neighbours, a linear probe, silhouette, clusters; whether an image is found
+ * by its mirrored, cropped and recompressed copies; and what the net gives back of the images.
+ * Writes one table; says what it means on standard error, sentences first.
  */
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/evaluation.h"
+#include "analysis/answers.h"
+#include "analysis/codes.h"
 #include "analysis/fidelity.h"
-#include "analysis/interval.h"
 #include "analysis/pca.h"
 #include "analysis/selection.h"
 #include "base/progress.h"
 #include "base/report.h"
 #include "base/rng.h"
+#include "base/sizes.h"
 #include "cli/start.h"
 #include "files/whole.h"
 #include "kernels/isa.h"
 #include "net/encode.h"
 #include "net/model.h"
 
-enum { REVISION = 1 };
-
-enum { FEATURES, FEATURES_PCA, PIXELS, PIXELS_PCA, RANDOM, KINDS };
-static const char *const kinds[] = {"features", "features-pca", "pixels", "pixels-pca",
-                                    "random-net"};
+enum { REVISION = 2, RGB = 3, BLOCK = 64 };
 
 struct options {
     struct selection_options chosen;
     const char *images, *model, *summary;
-    int64_t components;
+    int64_t components, copies;
 };
 
-/* What is evaluated: which rows, of which class, and in which fold. */
+/* What is evaluated: which rows, of which class; and their copies. */
 struct task {
     const struct cli *cli;
     const struct options *options;
     struct selection s;
     struct model *model; /* NULL: none */
+    struct pool form;    /* of the features, as codes of the model's net */
     struct labelled l;
-    size_t memory;                    /* for rows, bytes */
-    struct zio_writer *out, *summary; /* NULL: on standard error */
+    size_t memory; /* for rows, bytes */
+    struct answers answers;
+    size_t *own, n_copies;           /* (n_copies) the rows, of l.n, that are copied */
+    struct rows *copies[COPY_KINDS]; /* (n_copies) each, as the images are; NULL: none */
 };
 
 static const char *given(const char *text)
@@ -53,147 +53,236 @@ static const char *given(const char *text)
     return text && *text ? text : NULL;
 }
 
-/* A line of the summary. */
-__attribute__((format(printf, 2, 3))) static void tell(const struct task *t, const char *format,
-                                                       ...)
+/* Row I of those evaluated, as a row of the tensor. */
+static size_t row_at(const struct task *t, size_t i)
 {
-    va_list arguments;
-    char *text = NULL;
-    int len;
-
-    va_start(arguments, format);
-    len = vasprintf(&text, format, arguments);
-    va_end(arguments);
-    if (len < 0)
-        die("out of memory: a line wanted");
-    if (t->summary) {
-        zio_write(t->summary, text, (size_t)len);
-        zio_write(t->summary, "\n", 1);
-    } else {
-        note("%s", text);
-    }
-    free(text);
+    return t->s.rows ? t->s.rows[i] : i;
 }
 
-/* --- the rows --- */
-
-/* The rows of these numbers that the index names; T is read to its end. */
-static struct rows *read_rows(const struct task *t, struct tensor_reader *reader)
-{
-    return rows_read(reader, t->s.rows, t->s.n, t->memory);
-}
-
-struct collector {
-    const struct task *task;
-    struct rows *rows;
-    size_t next, wanted; /* row of the tensor; of the task */
-};
-
-static void collect(void *context, const float *codes, size_t n)
-{
-    struct collector *c = context;
-    size_t D = rows_width(c->rows);
-
-    for (size_t i = 0; i < n; i++, c->next++)
-        if (c->wanted < c->task->l.n && c->task->s.rows[c->wanted] == c->next) {
-            rows_append(c->rows, codes + i * D, 1);
-            c->wanted++;
-        }
-}
-
-/* The codes of the images by the model's net with random weights. */
-static struct rows *read_random(const struct task *t)
+static struct tensor_reader *open_images(const struct task *t)
 {
     struct tensor_reader *images = tensor_open(t->options->images);
-    struct net *net = model_net(t->model, ENCODE_BLOCK, false);
-    struct collector c = {.task = t};
 
-    net_initialise(net, NET_GLOROT_UNIFORM, (uint64_t)t->cli->seed);
-    net_changed(net);
-    c.rows = rows_create("random net", NPY_F32, t->l.n, net_code_items(net), t->memory);
-    encode_rows(net, images, ENCODE_BLOCK, collect, &c);
-    net_free(net);
-    tensor_close(images);
-    return c.rows;
+    tensor_want(images, -1, 4, NULL);
+    return images;
 }
 
-/* The first principal components of R. */
-static struct rows *project(const struct task *t, struct rows *r)
-{
-    size_t n = rows_n(r), D = rows_width(r), most = n < D ? n : D;
-    size_t P = (size_t)t->options->components < most ? (size_t)t->options->components : most;
+/* --- copies --- */
 
-    return pca_reduce(r, P, t->memory);
+static void draw_rows(struct task *t)
+{
+    uint32_t *order = xmalloc(t->l.n * sizeof *order);
+    bool *drawn = xcalloc(t->l.n, sizeof *drawn);
+    struct rng rng;
+
+    rng_init(&rng, t->answers.seed, RNG_PICK, 0);
+    rng_permutation(&rng, order, (uint32_t)t->l.n);
+    t->n_copies = smaller((size_t)t->options->copies, t->l.n);
+    for (size_t i = 0; i < t->n_copies; i++)
+        drawn[order[i]] = true;
+    t->own = xmalloc(t->n_copies * sizeof *t->own);
+    for (size_t i = 0, n = 0; i < t->l.n; i++)
+        if (drawn[i])
+            t->own[n++] = i;
+    free(order);
+    free(drawn);
 }
 
-/* --- the table --- */
-
-static void write_line(const struct task *t, const char *what, const char *measure,
-                       const char *rows_of, const char *class_name, const char *predicted, size_t n,
-                       const struct interval *v)
+/* bytes (items) of row ROW of the images; values 0..1 as 255 of them. */
+static void read_bytes(uint8_t *bytes, struct tensor_reader *images, size_t row, float *numbers)
 {
-    char *head = xformat("%s\t%s\t%s\t", what, measure, rows_of);
-    char *tail = v ? xformat("%zu\t%.6f\t%.6f\t%.6f\n", n, v->value, v->low, v->high)
-                   : xformat("%zu\t\t\t\n", n);
-
-    zio_write(t->out, head, strlen(head));
-    index_write_text(t->out, class_name);
-    index_write_text(t->out, predicted);
-    zio_write(t->out, tail, strlen(tail));
-    free(head);
-    free(tail);
-}
-
-static void write_answer(const struct task *t, const struct evaluation *a, const char *what)
-{
-    uint32_t *rows = xmalloc(t->l.n * sizeof *rows);
-    size_t *taken = xcalloc(t->l.n_classes * t->l.n_classes, sizeof *taken);
-
-    for (int m = 0; m < N_MEASURES; m++) {
-        if (!a->given[m])
-            continue;
-        write_line(t, what, measure_names[m], "all", "", "", t->l.n, &a->all[m]);
-        if (t->l.n_test > 0 && (m != MEASURE_PROBE || t->l.n_train > 0))
-            write_line(t, what, measure_names[m], "test", "", "", t->l.n_test, &a->test[m]);
-        for (size_t c = 0; c < t->l.n_classes && m != MEASURE_CLUSTERS; c++) {
-            struct interval v;
-            size_t n = 0;
-
-            for (size_t i = 0; i < t->l.n; i++)
-                if (t->l.class_of[i] == c)
-                    rows[n++] = (uint32_t)i;
-            v = interval_mean(a->scores[m], rows, n, (uint64_t)t->cli->seed);
-            write_line(t, what, measure_names[m], "all", t->l.classes[c], "", n, &v);
-        }
+    if (images->header.dtype == NPY_U8) {
+        tensor_read_at(images, bytes, row, 1);
+        return;
     }
-    for (size_t i = 0; a->predicted && i < t->l.n; i++)
-        if (a->predicted[i] < t->l.n_classes)
-            taken[t->l.class_of[i] * t->l.n_classes + a->predicted[i]]++;
-    for (size_t c = 0; c < t->l.n_classes; c++)
-        for (size_t p = 0; p < t->l.n_classes; p++)
-            if (taken[c * t->l.n_classes + p] > 0)
-                write_line(t, what, "confusion", "all", t->l.classes[c], t->l.classes[p],
-                           taken[c * t->l.n_classes + p], NULL);
-    free(rows);
-    free(taken);
+    tensor_read_at(images, numbers, row, 1);
+    for (size_t i = 0; i < images->row_items; i++)
+        bytes[i] = (uint8_t)(fminf(fmaxf(numbers[i], 0), 1) * 255 + 0.5f);
+}
+
+static void append_bytes(struct rows *to, const uint8_t *bytes, bool as_bytes, float *numbers)
+{
+    if (!as_bytes)
+        net_scale(numbers, bytes, rows_width(to));
+    rows_append(to, as_bytes ? (const void *)bytes : numbers, 1);
+}
+
+static void make_copies(struct task *t)
+{
+    struct tensor_reader *images = open_images(t);
+    const size_t *shape = images->header.shape, items = images->row_items;
+    const bool as_bytes = images->header.dtype == NPY_U8;
+    uint8_t *image = xmalloc(BLOCK * items), *copies = xmalloc(BLOCK * COPY_KINDS * items);
+    float *numbers = xmalloc(items * sizeof *numbers);
+
+    for (int c = 0; c < COPY_KINDS; c++)
+        t->copies[c] = rows_create("copies", images->header.dtype, t->n_copies, items,
+                                   t->memory / (4 * COPY_KINDS));
+    for (size_t first = 0; first < t->n_copies; first += BLOCK) {
+        size_t got = smaller(BLOCK, t->n_copies - first);
+
+        for (size_t i = 0; i < got; i++)
+            read_bytes(image + i * items, images, row_at(t, t->own[first + i]), numbers);
+#pragma omp parallel for collapse(2) schedule(dynamic)
+        for (int c = 0; c < COPY_KINDS; c++)
+            for (size_t i = 0; i < got; i++)
+                copy_make(copies + ((size_t)c * BLOCK + i) * items, image + i * items, shape[1],
+                          shape[2], (enum copy_kind)c, t->answers.seed,
+                          row_at(t, t->own[first + i]));
+        for (int c = 0; c < COPY_KINDS; c++)
+            for (size_t i = 0; i < got; i++)
+                append_bytes(t->copies[c], copies + ((size_t)c * BLOCK + i) * items, as_bytes,
+                             numbers);
+    }
+    tensor_close(images);
+    free(image);
+    free(copies);
+    free(numbers);
+}
+
+/* Draws the images and copies them, where that can be: of RGB, with a net that made the FEATURES.
+ */
+static void prepare_copies(struct task *t, bool net_fits)
+{
+    if (t->options->copies == 0 || !t->model || t->l.n < 2)
+        return;
+    if (t->model->spec.channels != RGB || !net_fits) {
+        answers_tell(&t->answers, "Copies are not looked for: %s.",
+                     net_fits ? "the images have no three channels"
+                              : "the features are none that the model gives");
+        return;
+    }
+    draw_rows(t);
+    make_copies(t);
+}
+
+/* --- what is measured --- */
+
+static bool has_classes(const struct task *t)
+{
+    return t->l.n >= 3 && t->l.n_classes >= 2;
+}
+
+/* Rows R of all, and those of their copies. */
+static void measure(struct task *t, enum answer what, struct rows *r,
+                    struct rows *const copies[COPY_KINDS])
+{
+    note("%s: %zu rows of %zu numbers", answer_names[what], rows_n(r), rows_width(r));
+    if (has_classes(t))
+        evaluation_fill(&t->answers.classes[what], &t->l, r, t->answers.seed);
+    if (copies[0])
+        retrieval_fill(&t->answers.copies[what], r, copies, t->own, t->n_copies, t->answers.seed);
+}
+
+static void free_copies(struct rows *copies[COPY_KINDS])
+{
+    for (int c = 0; c < COPY_KINDS && copies[c]; c++)
+        rows_free(copies[c]);
+}
+
+/* The same of their principal components. */
+static void measure_components(struct task *t, enum answer what, struct rows *r,
+                               struct rows *const copies[COPY_KINDS])
+{
+    struct rows *reduced, *reduced_copies[COPY_KINDS] = {0};
+    struct pca p;
+
+    pca_fit(&p, r, smaller(t->answers.components, rows_width(r)), PCA_SIGN_U, t->memory);
+    reduced = pca_rows(&p, r, t->memory / 2);
+    pca_forget(&p);
+    for (int c = 0; c < COPY_KINDS && copies[c]; c++)
+        reduced_copies[c] = pca_rows(&p, copies[c], t->memory / (4 * COPY_KINDS));
+    pca_release(&p);
+    measure(t, what, reduced, reduced_copies);
+    rows_free(reduced);
+    free_copies(reduced_copies);
+}
+
+/* The codes of the copies. */
+static void encode_copies(struct rows *codes[COPY_KINDS], const struct task *t, struct net *net)
+{
+    struct tensor_reader *images = open_images(t);
+
+    for (int c = 0; c < COPY_KINDS && t->copies[c]; c++)
+        codes[c] = codes_of(net, &t->form, t->copies[c], images->header.dtype == NPY_U8,
+                            t->memory / (4 * COPY_KINDS));
+    tensor_close(images);
+}
+
+static void measure_features(struct task *t, struct rows *r)
+{
+    struct rows *codes[COPY_KINDS] = {0};
+
+    if (t->copies[0]) {
+        struct net *net = model_net(t->model, ENCODE_BLOCK, false);
+
+        encode_copies(codes, t, net);
+        net_free(net);
+    }
+    measure(t, ANSWER_FEATURES, r, codes);
+    measure_components(t, ANSWER_FEATURES_PCA, r, codes);
+    free_copies(codes);
+}
+
+static void measure_pixels(struct task *t)
+{
+    struct tensor_reader *images = open_images(t);
+    struct rows *r = rows_read(images, t->s.rows, t->l.n, t->memory);
+
+    tensor_close(images);
+    measure(t, ANSWER_PIXELS, r, t->copies);
+    measure_components(t, ANSWER_PIXELS_PCA, r, t->copies);
+    rows_free(r);
+}
+
+/* The codes by the model's net with random weights, in the form of the features. */
+static void measure_random(struct task *t)
+{
+    struct tensor_reader *images = open_images(t);
+    struct net *net = model_net(t->model, ENCODE_BLOCK, false);
+    struct rows *r, *codes[COPY_KINDS] = {0};
+
+    net_initialise(net, NET_GLOROT_UNIFORM, t->answers.seed);
+    net_changed(net);
+    r = codes_read(net, &t->form, images, t->s.rows, t->l.n, t->memory);
+    tensor_close(images);
+    encode_copies(codes, t, net);
+    net_free(net);
+    measure(t, ANSWER_RANDOM, r, codes);
+    rows_free(r);
+    free_copies(codes);
+}
+
+/* Whether the features are codes of the model's net, in a form that is then known. */
+static bool find_form(struct task *t, struct rows *features)
+{
+    struct net *net = model_net(t->model, 1, false);
+    bool fits = codes_find_form(&t->form, net, features);
+
+    if (!fits)
+        t->form = (struct pool){0};
+    net_free(net);
+    return fits;
 }
 
 /* --- what the net gives back --- */
 
 /* Of the test rows, or of all where there are none. */
-static void write_fidelity(const struct task *t)
+static void measure_fidelity(const struct task *t)
 {
     static const char *const names[] = {"bce", "mse", "psnr", "ssim"};
     const bool test = t->l.n_test > 0;
     const uint32_t *rows = test ? t->l.test : t->l.all;
     const size_t n = test ? t->l.n_test : t->l.n;
-    struct tensor_reader *images = tensor_open(t->options->images);
+    struct tensor_reader *images = open_images(t);
     struct net *net = model_net(t->model, 1, false);
     const struct net_spec *s = net_get_spec(net);
     size_t items = net_input_items(net);
     unsigned char *raw = xaligned(images->row_bytes);
     float *x = xaligned(items * sizeof *x), *y = xaligned(items * sizeof *y);
+    struct interval v[4];
     float *scores[4];
+    char *ssim;
     uint32_t *order = xmalloc(n * sizeof *order);
 
     for (int m = 0; m < 4; m++)
@@ -202,7 +291,7 @@ static void write_fidelity(const struct task *t)
         struct fidelity f;
 
         order[i] = (uint32_t)i;
-        tensor_read_at(images, raw, t->s.rows[rows[i]], 1);
+        tensor_read_at(images, raw, row_at(t, rows[i]), 1);
         if (images->header.dtype == NPY_U8)
             net_scale(x, raw, items);
         else
@@ -217,14 +306,17 @@ static void write_fidelity(const struct task *t)
     }
     progress_end();
     for (int m = 0; m < 4; m++) {
-        struct interval v = interval_mean(scores[m], order, n, (uint64_t)t->cli->seed);
-
-        if (!isnan(v.value)) {
-            write_line(t, "reconstruction", names[m], test ? "test" : "all", "", "", n, &v);
-            tell(t, "reconstruction: %s %.4g", names[m], v.value);
-        }
+        v[m] = interval_mean(scores[m], order, n, (uint64_t)t->cli->seed);
+        if (!isnan(v[m].value))
+            answers_write_line(&t->answers, "reconstruction", names[m], test ? "test" : "all", "",
+                               "", n, &v[m]);
         free(scores[m]);
     }
+    ssim = isnan(v[3].value) ? xstrdup("") : xformat(", SSIM %.3f", v[3].value);
+    answers_tell(&t->answers,
+                 "The net gives back %zu %srows with BCE %.4f, MSE %.5f, PSNR %.2f dB%s.", n,
+                 test ? "test " : "", v[0].value, v[1].value, v[2].value, ssim);
+    free(ssim);
     net_free(net);
     tensor_close(images);
     free(order);
@@ -233,135 +325,36 @@ static void write_fidelity(const struct task *t)
     free(y);
 }
 
-/* --- in words --- */
-
-static double half_width(const struct interval *v)
-{
-    return (v->high - v->low) / 2;
-}
-
-/* "better than", "worse than" or "no better than": by the interval of the difference. */
-static const char *compared(const struct task *t, const struct evaluation *a,
-                            const struct evaluation *b, enum measure m)
-{
-    struct interval d = evaluation_difference(a, b, m, &t->l, (uint64_t)t->cli->seed);
-
-    return d.low > 0 ? "better than" : d.high < 0 ? "worse than" : "no better than";
-}
-
-static void say(const struct task *t, const struct evaluation answers[KINDS])
-{
-    const struct evaluation *f = &answers[FEATURES], *pixels = &answers[PIXELS],
-                            *random = &answers[RANDOM];
-    size_t worst = 0, *missed = xcalloc(t->l.n_classes * t->l.n_classes, sizeof *missed);
-
-    if (pixels->given[MEASURE_NEAREST_1]) {
-        const struct evaluation *p =
-            answers[PIXELS_PCA].all[MEASURE_NEAREST_1].value > pixels->all[MEASURE_NEAREST_1].value
-            ? &answers[PIXELS_PCA]
-            : pixels;
-
-        tell(t, "The features tell the classes apart %s pixels: %.2f +- %.2f against %.2f +- %.2f.",
-             compared(t, f, p, MEASURE_NEAREST_1), f->all[MEASURE_NEAREST_1].value,
-             half_width(&f->all[MEASURE_NEAREST_1]), p->all[MEASURE_NEAREST_1].value,
-             half_width(&p->all[MEASURE_NEAREST_1]));
-    } else {
-        tell(t, "The nearest neighbour of a row has its class in %.2f +- %.2f of all rows.",
-             f->all[MEASURE_NEAREST_1].value, half_width(&f->all[MEASURE_NEAREST_1]));
-    }
-    if (random->given[MEASURE_NEAREST_1])
-        tell(t, "They are %s those of the same net with random weights: %.2f +- %.2f.",
-             compared(t, f, random, MEASURE_NEAREST_1), random->all[MEASURE_NEAREST_1].value,
-             half_width(&random->all[MEASURE_NEAREST_1]));
-    if (f->given[MEASURE_PROBE])
-        tell(t, "A linear probe tells the class of %.2f +- %.2f of the rows that it has not seen.",
-             f->all[MEASURE_PROBE].value, half_width(&f->all[MEASURE_PROBE]));
-    for (size_t i = 0; f->predicted && i < t->l.n; i++)
-        if (f->predicted[i] < t->l.n_classes && f->predicted[i] != t->l.class_of[i])
-            missed[t->l.class_of[i] * t->l.n_classes + f->predicted[i]]++;
-    for (size_t i = 0; i < t->l.n_classes * t->l.n_classes; i++)
-        if (missed[i] > missed[worst])
-            worst = i;
-    if (missed[worst] > 0)
-        tell(t, "It most often takes '%s' for '%s': %zu of %zu rows.",
-             t->l.classes[worst / t->l.n_classes], t->l.classes[worst % t->l.n_classes],
-             missed[worst], t->l.class_n[worst / t->l.n_classes]);
-    free(missed);
-}
-
-static void show(const struct task *t, const struct evaluation answers[KINDS])
-{
-    tell(t, "%-14s %13s %13s %13s %13s %13s %13s", "", measure_names[0], measure_names[1],
-         measure_names[2], measure_names[3], measure_names[4], measure_names[5]);
-    for (int k = 0; k < KINDS; k++) {
-        char line[N_MEASURES * 16 + 1] = "", *end = line;
-
-        for (int m = 0; m < N_MEASURES && answers[k].given[MEASURE_NEAREST_1]; m++)
-            end += answers[k].given[m] ? sprintf(end, " %6.3f +-%.3f", answers[k].all[m].value,
-                                                 half_width(&answers[k].all[m]))
-                                       : sprintf(end, " %13s", "");
-        if (answers[k].given[MEASURE_NEAREST_1])
-            tell(t, "%-14s%s", kinds[k], line);
-    }
-}
-
 /* --- */
-
-static void evaluate(const struct task *t, struct evaluation answers[KINDS], struct rows *r,
-                     int kind)
-{
-    note("%s: %zu rows of %zu numbers", kinds[kind], rows_n(r), rows_width(r));
-    evaluation_fill(&answers[kind], &t->l, r, (uint64_t)t->cli->seed);
-}
-
-/* Rows R and their components. */
-static void evaluate_both(const struct task *t, struct evaluation *a, struct rows *r, int kind)
-{
-    struct rows *components;
-
-    evaluate(t, a, r, kind);
-    components = project(t, r);
-    rows_free(r);
-    evaluate(t, a, components, kind + 1);
-    rows_free(components);
-}
-
-/* How well the classes are told apart. */
-static void evaluate_classes(struct task *t, struct tensor_reader *features)
-{
-    struct evaluation answers[KINDS] = {0};
-
-    evaluate_both(t, answers, read_rows(t, features), FEATURES);
-    if (t->options->images) {
-        struct tensor_reader *images = tensor_open(t->options->images);
-
-        evaluate_both(t, answers, read_rows(t, images), PIXELS);
-        tensor_close(images);
-    }
-    if (t->model) {
-        struct rows *r = read_random(t);
-
-        evaluate(t, answers, r, RANDOM);
-        rows_free(r);
-    }
-    say(t, answers);
-    show(t, answers);
-    for (int k = 0; k < KINDS; k++)
-        if (answers[k].given[MEASURE_NEAREST_1])
-            write_answer(t, &answers[k], kinds[k]);
-    for (int k = 0; k < KINDS; k++)
-        evaluation_release(&answers[k]);
-}
 
 static void run(struct task *t, struct tensor_reader *features)
 {
-    if (t->l.n < 3 || t->l.n_classes < 2)
-        tell(t, "There are no classes to tell apart: %zu row%s of %zu class%s.", t->l.n,
-             t->l.n == 1 ? "" : "s", t->l.n_classes, t->l.n_classes == 1 ? "" : "es");
-    else
-        evaluate_classes(t, features);
+    struct rows *r = rows_read(features, t->s.rows, t->l.n, t->memory);
+
+    prepare_copies(t, t->model && find_form(t, r));
+    if (has_classes(t) || t->copies[0]) {
+        measure_features(t, r);
+        rows_free(r);
+        if (t->options->images)
+            measure_pixels(t);
+        if (t->model)
+            measure_random(t);
+        free_copies(t->copies);
+    }
+    answers_say(&t->answers);
+    answers_show(&t->answers);
+    answers_write_head(&t->answers);
+    answers_write(&t->answers);
     if (t->model)
-        write_fidelity(t);
+        measure_fidelity(t);
+}
+
+/* Few beside the rows: a probe of as many numbers as rows tells nothing. */
+static size_t find_components(const struct task *t)
+{
+    size_t most = t->l.n < 4 ? 1 : t->l.n / 4;
+
+    return smaller((size_t)t->options->components, most);
 }
 
 static void check_options(struct options *o)
@@ -369,17 +362,18 @@ static void check_options(struct options *o)
     o->images = given(o->images);
     o->model = given(o->model);
     o->summary = given(o->summary);
-    if (!given(o->chosen.index))
-        die_usage("--index is needed: it tells the classes");
     if (o->model && !o->images)
         die_usage("--model wants --images beside it");
+    if (!given(o->chosen.index) && !o->model)
+        die_usage("want --index, which tells the classes, or --images and --model, for copies");
 }
 
 /* Inputs in the order of the command line: features, then options as they stand in the table. */
 static void add_inputs(struct task *t, struct history *h, struct tensor_reader *features)
 {
     tensor_add_to_history(features, h);
-    history_input(h, t->s.ix->digest, NULL);
+    if (t->s.ix)
+        history_input(h, t->s.ix->digest, NULL);
     if (t->options->images) {
         struct tensor_reader *images = tensor_open(t->options->images);
 
@@ -395,14 +389,17 @@ static void add_inputs(struct task *t, struct history *h, struct tensor_reader *
 
 int main(int argc, char **argv)
 {
-    struct options o = {.chosen = {.split = INDEX_ALL}, .components = 64};
+    struct options o = {.chosen = {.split = INDEX_ALL}, .components = 64, .copies = 1000};
     const struct cli_option options[] = {
         {"components", CLI_INT, &o.components, 1, 1000, NULL, CLI_SETTING,
-         "principal components that features and pixels are reduced to as well"},
+         "principal components that features and pixels are reduced to as well; at most a quarter "
+         "of the rows"},
+        {"copies", CLI_INT, &o.copies, 0, 1000000, NULL, CLI_SETTING,
+         "images, drawn at random, that are to be found by their copies"},
         {"classes", CLI_TEXT, &o.chosen.classes, 0, 0, "\"A B C\"", CLI_SETTING,
          "only rows of these; or \"A,B,C\""},
         {"index", CLI_TEXT, &o.chosen.index, 0, 0, "FILE", CLI_INPUT,
-         "index of the rows, which tells their classes; needed"},
+         "index of the rows, which tells their classes"},
         {"images", CLI_TEXT, &o.images, 0, 0, "FILE", CLI_INPUT,
          "the images: their pixels are evaluated beside the features"},
         {"model", CLI_TEXT, &o.model, 0, 0, "FILE", CLI_INPUT,
@@ -414,10 +411,11 @@ int main(int argc, char **argv)
     };
     struct cli cli = {
         .tool = "evaluate",
-        .synopsis = "FEATURES --index FILE",
+        .synopsis = "FEATURES --index FILE | --images FILE --model FILE",
         .options = options,
-        .summary = "Do the features tell the classes apart, and better than pixels do? Sentences "
-                   "on standard error,\nall figures with their 95 % intervals in a table.",
+        .summary = "Do the features tell the classes apart, and does an image find its copies, "
+                   "better than by pixels?\nSentences on standard error, all figures with their "
+                   "95 % intervals in a table.",
         .example = "evaluate features.npy.zst --index images.tsv --images images.npy.zst "
                    "--model deep.safetensors.zst -o evaluation.tsv",
         .min_arguments = 1,
@@ -440,15 +438,16 @@ int main(int argc, char **argv)
     add_inputs(&t, h, features);
     if (history_is_current(h, cli.output))
         return 0;
-    t.out = zio_create(cli.output, ZIO_TEXT);
-    zio_write(t.out, "what\tmeasure\trows_of\tclass\tpredicted\trows\tvalue\tlow\thigh\n",
-              strlen("what\tmeasure\trows_of\tclass\tpredicted\trows\tvalue\tlow\thigh\n"));
-    t.summary = o.summary ? zio_create(o.summary, ZIO_TEXT) : NULL;
+    t.answers = (struct answers){.l = &t.l,
+                                 .seed = (uint64_t)cli.seed,
+                                 .components = find_components(&t),
+                                 .table = zio_create(cli.output, ZIO_TEXT),
+                                 .summary = o.summary ? zio_create(o.summary, ZIO_TEXT) : NULL};
     run(&t, features);
     whole_begin(cli.output);
-    if (t.summary)
-        history_commit_table(h, t.summary, o.summary);
-    history_commit_table(h, t.out, cli.output);
+    if (t.answers.summary)
+        history_commit_table(h, t.answers.summary, o.summary);
+    history_commit_table(h, t.answers.table, cli.output);
     whole_end(cli.output);
     history_free(h);
     return 0;

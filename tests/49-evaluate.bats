@@ -71,18 +71,119 @@ value() {
 
 @test "what cannot be evaluated is refused" {
     run -2 --separate-stderr evaluate features.npy.zst -o table.tsv
-    fails 2 "evaluate: --index is needed: it tells the classes"
+    fails 2 "evaluate: want --index, which tells the classes, or --images and --model, for copies"
     run -2 --separate-stderr evaluate features.npy.zst --index images.tsv --model model.safetensors.zst -o t.tsv
     fails 2 "evaluate: --model wants --images beside it"
 }
 
-@test "where there are no classes to tell apart it says so, and measures what the net gives back" {
+# lines_of FILE: of the lines to read those that are no progress, without the program's name
+lines_of() { grep -v ' rows of [0-9]* numbers$' "$1" | sed 's/^evaluate: //'; }
+
+@test "where there are no classes to tell apart it says so, and whether images find their copies" {
     { head -n 1 images.tsv; grep -P '\takane\t' images.tsv; } >one.tsv
     run -0 --separate-stderr evaluate features.npy.zst --index one.tsv -o table.tsv
     equal "$stderr" "evaluate: There are no classes to tell apart: 12 rows of 1 class."
     equal "$(wc -l <table.tsv)" 1
-    evaluate features.npy.zst --index one.tsv $all -o table.tsv 2>/dev/null
-    equal "$(tail -n +2 table.tsv | cut -f 1 | sort -u)" reconstruction
+    for index in '--index one.tsv' ''; do
+        evaluate features.npy.zst $index $all -o table.tsv 2>said
+        equal "$(tail -n +2 table.tsv | cut -f 1,3 | uniq | tr '\t' ' ' | paste -sd ,)" \
+            'features copies,features-pca copies,pixels copies,pixels-pca copies,random-net copies,'$(
+            )"reconstruction $([ "$index" ] && grep -q test one.tsv && echo test || echo all)"
+        lines_of said >lines
+        grep -q '^An image finds its mirrored, cropped and recompressed copies: features [01]\.[0-9]*, pixels' <(head -n 1 lines)
+        equal "$(sed -n 2p lines | cut -c 1-41)" 'Features of the same net with random weig'
+        equal "$(awk -F '\t' '$1 == "pixels" { print $2, $6 }' table.tsv | paste -sd ' ')" "$(
+            n=$([ "$index" ] && echo 12 || echo 48)
+            for c in mirrored cropped recompressed; do
+                echo "$c-top-1 $n $c-top-5 $n $c-reciprocal-rank $n"
+            done | paste -sd ' ')"
+    done
+}
+
+@test "only so many images are copied; of what the model did not make none, and it says so" {
+    evaluate features.npy.zst $all --copies 7 -o table.tsv 2>said
+    equal "$(awk -F '\t' '$3 == "copies" { print $6 }' table.tsv | sort -u)" 7
+    evaluate features.npy.zst --index images.tsv $all --copies 0 -o table.tsv 2>said
+    equal "$(grep -c copies table.tsv said | paste -sd ' ')" 'table.tsv:0 said:0'
+    pca features.npy.zst --components 5 -o other.npy.zst 2>/dev/null
+    evaluate other.npy.zst --index images.tsv $all -o table.tsv 2>said
+    grep -q 'Copies are not looked for: the features are none that the model gives' said
+    equal "$(grep -c copies table.tsv)" 0
+}
+
+@test "what is to be read fits 100 columns, with a line for each class" {
+    evaluate features.npy.zst --index images.tsv $all -o table.tsv 2>said
+    equal "$(awk 'length > 100 && !/The features tell|A linear probe/' said)" ''
+    grep -q '^evaluate: nearest row  ' said
+    grep -q '^evaluate: cropped  ' said
+    grep -q '^evaluate:  *features  *PCA to 12  *pixels' said
+    equal "$(grep -cE '^evaluate: (akane|aoi|hinata|ren)  +12 +[01]\.[0-9]{3} +[01]\.[0-9]{3}(  [0-9]+ for [a-z]+)?$' said)" 4
+}
+
+@test "pooled and normalised features are compared with a random net's in the same form" {
+    extract model.safetensors.zst images.npy.zst --pool 2 --normalise -o small.npy.zst
+    evaluate small.npy.zst --index images.tsv $all -o table.tsv 2>said
+    grep -q 'random-net: 48 rows of 8 numbers' said
+    # The net of this seed, by itself.
+    start-net images.npy.zst --kernels 3 --filters 2 --initialiser glorot-uniform -o random.net
+    extract random.net images.npy.zst --pool 2 --normalise -o random.npy.zst
+    evaluate random.npy.zst --index images.tsv -o own.tsv 2>/dev/null
+    diff <(grep '^random-net' table.tsv | grep -v copies | cut -f 2-) <(grep '^features	' own.tsv | cut -f 2-)
+}
+
+@test "images find their mirrored copies as brute force says, and are given back as PyTorch says" {
+    need_python numpy torch
+    zstdcat images.npy.zst >x.npy
+    zstdcat model.safetensors.zst >model.safetensors
+    evaluate features.npy.zst --index images.tsv $all -o table.tsv 2>/dev/null
+    /usr/bin/python3 -c "
+import numpy as np
+np.save('mirrored.npy', np.load('x.npy')[:, :, ::-1].copy())"
+    extract model.safetensors.zst mirrored.npy | zstdcat >copies.npy
+    zstdcat features.npy.zst >features.npy
+    /usr/bin/python3 - <<'EOF'
+import json, struct, numpy as np, torch
+import torch.nn.functional as F
+table = [line.rstrip('\n').split('\t') for line in open('table.tsv')][1:]
+got = {(r[0], r[1], r[2]): float(r[6]) for r in table if r[3] == ''}
+def near(key, want, most=1e-6):
+    assert abs(got[key] - want) < most, (key, got[key], want)
+
+for what, a, b in ('pixels', 'x', 'mirrored'), ('features', 'features', 'copies'):
+    a, b = (np.load(f + '.npy').astype('f8').reshape(48, -1) for f in (a, b))
+    d = ((b[:, None] - a[None]) ** 2).sum(2)
+    rank = np.array([np.argsort(r, kind='stable').tolist().index(i) + 1 for i, r in enumerate(d)])
+    near((what, 'mirrored-top-1', 'copies'), (rank == 1).mean())
+    near((what, 'mirrored-top-5', 'copies'), (rank <= 5).mean())
+    near((what, 'mirrored-reciprocal-rank', 'copies'), (1 / rank).mean())
+
+raw = open('model.safetensors', 'rb').read()
+n, = struct.unpack('<Q', raw[:8])
+head = json.loads(raw[8:8 + n])
+def weights(name):
+    t = head[name]
+    a, b = t['data_offsets']
+    return torch.from_numpy(np.frombuffer(raw[8 + n + a:8 + n + b], '<f4').reshape(t['shape']).astype('f8'))
+def conv(x, which):
+    w = weights(which + '.kernel').permute(3, 2, 0, 1)
+    return F.conv2d(x, w, weights(which + '.bias'), padding=w.shape[2] // 2)
+x = torch.from_numpy(np.load('x.npy') / 255.).permute(0, 3, 1, 2)
+test = [line.split('\t')[1] == 'test' for line in open('images.tsv')][1:]
+x = x[torch.tensor(test)]
+code = F.max_pool2d(F.relu(conv(x, 'encoder.1')), 2)
+y = torch.sigmoid(conv(F.interpolate(code, scale_factor=2), 'decoder.1'))
+mse = ((x - y) ** 2).mean((1, 2, 3))
+g = torch.exp(-torch.arange(-5., 6) ** 2 / (2 * 1.5 ** 2)).double()
+g = (g[:, None] * g[None] / g.sum() ** 2).expand(3, 1, 11, 11)
+blur = lambda z: F.conv2d(z, g, groups=3)
+mx, my = blur(x), blur(y)
+sx, sy, sxy = blur(x * x) - mx ** 2, blur(y * y) - my ** 2, blur(x * y) - mx * my
+ssim = (2 * mx * my + 1e-4) * (2 * sxy + 9e-4) / ((mx ** 2 + my ** 2 + 1e-4) * (sx + sy + 9e-4))
+near(('reconstruction', 'bce', 'test'), F.binary_cross_entropy(y, x).item(), 1e-5)
+near(('reconstruction', 'mse', 'test'), mse.mean().item(), 1e-5)
+near(('reconstruction', 'psnr', 'test'), (-10 * torch.log10(mse)).mean().item(), 1e-4)
+near(('reconstruction', 'ssim', 'test'), ssim.mean().item(), 1e-5)
+EOF
 }
 
 @test "--summary writes what it says to a file, an output like the table" {
@@ -90,13 +191,13 @@ value() {
     run -0 --separate-stderr evaluate features.npy.zst --index images.tsv $all --summary sentences.txt -o other.tsv
     [[ $stderr != *The\ features* ]]
     cmp table.tsv other.tsv
-    equal "$(grep -v ' rows of [0-9]* numbers$' said | sed 's/^evaluate: //')" "$(cat sentences.txt)"
+    equal "$(lines_of said)" "$(cat sentences.txt)"
     rm sentences.txt
     run -1 evaluate features.npy.zst --index images.tsv $all --summary sentences.txt -o other.tsv --why
     equal "$output" "missing 'sentences.txt'"
 }
 
-@test "information, clusters, intervals and fidelity have the values that are known or defined" {
+@test "information, clusters, intervals, fidelity, copies and ranks have the values that are known or defined" {
     "$BUILD/tests/check-evaluate"
 }
 

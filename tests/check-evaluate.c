@@ -1,14 +1,19 @@
 /* What evaluate measures with, where the value is known: information of divisions, clusters that
- * stand apart, intervals, and fidelity against its definition in two dimensions. */
+ * stand apart, intervals, fidelity against its definition in two dimensions, copies of images
+ * likewise, and rows whose order is known. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "analysis/cluster.h"
 #include "analysis/fidelity.h"
 #include "analysis/interval.h"
+#include "analysis/retrieval.h"
 #include "base/report.h"
 #include "base/rng.h"
+#include "pictures/copies.h"
+#include "pictures/resize.h"
 
 static int failed;
 
@@ -132,6 +137,155 @@ static void check_fidelity(void)
     }
 }
 
+enum { H = 13, W = 18, BYTES = H * W * 3 };
+
+static void wrong(const char *what)
+{
+    printf("%s\n", what);
+    failed = 1;
+}
+
+static void fill(uint8_t *image, uint64_t number)
+{
+    struct rng rng;
+
+    rng_init(&rng, 3, RNG_TEST, number);
+    for (int i = 0; i < BYTES; i++)
+        image[i] = (uint8_t)(rng_below(&rng, 60) + (uint32_t)(i / 5) % 180);
+}
+
+static void check_mirrored(void)
+{
+    uint8_t image[BYTES], once[BYTES], twice[BYTES];
+
+    fill(image, 0);
+    copy_make(once, image, H, W, COPY_MIRRORED, 0, 0);
+    copy_make(twice, once, H, W, COPY_MIRRORED, 0, 0);
+    if (memcmp(image, twice, BYTES) != 0 || memcmp(image, once, BYTES) == 0
+        || memcmp(image + 3, once + (W - 2) * 3, 3) != 0)
+        wrong("mirrored: not what it was from the other side");
+}
+
+/* A crop is one of the windows of 11 rows and 15 columns; which, the number decides. */
+static void check_cropped(void)
+{
+    enum { h = 11, w = 15 };
+    uint8_t image[BYTES], copy[BYTES], want[BYTES];
+    bool seen[H - h + 1][W - w + 1] = {{0}};
+    int n_seen = 0;
+
+    fill(image, 1);
+    for (uint64_t number = 0; number < 200; number++) {
+        int n = 0;
+
+        copy_make(copy, image, H, W, COPY_CROPPED, 5, number);
+        for (int top = 0; top <= H - h; top++)
+            for (int left = 0; left <= W - w; left++) {
+                resize_bilinear(want, H, W, image + (top * W + left) * 3, h, w, W * 3);
+                if (memcmp(copy, want, BYTES) == 0) {
+                    n++;
+                    n_seen += !seen[top][left];
+                    seen[top][left] = true;
+                }
+            }
+        if (n != 1)
+            wrong("cropped: no window of the image");
+    }
+    near("places of crops", n_seen, (H - h + 1) * (W - w + 1), 0);
+}
+
+/* By the definition of the transform in two dimensions, each coefficient a sum over all pixels. */
+static void compress_plainly(double *block, const int *steps)
+{
+    double out[64] = {0};
+
+    for (int u = 0; u < 8; u++)
+        for (int v = 0; v < 8; v++) {
+            double scale = (u ? 0.5 : sqrt(0.125)) * (v ? 0.5 : sqrt(0.125)), sum = 0;
+
+            for (int k = 0; k < 64; k++)
+                sum += block[k] * scale * cos((2 * (k / 8) + 1) * u * M_PI / 16)
+                    * cos((2 * (k % 8) + 1) * v * M_PI / 16);
+            sum = steps[u * 8 + v] * round(sum / steps[u * 8 + v]);
+            for (int k = 0; k < 64; k++)
+                out[k] += sum * scale * cos((2 * (k / 8) + 1) * u * M_PI / 16)
+                    * cos((2 * (k % 8) + 1) * v * M_PI / 16);
+        }
+    memcpy(block, out, sizeof out);
+}
+
+/* Grey images, whose chroma is 0. The steps are libjpeg's for quality 30, as it writes them. */
+static void check_recompressed(void)
+{
+    static const int steps[64] = {27,  18,  17,  27,  40,  66,  85,  101, 20,  20,  23,  32,  43,
+                                  96,  100, 91,  23,  22,  27,  40,  66,  95,  115, 93,  23,  28,
+                                  37,  48,  85,  144, 133, 103, 30,  37,  61,  93,  113, 181, 171,
+                                  128, 40,  58,  91,  106, 134, 173, 188, 153, 81,  106, 129, 144,
+                                  171, 201, 199, 168, 120, 153, 158, 163, 186, 166, 171, 164};
+    uint8_t image[BYTES], copy[BYTES];
+    int changed = 0;
+
+    fill(image, 2);
+    for (int i = 0; i < BYTES; i++)
+        image[i] = image[i / 3 * 3];
+    copy_make(copy, image, H, W, COPY_RECOMPRESSED, 0, 0);
+    for (int top = 0; top < H; top += 8)
+        for (int left = 0; left < W; left += 8) {
+            double block[64];
+
+            for (int k = 0; k < 64; k++) {
+                int i = top + k / 8 < H ? top + k / 8 : H - 1;
+                int j = left + k % 8 < W ? left + k % 8 : W - 1;
+
+                block[k] = image[(i * W + j) * 3] - 128;
+            }
+            compress_plainly(block, steps);
+            for (int k = 0; k < 64; k++) {
+                int at = ((top + k / 8) * W + left + k % 8) * 3;
+
+                if (top + k / 8 >= H || left + k % 8 >= W)
+                    continue;
+                for (int c = 0; c < 3; c++)
+                    near("recompressed", copy[at + c], fmin(fmax(block[k] + 128, 0), 255), 0.51);
+                changed += copy[at] != image[at];
+            }
+        }
+    if (changed < H * W / 2)
+        wrong("recompressed: hardly changed");
+}
+
+/* Row i is at i; a copy of each of the first kind stays, of the second lies nearest to the next, of
+ * the third beyond the seventh. */
+static void check_retrieval(void)
+{
+    enum { N = 150, OFF = 20 };
+    struct rows *images = rows_create("line", NPY_F32, N, 1, 1 << 20), *copies[COPY_KINDS];
+    const float shifts[COPY_KINDS] = {0, 0.6f, 3.2f};
+    struct retrieval a;
+    size_t own[OFF];
+
+    for (int i = 0; i < N; i++)
+        rows_append(images, &(float){(float)i}, 1);
+    for (int c = 0; c < COPY_KINDS; c++) {
+        copies[c] = rows_create("copies", NPY_F32, OFF, 1, 1 << 20);
+        for (int i = 0; i < OFF; i++) {
+            own[i] = (size_t)(5 * i + 10);
+            rows_append(copies[c], &(float){(float)own[i] + shifts[c]}, 1);
+        }
+    }
+    retrieval_fill(&a, images, copies, own, OFF, 0);
+    near("itself", a.of[0][RETRIEVAL_TOP_1].value, 1, 0);
+    near("second", a.of[1][RETRIEVAL_TOP_1].value, 0, 0);
+    near("second of five", a.of[1][RETRIEVAL_TOP_5].value, 1, 0);
+    near("second, reciprocal", a.of[1][RETRIEVAL_RECIPROCAL].value, 0.5, 1e-7);
+    near("seventh of five", a.of[2][RETRIEVAL_TOP_5].value, 0, 0);
+    near("seventh, reciprocal", a.of[2][RETRIEVAL_RECIPROCAL].value, 1.0 / 7, 1e-7);
+    near("together", a.together.value, 1.0 / 3, 1e-6);
+    rows_free(images);
+    for (int c = 0; c < COPY_KINDS; c++)
+        rows_free(copies[c]);
+}
+
 int main(void)
 {
     report_init("check-evaluate");
@@ -139,5 +293,9 @@ int main(void)
     check_clusters();
     check_interval();
     check_fidelity();
+    check_mirrored();
+    check_cropped();
+    check_recompressed();
+    check_retrieval();
     return failed;
 }

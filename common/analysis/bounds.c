@@ -10,6 +10,7 @@
 #include "analysis/pairs.h"
 #include "base/progress.h"
 #include "base/report.h"
+#include "base/sizes.h"
 #include "base/vectors.h"
 
 enum {
@@ -19,11 +20,6 @@ enum {
     PANEL = 4096, /* terms of an inner product that one call of BLAS adds */
     SAMPLE = 64,  /* rows that the middle is the mean of */
 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 static size_t clamp(size_t n, size_t most)
 {

@@ -7,14 +7,10 @@
 #include "analysis/blas.h"
 #include "analysis/pairs.h"
 #include "base/report.h"
+#include "base/sizes.h"
 #include "base/rng.h"
 
 enum { STARTS = 4, STEPS = 100, SLICE = 64 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 struct search {
     struct rows *rows;

@@ -15,39 +15,53 @@ static size_t fold_of(const char *path)
     return (size_t)((hash ^ hash >> 32) % LABELLED_FOLDS);
 }
 
-struct labelled labelled_from(const struct selection *s)
+/* The classes of IX that rows of S have: numbers from 0. */
+static void find_classes(struct labelled *l, const struct selection *s)
 {
     const struct index *ix = s->ix;
-    struct labelled l = {.n = s->n};
     size_t *number = xcalloc(ix->n_classes, sizeof *number);
     bool *has = xcalloc(ix->n_classes, sizeof *has);
 
-    l.class_of = xmalloc(l.n * sizeof *l.class_of);
-    l.fold = xmalloc(l.n * sizeof *l.fold);
-    l.all = xmalloc(l.n * sizeof *l.all);
-    l.test = xmalloc(l.n * sizeof *l.test);
-    l.classes = xcalloc(ix->n_classes, sizeof *l.classes);
-    l.class_n = xcalloc(ix->n_classes, sizeof *l.class_n);
-    for (size_t i = 0; i < l.n; i++)
+    for (size_t i = 0; i < l->n; i++)
         has[ix->rows[s->positions[i]].class_number] = true;
     for (size_t c = 0; c < ix->n_classes; c++)
         if (has[c]) {
-            l.classes[l.n_classes] = ix->classes[c];
-            number[c] = l.n_classes++;
+            l->classes[l->n_classes] = ix->classes[c];
+            number[c] = l->n_classes++;
         }
-    for (size_t i = 0; i < l.n; i++) {
+    for (size_t i = 0; i < l->n; i++) {
         const struct index_row *row = &ix->rows[s->positions[i]];
 
-        l.class_of[i] = number[row->class_number];
-        l.class_n[l.class_of[i]]++;
-        l.fold[i] = fold_of(row->path);
-        l.all[i] = (uint32_t)i;
+        l->class_of[i] = number[row->class_number];
+        l->class_n[l->class_of[i]]++;
+        l->fold[i] = fold_of(row->path);
         if (row->split == INDEX_TEST)
-            l.test[l.n_test++] = (uint32_t)i;
+            l->test[l->n_test++] = (uint32_t)i;
     }
-    l.n_train = l.n - l.n_test;
     free(number);
     free(has);
+}
+
+struct labelled labelled_from(const struct selection *s)
+{
+    struct labelled l = {.n = s->n};
+    size_t most = s->ix ? s->ix->n_classes : 1;
+
+    l.class_of = xcalloc(l.n, sizeof *l.class_of);
+    l.fold = xcalloc(l.n, sizeof *l.fold);
+    l.all = xmalloc(l.n * sizeof *l.all);
+    l.test = xmalloc(l.n * sizeof *l.test);
+    l.classes = xcalloc(most, sizeof *l.classes);
+    l.class_n = xcalloc(most, sizeof *l.class_n);
+    for (size_t i = 0; i < l.n; i++)
+        l.all[i] = (uint32_t)i;
+    if (s->ix) {
+        find_classes(&l, s);
+    } else {
+        l.classes[l.n_classes++] = "";
+        l.class_n[0] = l.n;
+    }
+    l.n_train = l.n - l.n_test;
     return l;
 }
 

@@ -7,6 +7,7 @@
 #include "analysis/blas.h"
 #include "base/progress.h"
 #include "base/report.h"
+#include "base/sizes.h"
 #include "base/rng.h"
 
 enum {
@@ -24,11 +25,6 @@ struct basis_vectors {
                   block's rows */
     struct rng rng;
 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 static double dot(const double *x, const double *y, size_t m)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/report.h"
+#include "base/sizes.h"
 
 enum { SPARE = 32 }; /* candidates kept beyond k */
 
@@ -14,11 +15,6 @@ struct candidate {
     size_t row;    /* position in the set, or in its rows */
     double square; /* or its bound */
 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* Whether a comes before b. */
 static bool before(struct candidate a, struct candidate b)

@@ -8,16 +8,12 @@
 #include "analysis/blas.h"
 #include "base/progress.h"
 #include "base/report.h"
+#include "base/sizes.h"
 
 enum {
     SLICE = 64, /* rows of one call of BLAS */
     LANES = 8,  /* sums side by side: fixed, so that every processor adds in the same order */
 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 double pairs_exact(const double *a, const double *b, size_t D)
 {

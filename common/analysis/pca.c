@@ -9,6 +9,7 @@
 #include "analysis/lanczos.h"
 #include "base/progress.h"
 #include "base/report.h"
+#include "base/sizes.h"
 #include "base/vectors.h"
 
 enum {
@@ -25,11 +26,6 @@ enum {
     LARGE = 1024, /* rows and columns from which on Lanczos may be used */
     PASSES = 100, /* what Lanczos may cost, in passes over the rows with one vector each */
 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* How many rows a thread looks at at once. Depends on D alone. */
 static size_t piece_rows(size_t D)
@@ -436,21 +432,35 @@ void pca_release(struct pca *p)
     *p = (struct pca){0};
 }
 
-struct rows *pca_reduce(struct rows *r, size_t P, size_t memory)
+void pca_forget(struct pca *p)
+{
+    free(p->coordinates);
+    p->coordinates = NULL;
+}
+
+struct rows *pca_rows(const struct pca *p, struct rows *r, size_t memory)
 {
     size_t n = rows_n(r);
-    struct rows *to = rows_create(rows_path(r), NPY_F64, n, P, memory / 2);
-    double *y = xmalloc(PCA_BLOCK * P * sizeof *y);
-    struct pca p;
+    struct rows *to = rows_create(rows_path(r), NPY_F64, n, p->P, memory);
+    double *y = xmalloc(PCA_BLOCK * p->P * sizeof *y);
 
-    pca_fit(&p, r, P, PCA_SIGN_U, memory);
     for (size_t first = 0; first < n; first += PCA_BLOCK) {
         size_t got = smaller(PCA_BLOCK, n - first);
 
-        pca_project(&p, y, r, first, got);
+        pca_project(p, y, r, first, got);
         rows_append(to, y, got);
     }
     free(y);
+    return to;
+}
+
+struct rows *pca_reduce(struct rows *r, size_t P, size_t memory)
+{
+    struct rows *to;
+    struct pca p;
+
+    pca_fit(&p, r, P, PCA_SIGN_U, memory);
+    to = pca_rows(&p, r, memory / 2);
     pca_release(&p);
     return to;
 }

@@ -8,6 +8,7 @@
 #include "analysis/blas.h"
 #include "base/progress.h"
 #include "base/report.h"
+#include "base/sizes.h"
 
 enum { PENALTIES = 7, TILE = 256, SLICE = 64 };
 
@@ -25,11 +26,6 @@ struct probe {
     double *c;                /* (m,C) = Q'Y */
     double errors[PENALTIES]; /* squared, of rows left out */
 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 bool probe_fits(size_t n, size_t D)
 {

@@ -21,7 +21,7 @@ struct labelled {
     size_t n_test, n_train;
 };
 
-/* The rows of S, which has an index. S must outlive it. */
+/* The rows of S, which must outlive it. Without an index all are of one class without a name. */
 struct labelled labelled_from(const struct selection *s);
 void labelled_release(struct labelled *l);
 

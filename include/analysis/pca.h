@@ -55,7 +55,11 @@ void pca_widen(struct pca *p);
 enum { PCA_BLOCK = 1024 };
 void pca_project(const struct pca *p, double *y, struct rows *r, size_t first, size_t n);
 void pca_release(struct pca *p);
-/* Rows (n,P) of float64: the coordinates of R in P components fitted to it. MEMORY: bytes that the
+/* The coordinates of the rows that were fitted are forgotten: any others may be projected. */
+void pca_forget(struct pca *p);
+/* Rows (n,P) of float64: the coordinates of R. MEMORY: bytes that may be kept. */
+struct rows *pca_rows(const struct pca *p, struct rows *r, size_t memory);
+/* The same in P components fitted to R. MEMORY: bytes that the
  * fit may take; they are kept in half of them. */
 struct rows *pca_reduce(struct rows *r, size_t P, size_t memory);
 

@@ -21,6 +21,7 @@ enum rng_purpose {
     RNG_START = 8,
     RNG_HEAD = 9,
     RNG_VIEWS = 10,
+    RNG_COPIES = 12,
     RNG_TEST = 99
 };
 

@@ -1,0 +1,13 @@
+/* sizes: the lesser of two.
+ */
+#ifndef SIZES_H
+#define SIZES_H
+
+#include <stddef.h>
+
+static inline size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+#endif
