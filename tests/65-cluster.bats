@@ -1,0 +1,77 @@
+# The pipeline on a cluster: two Slurm nodes on this machine.
+load helper
+load pipeline
+load slurm
+
+setup_file() {
+    slurm_or_skip
+    make_ready
+    slurm_start "$BATS_FILE_TMPDIR/slurm"
+}
+
+teardown_file() { slurm_stop "$BATS_FILE_TMPDIR/slurm"; }
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    ready
+    mv out one
+}
+
+# cluster GOAL...: the pipeline in four parts, each heavy command a job.
+cluster() {
+    pipeline -j4 SHARDS=4 LAUNCH='srun -n1 -Q' FLAGS='--threads 1' "$@"
+}
+
+@test "the pipeline in jobs of a cluster makes the same bytes" {
+    cluster all >log
+    same_results one out
+    (($(grep -c '^srun -n1 -Q .*--shard' log) >= 20))
+}
+
+@test "a job that is cancelled ends the run, and the next goes on to the same bytes" {
+    cluster all &>log &
+    make=$!
+    for ((i = 0; i < 600; i++)); do
+        [ -n "$(squeue -h -n encode-stage)" ] && break
+        sleep 0.1
+    done
+    scancel $(squeue -h -o %i | sed 1q)
+    wait "$make" && status=0 || status=$?
+    [ "$status" -ne 0 ]
+    cluster all
+    same_results one out
+}
+
+@test "a node that is drained gets no work, and the run goes on without it" {
+    scontrol update nodename=node2 state=drain reason=test
+    slurm_wait 1
+    cluster features
+    scontrol update nodename=node2 state=resume
+    slurm_wait 2
+    cluster all
+    same_results one out
+}
+
+@test "a node's daemon that is killed in mid-job is survived: the next run completes" {
+    cluster all &>log &
+    make=$!
+    for ((i = 0; i < 600; i++)); do
+        [ -n "$(squeue -h -w node1)" ] && break
+        sleep 0.1
+    done
+    kill -9 "$(cat "$BATS_FILE_TMPDIR/slurm/node1.pid")"
+    wait "$make" || true
+    slurmd -N node1
+    slurm_wait 2
+    cluster all
+    same_results one out
+}
+
+@test "an array of batch jobs makes parts that are joined" {
+    encode-stage one/stage-1.safetensors.zst one/train-0.npy.zst -o whole.npy.zst
+    printf '#!/bin/sh\nexec %s/encode-stage one/stage-1.safetensors.zst one/train-0.npy.zst %s\n' "$BIN" \
+        '--shard "$SLURM_ARRAY_TASK_ID/3" -o "part-$SLURM_ARRAY_TASK_ID.npy.zst"' >job.sh
+    sbatch -Q --wait --array=1-3 -n1 job.sh
+    tensor join part-{1..3}.npy.zst -o joined.npy.zst
+    cmp joined.npy.zst whole.npy.zst
+}
