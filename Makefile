@@ -48,7 +48,7 @@ export ASAN_OPTIONS = abort_on_error=1:detect_leaks=0:detect_stack_use_after_ret
 export UBSAN_OPTIONS = abort_on_error=1:print_stacktrace=1:$(REPORT)
 # What tests Make, shell scripts and gnuplot, compares numbers alone, or has sanitizers of its own,
 # says the same without.
-TESTS = $(filter-out 12-% 32-% 48-% 5% 62-% 63-fuzz.bats 70-%,$\
+TESTS = $(filter-out 12-% 32-% 48-% 5% 62-% 63-fuzz.bats 65-% 70-%,$\
 	$(notdir $(wildcard tests/*.bats)))
 endif
 
@@ -64,7 +64,7 @@ PACKAGES = gcc make pkg-config libc6-dev libgomp1 libpng-dev libjpeg62-turbo-dev
 	libwebp-dev libgif-dev libtiff-dev liblcms2-dev $(if $(HEIF),libheif-dev) libdeflate-dev \
 	libzstd-dev libxxhash-dev libjansson-dev libopenblas0-pthread gnuplot-nox fonts-dejavu-core zstd
 TEST_PACKAGES = bats procps xxhash libjpeg-turbo-progs webp libtiff-tools clang-14 \
-	libclang-rt-14-dev
+	libclang-rt-14-dev slurmctld slurmd slurm-client munge
 
 # Of npm, where there is one: programs of others that read what we export.
 NODE_PACKAGES = onnxruntime-node @duckdb/node-api

@@ -15,11 +15,27 @@ setup() {
     cd "$BATS_TEST_TMPDIR"
     ready
     mv out one
+    printf '#!/bin/sh\nsleep 0.5\nexec "$@"\n' >slowly
+    chmod +x slowly
+}
+
+# What a test left behind when it failed.
+teardown() {
+    scontrol update nodename=node1,node2 state=resume 2>/dev/null || true
 }
 
 # cluster GOAL...: the pipeline in four parts, each heavy command a job.
 cluster() {
     pipeline -j4 SHARDS=4 LAUNCH='srun -n1 -Q' FLAGS='--threads 1' "$@"
+}
+
+# job PATTERN: waits until squeue lists a job so, and prints its number.
+job() {
+    local i
+    for ((i = 0; i < 300; i++)); do
+        squeue -h -o '%i %j %N' | grep -m 1 "$1" && return
+        sleep 0.1
+    done | cut -d ' ' -f 1
 }
 
 @test "the pipeline in jobs of a cluster makes the same bytes" {
@@ -29,13 +45,9 @@ cluster() {
 }
 
 @test "a job that is cancelled ends the run, and the next goes on to the same bytes" {
-    cluster all &>log &
+    cluster LAUNCH='srun -n1 -Q ./slowly' all &>log &
     make=$!
-    for ((i = 0; i < 600; i++)); do
-        [ -n "$(squeue -h -n encode-stage)" ] && break
-        sleep 0.1
-    done
-    scancel $(squeue -h -o %i | sed 1q)
+    scancel "$(job 'slowly node')"
     wait "$make" && status=0 || status=$?
     [ "$status" -ne 0 ]
     cluster all
@@ -53,12 +65,9 @@ cluster() {
 }
 
 @test "a node's daemon that is killed in mid-job is survived: the next run completes" {
-    cluster all &>log &
+    cluster LAUNCH='srun -n1 -Q ./slowly' all &>log &
     make=$!
-    for ((i = 0; i < 600; i++)); do
-        [ -n "$(squeue -h -w node1)" ] && break
-        sleep 0.1
-    done
+    [ -n "$(job 'slowly node1')" ]
     kill -9 "$(cat "$BATS_FILE_TMPDIR/slurm/node1.pid")"
     wait "$make" || true
     slurmd -N node1

@@ -58,7 +58,7 @@ CONF
 slurm_wait() {
     local i
     for ((i = 0; i < 300; i++)); do
-        [ "$(sinfo -h -N -t idle,mixed,allocated -o %n 2>/dev/null | wc -l)" = "$1" ] && return
+        [ "$(sinfo -h -N -o %t 2>/dev/null | grep -cE '^(idle|mix|alloc)$')" = "$1" ] && return
         sleep 0.1
     done
     sinfo -N >&2
