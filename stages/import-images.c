@@ -17,7 +17,6 @@
 #include "pictures/folder.h"
 #include "pictures/import.h"
 #include "pictures/labels.h"
-#include "pictures/picture.h"
 #include "pictures/sorting.h"
 
 enum { REVISION = 1, RGB = 3 };
@@ -48,20 +47,10 @@ static void refuse_edited(const struct cli *cli, const char *index)
 
 /* --- what is imported --- */
 
-/* What the images are made from; and the libraries that decide pixels of formats that occurred. */
-static void add_inputs(struct history *h, const char *digest, const struct folder *f,
-                       const struct labels *labels, bool to_srgb)
+static void add_inputs(struct history *h, const char *digest, const struct import *im,
+                       const struct labels *labels)
 {
-    bool seen[PICTURE_FORMATS] = {false};
-
-    for (size_t i = 0; i < f->n; i++)
-        if (f->kind[i] >= FOLDER_PICTURE)
-            seen[f->kind[i] - FOLDER_PICTURE] = true;
-    for (size_t i = 0; i < PICTURE_FORMATS; i++)
-        if (seen[i] && picture_library(i))
-            history_setting(h, picture_name(i), picture_library(i));
-    if (to_srgb)
-        history_setting(h, "ICC", colour_library());
+    import_record_libraries(im, h);
     history_input(h, digest, NULL);
     if (labels)
         history_input(h, labels->digest, NULL);
@@ -131,7 +120,7 @@ static void import_folder(const struct cli *cli, const struct settings *s, struc
     if (before[0] && strcmp(before, digest) != 0)
         die_file(f->path, "changed while it was read");
     if (!before[0])
-        add_inputs(h, digest, f, labels, s->import.picture.to_srgb);
+        add_inputs(h, digest, im, labels);
     if (!labels)
         folder_warn_empty(f, im->is_row);
     if (s->index) {
@@ -228,10 +217,7 @@ int main(int argc, char **argv)
     if (s.index && !whole_is_unfinished(cli.output) && index_state(s.index) == INDEX_EDITED)
         refuse_edited(&cli, s.index);
     h = history_new(&cli, REVISION);
-    for (size_t i = 0; i < PICTURE_FORMATS; i++)
-        if (picture_library(i))
-            history_if_recorded(h, picture_name(i), picture_library(i));
-    history_if_recorded(h, "ICC", colour_library());
+    import_if_recorded(h);
     history_ask(h);
     folder_open(&folder, cli.arguments[0]);
     im = import_new(&s.import, &folder, (size_t)cli.memory);
@@ -244,7 +230,7 @@ int main(int argc, char **argv)
     }
     if (may_be_current(&cli)) {
         folder_digest(&folder, digest);
-        add_inputs(h, digest, &folder, labels, s.import.picture.to_srgb);
+        add_inputs(h, digest, &im, labels);
         if ((cli.audit || !s.index || index_state(s.index) == INDEX_WRITTEN)
             && history_is_current(h, cli.output))
             return 0;

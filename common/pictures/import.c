@@ -234,3 +234,27 @@ void import_check(const struct import *im, double max_bad)
         die_file(path, "%zu of %zu pictures cannot be read, want at most %g of them (--max-bad)",
                  n_bad, n, max_bad);
 }
+
+/* --- the libraries --- */
+
+void import_record_libraries(const struct import *im, struct history *h)
+{
+    bool seen[PICTURE_FORMATS] = {false};
+
+    for (size_t i = 0; i < im->folder->n; i++)
+        if (im->folder->kind[i] >= FOLDER_PICTURE)
+            seen[im->folder->kind[i] - FOLDER_PICTURE] = true;
+    for (size_t i = 0; i < PICTURE_FORMATS; i++)
+        if (seen[i] && picture_library(i))
+            history_setting(h, picture_name(i), picture_library(i));
+    if (im->settings->picture.to_srgb)
+        history_setting(h, "ICC", colour_library());
+}
+
+void import_if_recorded(struct history *h)
+{
+    for (size_t i = 0; i < PICTURE_FORMATS; i++)
+        if (picture_library(i))
+            history_if_recorded(h, picture_name(i), picture_library(i));
+    history_if_recorded(h, "ICC", colour_library());
+}

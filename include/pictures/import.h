@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "files/history.h"
 #include "files/tensor.h"
 #include "pictures/fit.h"
 #include "pictures/folder.h"
@@ -41,6 +42,10 @@ struct import import_new(const struct import_settings *s, struct folder *f, size
 void import_run(struct import *im, struct tensor_writer *images, struct folder_digest *digest);
 /* Dies where no picture became a row, or a larger share than MAX_BAD could not be read. */
 void import_check(const struct import *im, double max_bad);
+/* Adds to H the libraries that decide pixels: of the formats that occurred, after the run or
+ * folder_digest; and all of them, to be compared where they are recorded (history_if_recorded). */
+void import_record_libraries(const struct import *im, struct history *h);
+void import_if_recorded(struct history *h);
 void import_release(struct import *im);
 
 #endif
