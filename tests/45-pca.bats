@@ -192,6 +192,39 @@ pca:         2      3.43409  17.17%    100.00%"
     "$BUILD/tests/check-pca"
 }
 
+@test "a basis of float64 is read with the 48 bits that a basis has, and what it has beyond is said" {
+    need_python numpy
+    make_npy x.npy 30 12 '(i * i * 7 + i * j * 5 + j * j) % 251'
+    pca x.npy --components 3 --basis own --tsv -o own.tsv 2>/dev/null
+    zstdcat own >pairs
+    /usr/bin/python3 - <<'PY'
+import json, numpy
+data = open('pairs', 'rb').read()
+start = 8 + int.from_bytes(data[:8], 'little')
+header = json.loads(data[8:start])
+numbers = {k: numpy.frombuffer(data[start + v['data_offsets'][0]:start + v['data_offsets'][1]], '<f4').astype('<f8')
+           for k, v in header.items() if k != '__metadata__'}
+def write(name):
+    out = b''
+    for key, x in numbers.items():
+        header[key]['dtype'], header[key]['data_offsets'] = 'F64', [len(out), len(out) + x.nbytes]
+        out += x.tobytes()
+    text = json.dumps(header).encode()
+    open(name, 'wb').write(len(text).to_bytes(8, 'little') + text + out)
+for key in 'mean', 'components':
+    numbers[key] = numbers[key] + numbers[key + '.rest']
+    numbers[key + '.rest'] = 0 * numbers[key]
+write('whole')
+numbers['components'] = numbers['components'] * (1 + 2.0**-51)
+write('longer')
+PY
+    run -0 --separate-stderr pca x.npy --apply whole --tsv -o whole.tsv
+    equal "$stderr" ""
+    cmp own.tsv whole.tsv
+    run -0 --separate-stderr pca x.npy --apply longer --tsv -o longer.tsv
+    equal "$stderr" "pca: 'longer': components is float64, rounded to 48 bits"
+}
+
 @test "fewer rows than components leave the others 0" {
     make_npy x.npy 2 4 'i * i + j'
     run -0 --separate-stderr pca x.npy --components 4 --tsv -o y.tsv

@@ -59,6 +59,38 @@ void basis_write(const char *path, const struct pca *p, size_t n, const struct h
     free(rows);
 }
 
+/* Entry E is of numbers that HIGH, rounded, and REST, (E->count), are to hold: what HIGH leaves
+ * over is added to REST. False where something is left over. */
+static bool add_rest(const float *high, float *rest, const struct safetensors_entry *e,
+                     const unsigned char *data)
+{
+    double *x = xmalloc(e->count * sizeof *x);
+    bool holds = true;
+
+    npy_convert(x, NPY_F64, data + e->begin, &e->stored, e->count);
+    for (size_t i = 0; i < e->count; i++) {
+        double left = x[i] - (double)high[i] + (double)rest[i];
+
+        rest[i] = (float)left;
+        holds = holds && (double)rest[i] == left;
+    }
+    free(x);
+    return holds;
+}
+
+/* What numbers of float64 have beyond those of float32. */
+static void read_rests(struct pca *p, const char *path, const struct safetensors *s,
+                       const struct safetensors_entry *want, const unsigned char *data)
+{
+    for (int i = MEAN; i <= COMPONENTS; i += COMPONENTS - MEAN) {
+        const struct safetensors_entry *e = safetensors_find(s, want[i].name);
+
+        if (e->stored.size > sizeof(float)
+            && !add_rest(p->numbers + want[i].offset, p->numbers + want[i + 1].offset, e, data))
+            warn_file(path, "%s is float64, rounded to 48 bits", want[i].name);
+    }
+}
+
 void basis_parse(struct basis *b, const char *path, const unsigned char *data, size_t len)
 {
     const struct safetensors_entry *components, *got;
@@ -86,6 +118,7 @@ void basis_parse(struct basis *b, const char *path, const unsigned char *data, s
                      want[i].name, b->pca.P, b->pca.D);
         safetensors_numbers(b->pca.numbers + want[i].offset, got, data);
     }
+    read_rests(&b->pca, path, &s, want, data);
     for (size_t i = 0; i < b->pca.n_numbers; i++)
         if (!isfinite(b->pca.numbers[i]))
             die_file(path, "holds a value that is not finite");

@@ -2,7 +2,7 @@
  *
  *     mean, mean.rest (D)                 coordinates = (x - mean) components'
  *     components, components.rest (P,D)   each the sum of two float32: the second is what the first
- *                                         leaves over
+ *                                         leaves over; of float64, the rest of it is added
  *     variance, share (P)                 of the coordinates; of the total variance
  *     __metadata__                        "rows": how many it was fitted to; "history"
  */
