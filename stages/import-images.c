@@ -48,9 +48,9 @@ static void refuse_edited(const struct cli *cli, const char *index)
 /* --- what is imported --- */
 
 static void add_inputs(struct history *h, const char *digest, const struct import *im,
-                       const struct labels *labels)
+                       const struct folder *f, const struct labels *labels)
 {
-    import_record_libraries(im, h);
+    import_record_libraries(im, f, h);
     history_input(h, digest, NULL);
     if (labels)
         history_input(h, labels->digest, NULL);
@@ -100,9 +100,9 @@ static void list(struct folder *f, const struct settings *s, const struct labels
 /* Imports the folder whose digest is BEFORE (empty: not known), and commits the images and their
  * index. */
 static void import_folder(const struct cli *cli, const struct settings *s, struct history *h,
-                          struct import *im, const struct labels *labels, const char *before)
+                          struct import *im, struct folder *f, const struct labels *labels,
+                          const char *before)
 {
-    struct folder *f = im->folder;
     const size_t size = s->import.fit.size;
     struct npy_header header = {NPY_U8, 4, {folder_pictures(f), size, size, RGB}};
     struct tensor_writer *images = tensor_create_expecting(cli->output, &header, TENSOR_LEVEL);
@@ -110,7 +110,7 @@ static void import_folder(const struct cli *cli, const struct settings *s, struc
     struct entries entries;
     char digest[DIGEST_SIZE];
 
-    import_run(im, images, hash);
+    import_run(im, f, images, hash);
     tally_tell(im->others, "passed over");
     tally_tell(im->disguised, "read by what they hold");
     import_check(im, s->max_bad);
@@ -120,7 +120,8 @@ static void import_folder(const struct cli *cli, const struct settings *s, struc
     if (before[0] && strcmp(before, digest) != 0)
         die_file(f->path, "changed while it was read");
     if (!before[0])
-        add_inputs(h, digest, im, labels);
+        add_inputs(h, digest, im, f, labels);
+    import_record_memory(im, h);
     if (!labels)
         folder_warn_empty(f, im->is_row);
     if (s->index) {
@@ -217,10 +218,10 @@ int main(int argc, char **argv)
     if (s.index && !whole_is_unfinished(cli.output) && index_state(s.index) == INDEX_EDITED)
         refuse_edited(&cli, s.index);
     h = history_new(&cli, REVISION);
-    import_if_recorded(h);
+    im = import_new(&s.import, (size_t)cli.memory);
+    import_if_recorded(&im, h, cli.output, cli.audit);
     history_ask(h);
     folder_open(&folder, cli.arguments[0]);
-    im = import_new(&s.import, &folder, (size_t)cli.memory);
     labels = s.labels ? labels_read(s.labels) : NULL;
     if (labels)
         labels_choose(labels, &folder, im.others);
@@ -230,12 +231,12 @@ int main(int argc, char **argv)
     }
     if (may_be_current(&cli)) {
         folder_digest(&folder, digest);
-        add_inputs(h, digest, &im, labels);
+        add_inputs(h, digest, &im, &folder, labels);
         if ((cli.audit || !s.index || index_state(s.index) == INDEX_WRITTEN)
             && history_is_current(h, cli.output))
             return 0;
     }
-    import_folder(&cli, &s, h, &im, labels, digest);
+    import_folder(&cli, &s, h, &im, &folder, labels, digest);
     import_release(&im);
     labels_free(labels);
     folder_close(&folder);

@@ -280,18 +280,43 @@ peak() {
     [ ! -e y.npy.zst ]
 }
 
-@test "a picture that must be held whole is refused where --memory does not hold it, not left out" {
+@test "a picture that --memory does not hold is skipped, named and counted; more memory is a reason, less is none" {
+    need_program cwebp
     mkdir -p photos/a
-    "$CHECK" png 8 8 1 photos/a/0.png
-    "$PICTURES" interlaced 6000 6000 photos/a/1.png
-    run -1 --separate-stderr import-images photos --memory 64M -o x.npy.zst
-    [[ $stderr == "import-images: 'photos/a/1.png': takes "*" MiB to decode, --memory leaves "*": "* ]]
-    [ ! -e x.npy.zst ]
-    import-images photos --memory 512M -o x.npy.zst
-    run -0 --separate-stderr import-images photos --memory 64M --max-pixels 1M --max-bad 1 \
-        -o y.npy.zst
-    equal "${stderr_lines[0]}" "import-images: 'photos/a/1.png': skipped: too large: \
+    for i in 0 1; do "$CHECK" png 8 8 $i photos/a/$i.png; done
+    "$PICTURES" interlaced 6000 6000 photos/a/2.png
+    "$CHECK" blank 5000 5000 blank.png
+    cwebp -quiet -m 0 blank.png -o photos/a/3.webp
+    import() { run -0 --separate-stderr import-images photos --size 8 --max-bad 0.5 -o x.npy.zst "$@"; }
+    why() { run --separate-stderr import-images photos --size 8 --max-bad 0.5 -o x.npy.zst --why "$@"; }
+    import --memory 64M
+    equal "$stderr" "import-images: 'photos/a/2.png': skipped: too large: takes 148 MiB to decode, want at most 32 (--memory)
+import-images: 'photos/a/3.webp': skipped: too large: takes 75 MiB to decode, want at most 32 (--memory)
+import-images: 2 images of 1 class, 1 of them to test on; 2 of 4 files skipped"
+    cp x.npy.zst 64.npy.zst
+    for same in 64M 65M; do
+        why --memory $same
+        equal "$status$output" 0
+        import --memory $same
+        equal "$stderr" "import-images: 'x.npy.zst' is up to date: same inputs, same settings"
+    done
+    run -0 import-images photos --size 8 --max-bad 0.5 -o x.npy.zst --audit
+    import-images photos --size 8 --max-bad 0.5 --memory 64M --threads 7 -o other.npy.zst
+    cmp other.npy.zst 64.npy.zst
+    why
+    [[ "$status $output" =~ ^"1 memory 32 MiB -> "9[0-9]+" MiB"$ ]]
+    import
+    equal "$stderr" "import-images: 4 images of 1 class, 1 of them to test on; 0 of 4 files skipped"
+    import --memory 64M   # made with more, it stays
+    equal "$stderr" "import-images: 'x.npy.zst' is up to date: same inputs, same settings"
+    cp photos/a/0.png photos/a/4.png
+    import --memory 64M
+    [[ ${stderr_lines[-1]} == "import-images: 3 images "*"; 2 of 5 files skipped" ]]
+    run ! grep -q 'memory =' <(tensor info 64.npy.zst | grep -v 'memory = 32 MiB')
+    import --memory 64M --max-pixels 1M
+    equal "${stderr_lines[0]}" "import-images: 'photos/a/2.png': skipped: too large: \
 6000 x 6000 pixels, want at most 1048576 (--max-pixels)"
+    run ! grep -q 'memory = 32' <(tensor info x.npy.zst)
 }
 
 # offset BYTES FILE: where they stand first. put FILE OFFSET BYTES: writes them there.

@@ -139,6 +139,18 @@ other_value() {
     reruns ''
 }
 
+@test "more memory is a reason where a picture was left out for want of it" {
+    own_images
+    "$BUILD/tests/check-pictures" interlaced 6000 6000 images/ren/large.png
+    pipeline images.npy.zst FLAGS='--memory 64M' 2>notes
+    grep "large.png': skipped: too large: takes 148 MiB to decode, want at most 32 (--memory)" notes
+    pipeline -q images.npy.zst FLAGS='--memory 64M'
+    pipeline why | grep -E '^images.npy.zst *would run: memory 32 MiB -> 9[0-9]+ MiB$'
+    pipeline images.npy.zst
+    pipeline -q images.npy.zst
+    pipeline -q images.npy.zst FLAGS='--memory 64M'
+}
+
 @test "other classes rerun coordinates and plots alone" {
     pipeline why CLASSES='akane ren' | grep '^pca-2.npy.zst *would run: classes  -> akane ren$'
     reruns 'map-2 map.png map.svg pca-2 pca-3 scatter-2d.png scatter-2d.svg scatter-3d.png scatter-3d.svg' \

@@ -107,7 +107,27 @@ static void add_under(struct history *h, const char *kind, const char *key, cons
 
 void history_setting(struct history *h, const char *key, const char *value)
 {
-    add_under(h, "derived", key, value);
+    if (value)
+        add_under(h, "derived", key, value);
+    else
+        json_object_del(json_object_get(h->own, "derived"), key);
+}
+
+char *history_recorded(const char *path, const char *key)
+{
+    char error[ZIO_ERROR], *text = NULL, *value = NULL;
+    json_t *records;
+    const char *found;
+
+    if (!path || keep_try_read(path, &text, error))
+        return NULL;
+    records = record_parse(text);
+    found =
+        json_string_value(json_object_get(json_object_get(record_last(records), "derived"), key));
+    value = found ? xstrdup(found) : NULL;
+    json_decref(records);
+    free(text);
+    return value;
 }
 
 void history_if_recorded(struct history *h, const char *key, const char *value)

@@ -9,7 +9,7 @@
 #include "base/progress.h"
 #include "base/report.h"
 
-enum { RGB = 3, MAX_BATCH = 256, BATCH_BYTES = 16 << 20 };
+enum { RGB = 3, MAX_BATCH = 256, BATCH_BYTES = 16 << 20, MANY_THREADS = 1 << 16 };
 
 /* Files of the folder on their way to becoming rows. */
 struct batch {
@@ -24,7 +24,7 @@ struct batch {
 struct budget {
     pthread_mutex_t mutex;
     pthread_cond_t returned;
-    uint64_t total, left; /* bytes */
+    uint64_t left; /* bytes */
 };
 
 /* What the threads share. */
@@ -48,9 +48,30 @@ static size_t fixed_memory(const struct import *im)
     return PROCESS_MEMORY + tensor_memory(row_bytes(im)) + 2 * im->batch * row_bytes(im);
 }
 
-struct import import_new(const struct import_settings *s, struct folder *f, size_t memory)
+static size_t fixed_memory_of(const struct import *im, int threads)
 {
-    struct import im = {.settings = s, .folder = f};
+    int before = omp_get_max_threads();
+    size_t bytes;
+
+    omp_set_num_threads(threads);
+    bytes = fixed_memory(im);
+    omp_set_num_threads(before);
+    return bytes;
+}
+
+/* What one picture may take: the least that import_new leaves, with any number of threads, in whole
+ * MiB. */
+static size_t most_memory(const struct import *im, size_t memory)
+{
+    size_t one = fixed_memory_of(im, 1), any = fixed_memory_of(im, MANY_THREADS);
+
+    any = any < memory / 2 ? any : memory / 2;
+    return (memory - (one > any ? one : any)) >> 20 << 20;
+}
+
+struct import import_new(const struct import_settings *s, size_t memory)
+{
+    struct import im = {.settings = s};
     size_t bytes = memory / 32 < BATCH_BYTES ? memory / 32 : BATCH_BYTES;
 
     im.batch = bytes / row_bytes(&im);
@@ -61,7 +82,7 @@ struct import import_new(const struct import_settings *s, struct folder *f, size
         die("images of %zu x %zu want %zu MiB, --memory is %zu MiB", s->fit.size, s->fit.size,
             (fixed_memory(&im) / 7 * 8 >> 20) + 1, memory >> 20);
     im.memory = memory - fixed_memory(&im);
-    im.is_row = xcalloc(f->n + 1, sizeof *im.is_row);
+    im.most = most_memory(&im, memory);
     im.others = tally_new();
     im.disguised = tally_new();
     return im;
@@ -75,14 +96,9 @@ void import_release(struct import *im)
     *im = (struct import){0};
 }
 
-/* Waits until BYTES are to be had. What never fits ends the process: the images are not to hang on
- * --memory. */
-static void budget_take(struct budget *b, uint64_t bytes, const char *path)
+/* Waits until BYTES are to be had; there are never fewer in all. */
+static void budget_take(struct budget *b, uint64_t bytes)
 {
-    if (bytes > b->total)
-        die_file(path,
-                 "takes %llu MiB to decode, --memory leaves %llu: more of it, or less --max-pixels",
-                 (unsigned long long)(bytes >> 20) + 1, (unsigned long long)(b->total >> 20));
     pthread_mutex_lock(&b->mutex);
     while (bytes > b->left)
         pthread_cond_wait(&b->returned, &b->mutex);
@@ -117,9 +133,14 @@ static void read_file(struct run *run, struct batch *b, size_t i)
         b->others[i] = picture_name(picture_number(p.format));
     if (!bad)
         bad = fit_plan(&fit, &p, &s->fit);
+    if (!bad && fit.memory > run->import->most) {
+        bad = picture_fail(&p, "too large: takes %llu MiB to decode, want at most %zu (--memory)",
+                           (unsigned long long)(fit.memory >> 20) + 1, run->import->most >> 20);
+        run->import->wants_memory = true;
+    }
     if (!bad) {
         profile_enter(PROFILE_WAITING);
-        budget_take(&run->budget, taken = fit.memory, path);
+        budget_take(&run->budget, taken = fit.memory);
         profile_enter(PROFILE_READING);
         bad = fit_row(&fit, b->rows + i * row_bytes(run->import));
     }
@@ -189,13 +210,16 @@ static void write_batch(struct run *run, const struct batch *b)
 }
 
 /* A batch at a time on all threads, while one of them writes the batch before. */
-void import_run(struct import *im, struct tensor_writer *images, struct folder_digest *digest)
+void import_run(struct import *im, struct folder *f, struct tensor_writer *images,
+                struct folder_digest *digest)
 {
-    struct run run = {im, images, digest, {.total = im->memory, .left = im->memory}};
+    struct run run = {im, images, digest, {.left = im->memory}};
     struct batch batches[2] = {batch_new(im), batch_new(im)};
-    size_t n = im->folder->n, size = im->batch;
+    size_t n = f->n, size = im->batch;
     enum profile_part before = profile_enter(PROFILE_WAITING);
 
+    im->folder = f;
+    im->is_row = xcalloc(n + 1, sizeof *im->is_row);
     pthread_mutex_init(&run.budget.mutex, NULL);
     pthread_cond_init(&run.budget.returned, NULL);
 #pragma omp parallel
@@ -235,15 +259,22 @@ void import_check(const struct import *im, double max_bad)
                  n_bad, n, max_bad);
 }
 
-/* --- the libraries --- */
+/* --- what else decides the rows --- */
 
-void import_record_libraries(const struct import *im, struct history *h)
+static const char memory_key[] = "memory";
+
+static char *memory_value(const struct import *im)
+{
+    return xformat("%zu MiB", im->most >> 20);
+}
+
+void import_record_libraries(const struct import *im, const struct folder *f, struct history *h)
 {
     bool seen[PICTURE_FORMATS] = {false};
 
-    for (size_t i = 0; i < im->folder->n; i++)
-        if (im->folder->kind[i] >= FOLDER_PICTURE)
-            seen[im->folder->kind[i] - FOLDER_PICTURE] = true;
+    for (size_t i = 0; i < f->n; i++)
+        if (f->kind[i] >= FOLDER_PICTURE)
+            seen[f->kind[i] - FOLDER_PICTURE] = true;
     for (size_t i = 0; i < PICTURE_FORMATS; i++)
         if (seen[i] && picture_library(i))
             history_setting(h, picture_name(i), picture_library(i));
@@ -251,10 +282,26 @@ void import_record_libraries(const struct import *im, struct history *h)
         history_setting(h, "ICC", colour_library());
 }
 
-void import_if_recorded(struct history *h)
+void import_record_memory(const struct import *im, struct history *h)
 {
+    char *memory = im->wants_memory ? memory_value(im) : NULL;
+
+    history_setting(h, memory_key, memory);
+    free(memory);
+}
+
+void import_if_recorded(const struct import *im, struct history *h, const char *path, bool is_audit)
+{
+    char *recorded = history_recorded(path, memory_key), *memory = memory_value(im);
+
     for (size_t i = 0; i < PICTURE_FORMATS; i++)
         if (picture_library(i))
             history_if_recorded(h, picture_name(i), picture_library(i));
     history_if_recorded(h, "ICC", colour_library());
+    if (recorded && !is_audit && im->most >> 20 > strtoull(recorded, NULL, 10))
+        history_if_recorded(h, memory_key, memory);
+    else
+        history_setting(h, memory_key, recorded);
+    free(recorded);
+    free(memory);
 }

@@ -89,12 +89,13 @@ static const char *plan(struct picture *p, size_t rows, size_t columns)
 {
     const struct webp *w = p->state;
     uint64_t pixels = (uint64_t)p->height * p->width;
+    unsigned channels = w->has_alpha || w->animated ? RGBA : RGB;
 
     (void)rows;
     (void)columns;
     /* the file; libwebp's rows of blocks; the pixels, which a flat picture gives all at once; what
      * libwebp holds of alpha, or of all */
-    p->memory = p->source.size + (1 << 20) + 256 * (uint64_t)p->width + RGBA * pixels
+    p->memory = p->source.size + (1 << 20) + 256 * (uint64_t)p->width + channels * pixels
         + (w->is_lossless     ? 5 * pixels
                : w->has_alpha ? 3 * pixels
                               : 0);

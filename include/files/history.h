@@ -36,11 +36,13 @@ void history_ask(const struct history *h);
  * from its own history. */
 bool history_audits(const struct history *h);
 /* Adds a record field that is derived, not an option (such as the stage number of a bundle); part
- * of the settings. */
+ * of the settings. VALUE NULL takes it away. */
 void history_setting(struct history *h, const char *key, const char *value);
 /* Between history_new and history_ask: where the file asked about records KEY as derived, it must
  * have this VALUE. Of a library that decides content, but not of every file. */
 void history_if_recorded(struct history *h, const char *key, const char *value);
+/* What the file at PATH records as derived under KEY: a new string, or NULL. */
+char *history_recorded(const char *path, const char *key);
 /* Adds an input: its DIGEST, and its history TEXT (NULL: none), whose records are copied. */
 void history_input(struct history *h, const char *digest, const char *text);
 /* Whether the file at PATH (NULL, "-" or no regular file: false) records exactly this run, tool,
@@ -58,8 +60,8 @@ char *history_difference(const struct history *h, const char *text, const char *
  * frees it. */
 char *history_text(const struct history *h, const char *digest);
 /* The history of a whole, of those of its N parts, TEXTS: each the same but for its output and
- * "shard", derived, which is "1/N" to "N/N" in this order. NULL, and *bad is the number of the first
- * that does not fit. The caller frees it. */
+ * "shard", derived, which is "1/N" to "N/N" in this order. NULL, and *bad is the number of the
+ * first that does not fit. The caller frees it. */
 char *history_of_parts(char *const *texts, size_t n, const char *digest, size_t *bad);
 /* Ends W, a table for PATH, and writes its history beside it; nothing beside what is no regular
  * file. Between whole_begin and whole_end of the main output, which may be the table itself. A

@@ -1,7 +1,7 @@
 /* import: the files of a folder become rows of images, ordered by path, on all threads.
  *
- *     struct import im = import_new(&settings, folder, memory);
- *     import_run(&im, images, digest);        rows, and the digest of their files
+ *     struct import im = import_new(&settings, memory);
+ *     import_run(&im, folder, images, digest);        rows, and the digest of their files
  *     import_release(&im);
  *
  * A picture that cannot be read is named, skipped and counted; files that are no pictures are
@@ -26,26 +26,35 @@ struct import_settings {
 
 struct import {
     const struct import_settings *settings;
-    struct folder *folder;
-    bool *is_row; /* of each file: it became the next row */
+    struct folder *folder; /* from the run on, */
+    bool *is_row;          /* of each file: it became the next row */
     size_t n_rows, n_bad, n_misnamed;
     struct tally *others, *disguised; /* passed over; read though named otherwise */
     size_t batch;                     /* files that are read before their rows are written */
-    size_t memory;                    /* bytes for pictures that are being decoded */
+    size_t memory, most;              /* bytes for pictures being decoded: for all, for one */
+    bool wants_memory;                /* one was skipped that takes more */
 };
 
 /* Shares MEMORY, bytes, out among rows, the writer and pictures, on fewer threads where many take
- * too much. Dies where one thread does. SETTINGS and FOLDER must live as long. */
-struct import import_new(const struct import_settings *s, struct folder *f, size_t memory);
-/* Appends a row (size,size,3) to IMAGES for each picture, and adds each picture's file to DIGEST.
- */
-void import_run(struct import *im, struct tensor_writer *images, struct folder_digest *digest);
+ * too much; the most that one picture may take hangs on MEMORY alone. Dies where one thread takes
+ * too much. SETTINGS must live as long. */
+struct import import_new(const struct import_settings *s, size_t memory);
+/* Appends a row (size,size,3) to IMAGES for each picture of F, and adds each picture's file to
+ * DIGEST. F must live as long. */
+void import_run(struct import *im, struct folder *f, struct tensor_writer *images,
+                struct folder_digest *digest);
 /* Dies where no picture became a row, or a larger share than MAX_BAD could not be read. */
 void import_check(const struct import *im, double max_bad);
-/* Adds to H the libraries that decide pixels: of the formats that occurred, after the run or
- * folder_digest; and all of them, to be compared where they are recorded (history_if_recorded). */
-void import_record_libraries(const struct import *im, struct history *h);
-void import_if_recorded(struct history *h);
+
+/* What else decides the rows, in H as derived: the libraries that decide pixels of the formats that
+ * occur in F, of which the kinds are known; and after the run "memory", where that left a picture
+ * out. */
+void import_record_libraries(const struct import *im, const struct folder *f, struct history *h);
+void import_record_memory(const struct import *im, struct history *h);
+/* The same before the run, to be compared with what the file at PATH records: all libraries, by
+ * history_if_recorded; and memory, where there is now more. IS_AUDIT: no memory is another. */
+void import_if_recorded(const struct import *im, struct history *h, const char *path,
+                        bool is_audit);
 void import_release(struct import *im);
 
 #endif
