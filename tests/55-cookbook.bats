@@ -78,6 +78,52 @@ follow() {
     [ "$(wc -l <said)" -gt 8 ]
 }
 
+@test "find pictures like this one" {
+    follow out/photos-seed "Find pictures like this one" >said
+    equal "$(sed -n 2p said | cut -f 1-3)" $'0\t1\t0'
+    equal "$(tail -n 2 said | cut -f 1-3,6)" $'0\t1\t0\t0\n1\t1\t1\t0'
+    cd out/photos-seed
+    equal "$(wc -l <near.tsv)" 11
+    equal "$(cut -f 1 ren.tsv | sort -u | grep -c '[0-9]')" \
+        "$(awk -F '\t' '$3 == "ren"' images.tsv | wc -l)"
+    tensor verify near.png ren.png
+}
+
+# As a reader has it whose photos hold one picture seven times, in train and in test.
+with_twins() {
+    local k
+    mkdir twins
+    cp -r "$BATS_FILE_TMPDIR"/{photos,configs} twins
+    cd twins
+    for k in 1 2 3 4 5 6; do cp photos/ren/000.png photos/ren/copy-$k.png; done
+    make -s -f "$ROOT/Makefile.pipeline" BIN="$BIN" CONFIG=configs/seed DATA=photos \
+        OUT=out/photos-seed
+    cd ..
+    BATS_FILE_TMPDIR=$PWD/twins
+}
+
+@test "list near-duplicates" {
+    with_twins
+    follow out/photos-seed "List near-duplicates" >said
+    equal "$(cut -f 9 said | paste -sd ' ')" 'distance 0 0 0'
+    equal "$(tail -n +2 out/photos-seed/twins.tsv | cut -f 4,8 |
+        grep -vc $'^ren/\\(000\\|copy-.\\).png\tren/copy-..png$')" 0
+    equal "$(tail -n +2 out/photos-seed/twins.tsv | wc -l)" 21
+    tensor verify out/photos-seed/twins.png
+}
+
+@test "drop leaks from train to test" {
+    with_twins
+    follow out/photos-seed "Drop leaks from train to test" 2>notes
+    grep -x 'neighbours: [0-9]* pairs lie across train and test: a leak' notes
+    cd out/photos-seed
+    equal "$(sort leaks)" "$(awk -F '\t' '$2 == "test" && $4 ~ /ren\/(000|copy)/ { print $4 }' \
+        images.tsv | sort)"
+    awk -F '\t' 'FILENAME == "leaks" { leak[$1]; next } !($4 in leak)' leaks images.tsv |
+        cut -f 2-4 | diff - <(cut -f 2-4 out/clean/images.tsv)
+    [ -s leaks ]
+}
+
 @test "some classes only" {
     follow out/photos-seed "Some classes only"
     equal "$(cut -f 3 out/photos-seed/two.tsv | sort -u | paste -sd ' ')" "akane class ren"
