@@ -205,13 +205,6 @@ static void check_margin(const struct tensor_reader *t, int64_t margin)
                  t->header.shape[1], t->header.shape[2], (long long)margin);
 }
 
-static void add_inputs(struct history *h, struct tensor_reader *t, const struct selection *chosen)
-{
-    tensor_add_to_history(t, h);
-    if (chosen->ix)
-        history_input(h, chosen->ix->digest, NULL);
-}
-
 int main(int argc, char **argv)
 {
     struct selection_options chosen_by = {.split = INDEX_ALL};
@@ -251,11 +244,8 @@ int main(int argc, char **argv)
     shard_want_file(t);
     check_margin(t, margin);
     chosen = selection_read(&chosen_by, t);
-    if (tensor_is_seekable(t)) {
-        add_inputs(h, t, &chosen);
-        if (history_is_current(h, cli.output))
-            return 0;
-    }
+    if (selection_is_current(&chosen, t, h, cli.output))
+        return 0;
     source_init(&s, t, &chosen, margin > 0, (size_t)cli.memory);
     header = t->header;
     header.shape[0] = chosen.n * (margin ? 1 + CROPS : 1);
@@ -265,8 +255,7 @@ int main(int argc, char **argv)
     write_rows(w, &s, (size_t)margin, first, n);
     progress_end();
     source_release(&s);
-    if (!tensor_is_seekable(t))
-        add_inputs(h, t, &chosen); /* a pipe tells its history at its end */
+    selection_finish(&chosen, t, h);
     tensor_commit(w, h);
     selection_release(&chosen);
     tensor_close(t);

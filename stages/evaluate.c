@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/answers.h"
+#include "analysis/verdict.h"
 #include "analysis/codes.h"
 #include "analysis/fidelity.h"
 #include "analysis/pca.h"
@@ -43,7 +43,7 @@ struct task {
     struct pool form;    /* of the features, as codes of the model's net */
     struct labelled l;
     size_t memory; /* for rows, bytes */
-    struct answers answers;
+    struct verdict verdict;
     size_t *own, n_copies;           /* (n_copies) the rows, of l.n, that are copied */
     struct rows *copies[COPY_KINDS]; /* (n_copies) each, as the images are; NULL: none */
 };
@@ -75,7 +75,7 @@ static void draw_rows(struct task *t)
     bool *drawn = xcalloc(t->l.n, sizeof *drawn);
     struct rng rng;
 
-    rng_init(&rng, t->answers.seed, RNG_PICK, 0);
+    rng_init(&rng, t->verdict.seed, RNG_PICK, 0);
     rng_permutation(&rng, order, (uint32_t)t->l.n);
     t->n_copies = smaller((size_t)t->options->copies, t->l.n);
     for (size_t i = 0; i < t->n_copies; i++)
@@ -127,7 +127,7 @@ static void make_copies(struct task *t)
         for (int c = 0; c < COPY_KINDS; c++)
             for (size_t i = 0; i < got; i++)
                 copy_make(copies + ((size_t)c * BLOCK + i) * items, image + i * items, shape[1],
-                          shape[2], (enum copy_kind)c, t->answers.seed,
+                          shape[2], (enum copy_kind)c, t->verdict.seed,
                           row_at(t, t->own[first + i]));
         for (int c = 0; c < COPY_KINDS; c++)
             for (size_t i = 0; i < got; i++)
@@ -147,7 +147,7 @@ static void prepare_copies(struct task *t, bool net_fits)
     if (t->options->copies == 0 || !t->model || t->l.n < 2)
         return;
     if (t->model->spec.channels != RGB || !net_fits) {
-        answers_tell(&t->answers, "Copies are not looked for: %s.",
+        verdict_tell(&t->verdict, "Copies are not looked for: %s.",
                      net_fits ? "the images have no three channels"
                               : "the features are none that the model gives");
         return;
@@ -164,14 +164,14 @@ static bool has_classes(const struct task *t)
 }
 
 /* Rows R of all, and those of their copies. */
-static void measure(struct task *t, enum answer what, struct rows *r,
+static void measure(struct task *t, enum verdict_of what, struct rows *r,
                     struct rows *const copies[COPY_KINDS])
 {
-    note("%s: %zu rows of %zu numbers", answer_names[what], rows_n(r), rows_width(r));
+    note("%s: %zu rows of %zu numbers", verdict_names[what], rows_n(r), rows_width(r));
     if (has_classes(t))
-        evaluation_fill(&t->answers.classes[what], &t->l, r, t->answers.seed);
+        evaluation_fill(&t->verdict.classes[what], &t->l, r, t->verdict.seed);
     if (copies[0])
-        retrieval_fill(&t->answers.copies[what], r, copies, t->own, t->n_copies, t->answers.seed);
+        retrieval_fill(&t->verdict.copies[what], r, copies, t->own, t->n_copies, t->verdict.seed);
 }
 
 static void free_copies(struct rows *copies[COPY_KINDS])
@@ -181,13 +181,13 @@ static void free_copies(struct rows *copies[COPY_KINDS])
 }
 
 /* The same of their principal components. */
-static void measure_components(struct task *t, enum answer what, struct rows *r,
+static void measure_components(struct task *t, enum verdict_of what, struct rows *r,
                                struct rows *const copies[COPY_KINDS])
 {
     struct rows *reduced, *reduced_copies[COPY_KINDS] = {0};
     struct pca p;
 
-    pca_fit(&p, r, smaller(t->answers.components, rows_width(r)), PCA_SIGN_U, t->memory);
+    pca_fit(&p, r, smaller(t->verdict.components, rows_width(r)), PCA_SIGN_U, t->memory);
     reduced = pca_rows(&p, r, t->memory / 2);
     pca_forget(&p);
     for (int c = 0; c < COPY_KINDS && copies[c]; c++)
@@ -219,8 +219,8 @@ static void measure_features(struct task *t, struct rows *r)
         encode_copies(codes, t, net);
         net_free(net);
     }
-    measure(t, ANSWER_FEATURES, r, codes);
-    measure_components(t, ANSWER_FEATURES_PCA, r, codes);
+    measure(t, VERDICT_FEATURES, r, codes);
+    measure_components(t, VERDICT_FEATURES_PCA, r, codes);
     free_copies(codes);
 }
 
@@ -230,8 +230,8 @@ static void measure_pixels(struct task *t)
     struct rows *r = rows_read(images, t->s.rows, t->l.n, t->memory);
 
     tensor_close(images);
-    measure(t, ANSWER_PIXELS, r, t->copies);
-    measure_components(t, ANSWER_PIXELS_PCA, r, t->copies);
+    measure(t, VERDICT_PIXELS, r, t->copies);
+    measure_components(t, VERDICT_PIXELS_PCA, r, t->copies);
     rows_free(r);
 }
 
@@ -242,13 +242,13 @@ static void measure_random(struct task *t)
     struct net *net = model_net(t->model, ENCODE_BLOCK, false);
     struct rows *r, *codes[COPY_KINDS] = {0};
 
-    net_initialise(net, NET_GLOROT_UNIFORM, t->answers.seed);
+    net_initialise(net, NET_GLOROT_UNIFORM, t->verdict.seed);
     net_changed(net);
     r = codes_read(net, &t->form, images, t->s.rows, t->l.n, t->memory);
     tensor_close(images);
     encode_copies(codes, t, net);
     net_free(net);
-    measure(t, ANSWER_RANDOM, r, codes);
+    measure(t, VERDICT_RANDOM, r, codes);
     rows_free(r);
     free_copies(codes);
 }
@@ -308,12 +308,12 @@ static void measure_fidelity(const struct task *t)
     for (int m = 0; m < 4; m++) {
         v[m] = interval_mean(scores[m], order, n, (uint64_t)t->cli->seed);
         if (!isnan(v[m].value))
-            answers_write_line(&t->answers, "reconstruction", names[m], test ? "test" : "all", "",
+            verdict_write_line(&t->verdict, "reconstruction", names[m], test ? "test" : "all", "",
                                "", n, &v[m]);
         free(scores[m]);
     }
     ssim = isnan(v[3].value) ? xstrdup("") : xformat(", SSIM %.3f", v[3].value);
-    answers_tell(&t->answers,
+    verdict_tell(&t->verdict,
                  "The net gives back %zu %srows with BCE %.4f, MSE %.5f, PSNR %.2f dB%s.", n,
                  test ? "test " : "", v[0].value, v[1].value, v[2].value, ssim);
     free(ssim);
@@ -341,10 +341,10 @@ static void run(struct task *t, struct tensor_reader *features)
             measure_random(t);
         free_copies(t->copies);
     }
-    answers_say(&t->answers);
-    answers_show(&t->answers);
-    answers_write_head(&t->answers);
-    answers_write(&t->answers);
+    verdict_say(&t->verdict);
+    verdict_show(&t->verdict);
+    verdict_write_head(&t->verdict);
+    verdict_write(&t->verdict);
     if (t->model)
         measure_fidelity(t);
 }
@@ -368,18 +368,26 @@ static void check_options(struct options *o)
         die_usage("want --index, which tells the classes, or --images and --model, for copies");
 }
 
-/* Inputs in the order of the command line: features, then options as they stand in the table. */
-static void add_inputs(struct task *t, struct history *h, struct tensor_reader *features)
+static void want_images(const struct task *t, const struct tensor_reader *features)
 {
-    tensor_add_to_history(features, h);
-    if (t->s.ix)
-        history_input(h, t->s.ix->digest, NULL);
-    if (t->options->images) {
-        struct tensor_reader *images = tensor_open(t->options->images);
+    struct tensor_reader *images;
 
-        tensor_want(images, -1, 4, (size_t[4]){features->n_rows});
-        if (t->model)
-            model_want(t->model, t->options->images, images->header.shape + 1);
+    if (!t->options->images)
+        return;
+    images = tensor_open(t->options->images);
+    tensor_want(images, -1, 4, (size_t[4]){features->n_rows});
+    if (t->model)
+        model_want(t->model, t->options->images, images->header.shape + 1);
+    tensor_close(images);
+}
+
+/* In the order of cli_each_file. */
+static void add_inputs(const struct task *t, struct history *h, struct tensor_reader *features)
+{
+    selection_add_to_history(&t->s, features, h);
+    if (t->options->images) {
+        struct tensor_reader *images = open_images(t);
+
         tensor_add_to_history(images, h);
         tensor_close(images);
     }
@@ -435,19 +443,24 @@ int main(int argc, char **argv)
     t.model = o.model ? model_read(o.model) : NULL;
     t.memory = (size_t)cli.memory / 2;
     t.l = labelled_from(&t.s);
-    add_inputs(&t, h, features);
-    if (history_is_current(h, cli.output))
-        return 0;
-    t.answers = (struct answers){.l = &t.l,
+    want_images(&t, features);
+    if (tensor_is_seekable(features)) {
+        add_inputs(&t, h, features);
+        if (history_is_current(h, cli.output))
+            return 0;
+    }
+    t.verdict = (struct verdict){.l = &t.l,
                                  .seed = (uint64_t)cli.seed,
                                  .components = find_components(&t),
                                  .table = zio_create(cli.output, ZIO_TEXT),
                                  .summary = o.summary ? zio_create(o.summary, ZIO_TEXT) : NULL};
     run(&t, features);
+    if (!tensor_is_seekable(features))
+        add_inputs(&t, h, features); /* a pipe tells its history at its end */
     whole_begin(cli.output);
-    if (t.answers.summary)
-        history_commit_table(h, t.answers.summary, o.summary);
-    history_commit_table(h, t.answers.table, cli.output);
+    if (t.verdict.summary)
+        history_commit_table(h, t.verdict.summary, o.summary);
+    history_commit_table(h, t.verdict.table, cli.output);
     whole_end(cli.output);
     history_free(h);
     return 0;

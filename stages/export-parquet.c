@@ -79,13 +79,6 @@ static struct parquet_writer *create(const char *path, const char *name,
     return parquet_create(path, columns, n + 1);
 }
 
-static void add_inputs(struct history *h, struct tensor_reader *t, const struct selection *s)
-{
-    tensor_add_to_history(t, h);
-    if (s->ix)
-        history_input(h, s->ix->digest, NULL);
-}
-
 int main(int argc, char **argv)
 {
     struct selection_options chosen = {.split = INDEX_ALL};
@@ -119,17 +112,13 @@ int main(int argc, char **argv)
     h = history_start(&cli, REVISION);
     t = tensor_open(cli.arguments[0]);
     s = selection_read(&chosen, t);
-    if (tensor_is_seekable(t)) {
-        add_inputs(h, t, &s);
-        if (history_is_current(h, cli.output))
-            return 0;
-    }
+    if (selection_is_current(&s, t, h, cli.output))
+        return 0;
     want_memory(PROCESS_MEMORY + 2 * tensor_memory(t->row_bytes) + parquet_memory(t->row_bytes), 1,
                 (size_t)cli.memory);
     w = create(cli.output, name, t, s.ix);
     write_groups(w, &s, t);
-    if (!tensor_is_seekable(t))
-        add_inputs(h, t, &s); /* a pipe tells its history at its end */
+    selection_finish(&s, t, h);
     parquet_commit(w, h);
     selection_release(&s);
     tensor_close(t);

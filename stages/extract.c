@@ -12,9 +12,9 @@ int main(int argc, char **argv)
     const struct cli_option options[] = {
         {"flatten", CLI_FLAG, &form.flatten, 0, 0, NULL, CLI_SETTING,
          "features as (N,h*w*C), in the order h, w, C"},
-        {"pool", CLI_INT, &form.pool.places, 0, 64, NULL, CLI_SETTING,
+        {"pool", CLI_INT, &form.pool.places, 0, 64, NULL, CLI_SETTING | CLI_LATER,
          "average each channel to so many rows and columns; 0: to none"},
-        {"normalise", CLI_FLAG, &form.pool.normalise, 0, 0, NULL, CLI_SETTING,
+        {"normalise", CLI_FLAG, &form.pool.normalise, 0, 0, NULL, CLI_SETTING | CLI_LATER,
          "features of length 1; what is all 0 stays 0"},
         isa_option(),
         shard_option(),

@@ -28,13 +28,6 @@ struct options {
     struct coordinates_options to;
 };
 
-static void add_inputs(struct history *h, struct tensor_reader *t, const struct index *ix)
-{
-    tensor_add_to_history(t, h);
-    if (ix)
-        history_input(h, ix->digest, NULL);
-}
-
 /* What n rows allow: three times as many neighbours, each another row. */
 static double find_perplexity(const char *path, size_t n, double wanted)
 {
@@ -167,17 +160,13 @@ int main(int argc, char **argv)
     history_ask(h);
     t = tensor_open(cli.arguments[0]);
     s = selection_read(&o.rows, t);
-    if (tensor_is_seekable(t)) {
-        add_inputs(h, t, s.ix);
-        if (history_is_current(h, cli.output))
-            return 0;
-    }
+    if (selection_is_current(&s, t, h, cli.output))
+        return 0;
     perplexity = find_perplexity(cli.arguments[0], s.n, o.perplexity);
     want_enough(cli.arguments[0], s.n, find_components(s.n, t->row_items, (size_t)o.components),
                 perplexity, (size_t)cli.memory);
     r = rows_read(t, s.rows, s.n, (size_t)cli.memory / 2);
-    if (!tensor_is_seekable(t))
-        add_inputs(h, t, s.ix); /* a pipe tells its history at its end */
+    selection_finish(&s, t, h);
     y = xcalloc(s.n, 2 * sizeof *y);
     find_places(y, r, &o, perplexity, (size_t)cli.memory);
     write_places(&cli, &o, y, s.n, &s, h);

@@ -224,15 +224,6 @@ static void write_sheet(const char *path, const struct image *sheet, const struc
     free(text);
 }
 
-static void add_inputs(struct history *h, const struct model *m, struct tensor_reader *t,
-                       const struct selection *chosen)
-{
-    model_add_to_history(m, h);
-    tensor_add_to_history(t, h);
-    if (chosen->ix)
-        history_input(h, chosen->ix->digest, NULL);
-}
-
 static void pick(struct picks *p, const struct settings *s, const struct selection *chosen,
                  const struct tensor_reader *t, uint64_t seed)
 {
@@ -293,19 +284,16 @@ int main(int argc, char **argv)
     model_want(m, tensor_path(t), t->header.shape + 1);
     chosen = selection_read(&s.chosen, t);
     pick(&picks, &s, &chosen, t, (uint64_t)cli.seed);
-    if (tensor_is_seekable(t)) {
-        add_inputs(h, m, t, &chosen);
-        if (history_is_current(h, cli.output))
-            return 0;
-    }
+    model_add_to_history(m, h);
+    if (selection_is_current(&chosen, t, h, cli.output))
+        return 0;
     n_pixels = picks.n * t->row_items;
     want_memory(PROCESS_MEMORY + net_memory(&m->spec, BATCH, false) + model_memory(m)
                     + tensor_memory(t->row_bytes) + 2 * n_pixels * (sizeof(float) + 1),
                 picks.n, (size_t)cli.memory);
     x = read_rows(t, &picks);
     y = reconstruct(m, x, picks.n);
-    if (!tensor_is_seekable(t))
-        add_inputs(h, m, t, &chosen); /* a pipe tells its history at its end */
+    selection_finish(&chosen, t, h);
     sheet = draw_sheet(&picks, x, y, t->header.shape[1], t->header.shape[2], (size_t)s.columns);
     write_sheet(cli.output, &sheet, h);
     image_release(&sheet);

@@ -69,6 +69,13 @@ value() {
     equal "$output" "components 64 -> 3"
 }
 
+@test "features may come from a pipe" {
+    evaluate features.npy.zst --index images.tsv $all -o table.tsv 2>/dev/null
+    cat features.npy.zst | evaluate - --index images.tsv $all 2>/dev/null | cmp - table.tsv
+    cat features.npy.zst | evaluate - --index images.tsv $all -o piped.tsv 2>/dev/null
+    cmp .table.tsv.history .piped.tsv.history
+}
+
 @test "what cannot be evaluated is refused" {
     run -2 --separate-stderr evaluate features.npy.zst -o table.tsv
     fails 2 "evaluate: want --index, which tells the classes, or --images and --model, for copies"

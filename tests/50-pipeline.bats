@@ -91,17 +91,18 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
     done
     equal "$(ls random | paste -sd ' ')" \
         'augment.conf extract.conf finetune.conf import.conf net.conf pca.conf reconstruct.conf'
-    start-net -c random/net.conf --print-config >net
-    equal "$(grep -c . net)" 8
+    net=$BATS_TEST_TMPDIR/net
+    start-net -c random/net.conf --print-config >"$net"
+    equal "$(grep -c . "$net")" 8
     for key in kernel filters; do
-        equal "$(sed -n "s/^${key%s}s = //p" net)" \
+        equal "$(sed -n "s/^${key%s}s = //p" "$net")" \
             "$(sed -n "s/^$key = //p" seed/stage-?.conf | paste -sd ,)"
     done
     for key in hidden initialiser; do
-        equal "$(grep "^$key = " net)" "$(grep "^$key = " seed/assemble.conf)"
+        equal "$(grep "^$key = " "$net")" "$(grep "^$key = " seed/assemble.conf)"
     done
     for key in output-activation loss; do
-        equal "$(grep "^$key = " net)" "$(grep "^$key = " seed/stage-1.conf)"
+        equal "$(grep "^$key = " "$net")" "$(grep "^$key = " seed/stage-1.conf)"
     done
 }
 

@@ -1,18 +1,16 @@
 #include "analysis/pairs.h"
 
-#include <float.h>
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "analysis/blas.h"
+#include "analysis/pca.h"
 #include "base/progress.h"
 #include "base/report.h"
 #include "base/sizes.h"
 
 enum {
-    SLICE = 64, /* rows of one call of BLAS */
-    LANES = 8,  /* sums side by side: fixed, so that every processor adds in the same order */
+    SLICE = 128, /* rows of one call of BLAS */
+    LANES = 8,   /* sums side by side: fixed, so that every processor adds in the same order */
 };
 
 double pairs_exact(const double *a, const double *b, size_t D)
@@ -28,31 +26,6 @@ double pairs_exact(const double *a, const double *b, size_t D)
     for (size_t i = 0; i < LANES; i++)
         total += sums[i];
     return total;
-}
-
-double pairs_error(size_t D, double square, double largest)
-{
-    return 2 * (double)(D + 8) * DBL_EPSILON * (square + largest);
-}
-
-void pairs_mean(double *mean, struct rows *r)
-{
-    size_t n = rows_n(r), D = rows_width(r), block = smaller(rows_block(D), n);
-    double *x = xaligned(block * D * sizeof *x);
-
-    memset(mean, 0, D * sizeof *mean);
-    for (size_t first = 0; first < n; first += block) {
-        size_t got = smaller(block, n - first);
-
-        rows_get(r, x, first, got, NULL);
-#pragma omp parallel for schedule(static)
-        for (size_t j = 0; j < D; j++)
-            for (size_t i = 0; i < got; i++)
-                mean[j] += x[i * D + j];
-    }
-    for (size_t j = 0; j < D; j++)
-        mean[j] /= (double)n;
-    free(x);
 }
 
 void pairs_squares(double *squares, struct rows *r, const double *mean)
@@ -89,17 +62,15 @@ static void find_distances(double *squares, const double *x, const double *a, si
         }
 }
 
-void pairs_visit(const struct pairs *p, struct rows *r, bool centred, double *squares)
+void pairs_visit(const struct pairs *p, struct rows *r)
 {
     size_t n = rows_n(r), D = rows_width(r), block = smaller(rows_block(D), n);
     double *x = xaligned(block * D * sizeof *x), *y = xaligned(block * D * sizeof *y);
     double *distances = xaligned(block * block * sizeof *distances);
-    double *own = squares ? squares : xmalloc(n * sizeof *own);
-    double *mean = centred ? xmalloc(D * sizeof *mean) : NULL;
+    double *own = xmalloc(n * sizeof *own), *mean = xmalloc(D * sizeof *mean);
 
     blas_open();
-    if (centred)
-        pairs_mean(mean, r);
+    pca_mean(mean, r);
     pairs_squares(own, r, mean);
     for (size_t first = 0; first < n; first += block) {
         size_t got = smaller(block, n - first);
@@ -112,8 +83,7 @@ void pairs_visit(const struct pairs *p, struct rows *r, bool centred, double *sq
             find_distances(distances, x, own + first, got, y, own + other, width, D);
             p->visit(p->context, distances, first, got, other, width);
         }
-        if (p->done)
-            p->done(p->context, x, first, got);
+        p->done(p->context, first, got);
         progress_show(first + got, n, "distances: %zu of %zu rows", first + got, n);
     }
     progress_end();
@@ -121,6 +91,5 @@ void pairs_visit(const struct pairs *p, struct rows *r, bool centred, double *sq
     free(y);
     free(distances);
     free(mean);
-    if (!squares)
-        free(own);
+    free(own);
 }

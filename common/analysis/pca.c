@@ -103,10 +103,9 @@ static void add_sums(double *part, const double *x, size_t got, size_t D, const 
         }
 }
 
-/* mean (D), and the sum of squares of all centred rows. Sums are of differences to the first row:
- * what is the same in all rows gives 0, and little is lost where the mean is large beside the
- * differences. */
-static double find_mean(double *mean, struct rows *r)
+/* Sums are of differences to the first row: what is the same in all rows gives 0, and little is
+ * lost where the mean is large beside the differences. */
+double pca_mean(double *mean, struct rows *r)
 {
     size_t n = rows_n(r), D = rows_width(r);
     double *first = xmalloc(D * sizeof *first), *sums = xmalloc(2 * D * sizeof *sums), total = 0;
@@ -348,7 +347,7 @@ void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t
 
     blas_open();
     pca_init(p, D, P);
-    total = find_mean(mean, r);
+    total = pca_mean(mean, r);
     for (size_t j = 0; j < D; j++)
         total = fabs(mean[j]) <= FLT_MAX ? total : INFINITY;
     if (!(total <= FLT_MAX)) /* then every coordinate fits float32 as well */

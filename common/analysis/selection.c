@@ -27,6 +27,28 @@ struct selection selection_read(const struct selection_options *o, const struct 
     return s;
 }
 
+void selection_add_to_history(const struct selection *s, struct tensor_reader *t, struct history *h)
+{
+    tensor_add_to_history(t, h);
+    if (s->ix)
+        history_input(h, s->ix->digest, NULL);
+}
+
+bool selection_is_current(const struct selection *s, struct tensor_reader *t, struct history *h,
+                          const char *path)
+{
+    if (!tensor_is_seekable(t))
+        return false;
+    selection_add_to_history(s, t, h);
+    return history_is_current(h, path);
+}
+
+void selection_finish(const struct selection *s, struct tensor_reader *t, struct history *h)
+{
+    if (!tensor_is_seekable(t))
+        selection_add_to_history(s, t, h);
+}
+
 void selection_release(struct selection *s)
 {
     if (s->ix)

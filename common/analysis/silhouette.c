@@ -30,11 +30,10 @@ static void add_distances(void *context, const double *squares, size_t first, si
                     sqrt(fmax(0, squares[i * width + j]));
 }
 
-static void conclude(void *context, const double *x, size_t first, size_t n)
+static void conclude(void *context, size_t first, size_t n)
 {
     struct sums *u = context;
 
-    (void)x;
     for (size_t i = 0; i < n; i++) {
         const double *to = u->to + i * u->n_classes;
         size_t own = u->class_of[first + i];
@@ -57,7 +56,7 @@ void silhouette_find(double *s, struct rows *r, const size_t *class_of, size_t n
     u.to = xcalloc(rows_block(rows_width(r)) * n_classes, sizeof *u.to);
     for (size_t i = 0; i < rows_n(r); i++)
         u.count[class_of[i]]++;
-    pairs_visit(&all, r, true, NULL);
+    pairs_visit(&all, r);
     free(u.count);
     free(u.to);
 }

@@ -2,13 +2,13 @@
  *
  *     d(i,j)^2 = |x_i|^2 + |x_j|^2 - 2 x_i.x_j           in blocks, a matrix product
  *
- * The form is fast and loses digits: what is small beside |x|^2 is rounding (pairs_error). Blocks
- * depend on n and D alone, so that the bytes do not depend on the number of threads.
+ * x are the rows minus their mean, which changes no distance and spares digits. The form is fast,
+ * and loses digits: what is small beside |x|^2 is rounding. Blocks depend on n and D alone, so that
+ * the bytes do not depend on the number of threads.
  */
 #ifndef PAIRS_H
 #define PAIRS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "analysis/rows.h"
@@ -18,23 +18,16 @@ struct pairs {
      * Called by one thread: it may start its own. */
     void (*visit)(void *context, const double *squares, size_t first, size_t n, size_t other,
                   size_t width);
-    /* After all others of rows first..first+n-1, whose numbers are x (n,D). NULL: nothing. */
-    void (*done)(void *context, const double *x, size_t first, size_t n);
+    /* After all others of rows first..first+n-1. */
+    void (*done)(void *context, size_t first, size_t n);
     void *context;
 };
 
-/* Visits all pairs of the rows of R, i and i itself among them. CENTRED: the rows come minus their
- * mean, which changes no distance and spares digits. squares (n), unless NULL: |x_i|^2, filled
- * before the first visit. */
-void pairs_visit(const struct pairs *p, struct rows *r, bool centred, double *squares);
-/* How far a squared distance may be off, where the longer row has this square: D half-epsilons of
- * the sum of the magnitudes that are added. */
-double pairs_error(size_t D, double square, double largest);
+/* Visits all pairs of the rows of R, i and i itself among them. */
+void pairs_visit(const struct pairs *p, struct rows *r);
 /* |a - b|^2 (D), without that loss; summed in the same order on every processor. */
 double pairs_exact(const double *a, const double *b, size_t D);
 /* squares (n) = |x_i - mean|^2, mean (D) NULL: 0. */
 void pairs_squares(double *squares, struct rows *r, const double *mean);
-/* mean (D) of all rows. */
-void pairs_mean(double *mean, struct rows *r);
 
 #endif

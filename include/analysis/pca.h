@@ -45,6 +45,8 @@ struct pca {
 /* Fits P <= D components to n >= 2 rows. MEMORY: bytes it may take; dies where they don't
  * suffice. */
 void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t memory);
+/* mean (D) of all rows; returns the sum of squares of the rows minus their mean. */
+double pca_mean(double *mean, struct rows *r);
 /* Storage for D, P, all 0; after filling in the numbers pca_widen makes centre and axes from them.
  */
 void pca_init(struct pca *p, size_t D, size_t P);

@@ -1,4 +1,4 @@
-#include "analysis/answers.h"
+#include "analysis/verdict.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -13,10 +13,10 @@
 /* Of a class's name to read, characters; classes to read. */
 enum { NAME = 24, CLASSES_SHOWN = 30 };
 
-const char *const answer_names[N_ANSWERS] = {"features", "features-pca", "pixels", "pixels-pca",
-                                             "random-net"};
+const char *const verdict_names[N_VERDICTS] = {"features", "features-pca", "pixels", "pixels-pca",
+                                               "random-net"};
 
-void answers_tell(const struct answers *a, const char *format, ...)
+void verdict_tell(const struct verdict *a, const char *format, ...)
 {
     va_list arguments;
     char *text = NULL, *line;
@@ -40,14 +40,14 @@ void answers_tell(const struct answers *a, const char *format, ...)
 
 /* --- the table --- */
 
-void answers_write_head(const struct answers *a)
+void verdict_write_head(const struct verdict *a)
 {
     static const char head[] = "what\tmeasure\trows_of\tclass\tpredicted\trows\tvalue\tlow\thigh\n";
 
     zio_write(a->table, head, sizeof head - 1);
 }
 
-void answers_write_line(const struct answers *a, const char *what, const char *measure,
+void verdict_write_line(const struct verdict *a, const char *what, const char *measure,
                         const char *rows_of, const char *class_name, const char *predicted,
                         size_t n, const struct interval *v)
 {
@@ -75,7 +75,7 @@ static size_t *count_taken(const struct labelled *l, const struct evaluation *e)
     return taken;
 }
 
-static struct interval of_class(const struct answers *a, const struct evaluation *e, int measure,
+static struct interval of_class(const struct verdict *a, const struct evaluation *e, int measure,
                                 size_t c)
 {
     const struct labelled *l = a->l;
@@ -91,7 +91,7 @@ static struct interval of_class(const struct answers *a, const struct evaluation
     return v;
 }
 
-static void write_classes(const struct answers *a, const struct evaluation *e, const char *what)
+static void write_classes(const struct verdict *a, const struct evaluation *e, const char *what)
 {
     const struct labelled *l = a->l;
     size_t *taken = count_taken(l, e);
@@ -99,42 +99,42 @@ static void write_classes(const struct answers *a, const struct evaluation *e, c
     for (int m = 0; m < N_MEASURES; m++) {
         if (!e->given[m])
             continue;
-        answers_write_line(a, what, measure_names[m], "all", "", "", l->n, &e->all[m]);
+        verdict_write_line(a, what, measure_names[m], "all", "", "", l->n, &e->all[m]);
         if (l->n_test > 0 && (m != MEASURE_PROBE || l->n_train > 0))
-            answers_write_line(a, what, measure_names[m], "test", "", "", l->n_test, &e->test[m]);
+            verdict_write_line(a, what, measure_names[m], "test", "", "", l->n_test, &e->test[m]);
         for (size_t c = 0; c < l->n_classes && m != MEASURE_CLUSTERS; c++) {
             struct interval v = of_class(a, e, m, c);
 
-            answers_write_line(a, what, measure_names[m], "all", l->classes[c], "", l->class_n[c],
+            verdict_write_line(a, what, measure_names[m], "all", l->classes[c], "", l->class_n[c],
                                &v);
         }
     }
     for (size_t c = 0; c < l->n_classes; c++)
         for (size_t p = 0; p < l->n_classes; p++)
             if (taken[c * l->n_classes + p] > 0)
-                answers_write_line(a, what, "confusion", "all", l->classes[c], l->classes[p],
+                verdict_write_line(a, what, "confusion", "all", l->classes[c], l->classes[p],
                                    taken[c * l->n_classes + p], NULL);
     free(taken);
 }
 
-static void write_copies(const struct answers *a, const struct retrieval *r, const char *what)
+static void write_copies(const struct verdict *a, const struct retrieval *r, const char *what)
 {
     for (int c = 0; c < COPY_KINDS; c++)
         for (int m = 0; m < N_RETRIEVALS; m++) {
             char *measure = xformat("%s-%s", copy_names[c], retrieval_names[m]);
 
-            answers_write_line(a, what, measure, "copies", "", "", r->n, &r->of[c][m]);
+            verdict_write_line(a, what, measure, "copies", "", "", r->n, &r->of[c][m]);
             free(measure);
         }
 }
 
-void answers_write(const struct answers *a)
+void verdict_write(const struct verdict *a)
 {
-    for (int k = 0; k < N_ANSWERS; k++) {
+    for (int k = 0; k < N_VERDICTS; k++) {
         if (a->classes[k].given[MEASURE_NEAREST_1])
-            write_classes(a, &a->classes[k], answer_names[k]);
+            write_classes(a, &a->classes[k], verdict_names[k]);
         if (a->copies[k].n > 0)
-            write_copies(a, &a->copies[k], answer_names[k]);
+            write_copies(a, &a->copies[k], verdict_names[k]);
     }
 }
 
@@ -146,7 +146,7 @@ static double half_width(const struct interval *v)
 }
 
 /* "better than", "worse than" or "no better than": by the interval of the difference. */
-static const char *compared(const struct answers *a, const struct evaluation *x,
+static const char *compared(const struct verdict *a, const struct evaluation *x,
                             const struct evaluation *y)
 {
     struct interval d = evaluation_difference(x, y, MEASURE_NEAREST_1, a->l, a->seed);
@@ -154,98 +154,98 @@ static const char *compared(const struct answers *a, const struct evaluation *x,
     return d.low > 0 ? "better than" : d.high < 0 ? "worse than" : "no better than";
 }
 
-static void say_classes(const struct answers *a)
+static void say_classes(const struct verdict *a)
 {
-    const struct evaluation *f = &a->classes[ANSWER_FEATURES], *p = &a->classes[ANSWER_PIXELS],
-                            *random = &a->classes[ANSWER_RANDOM];
+    const struct evaluation *f = &a->classes[VERDICT_FEATURES], *p = &a->classes[VERDICT_PIXELS],
+                            *random = &a->classes[VERDICT_RANDOM];
     const struct interval *own = &f->all[MEASURE_NEAREST_1];
 
     if (p->given[MEASURE_NEAREST_1]) {
         if (p[1].all[MEASURE_NEAREST_1].value > p->all[MEASURE_NEAREST_1].value)
             p++; /* after PCA */
-        answers_tell(a,
+        verdict_tell(a,
                      "The features tell the classes apart %s pixels: "
                      "%.2f +- %.2f against %.2f +- %.2f.",
                      compared(a, f, p), own->value, half_width(own),
                      p->all[MEASURE_NEAREST_1].value, half_width(&p->all[MEASURE_NEAREST_1]));
     } else {
-        answers_tell(a, "The nearest neighbour of a row has its class in %.2f +- %.2f of all rows.",
+        verdict_tell(a, "The nearest neighbour of a row has its class in %.2f +- %.2f of all rows.",
                      own->value, half_width(own));
     }
     if (random->given[MEASURE_NEAREST_1])
-        answers_tell(a, "They are %s those of the same net with random weights: %.2f +- %.2f.",
+        verdict_tell(a, "They are %s those of the same net with random weights: %.2f +- %.2f.",
                      compared(a, f, random), random->all[MEASURE_NEAREST_1].value,
                      half_width(&random->all[MEASURE_NEAREST_1]));
     if (f->given[MEASURE_PROBE])
-        answers_tell(a,
+        verdict_tell(a,
                      "A linear probe tells the class of %.2f +- %.2f of the rows that it has not "
                      "seen.",
                      f->all[MEASURE_PROBE].value, half_width(&f->all[MEASURE_PROBE]));
 }
 
-static void say_copies(const struct answers *a)
+static void say_copies(const struct verdict *a)
 {
-    double pixels =
-        fmax(a->copies[ANSWER_PIXELS].together.value, a->copies[ANSWER_PIXELS_PCA].together.value);
+    double pixels = fmax(a->copies[VERDICT_PIXELS].together.value,
+                         a->copies[VERDICT_PIXELS_PCA].together.value);
 
-    answers_tell(a,
+    verdict_tell(a,
                  "An image finds its mirrored, cropped and recompressed copies: features %.2f, "
                  "pixels %.2f.",
-                 a->copies[ANSWER_FEATURES].together.value, pixels);
-    answers_tell(a, "Features of the same net with random weights find %.2f of them.",
-                 a->copies[ANSWER_RANDOM].together.value);
+                 a->copies[VERDICT_FEATURES].together.value, pixels);
+    verdict_tell(a, "Features of the same net with random weights find %.2f of them.",
+                 a->copies[VERDICT_RANDOM].together.value);
 }
 
-void answers_say(const struct answers *a)
+void verdict_say(const struct verdict *a)
 {
-    const bool classes = a->classes[ANSWER_FEATURES].given[MEASURE_NEAREST_1];
+    const bool classes = a->classes[VERDICT_FEATURES].given[MEASURE_NEAREST_1];
 
     if (classes)
         say_classes(a);
-    if (a->copies[ANSWER_FEATURES].n > 0)
+    if (a->copies[VERDICT_FEATURES].n > 0)
         say_copies(a);
     if (!classes)
-        answers_tell(a, "There are no classes to tell apart: %zu row%s of %zu class%s.", a->l->n,
+        verdict_tell(a, "There are no classes to tell apart: %zu row%s of %zu class%s.", a->l->n,
                      a->l->n == 1 ? "" : "s", a->l->n_classes, a->l->n_classes == 1 ? "" : "es");
 }
 
 /* --- to read --- */
 
 /* A line of the figures side by side, NULL: none; with the program's name 100 columns wide. */
-static void show_line(const struct answers *a, const char *name,
-                      const struct interval *const values[N_ANSWERS])
+static void show_line(const struct verdict *a, const char *name,
+                      const struct interval *const values[N_VERDICTS])
 {
-    char line[N_ANSWERS * 16 + 1] = "", *end = line;
+    char line[N_VERDICTS * 16 + 1] = "", *end = line;
 
-    for (int k = 0; k < N_ANSWERS; k++)
+    for (int k = 0; k < N_VERDICTS; k++)
         end += values[k] ? sprintf(end, " %6.3f +-%.3f", values[k]->value, half_width(values[k]))
                          : sprintf(end, " %14s", "");
-    answers_tell(a, "%-15s%s", name, line);
+    verdict_tell(a, "%-15s%s", name, line);
 }
 
-static void show_classes(const struct answers *a)
+static void show_classes(const struct verdict *a)
 {
     static const char *const names[N_MEASURES] = {"nearest row",  "vote of 5",  "share of 10",
                                                   "linear probe", "silhouette", "clusters, NMI"};
-    const struct interval *values[N_ANSWERS];
+    const struct interval *values[N_VERDICTS];
 
     for (int m = 0; m < N_MEASURES; m++) {
-        for (int k = 0; k < N_ANSWERS; k++)
+        for (int k = 0; k < N_VERDICTS; k++)
             values[k] = a->classes[k].given[m] ? &a->classes[k].all[m] : NULL;
         show_line(a, names[m], values);
-        for (int k = 0; k < N_ANSWERS; k++)
+        for (int k = 0; k < N_VERDICTS; k++)
             values[k] = a->classes[k].given[m] ? &a->classes[k].test[m] : NULL;
         if (m == MEASURE_PROBE && a->l->n_test > 0 && a->l->n_train > 0)
             show_line(a, "  of test rows", values);
     }
 }
 
-static void show_copies(const struct answers *a)
+static void show_copies(const struct verdict *a)
 {
-    const struct interval *values[N_ANSWERS];
+    const struct interval *values[N_VERDICTS];
 
     for (int c = 0; c < COPY_KINDS; c++) {
-        for (int k = 0; k < N_ANSWERS; k++)
+        for (int k = 0; k < N_VERDICTS; k++)
             values[k] = a->copies[k].n > 0 ? &a->copies[k].of[c][RETRIEVAL_TOP_1] : NULL;
         show_line(a, copy_names[c], values);
     }
@@ -274,10 +274,10 @@ static size_t find_mistake(const size_t *taken, size_t c, size_t n_classes)
     return worst;
 }
 
-static void show_class(const struct answers *a, size_t c, const size_t *taken)
+static void show_class(const struct verdict *a, size_t c, const size_t *taken)
 {
     const struct labelled *l = a->l;
-    const struct evaluation *e = &a->classes[ANSWER_FEATURES];
+    const struct evaluation *e = &a->classes[VERDICT_FEATURES];
     struct interval near = of_class(a, e, MEASURE_NEAREST_1, c),
                     probe = of_class(a, e, MEASURE_PROBE, c);
     size_t worst = find_mistake(taken, c, l->n_classes);
@@ -287,37 +287,37 @@ static void show_class(const struct answers *a, size_t c, const size_t *taken)
                          near.value);
 
     if (worst != c)
-        answers_tell(a, "%s %7.3f  %zu for %.*s", line, probe.value,
+        verdict_tell(a, "%s %7.3f  %zu for %.*s", line, probe.value,
                      taken[c * l->n_classes + worst], (int)other_end, l->classes[worst]);
     else if (e->given[MEASURE_PROBE])
-        answers_tell(a, "%s %7.3f", line, probe.value);
+        verdict_tell(a, "%s %7.3f", line, probe.value);
     else
-        answers_tell(a, "%s", line);
+        verdict_tell(a, "%s", line);
     free(line);
 }
 
-static void show_each_class(const struct answers *a)
+static void show_each_class(const struct verdict *a)
 {
-    size_t *taken = count_taken(a->l, &a->classes[ANSWER_FEATURES]);
+    size_t *taken = count_taken(a->l, &a->classes[VERDICT_FEATURES]);
     size_t shown = smaller(a->l->n_classes, CLASSES_SHOWN);
 
-    answers_tell(a, "%-*s %6s %9s %7s  %s", NAME, "by class", "rows", "neighbour", "probe",
+    verdict_tell(a, "%-*s %6s %9s %7s  %s", NAME, "by class", "rows", "neighbour", "probe",
                  "most mistaken");
     for (size_t c = 0; c < shown; c++)
         show_class(a, c, taken);
     if (shown < a->l->n_classes)
-        answers_tell(a, "and %zu more", a->l->n_classes - shown);
+        verdict_tell(a, "and %zu more", a->l->n_classes - shown);
     free(taken);
 }
 
-void answers_show(const struct answers *a)
+void verdict_show(const struct verdict *a)
 {
-    const bool classes = a->classes[ANSWER_FEATURES].given[MEASURE_NEAREST_1];
-    const bool copies = a->copies[ANSWER_FEATURES].n > 0;
+    const bool classes = a->classes[VERDICT_FEATURES].given[MEASURE_NEAREST_1];
+    const bool copies = a->copies[VERDICT_FEATURES].n > 0;
     char *reduced = xformat("PCA to %zu", a->components);
 
     if (classes || copies)
-        answers_tell(a, "%-15s %14s %14s %14s %14s %14s", "", "features", reduced, "pixels",
+        verdict_tell(a, "%-15s %14s %14s %14s %14s %14s", "", "features", reduced, "pixels",
                      reduced, "random net");
     if (classes)
         show_classes(a);
@@ -328,8 +328,8 @@ void answers_show(const struct answers *a)
     free(reduced);
 }
 
-void answers_release(struct answers *a)
+void verdict_release(struct verdict *a)
 {
-    for (int k = 0; k < N_ANSWERS; k++)
+    for (int k = 0; k < N_VERDICTS; k++)
         evaluation_release(&a->classes[k]);
 }
