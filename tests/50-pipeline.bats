@@ -147,16 +147,17 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
     local name="my friend's  \"pictures\", (old) #1 \$HOME \$(x) 50% out/x *\\"
     mkdir -p "$name"
     cp -r "$BATS_FILE_TMPDIR/images" ./-i
-    for images in "my friend's  \"pictures\", (old) #1 \$HOME \$(x) 50% out/x *\\" -i; do
-        [ -e "$images/ren" ] || cp -r ./-i/* "$images"
+    for images in "my friend's  \"pictures\", (old) #1 \$HOME \$(x) 50% out/x *\\" -i \
+        $'tab\tand\xff\xfe;&|<>`~' '--file=x'; do
+        mkdir -p "./$images"
+        [ -e "./$images/ren" ] || cp -r ./-i/* "./$images"
         pipeline features REPLACE=yes
         pipeline -q
         equal "$(tensor info out/features.npy.zst | grep -c '(20,4,4,4)')" 1
         equal "$(pipeline why | grep -c 'up to date')" 10
         make -f "$ROOT/Makefile.pipeline" BIN="$BIN" CONFIG=conf DATA="$images" images.npy.zst
     done
-    equal "$(ls out | grep -v '\.')" '-i-conf
-x___-conf'
+    ls -d out/{--file_x,-i,x___}-conf $'out/tab_and\xff\xfe_______-conf'
     run -2 --separate-stderr pipeline DATA=$'a\nb'
     [[ $stderr = *'DATA, LABELS, TRAIN and TEST may not have newlines in them'* ]]
 }
@@ -211,6 +212,21 @@ x___-conf'
     run -2 --separate-stderr pipeline OUT='my out'
     [[ $stderr = *'BIN, CONFIG and OUT may not have spaces in them'* ]]
     [ ! -e my ] && [ ! -e 'my out' ]
+}
+
+@test "BIN, CONFIG and OUT with what make or the shell takes for something else are refused, in one line that names it" {
+    local c v
+    for c in "'" '"' '`' '$' '#' '%' '&' ';' '|' '<' '>' '(' ')' '*' '?' '[' ']' '{' '}' '\' ':' '!' '~'; do
+        run -2 --separate-stderr pipeline OUT="o${c}x"
+        [[ ${stderr_lines[-1]} = *": *** OUT has a '$c' in it: BIN, CONFIG and OUT take letters, digits and any of ./_-+,@=^.  Stop." ]]
+    done
+    for v in BIN CONFIG; do
+        run -2 --separate-stderr pipeline -n $v="con'f"
+        [[ $stderr = *"$v has a "*" in it: BIN, CONFIG and OUT take letters, digits and any of "* ]]
+    done
+    equal "$(ls | grep -v ^separate-stderr)" conf
+    images=$BATS_FILE_TMPDIR/images pipeline images.npy.zst OUT=$'a+b,c@d=e^f_\xff-ü.g/h' CONFIG=./conf//
+    tensor verify $'a+b,c@d=e^f_\xff-ü.g/h/images.npy.zst'
 }
 
 @test "a stage that fails leaves what stood before, and says why" {

@@ -324,3 +324,26 @@ refused() {
     [[ ${stderr_lines[0]} == "import-images: 'photos/$name/"*"/$name.png': skipped: File name too long" ]]
     equal "${stderr_lines[-1]##*; }" "1 of 3 files skipped"
 }
+
+@test "--init, -c and all other paths are taken with any bytes: blanks, quotes, newlines, dashes, no UTF-8" {
+    local odd=$'-a  b\'"`c\nd\t$e#%f,\\g=\xff\xfe*?~ '
+    mkdir -- "$odd"
+    draw-samples --count 2 -o "./$odd/$odd"
+    printf 'size = 16\n' >"$odd/$odd.conf"
+    printf 'kernel = 3\nfilters = 2\nepochs = 1\n' >"$odd/$odd.net"
+    cd -- "$odd"
+    import-images -c "$odd.conf" --index "$odd.tsv" -o "$odd.images" "./$odd"
+    cp -- "$odd.tsv" "$odd.csv"
+    import-images --labels="$odd.csv" "-c$odd.conf" -o "$odd.again" "./$odd"
+    cmp <(zstdcat -- "$odd.images") <(zstdcat -- "$odd.again")
+    train-stage "./$odd.images" "./$odd.images" -c "$odd.net" -o "$odd.model"
+    train-stage -c "$odd.net" --init "$odd.model" --log "$odd.log" -o "$odd.two" -- "$odd.images" "$odd.images"
+    train-stage -c "$odd.net" --init="$odd.model" -o "$odd.three" -- "$odd.images" "$odd.images"
+    run -0 train-stage -c "$odd.net" --init="$odd.model" -o "$odd.two" --log "$odd.log" --why -- "$odd.images" "$odd.images"
+    cmp <(zstdcat -- "$odd.two") <(zstdcat -- "$odd.three")
+    [ -s "./$odd.log" ]
+    echo nonsense >"./$odd.model"
+    run -1 --separate-stderr train-stage -c "$odd.net" --init "$odd.model" -o x -- "$odd.images" "$odd.images"
+    equal "${#stderr_lines[@]}" 1
+    [[ $stderr = *'no model: '* ]]
+}
