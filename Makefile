@@ -75,7 +75,7 @@ ISA_avx2 = -mavx2 -mfma
 ISA_avx512 = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
 
 PROGRAMS := $(patsubst stages/%.c,$(BIN)/%,$(wildcard stages/*.c))
-ROOMS = base cli files pictures samples kernels net analysis exchange
+ROOMS = base cli files pictures samples kernels net analysis exchange report
 OBJECTS := $(patsubst common/%.c,$(BUILD)/%.o,\
 	$(filter-out %/kernels-simd.c,$(wildcard $(ROOMS:%=common/%/*.c)))) \
 	$(ISAS:%=$(BUILD)/kernels/kernels-%.o)
@@ -124,6 +124,17 @@ $(BUILD)/plots.c: $(wildcard plots/*.gp)
 $(BUILD)/plots.o: $(BUILD)/plots.c $(BUILD)/flags
 	$(COMPILE) -c -o $@ $<
 $(BIN)/plot: $(BUILD)/plots.o
+
+# The files of report/ are part of the program report: the page, its style, its scripts in order.
+PAGE_SCRIPTS := $(sort $(wildcard report/*.js))
+$(BUILD)/page.c: report/page.html report/style.css $(PAGE_SCRIPTS)
+	@mkdir -p $(@D)
+	{ echo '#include "report/page.h"'; text() { echo "const char page_$$1[] ="; shift; \
+	cat "$$@" | sed 's/[\\"?]/\\&/g; s/.*/"&\\n"/'; echo ';'; }; text html report/page.html; \
+	text style report/style.css; text script $(PAGE_SCRIPTS); } >$@
+$(BUILD)/page.o: $(BUILD)/page.c $(BUILD)/flags
+	$(COMPILE) -c -o $@ $<
+$(BIN)/report: $(BUILD)/page.o
 
 $(BUILD)/libkasane.a: $(OBJECTS)
 	rm -f $@; ar rcs $@ $^
