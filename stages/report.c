@@ -340,10 +340,14 @@ int main(int argc, char **argv)
     struct task t = {.cli = &cli, .options = &o};
     struct tensor_reader *features;
     struct rows *rows = NULL;
+    char digest[DIGEST_SIZE];
 
     cli_parse(&cli, argc, argv);
     isa_select();
-    t.history = history_start(&cli, REVISION + NET_REVISION);
+    t.history = history_new(&cli, REVISION + NET_REVISION);
+    page_digest(digest);
+    history_setting(t.history, "page", digest);
+    history_ask(t.history);
     check_options(&o);
     t.memory = (size_t)cli.memory / 2;
     t.facts = json_checked(json_pack("{s:[]}", "inputs"));

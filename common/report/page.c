@@ -76,12 +76,23 @@ void page_add_block(struct page *p, const char *name, const void *data, size_t l
 {
     enum profile_part before = profile_enter(PROFILE_WRITING);
 
-    put(p, "<script type=\"application/octet-stream\" id=\"");
+    put(p, "<script type=\"application/octet-stream\" id=\"block-");
     put(p, name);
     put(p, "\">");
     put_base64(p, data, len);
     put(p, "</script>\n");
     profile_leave(before);
+}
+
+void page_digest(char digest[DIGEST_SIZE])
+{
+    const char *const parts[] = {page_html, page_style, page_script};
+    struct digest_state *s = digest_new();
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        digest_add(s, parts[i], strlen(parts[i]) + 1);
+    digest_format(digest, digest_value(s));
+    digest_free(s);
 }
 
 /* --- facts --- */
