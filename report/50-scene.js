@@ -1,5 +1,4 @@
 // scene: images as dots and as squares of a texture array, by WebGL 2.
-//
 // Each image has in buffers: where it comes from and goes to, its colour, its flags. They are sent
 // once; a change of layout sends places, of colour colours, of anything else one byte an image.
 
@@ -284,14 +283,27 @@ function sendPlaces(ms) {
 
 // --- a frame ---
 
+/* The part of the plane that the images of a layout take: of 32 x 32 squares about them. */
+function covered(name) {
+    const made = layout(name);
+    if (made.covered === undefined) {
+        const taken = new Uint8Array(1024);
+        for (let i = 0; i < N; i++)
+            taken[32 * Math.floor((made.at[3 * i + 1] + 1) * 15.99)
+                + Math.floor((made.at[3 * i] + 1) * 15.99)] = 1;
+        made.covered = taken.reduce((sum, t) => sum + t, 0) / 1024;
+    }
+    return made.covered;
+}
+
 /* The side of an image in this layout, pixels. In a grid it fills its cell; elsewhere it grows
  * slower than distances do, so that zooming in draws images apart. */
 function sideIn(name) {
     const { cell } = layout(name), user = 2 ** state.size;
     if (cell)
         return cell * camera.scale * Math.min(.94, .94 * user);
-    const area = camera.width * camera.height;
-    const plain = Math.min(46, .62 * Math.sqrt(area / Math.max(1, N)));
+    const area = camera.width * camera.height * covered(name);
+    const plain = Math.max(5, Math.min(46, .95 * Math.sqrt(area / Math.max(1, N))));
     return Math.min(220, plain * user * Math.sqrt(camera.scale / camera.fitScale) ** 1.3);
 }
 
@@ -356,7 +368,8 @@ function drawScene() {
 
 let frameWanted = 0;
 function wantFrame() {
-    frameWanted ||= requestAnimationFrame(frame);
+    if (scene.layout)   // not before there is anything
+        frameWanted ||= requestAnimationFrame(frame);
 }
 
 function frame(now) {

@@ -75,19 +75,23 @@ for (const button of document.querySelectorAll('[data-sheet]'))
 for (const button of document.querySelectorAll('.sheet-head .close'))
     button.addEventListener('click', () => openSheet(''));
 
+/* When all of the file is there, its history too. */
+function start() {
+    makeControls();
+    startScene();
+    layout(state.layout);
+    for (const key of Object.keys(state))
+        changedKeys.add(key);
+    updateHint();
+    resize();
+    sendPlaces(0);
+    tellAll();
+    parseAddress();
+    new ResizeObserver(resize).observe(byId('map'));
+}
 applyTheme();
-makeControls();
-startScene();
-layout(state.layout);
-for (const key of Object.keys(state))
-    changedKeys.add(key);
-updateHint();
-resize();
-sendPlaces(0);
-tellAll();
-parseAddress();
-new ResizeObserver(resize).observe(byId('map'));
+document.addEventListener('DOMContentLoaded', start);
 
 // For whoever looks in with the browser's own tools.
 window.kasane = { state, change, select, camera, scene, facts, rows, imageAt, imagesWithin,
-    placeNow, projector, goToLayout, fitAll, selectionTable, get shown() { return nShown; } };
+    placeNow, projector, drawScene, gl, goToLayout, fitAll, selectionTable, get shown() { return nShown; } };

@@ -249,7 +249,7 @@ static void read_inputs(struct task *t, struct tensor_reader *features)
     read_logs(t);
     if (o->index) {
         name_input(t, "index");
-        history_input(t->history, t->s.ix->digest, NULL);
+        tables_add_input(t->history, o->index, t->s.ix->digest);
     }
     if (o->images) {
         struct tensor_reader *images = tensor_open(o->images);

@@ -19,7 +19,7 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
     for file in images.npy.zst images.tsv {train,test}-{0,1}.npy.zst stage-{1,2}.{safetensors.zst,tsv} deep-init.safetensors.zst \
         deep.safetensors.zst deep.tsv features.npy.zst {pca-2,pca-3,map-2}.{npy.zst,tsv} \
         reconstruction.png accuracy.tsv evaluation.{tsv,txt} {scatter-2d,scatter-3d,map}.{png,svg} \
-        loss-{stage-1,stage-2,deep}.{png,svg}; do
+        loss-{stage-1,stage-2,deep}.{png,svg} report.html; do
         [ -s "out/$file" ]
     done
     tensor verify out/*.zst
@@ -41,7 +41,7 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
 @test "with -j2, other threads and other memory every file has the same bytes" {
     images=$BATS_FILE_TMPDIR/images
     pipeline -j2 all FLAGS='--threads 1 --memory 64M' 2>/dev/null
-    for file in out/*.zst out/*.png out/*.svg out/.*.history \
+    for file in out/*.zst out/*.png out/*.svg out/*.html out/.*.history \
         out/{images,accuracy,evaluation,pca-2,pca-3,map-2}.tsv; do
         cmp "$file" "$BATS_FILE_TMPDIR/$file"
     done

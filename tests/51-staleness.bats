@@ -153,7 +153,7 @@ other_value() {
 
 @test "other classes rerun coordinates and plots alone" {
     pipeline why CLASSES='akane ren' | grep '^pca-2.npy.zst *would run: classes  -> akane ren$'
-    reruns 'map-2 map.png map.svg pca-2 pca-3 scatter-2d.png scatter-2d.svg scatter-3d.png scatter-3d.svg' \
+    reruns 'map-2 map.png map.svg pca-2 pca-3 scatter-2d.png scatter-2d.svg scatter-3d.png scatter-3d.svg report.html' \
         all CLASSES='akane ren'
     equal "$(cut -f 3 out/pca-2.tsv | sort -u | paste -sd ' ')" 'akane class ren'
 }
@@ -479,7 +479,7 @@ killed_naming() {
     sed -i 's/3/2/' conf/augment.conf
     echo 'sign = v' >conf/pca.conf
     echo 'l2 = 0' >>conf/finetune.conf
-    reruns "$AFTER_IMAGES accuracy.tsv evaluation.tsv map-2 map.png map.svg pca-2 pca-3 reconstruction.png $(cd out && echo loss-*.???) $(cd out && echo scatter-*.???)" -j4 all
+    reruns "$AFTER_IMAGES accuracy.tsv evaluation.tsv map-2 map.png map.svg pca-2 pca-3 reconstruction.png $(cd out && echo loss-*.???) report.html $(cd out && echo scatter-*.???)" -j4 all
     equal "$(found_same)" ''
 }
 

@@ -102,7 +102,7 @@ same_results() {
     for file in "$1"/* "$1"/.*.history; do
         case $file in
         */stage-*.tsv | */deep.tsv) cmp <(cut -f 1-4 "$file") <(cut -f 1-4 "$2/${file##*/}") ;;
-        *.zst | *.tsv | *.png | *.svg | *.history) cmp "$file" "$2/${file##*/}" ;;
+        *.zst | *.tsv | *.png | *.svg | *.html | *.history) cmp "$file" "$2/${file##*/}" ;;
         esac
     done
 }

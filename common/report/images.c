@@ -5,6 +5,7 @@
 
 #include "base/endian.h"
 #include "base/profile.h"
+#include "base/progress.h"
 #include "base/report.h"
 #include "net/dataset.h"
 #include "report/mosaic.h"
@@ -89,7 +90,7 @@ static void read_all(struct work *w, struct tensor_reader *t, const size_t *rows
     for (size_t got; (got = tensor_read(t, data, block)) > 0; first += got) {
         for (; next < n && rows[next] < first + got; next++)
             add_row(w, data + (rows[next] - first) * t->row_bytes, rows[next]);
-        progress("images: %zu of %zu", next, n);
+        progress_show(next, n, "images: %zu of %zu", next, n);
     }
     end_batch(w);
     progress_end();

@@ -10,7 +10,7 @@
 #include "files/table.h"
 #include "report/page.h"
 
-static void add_input(struct history *h, const char *path, const char *digest)
+void tables_add_input(struct history *h, const char *path, const char *digest)
 {
     char *text = keep_read(path);
 
@@ -37,7 +37,7 @@ json_t *tables_read(const char *path, struct history *h)
 
     while (table_next(t))
         json_array_append_new(rows, read_line(t->fields, t->n_columns, seconds));
-    add_input(h, path, t->digest);
+    tables_add_input(h, path, t->digest);
     table_free(t);
     return json_checked(json_pack("{s:o,s:o}", "columns", columns, "rows", rows));
 }
@@ -50,7 +50,7 @@ json_t *tables_read_text(const char *path, struct history *h)
     json_t *value = page_text(text);
 
     table_digest_text(text, len, digest);
-    add_input(h, path, digest);
+    tables_add_input(h, path, digest);
     free(text);
     zio_close(r);
     return value;
@@ -120,7 +120,7 @@ static double *read_numbers(struct places *p, const char *path, const char *axis
         for (size_t k = 0; k < p->P; k++)
             x[row * p->P + k] = parse_number(t, columns[k]);
     }
-    add_input(h, path, t->digest);
+    tables_add_input(h, path, t->digest);
     table_free(t);
     free(columns);
     return x;

@@ -14,6 +14,9 @@ json_t *tables_read(const char *path, struct history *h);
 /* The text at PATH, a value. Adds it to H as an input. */
 json_t *tables_read_text(const char *path, struct history *h);
 
+/* Adds the table at PATH with this DIGEST to H, and what made it. */
+void tables_add_input(struct history *h, const char *path, const char *digest);
+
 /* Places of rows, from a table as pca and map write it. */
 struct places {
     size_t P;         /* axes */
