@@ -9,15 +9,13 @@ const N = facts.shown;
 /* The bytes of a block, whose text is let go; null where there is none. */
 function takeBytes(name) {
     const element = byId('block-' + name);
-    if (!element)
-        return null;
+    if (!element) return null;
     const text = element.textContent;
     element.remove();
-    if (Uint8Array.fromBase64)
-        return Uint8Array.fromBase64(text);
-    const binary = atob(text), bytes = new Uint8Array(binary.length);
-    for (let i = 0; i < bytes.length; i++)
-        bytes[i] = binary.charCodeAt(i);
+    if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
+    const binary = atob(text),
+        bytes = new Uint8Array(binary.length);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
     return bytes;
 }
 
@@ -43,15 +41,14 @@ for (const kind of ['features', 'pixels'])
 const classes = facts.classes || [];
 const hasClasses = classes.length > 1;
 const imageOfRow = new Map();
-for (let i = 0; i < N; i++)
-    imageOfRow.set(rows[i], i);
+for (let i = 0; i < N; i++) imageOfRow.set(rows[i], i);
 
 /* A name for people: never empty. */
-const shownName = name => name === '' ? '(no name)' : name;
+const shownName = name => (name === '' ? '(no name)' : name);
 const className = c => shownName(classes[c]);
-const pathOf = i => facts.paths ? facts.paths[i] : 'row ' + rows[i];
+const pathOf = i => (facts.paths ? facts.paths[i] : 'row ' + rows[i]);
 const nameOf = i => pathOf(i).slice(pathOf(i).lastIndexOf('/') + 1) || pathOf(i);
-const splitName = i => splitOf[i] ? 'test' : 'train';
+const splitName = i => (splitOf[i] ? 'test' : 'train');
 
 /* The coordinate of image i on an axis of 'map' or 'pca'; NaN: it has none. */
 function coordinate(name, i, axis) {
@@ -66,26 +63,25 @@ function nearestAgrees(i) {
 
 /* The k nearest of image i: [{ image, distance }], nearest first. */
 function nearestOf(kind, i) {
-    const { k, step, rows, distances } = near[kind], unit = kind === 'pixels' ? facts.pixel_unit : 1;
+    const { k, step, rows, distances } = near[kind],
+        unit = kind === 'pixels' ? facts.pixel_unit : 1;
     return Array.from({ length: k }, (_, c) => ({
         image: rows[i * k + c],
-        distance: distances[i * k + c] * step / unit,
+        distance: (distances[i * k + c] * step) / unit,
     }));
 }
 
 const thousands = number => number.toLocaleString('en');
-const many = (number, what, more) => thousands(number) + ' ' + (number === 1 ? what : more || what + 's');
+const many = (number, what, more) =>
+    thousands(number) + ' ' + (number === 1 ? what : more || what + 's');
 
 /* An element: element('p', { class: 'quiet', onclick: f }, 'text', child). Text is text. */
 function element(tag, attributes = {}, ...children) {
     const made = document.createElement(tag);
     for (const [key, value] of Object.entries(attributes))
-        if (key.startsWith('on'))
-            made.addEventListener(key.slice(2), value);
-        else if (key.startsWith('--'))
-            made.style.setProperty(key, value);
-        else if (value === true)
-            made.setAttribute(key, '');
+        if (key.startsWith('on')) made.addEventListener(key.slice(2), value);
+        else if (key.startsWith('--')) made.style.setProperty(key, value);
+        else if (value === true) made.setAttribute(key, '');
         else if (value !== false && value !== null && value !== undefined)
             made.setAttribute(key, value);
     made.append(...children.filter(child => child !== null && child !== undefined));
@@ -98,8 +94,7 @@ const named = name => element('bdi', {}, name);
 /* The same for SVG. */
 function drawing(tag, attributes = {}, ...children) {
     const made = document.createElementNS('http://www.w3.org/2000/svg', tag);
-    for (const [key, value] of Object.entries(attributes))
-        made.setAttribute(key, value);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
     made.append(...children);
     return made;
 }

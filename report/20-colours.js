@@ -1,29 +1,50 @@
 // colours: what a colour means, and the legend that says so.
 
-const TEN = ['#3f6fd8', '#e8743b', '#2ca37a', '#d64a6b', '#8a63d2', '#e0a526', '#18a4c4', '#a0693f',
-    '#d86cc0', '#7f9a34'];
+const TEN = [
+    '#3f6fd8',
+    '#e8743b',
+    '#2ca37a',
+    '#d64a6b',
+    '#8a63d2',
+    '#e0a526',
+    '#18a4c4',
+    '#a0693f',
+    '#d86cc0',
+    '#7f9a34',
+];
 const GREY = '#9aa0aa';
 
 /* n colours apart from one another: ten by hand, more around the wheel in three lightnesses. */
 function palette(n) {
-    return Array.from({ length: n }, (_, i) => n <= TEN.length ? TEN[i]
-        : rgbOfOklch([.66, .56, .76][i % 3], .15, i * 137.508 + 20));
+    return Array.from({ length: n }, (_, i) =>
+        n <= TEN.length ? TEN[i] : rgbOfOklch([0.66, 0.56, 0.76][i % 3], 0.15, i * 137.508 + 20),
+    );
 }
 
 /* "#rrggbb" of lightness 0..1, chroma and hue in degrees (Ottosson 2020, OKLab). */
 function rgbOfOklch(L, C, h) {
-    const a = C * Math.cos(h * Math.PI / 180), b = C * Math.sin(h * Math.PI / 180);
-    const l = (L + .3963377774 * a + .2158037573 * b) ** 3;
-    const m = (L - .1055613458 * a - .0638541728 * b) ** 3;
-    const s = (L - .0894841775 * a - 1.291485548 * b) ** 3;
-    const linear = [4.0767416621 * l - 3.3077115913 * m + .2309699292 * s,
-        -1.2684380046 * l + 2.6097574011 * m - .3413193965 * s,
-        -.0041960863 * l - .7034186147 * m + 1.707614701 * s];
-    return '#' + linear.map(v => {
-        const x = Math.max(0, Math.min(1, v));
-        const c = x <= .0031308 ? 12.92 * x : 1.055 * x ** (1 / 2.4) - .055;
-        return Math.round(255 * c).toString(16).padStart(2, '0');
-    }).join('');
+    const a = C * Math.cos((h * Math.PI) / 180),
+        b = C * Math.sin((h * Math.PI) / 180);
+    const l = (L + 0.3963377774 * a + 0.2158037573 * b) ** 3;
+    const m = (L - 0.1055613458 * a - 0.0638541728 * b) ** 3;
+    const s = (L - 0.0894841775 * a - 1.291485548 * b) ** 3;
+    const linear = [
+        4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
+        -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
+        -0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s,
+    ];
+    return (
+        '#' +
+        linear
+            .map(v => {
+                const x = Math.max(0, Math.min(1, v));
+                const c = x <= 0.0031308 ? 12.92 * x : 1.055 * x ** (1 / 2.4) - 0.055;
+                return Math.round(255 * c)
+                    .toString(16)
+                    .padStart(2, '0');
+            })
+            .join('')
+    );
 }
 
 const bytesOfColour = hex => [1, 3, 5].map(at => parseInt(hex.slice(at, at + 2), 16));
@@ -38,9 +59,13 @@ function rampColour(t) {
 
 /* The ranks of errors as 0..1: a few large ones do not take all the colours. */
 function errorRanks() {
-    const order = Uint32Array.from({ length: N }, (_, i) => i).sort((a, b) => errors[a] - errors[b]);
+    const order = Uint32Array.from({ length: N }, (_, i) => i).sort(
+        (a, b) => errors[a] - errors[b],
+    );
     const ranks = new Float32Array(N);
-    order.forEach((i, rank) => { ranks[i] = N > 1 ? rank / (N - 1) : 0; });
+    order.forEach((i, rank) => {
+        ranks[i] = N > 1 ? rank / (N - 1) : 0;
+    });
     return ranks;
 }
 const ranks = errors && errorRanks();
@@ -62,9 +87,11 @@ if (splitOf && splitOf.includes(1) && splitOf.includes(0))
 if (hasClasses && near.features && near.features.k)
     colours.nearest = {
         title: 'nearest neighbour',
-        entries: [{ name: 'same class', colour: '#2ca37a' },
-            { name: 'another class', colour: '#e8743b' }],
-        entry: i => nearestAgrees(i) ? 0 : 1,
+        entries: [
+            { name: 'same class', colour: '#2ca37a' },
+            { name: 'another class', colour: '#e8743b' },
+        ],
+        entry: i => (nearestAgrees(i) ? 0 : 1),
     };
 if (errors)
     colours.error = {
@@ -76,14 +103,20 @@ if (errors)
         },
     };
 if (!Object.keys(colours).length)
-    colours.none = { title: 'nothing', entries: [{ name: 'images', colour: TEN[0] }], entry: () => 0 };
+    colours.none = {
+        title: 'nothing',
+        entries: [{ name: 'images', colour: TEN[0] }],
+        entry: () => 0,
+    };
 
 for (const way of Object.values(colours))
     if (way.entries) {
         const picked = palette(way.entries.length);
-        way.entries.forEach((entry, k) => { entry.colour ||= picked[k]; entry.n = 0; });
-        for (let i = 0; i < N; i++)
-            way.entries[way.entry(i)].n++;
+        way.entries.forEach((entry, k) => {
+            entry.colour ||= picked[k];
+            entry.n = 0;
+        });
+        for (let i = 0; i < N; i++) way.entries[way.entry(i)].n++;
     }
 
 const colourNames = () => Object.keys(colours);
@@ -95,19 +128,22 @@ function colourOf(i) {
     return way.value ? rampColour(way.value(i)) : bytesOfColour(way.entries[way.entry(i)].colour);
 }
 const cssColour = i => 'rgb(' + colourOf(i).join(' ') + ')';
-const classColour = c => colours.class ? colours.class.entries[c].colour : GREY;
+const classColour = c => (colours.class ? colours.class.entries[c].colour : GREY);
 
 // --- which images are shown ---
 
-const isShown = new Uint8Array(N).fill(1);   // by legend, search and layout
-let nShown = N, nFound = 0;
+const isShown = new Uint8Array(N).fill(1); // by legend, search and layout
+let nShown = N,
+    nFound = 0;
 
 const folded = text => text.normalize('NFKC').toLowerCase();
 const foldedNames = Array.from({ length: N }, (_, i) =>
-    folded(pathOf(i) + (hasClasses ? ' ' + className(classOf[i]) : '')));
+    folded(pathOf(i) + (hasClasses ? ' ' + className(classOf[i]) : '')),
+);
 
 function updateShown() {
-    const way = colours[state.colour], words = folded(state.query).split(/\s+/).filter(Boolean);
+    const way = colours[state.colour],
+        words = folded(state.query).split(/\s+/).filter(Boolean);
     const missing = layouts[state.layout].missing;
     nShown = nFound = 0;
     for (let i = 0; i < N; i++) {

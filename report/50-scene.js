@@ -38,7 +38,10 @@ vec4 place()
 }
 `;
 
-const DOT_VERTEX = '#version 300 es\n' + VERTEX + `
+const DOT_VERTEX =
+    '#version 300 es\n' +
+    VERTEX +
+    `
 void main()
 {
     gl_Position = place();
@@ -63,7 +66,10 @@ void main()
     result = vec4(mix(v_colour, vec3(0.), rim) * a, a);
 }`;
 
-const TILE_VERTEX = '#version 300 es\n' + VERTEX + `
+const TILE_VERTEX =
+    '#version 300 es\n' +
+    VERTEX +
+    `
 uniform ivec2 cells;                 // columns and lines of a page
 uniform vec2 cell, tile, page;       // of a page, texels
 uniform int ready;                   // pages that are there
@@ -110,11 +116,24 @@ void main()
     result = vec4(mix(v_colour, image, inside) * a, a);
 }`;
 
-const gl = byId('scene').getContext('webgl2', { antialias: false, alpha: true,
-    premultipliedAlpha: true, powerPreference: 'high-performance' });
+const gl = byId('scene').getContext('webgl2', {
+    antialias: false,
+    alpha: true,
+    premultipliedAlpha: true,
+    powerPreference: 'high-performance',
+});
 const MOST_TEXELS = matchMedia('(pointer: coarse)').matches ? 32e6 : 96e6;
-const scene = { ready: 0, nPages: 0, changeBegan: 0, changeMs: 0, time: 1, sides: [1, 1],
-    layout: '', frames: 0, drawn: 0 };
+const scene = {
+    ready: 0,
+    nPages: 0,
+    changeBegan: 0,
+    changeMs: 0,
+    time: 1,
+    sides: [1, 1],
+    layout: '',
+    frames: 0,
+    drawn: 0,
+};
 
 function fail(text) {
     byId('trouble').textContent = text;
@@ -122,8 +141,12 @@ function fail(text) {
 }
 
 function compile(vertex, fragment) {
-    const program = gl.createProgram(), uniforms = {};
-    for (const [type, text] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]]) {
+    const program = gl.createProgram(),
+        uniforms = {};
+    for (const [type, text] of [
+        [gl.VERTEX_SHADER, vertex],
+        [gl.FRAGMENT_SHADER, fragment],
+    ]) {
         const shader = gl.createShader(type);
         gl.shaderSource(shader, text);
         gl.compileShader(shader);
@@ -155,15 +178,14 @@ function sendBuffer(buffer, data) {
 
 /* The vertex array of dots, or of squares: the same buffers, a step for each instance. */
 function makeArray(step) {
-    const array = gl.createVertexArray(), b = scene.buffers;
+    const array = gl.createVertexArray(),
+        b = scene.buffers;
     gl.bindVertexArray(array);
     const bind = (where, buffer, size, type, normal) => {
         gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
         gl.enableVertexAttribArray(where);
-        if (type === 'integer')
-            gl.vertexAttribIPointer(where, size, gl.UNSIGNED_BYTE, 0, 0);
-        else
-            gl.vertexAttribPointer(where, size, type, normal, 0, 0);
+        if (type === 'integer') gl.vertexAttribIPointer(where, size, gl.UNSIGNED_BYTE, 0, 0);
+        else gl.vertexAttribPointer(where, size, type, normal, 0, 0);
         gl.vertexAttribDivisor(where, step);
     };
     bind(0, b.from, 3, gl.FLOAT, false);
@@ -176,8 +198,10 @@ function makeArray(step) {
 
 function startScene() {
     if (!gl) {
-        fail('This browser has no WebGL 2, or it is switched off: the map is not drawn. ' +
-            'Search, details and the run work without.');
+        fail(
+            'This browser has no WebGL 2, or it is switched off: the map is not drawn. ' +
+                'Search, details and the run work without.',
+        );
         return;
     }
     scene.from = new Float32Array(3 * N);
@@ -185,33 +209,38 @@ function startScene() {
     scene.flags = new Uint8Array(N);
     scene.colour = new Uint8Array(4 * N);
     scene.buffers = {
-        from: makeBuffer(scene.from), to: makeBuffer(scene.to), flags: makeBuffer(scene.flags),
+        from: makeBuffer(scene.from),
+        to: makeBuffer(scene.to),
+        flags: makeBuffer(scene.flags),
         colour: makeBuffer(scene.colour),
-        rank: makeBuffer(Float32Array.from({ length: N }, (_, i) => (i * .61803398875) % 1)),
+        rank: makeBuffer(Float32Array.from({ length: N }, (_, i) => (i * 0.61803398875) % 1)),
     };
     scene.dots = { ...compile(DOT_VERTEX, DOT_FRAGMENT), array: makeArray(0) };
     scene.tiles = { ...compile(TILE_VERTEX, TILE_FRAGMENT), array: makeArray(1) };
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     byId('scene').addEventListener('webglcontextlost', () =>
-        fail('The graphics of this machine gave up the map: load the page again.'));
+        fail('The graphics of this machine gave up the map: load the page again.'),
+    );
     loadPages();
 }
 
 /* Brings the pages to the graphics, at a smaller scale where they are too many. */
 async function loadPages() {
     const t = facts.thumbnails;
-    if (!t)
-        return;
-    const width = t.columns * t.cell_width, height = t.lines * t.cell_height;
+    if (!t) return;
+    const width = t.columns * t.cell_width,
+        height = t.lines * t.cell_height;
     const most = gl.getParameter(gl.MAX_TEXTURE_SIZE);
     let shrink = 1;
-    while (Math.max(width, height) / shrink > most
-        || width * height * t.pages / shrink ** 2 > MOST_TEXELS)
+    while (
+        Math.max(width, height) / shrink > most ||
+        (width * height * t.pages) / shrink ** 2 > MOST_TEXELS
+    )
         shrink *= 2;
     const [w, h] = [Math.ceil(width / shrink), Math.ceil(height / shrink)];
-    let levels = 1;   // smaller ones as long as a cell is whole texels
-    for (let side = t.cell_width | t.cell_height; !(side / shrink & 1) && levels < 5; side /= 2)
+    let levels = 1; // smaller ones as long as a cell is whole texels
+    for (let side = t.cell_width | t.cell_height; !((side / shrink) & 1) && levels < 5; side /= 2)
         levels++;
     scene.texture = gl.createTexture();
     gl.bindTexture(gl.TEXTURE_2D_ARRAY, scene.texture);
@@ -224,13 +253,26 @@ async function loadPages() {
     gl.pixelStorei(gl.UNPACK_COLORSPACE_CONVERSION_WEBGL, gl.NONE);
     scene.nPages = t.pages;
     for (let k = 0; k < t.pages; k++) {
-        const page = await decodePage('thumbnails', k, shrink > 1 ? { resizeWidth: w,
-            resizeHeight: h, resizeQuality: 'high' } : {});
+        const page = await decodePage(
+            'thumbnails',
+            k,
+            shrink > 1 ? { resizeWidth: w, resizeHeight: h, resizeQuality: 'high' } : {},
+        );
         gl.bindTexture(gl.TEXTURE_2D_ARRAY, scene.texture);
-        gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, 0, 0, k, page.width, page.height, 1, gl.RGBA,
-            gl.UNSIGNED_BYTE, page);
-        if (shrink > 1)
-            page.close();
+        gl.texSubImage3D(
+            gl.TEXTURE_2D_ARRAY,
+            0,
+            0,
+            0,
+            k,
+            page.width,
+            page.height,
+            1,
+            gl.RGBA,
+            gl.UNSIGNED_BYTE,
+            page,
+        );
+        if (shrink > 1) page.close();
         gl.generateMipmap(gl.TEXTURE_2D_ARRAY);
         scene.ready = k + 1;
         wantFrame();
@@ -241,34 +283,29 @@ async function loadPages() {
 
 function sendFlags() {
     const picked = state.selected;
-    for (let i = 0; i < N; i++)
-        scene.flags[i] = isShown[i] | (picked.has(i) ? 2 : 0);
-    if (gl)
-        sendBuffer(scene.buffers.flags, scene.flags);
+    for (let i = 0; i < N; i++) scene.flags[i] = isShown[i] | (picked.has(i) ? 2 : 0);
+    if (gl) sendBuffer(scene.buffers.flags, scene.flags);
 }
 
 function sendColours() {
-    for (let i = 0; i < N; i++)
-        scene.colour.set(colourOf(i), 4 * i);
+    for (let i = 0; i < N; i++) scene.colour.set(colourOf(i), 4 * i);
     sendBuffer(scene.buffers.colour, scene.colour);
 }
 
 /* Where image i is now, on its way between two layouts: as the shader does. */
 function placeNow(i) {
-    const { time, from, to } = scene, k = 3 * i;
-    if (time >= 1)
-        return [to[k], to[k + 1], to[k + 2]];
-    const e = ease(Math.max(0, Math.min(1, time * 1.5 - .5 * (i * .61803398875 % 1))));
+    const { time, from, to } = scene,
+        k = 3 * i;
+    if (time >= 1) return [to[k], to[k + 1], to[k + 2]];
+    const e = ease(Math.max(0, Math.min(1, time * 1.5 - 0.5 * ((i * 0.61803398875) % 1))));
     return [0, 1, 2].map(axis => from[k + axis] + (to[k + axis] - from[k + axis]) * e);
 }
 
 /* Images start for the places of the layout. */
 function sendPlaces(ms) {
-    for (let i = 0; i < N && scene.layout; i++)
-        scene.from.set(placeNow(i), 3 * i);
+    for (let i = 0; i < N && scene.layout; i++) scene.from.set(placeNow(i), 3 * i);
     scene.to.set(layout(state.layout).at);
-    if (!scene.layout)
-        scene.from.set(scene.to);
+    if (!scene.layout) scene.from.set(scene.to);
     scene.before = scene.layout || state.layout;
     scene.layout = state.layout;
     scene.changeBegan = performance.now();
@@ -289,8 +326,10 @@ function covered(name) {
     if (made.covered === undefined) {
         const taken = new Uint8Array(1024);
         for (let i = 0; i < N; i++)
-            taken[32 * Math.floor((made.at[3 * i + 1] + 1) * 15.99)
-                + Math.floor((made.at[3 * i] + 1) * 15.99)] = 1;
+            taken[
+                32 * Math.floor((made.at[3 * i + 1] + 1) * 15.99) +
+                    Math.floor((made.at[3 * i] + 1) * 15.99)
+            ] = 1;
         made.covered = taken.reduce((sum, t) => sum + t, 0) / 1024;
     }
     return made.covered;
@@ -299,11 +338,11 @@ function covered(name) {
 /* The side of an image in this layout, pixels. In a grid it fills its cell; elsewhere it grows
  * slower than distances do, so that zooming in draws images apart. */
 function sideIn(name) {
-    const { cell } = layout(name), user = 2 ** state.size;
-    if (cell)
-        return cell * camera.scale * Math.min(.94, .94 * user);
+    const { cell } = layout(name),
+        user = 2 ** state.size;
+    if (cell) return cell * camera.scale * Math.min(0.94, 0.94 * user);
     const area = camera.width * camera.height * covered(name);
-    const plain = Math.max(5, Math.min(46, .95 * Math.sqrt(area / Math.max(1, N))));
+    const plain = Math.max(5, Math.min(46, 1.45 * Math.sqrt(area / Math.max(1, N))));
     return Math.min(220, plain * user * Math.sqrt(camera.scale / camera.fitScale) ** 1.3);
 }
 
@@ -314,13 +353,14 @@ function sideNow() {
 
 /* 1: dots, 0: images; between them both. */
 function dotShare() {
-    if (!facts.thumbnails || !state.images || scene.ready < scene.nPages)
-        return 1;
+    if (!facts.thumbnails || !state.images || scene.ready < scene.nPages) return 1;
     return Math.max(0, Math.min(1, (13 - sideNow()) / 4));
 }
 
 function setUniforms({ program, uniforms: u }, share) {
-    const ratio = devicePixelRatio, m = middle(), R = rotation();
+    const ratio = devicePixelRatio,
+        m = middle(),
+        R = rotation();
     gl.useProgram(program);
     gl.uniformMatrix3fv(u.rotation, true, R);
     gl.uniform3f(u.target, camera.x, camera.y, camera.z);
@@ -334,7 +374,8 @@ function setUniforms({ program, uniforms: u }, share) {
     gl.uniform1f(u.dot_share, share);
     gl.uniform1i(u.state_mask, state.selected.size ? 2 : 0);
     if (u.frame) {
-        const t = facts.thumbnails, side = sideNow();
+        const t = facts.thumbnails,
+            side = sideNow();
         gl.uniform2i(u.cells, t.columns, t.lines);
         gl.uniform2f(u.cell, t.cell_width, t.cell_height);
         gl.uniform2f(u.tile, t.width, t.height);
@@ -347,8 +388,7 @@ function setUniforms({ program, uniforms: u }, share) {
 function drawScene() {
     const flat = layout(scene.layout).flat && layout(scene.before).flat;
     scene.sides = [sideIn(scene.before), sideIn(scene.layout)];
-    if (!gl)
-        return;
+    if (!gl) return;
     const share = dotShare();
     gl.viewport(0, 0, gl.canvas.width, gl.canvas.height);
     gl.clearColor(0, 0, 0, 0);
@@ -368,7 +408,8 @@ function drawScene() {
 
 let frameWanted = 0;
 function wantFrame() {
-    if (scene.layout)   // not before there is anything
+    if (scene.layout)
+        // not before there is anything
         frameWanted ||= requestAnimationFrame(frame);
 }
 
@@ -379,18 +420,15 @@ function frame(now) {
     scene.time = scene.changeMs ? Math.min(1, (now - scene.changeBegan) / scene.changeMs) : 1;
     const flies = flyOn(now);
     drawScene();
-    if (wasMoving && scene.time >= 1)
-        placeLabels();
+    if (wasMoving && scene.time >= 1) placeLabels();
     drawOverlay();
-    if (scene.time < 1 || flies)
-        wantFrame();
+    if (scene.time < 1 || flies) wantFrame();
 }
 
 /* The canvas takes the size of its box. */
 function resize() {
     const box = byId('map').getBoundingClientRect();
-    if (!box.width || !box.height)
-        return;
+    if (!box.width || !box.height) return;
     camera.width = box.width;
     camera.height = box.height;
     const narrow = box.width <= 760;
@@ -400,7 +438,6 @@ function resize() {
         canvas.width = Math.round(box.width * devicePixelRatio);
         canvas.height = Math.round(box.height * devicePixelRatio);
     }
-    if (wantedCamera || isFitted)
-        placeCamera();
+    if (wantedCamera || isFitted) placeCamera();
     wantFrame();
 }

@@ -1,7 +1,7 @@
 // tiles: single images, cut out of the pages.
 
-const MOST_PAGES = 6;     // decoded at once
-const pageFiles = {};     // name-k: Blob
+const MOST_PAGES = 6; // decoded at once
+const pageFiles = {}; // name-k: Blob
 const pageCache = new Map();
 
 function pageFile(name, k) {
@@ -13,21 +13,24 @@ function pageFile(name, k) {
 /* Page k as pixels; of those at full scale the last few are kept. */
 function decodePage(name, k, options = {}) {
     const key = name + '-' + k;
-    const decode = () => createImageBitmap(pageFile(name, k), { ...options,
-        colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
-    if (options.resizeWidth)
-        return decode();
+    const decode = () =>
+        createImageBitmap(pageFile(name, k), {
+            ...options,
+            colorSpaceConversion: 'none',
+            premultiplyAlpha: 'none',
+        });
+    if (options.resizeWidth) return decode();
     const page = pageCache.get(key) || decode();
     pageCache.delete(key);
     pageCache.set(key, page);
-    if (pageCache.size > MOST_PAGES)
-        pageCache.delete(pageCache.keys().next().value);
+    if (pageCache.size > MOST_PAGES) pageCache.delete(pageCache.keys().next().value);
     return page;
 }
 
 /* A canvas with image i; 'reconstructions': what the net gives back for it. */
 function tile(i, name = 'thumbnails') {
-    const m = facts[name], canvas = element('canvas', { class: 'tile' });
+    const m = facts[name],
+        canvas = element('canvas', { class: 'tile' });
     if (!m) {
         canvas.width = canvas.height = 8;
         const context = canvas.getContext('2d');
@@ -38,10 +41,22 @@ function tile(i, name = 'thumbnails') {
     canvas.width = m.width;
     canvas.height = m.height;
     canvas.dataset.image = i;
-    const perPage = m.columns * m.lines, k = i % perPage;
+    const perPage = m.columns * m.lines,
+        k = i % perPage;
     decodePage(name, Math.floor(i / perPage)).then(page => {
-        canvas.getContext('2d').drawImage(page, k % m.columns * m.cell_width,
-            Math.floor(k / m.columns) * m.cell_height, m.width, m.height, 0, 0, m.width, m.height);
+        canvas
+            .getContext('2d')
+            .drawImage(
+                page,
+                (k % m.columns) * m.cell_width,
+                Math.floor(k / m.columns) * m.cell_height,
+                m.width,
+                m.height,
+                0,
+                0,
+                m.width,
+                m.height,
+            );
         canvas.dataset.drawn = '';
     });
     return canvas;
@@ -49,12 +64,19 @@ function tile(i, name = 'thumbnails') {
 
 /* A button with image i that pins it; SHARED: it is marked. */
 function tileButton(i, label, shared = false) {
-    return element('button', {
-        type: 'button', title: label, 'aria-label': label, 'data-row': rows[i],
-        class: shared ? 'shared' : null, '--colour': hasClasses ? classColour(classOf[i])
-            : 'transparent',
-        onclick: () => pin(i),
-        onpointerenter: () => change({ hovered: i }),
-        onpointerleave: () => change({ hovered: -1 }),
-    }, tile(i));
+    return element(
+        'button',
+        {
+            type: 'button',
+            title: label,
+            'aria-label': label,
+            'data-row': rows[i],
+            class: shared ? 'shared' : null,
+            '--colour': hasClasses ? classColour(classOf[i]) : 'transparent',
+            onclick: () => pin(i),
+            onpointerenter: () => change({ hovered: i }),
+            onpointerleave: () => change({ hovered: -1 }),
+        },
+        tile(i),
+    );
 }

@@ -1,6 +1,8 @@
 // panels: controls, legend, the card under the pointer, the pinned image, the selection.
 
-const tell = text => { byId('told').textContent = text; };
+const tell = text => {
+    byId('told').textContent = text;
+};
 
 function pin(i) {
     change({ pinned: i });
@@ -20,36 +22,59 @@ function select(images) {
 
 /* "class akane, train": what is known of image i, as elements. */
 function chips(i) {
-    const chip = (text, colour) => element('span', { class: 'chip', '--colour': colour },
-        colour ? element('i') : null, named(text));
-    return element('div', { class: 'chips' },
+    const chip = (text, colour) =>
+        element(
+            'span',
+            { class: 'chip', '--colour': colour },
+            colour ? element('i') : null,
+            named(text),
+        );
+    return element(
+        'div',
+        { class: 'chips' },
         hasClasses ? chip(className(classOf[i]), classColour(classOf[i])) : null,
-        splitOf ? chip(splitName(i)) : null);
+        splitOf ? chip(splitName(i)) : null,
+    );
 }
 
 // --- controls ---
 
 function makeControls() {
     kinds.forEach(([name, title, note, , , path], k) => {
-        const input = element('input', { type: 'radio', name: 'layout', value: name,
-            onchange: () => goToLayout(name) });
-        byId('layouts').append(element('label', { title: title + ' (' + (k + 1) + ')' }, input,
-            drawing('svg', { viewBox: '0 0 20 20', 'aria-hidden': 'true' },
-                drawing('path', { d: path, 'stroke-width': path.includes('h0') ? 2.2 : 1.5 })),
-            title, note ? element('small', {}, note) : null));
+        const input = element('input', {
+            type: 'radio',
+            name: 'layout',
+            value: name,
+            onchange: () => goToLayout(name),
+        });
+        byId('layouts').append(
+            element(
+                'label',
+                { title: title + ' (' + (k + 1) + ')' },
+                input,
+                drawing(
+                    'svg',
+                    { viewBox: '0 0 20 20', 'aria-hidden': 'true' },
+                    drawing('path', { d: path, 'stroke-width': path.includes('h0') ? 2.2 : 1.5 }),
+                ),
+                title,
+                note ? element('small', {}, note) : null,
+            ),
+        );
     });
     for (const [name, { title }] of Object.entries(colours))
         byId('colour').append(element('option', { value: name }, title));
     byId('colour').addEventListener('change', event =>
-        change({ colour: event.target.value, off: new Set() }));
+        change({ colour: event.target.value, off: new Set() }),
+    );
     byId('size').addEventListener('input', event => change({ size: +event.target.value }));
     byId('images').addEventListener('change', event => change({ images: event.target.checked }));
     byId('labels').addEventListener('change', event => change({ labels: event.target.checked }));
     byId('legend-all').addEventListener('click', () => change({ off: new Set() }));
     byId('legend-none').addEventListener('click', () =>
-        change({ off: new Set(colours[state.colour].entries.keys()) }));
-    for (const key of ['images', 'size'])
-        byId(key).closest('.pair').hidden = !facts.thumbnails;
+        change({ off: new Set(colours[state.colour].entries.keys()) }),
+    );
+    for (const key of ['images', 'size']) byId(key).closest('.pair').hidden = !facts.thumbnails;
     byId('labels').closest('.pair').hidden = !hasClasses;
 }
 
@@ -63,8 +88,7 @@ function updateControls() {
     for (const tool of ['move', 'box', 'lasso'])
         byId('tool-' + tool).setAttribute('aria-pressed', state.tool === tool);
     byId('map').classList.toggle('selecting', state.tool !== 'move');
-    if (byId('search').value !== state.query)
-        byId('search').value = state.query;
+    if (byId('search').value !== state.query) byId('search').value = state.query;
     byId('found').textContent = state.query ? thousands(nFound) + ' found' : '';
 }
 
@@ -77,16 +101,32 @@ function updateLegend() {
     byId('legend').hidden = byId('legend-all').hidden = byId('legend-none').hidden = !way.entries;
     if (legendOf !== state.colour) {
         legendOf = state.colour;
-        byId('legend').replaceChildren(...(way.entries || []).map((entry, k) =>
-            element('li', {}, element('button', {
-                type: 'button', '--colour': entry.colour, 'data-entry': k,
-                onclick: event => toggleEntry(k, event.altKey),
-                ondblclick: () => onlyEntry(k),
-                title: 'Switch on or off; double click: it alone',
-            }, element('i'), element('bdi', { class: 'name' }, entry.name),
-            element('span', { class: 'number' }, thousands(entry.n))))));
+        byId('legend').replaceChildren(
+            ...(way.entries || []).map((entry, k) =>
+                element(
+                    'li',
+                    {},
+                    element(
+                        'button',
+                        {
+                            type: 'button',
+                            '--colour': entry.colour,
+                            'data-entry': k,
+                            onclick: event => toggleEntry(k, event.altKey),
+                            ondblclick: () => onlyEntry(k),
+                            title: 'Switch on or off; double click: it alone',
+                        },
+                        element('i'),
+                        element('bdi', { class: 'name' }, entry.name),
+                        element('span', { class: 'number' }, thousands(entry.n)),
+                    ),
+                ),
+            ),
+        );
         if (way.value) {
-            const stops = [0, .2, .4, .6, .8, 1].map(t => 'rgb(' + rampColour(t).join(' ') + ')');
+            const stops = [0, 0.2, 0.4, 0.6, 0.8, 1].map(
+                t => 'rgb(' + rampColour(t).join(' ') + ')',
+            );
             byId('scale').firstElementChild.style.background =
                 'linear-gradient(to right, ' + stops.join(', ') + ')';
             way.ends().forEach((end, k) => {
@@ -109,21 +149,26 @@ function toggleEntry(k, alone) {
 }
 
 function onlyEntry(k) {
-    change({ off: new Set([...colours[state.colour].entries.keys()].filter(other => other !== k)) });
+    change({
+        off: new Set([...colours[state.colour].entries.keys()].filter(other => other !== k)),
+    });
 }
 
 // --- the image pointed at ---
 
 let cardOf = -1;
 function updateCard(x, y) {
-    const card = byId('card'), i = state.hovered;
+    const card = byId('card'),
+        i = state.hovered;
     card.hidden = i < 0 || x === undefined;
-    if (card.hidden)
-        return;
+    if (card.hidden) return;
     if (cardOf !== i) {
         cardOf = i;
-        card.replaceChildren(...(facts.thumbnails ? [tile(i)] : []),
-            element('bdi', { class: 'name' }, nameOf(i)), chips(i));
+        card.replaceChildren(
+            ...(facts.thumbnails ? [tile(i)] : []),
+            element('bdi', { class: 'name' }, nameOf(i)),
+            chips(i),
+        );
         card.dataset.row = rows[i];
     }
     const { offsetWidth: w, offsetHeight: h } = card;
@@ -135,31 +180,44 @@ function updateCard(x, y) {
 // --- the pinned image ---
 
 function side(kind, title, i, others) {
-    if (!near[kind] || !near[kind].k)
-        return null;
-    const list = nearestOf(kind, i), same = list.filter(n => classOf
-        && classOf[n.image] === classOf[i]).length;
-    return element('div', {}, element('h3', {}, title),
+    if (!near[kind] || !near[kind].k) return null;
+    const list = nearestOf(kind, i),
+        same = list.filter(n => classOf && classOf[n.image] === classOf[i]).length;
+    return element(
+        'div',
+        {},
+        element('h3', {}, title),
         element('p', {}, hasClasses ? same + ' of ' + list.length + ' of its class' : '\u00a0'),
-        element('div', { class: 'tiles', 'data-near': kind }, ...list.map(({ image, distance }) =>
-            tileButton(image, nameOf(image) + (hasClasses ? ', ' + className(classOf[image]) : '')
-                + ', distance ' + distance.toPrecision(3), others.has(image)))));
+        element(
+            'div',
+            { class: 'tiles', 'data-near': kind },
+            ...list.map(({ image, distance }) =>
+                tileButton(
+                    image,
+                    nameOf(image) +
+                        (hasClasses ? ', ' + className(classOf[image]) : '') +
+                        ', distance ' +
+                        distance.toPrecision(3),
+                    others.has(image),
+                ),
+            ),
+        ),
+    );
 }
 
 function factList(i) {
     const list = element('dl', { class: 'facts' });
-    const add = (name, value) => list.append(element('dt', {}, name),
-        element('dd', {}, named(String(value))));
+    const add = (name, value) =>
+        list.append(element('dt', {}, name), element('dd', {}, named(String(value))));
     add('row', rows[i]);
-    if (facts.paths)
-        add('path', pathOf(i));
-    if (hasClasses)
-        add('class', className(classOf[i]));
-    if (splitOf)
-        add('split', splitName(i));
-    if (errors)
-        add('reconstruction error', errors[i].toPrecision(3));
-    for (const [name, axis] of [['map', 'x'], ['pca', 'pc']])
+    if (facts.paths) add('path', pathOf(i));
+    if (hasClasses) add('class', className(classOf[i]));
+    if (splitOf) add('split', splitName(i));
+    if (errors) add('reconstruction error', errors[i].toPrecision(3));
+    for (const [name, axis] of [
+        ['map', 'x'],
+        ['pca', 'pc'],
+    ])
         for (let k = 0; places[name] && k < facts[name].axes; k++)
             if (!isNaN(coordinate(name, i, k)))
                 add(axis + (k + 1), coordinate(name, i, k).toPrecision(4));
@@ -167,52 +225,82 @@ function factList(i) {
 }
 
 function updatePinned() {
-    const box = byId('pinned'), i = state.pinned;
+    const box = byId('pinned'),
+        i = state.pinned;
     box.hidden = i < 0;
-    if (i < 0)
-        return;
-    const images = kind => new Set(near[kind] && near[kind].k
-        ? nearestOf(kind, i).map(n => n.image) : []);
+    if (i < 0) return;
+    const images = kind =>
+        new Set(near[kind] && near[kind].k ? nearestOf(kind, i).map(n => n.image) : []);
     box.dataset.row = rows[i];
     box.replaceChildren(
-        element('div', { class: 'row' }, element('h2', { id: 'pinned-name' }, named(nameOf(i))),
-            element('button', { type: 'button', class: 'link', onclick: () => pin(-1) }, 'unpin')),
+        element(
+            'div',
+            { class: 'row' },
+            element('h2', { id: 'pinned-name' }, named(nameOf(i))),
+            element('button', { type: 'button', class: 'link', onclick: () => pin(-1) }, 'unpin'),
+        ),
         chips(i),
-        facts.thumbnails ? element('div', { class: 'faces' },
-            element('figure', {}, tile(i), element('figcaption', {}, 'the image')),
-            facts.reconstructions ? element('figure', {}, tile(i, 'reconstructions'),
-                element('figcaption', {}, 'what the net gives back')) : null) : '',
-        element('div', { class: 'sides' },
+        facts.thumbnails
+            ? element(
+                  'div',
+                  { class: 'faces' },
+                  element('figure', {}, tile(i), element('figcaption', {}, 'the image')),
+                  facts.reconstructions
+                      ? element(
+                            'figure',
+                            {},
+                            tile(i, 'reconstructions'),
+                            element('figcaption', {}, 'what the net gives back'),
+                        )
+                      : null,
+              )
+            : '',
+        element(
+            'div',
+            { class: 'sides' },
             side('features', 'Near by features', i, images('pixels')),
-            side('pixels', 'Near by pixels', i, images('features'))),
-        factList(i));
+            side('pixels', 'Near by pixels', i, images('features')),
+        ),
+        factList(i),
+    );
 }
 
 // --- the selection ---
 
-const MOST_TILES = 600, MOST_LINES = 400;
+const MOST_TILES = 600,
+    MOST_LINES = 400;
 
 /* A field of TSV, as index files write them. */
-const field = text => String(text).replace(/[\\\t\n\r]/g, c =>
-    ({ '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' })[c]);
+const field = text =>
+    String(text).replace(
+        /[\\\t\n\r]/g,
+        c => ({ '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' })[c],
+    );
 
 function tableColumns() {
-    return [['row', i => rows[i]], splitOf && ['split', splitName],
+    return [
+        ['row', i => rows[i]],
+        splitOf && ['split', splitName],
         facts.classes && ['class', i => classes[classOf[i]]],
         facts.paths && ['path', pathOf],
-        errors && ['error', i => errors[i].toPrecision(6)]].filter(Boolean);
+        errors && ['error', i => errors[i].toPrecision(6)],
+    ].filter(Boolean);
 }
 
 function selectionTable(images) {
     const columns = tableColumns();
-    return [columns.map(([name]) => name),
-        ...images.map(i => columns.map(([, value]) => field(value(i))))]
-        .map(line => line.join('\t') + '\n').join('');
+    return [
+        columns.map(([name]) => name),
+        ...images.map(i => columns.map(([, value]) => field(value(i)))),
+    ]
+        .map(line => line.join('\t') + '\n')
+        .join('');
 }
 
 function saveTable(images) {
-    const url = URL.createObjectURL(new Blob([selectionTable(images)],
-        { type: 'text/tab-separated-values' }));
+    const url = URL.createObjectURL(
+        new Blob([selectionTable(images)], { type: 'text/tab-separated-values' }),
+    );
     element('a', { href: url, download: 'selection.tsv' }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10000);
 }
@@ -221,7 +309,8 @@ async function copyTable(images) {
     const text = selectionTable(images);
     try {
         await navigator.clipboard.writeText(text);
-    } catch {   // a page from disk may not be allowed to
+    } catch {
+        // a page from disk may not be allowed to
         const area = element('textarea', { class: 'unseen', 'aria-hidden': 'true' });
         area.value = text;
         document.body.append(area);
@@ -239,12 +328,18 @@ function classCounts(images) {
 }
 
 function updateSelection() {
-    const box = byId('selection'), images = [...state.selected].sort((a, b) => a - b);
-    const more = (most, what) => images.length > most
-        ? element('p', { class: 'quiet' }, 'and ' + thousands(images.length - most) + ' more ' + what)
-        : null;
-    const button = (text, onclick) => element('button', { type: 'button', class: 'plain', onclick },
-        text);
+    const box = byId('selection'),
+        images = [...state.selected].sort((a, b) => a - b);
+    const more = (most, what) =>
+        images.length > most
+            ? element(
+                  'p',
+                  { class: 'quiet' },
+                  'and ' + thousands(images.length - most) + ' more ' + what,
+              )
+            : null;
+    const button = (text, onclick) =>
+        element('button', { type: 'button', class: 'plain', onclick }, text);
     box.hidden = images.length === 0;
     if (box.hidden) {
         box.replaceChildren();
@@ -252,30 +347,95 @@ function updateSelection() {
     }
     const columns = tableColumns();
     box.replaceChildren(
-        element('div', { class: 'row' },
+        element(
+            'div',
+            { class: 'row' },
             element('h2', { id: 'selection-title' }, many(images.length, 'image') + ' selected'),
-            element('button', { type: 'button', class: 'link', onclick: () => select([]) }, 'clear')),
-        hasClasses ? element('div', { class: 'chips' }, ...classCounts(images).map(([c, n]) =>
-            element('span', { class: 'chip', '--colour': classColour(c) }, element('i'),
-                named(className(c)), ' ' + n))) : '',
-        facts.thumbnails ? element('div', { class: 'tiles sheet', tabindex: 0, role: 'group',
-            'aria-label': 'Contact sheet' },
-        ...images.slice(0, MOST_TILES).map(i => tileButton(i, pathOf(i)))) : '',
+            element(
+                'button',
+                { type: 'button', class: 'link', onclick: () => select([]) },
+                'clear',
+            ),
+        ),
+        hasClasses
+            ? element(
+                  'div',
+                  { class: 'chips' },
+                  ...classCounts(images).map(([c, n]) =>
+                      element(
+                          'span',
+                          { class: 'chip', '--colour': classColour(c) },
+                          element('i'),
+                          named(className(c)),
+                          ' ' + n,
+                      ),
+                  ),
+              )
+            : '',
+        facts.thumbnails
+            ? element(
+                  'div',
+                  {
+                      class: 'tiles sheet',
+                      tabindex: 0,
+                      role: 'group',
+                      'aria-label': 'Contact sheet',
+                  },
+                  ...images.slice(0, MOST_TILES).map(i => tileButton(i, pathOf(i))),
+              )
+            : '',
         more(MOST_TILES, 'images') || '',
-        element('div', { class: 'buttons' },
+        element(
+            'div',
+            { class: 'buttons' },
             button('Copy list', () => copyTable(images)),
             button('Save as TSV', () => saveTable(images)),
-            button('Zoom to', () => zoomTo(images))),
-        element('details', { open: state.tableOpen,
-            ontoggle: event => { state.tableOpen = event.target.open; } },
-        element('summary', {}, 'As a table'),
-        element('div', { class: 'scrolls', tabindex: 0, role: 'group', 'aria-label': 'Table' },
-            element('table', {},
-                element('thead', {}, element('tr', {}, ...columns.map(([name]) =>
-                    element('th', { scope: 'col' }, name)))),
-                element('tbody', {}, ...images.slice(0, MOST_LINES).map(i => element('tr', {},
-                    ...columns.map(([, value]) => element('td', {}, named(String(value(i)))))))))),
-        more(MOST_LINES, 'lines') || ''));
+            button('Zoom to', () => zoomTo(images)),
+        ),
+        element(
+            'details',
+            {
+                open: state.tableOpen,
+                ontoggle: event => {
+                    state.tableOpen = event.target.open;
+                },
+            },
+            element('summary', {}, 'As a table'),
+            element(
+                'div',
+                { class: 'scrolls', tabindex: 0, role: 'group', 'aria-label': 'Table' },
+                element(
+                    'table',
+                    {},
+                    element(
+                        'thead',
+                        {},
+                        element(
+                            'tr',
+                            {},
+                            ...columns.map(([name]) => element('th', { scope: 'col' }, name)),
+                        ),
+                    ),
+                    element(
+                        'tbody',
+                        {},
+                        ...images
+                            .slice(0, MOST_LINES)
+                            .map(i =>
+                                element(
+                                    'tr',
+                                    {},
+                                    ...columns.map(([, value]) =>
+                                        element('td', {}, named(String(value(i)))),
+                                    ),
+                                ),
+                            ),
+                    ),
+                ),
+            ),
+            more(MOST_LINES, 'lines') || '',
+        ),
+    );
 }
 
 function zoomTo(images) {
@@ -289,27 +449,31 @@ function updateHint() {
     const idle = state.pinned < 0 && state.selected.size === 0;
     byId('hint').hidden = !idle;
     byId('details').classList.toggle('empty', idle);
-    byId('hint').textContent = 'Point at an image to see it. Click to pin it: its nearest ' +
+    byId('hint').textContent =
+        'Point at an image to see it. Click to pin it: its nearest ' +
         'neighbours by features and by pixels come up here. Shift and drag selects.';
 }
 
 function updateCount() {
-    const whole = many(facts.rows, 'image')
-        + (hasClasses ? ', ' + many(classes.length, 'class', 'classes') : '')
-        + ', ' + thousands(facts.numbers) + ' numbers each';
-    const sample = facts.shown < facts.rows
-        ? 'A sample of ' + thousands(N) + ' of ' + whole : whole;
+    const whole =
+        many(facts.rows, 'image') +
+        (hasClasses ? ', ' + many(classes.length, 'class', 'classes') : '') +
+        ', ' +
+        thousands(facts.numbers) +
+        ' numbers each';
+    const sample =
+        facts.shown < facts.rows ? 'A sample of ' + thousands(N) + ' of ' + whole : whole;
     byId('count').textContent = nShown < N ? thousands(nShown) + ' shown of ' + sample : sample;
     byId('count').title = facts.shown < facts.rows ? 'Of each class its share, at random' : '';
 }
 
 function openSheet(name) {
-    for (const id of ['controls', 'details'])
-        byId(id).classList.toggle('open', id === name);
+    for (const id of ['controls', 'details']) byId(id).classList.toggle('open', id === name);
 }
 
 function applyTheme() {
-    const dark = state.theme ? state.theme === 'dark'
+    const dark = state.theme
+        ? state.theme === 'dark'
         : matchMedia('(prefers-color-scheme: dark)').matches;
     document.documentElement.dataset.theme = dark ? 'dark' : 'light';
     wantFrame();

@@ -1,8 +1,8 @@
 // pointer: mouse, fingers and keys on the map.
 
 const canvas = byId('scene');
-const fingers = new Map();   // pointerId: [x, y]
-let drag = null;             // { kind: pan, turn, box or lasso; began, moved }
+const fingers = new Map(); // pointerId: [x, y]
+let drag = null; // { kind: pan, turn, box or lasso; began, moved }
 
 const here = event => {
     const box = canvas.getBoundingClientRect();
@@ -19,10 +19,8 @@ function byHand() {
 }
 
 function dragKind(event) {
-    if (event.shiftKey || state.tool === 'box' && !event.altKey)
-        return 'box';
-    if (event.altKey || state.tool === 'lasso')
-        return 'lasso';
+    if (event.shiftKey || (state.tool === 'box' && !event.altKey)) return 'box';
+    if (event.altKey || state.tool === 'lasso') return 'lasso';
     return layout(state.layout).flat || event.button === 2 ? 'pan' : 'turn';
 }
 
@@ -50,8 +48,11 @@ canvas.addEventListener('pointerdown', event => {
 
 /* Two fingers: what is under them stays under them. */
 function pinch(id, at) {
-    const [a, b] = [...fingers.keys()], other = fingers.get(id === a ? b : a), before = fingers.get(id);
-    const was = [before[0] - other[0], before[1] - other[1]], is = [at[0] - other[0], at[1] - other[1]];
+    const [a, b] = [...fingers.keys()],
+        other = fingers.get(id === a ? b : a),
+        before = fingers.get(id);
+    const was = [before[0] - other[0], before[1] - other[1]],
+        is = [at[0] - other[0], at[1] - other[1]];
     const m = [(at[0] + other[0]) / 2, (at[1] + other[1]) / 2];
     panBy((at[0] - before[0]) / 2, (at[1] - before[1]) / 2);
     zoomAt(...m, Math.hypot(...is) / Math.max(1, Math.hypot(...was)));
@@ -66,15 +67,15 @@ function pinch(id, at) {
 }
 
 function dragTo(at) {
-    const dx = at[0] - drag.last[0], dy = at[1] - drag.last[1];
+    const dx = at[0] - drag.last[0],
+        dy = at[1] - drag.last[1];
     drag.moved ||= Math.hypot(at[0] - drag.began[0], at[1] - drag.began[1]) > 4;
-    if (!drag.moved)
-        return;
+    if (!drag.moved) return;
     if (drag.kind === 'pan') {
         panBy(dx, dy);
         byHand();
     } else if (drag.kind === 'turn') {
-        turnBy(dx * .007, dy * .007);
+        turnBy(dx * 0.007, dy * 0.007);
     } else if (drag.kind === 'box') {
         const [x, y] = drag.began;
         outline = [[x, y], [at[0], y], at, [x, at[1]]];
@@ -109,18 +110,16 @@ function hoverAt(x, y) {
 }
 
 function endDrag(event) {
-    const ended = fingers.size === 1 ? drag : null, at = here(event);
+    const ended = fingers.size === 1 ? drag : null,
+        at = here(event);
     fingers.delete(event.pointerId);
     drag = null;
     byId('map').classList.remove('dragging');
-    if (!ended)
-        return;
+    if (!ended) return;
     if (!ended.moved) {
         const i = imageAt(...at);
-        if (i >= 0 && (event.ctrlKey || event.metaKey))
-            toggleSelected(i);
-        else
-            pin(i);
+        if (i >= 0 && (event.ctrlKey || event.metaKey)) toggleSelected(i);
+        else pin(i);
     } else if (outline) {
         const found = imagesWithin(outline);
         select(event.ctrlKey || event.metaKey ? [...state.selected, ...found] : found);
@@ -143,13 +142,17 @@ canvas.addEventListener('dblclick', event => {
     zoomAt(...here(event), 2);
     byHand();
 });
-canvas.addEventListener('wheel', event => {
-    const step = event.deltaY * (event.deltaMode === 1 ? 24 : 1) * (event.ctrlKey ? 6 : 1);
-    event.preventDefault();
-    zoomAt(...here(event), Math.exp(-step * .0016));
-    byHand();
-    hoverAt(...here(event));
-}, { passive: false });
+canvas.addEventListener(
+    'wheel',
+    event => {
+        const step = event.deltaY * (event.deltaMode === 1 ? 24 : 1) * (event.ctrlKey ? 6 : 1);
+        event.preventDefault();
+        zoomAt(...here(event), Math.exp(-step * 0.0016));
+        byHand();
+        hoverAt(...here(event));
+    },
+    { passive: false },
+);
 
 function toggleSelected(i) {
     const selected = new Set(state.selected);
@@ -167,12 +170,16 @@ function arrow(event, dx, dy) {
         return;
     }
     const i = imageTowards(state.hovered >= 0 ? state.hovered : state.pinned, dx, dy);
-    if (i < 0)
-        return;
+    if (i < 0) return;
     change({ hovered: i });
-    const [x, y] = projector()(...placeNow(i)), m = middle();
-    if (x < camera.left + 30 || y < 30 || x > camera.width - camera.right - 30
-        || y > camera.height - 30) {
+    const [x, y] = projector()(...placeNow(i)),
+        m = middle();
+    if (
+        x < camera.left + 30 ||
+        y < 30 ||
+        x > camera.width - camera.right - 30 ||
+        y > camera.height - 30
+    ) {
         panBy(m.x - x, m.y - y);
         byHand();
     }
@@ -184,8 +191,15 @@ const zoomStep = factor => {
     const m = middle();
     isFitted = false;
     const goal = { ...(flight ? flight.goal : camera) };
-    flyTo({ scale: Math.max(camera.fitScale / 4, Math.min(camera.fitScale * 400,
-        goal.scale * factor)) }, 220);
+    flyTo(
+        {
+            scale: Math.max(
+                camera.fitScale / 4,
+                Math.min(camera.fitScale * 400, goal.scale * factor),
+            ),
+        },
+        220,
+    );
     return m;
 };
 
@@ -199,10 +213,14 @@ const mapKeys = {
 };
 
 const keys = {
-    '+': () => zoomStep(1.5), '=': () => zoomStep(1.5), '-': () => zoomStep(1 / 1.5),
+    '+': () => zoomStep(1.5),
+    '=': () => zoomStep(1.5),
+    '-': () => zoomStep(1 / 1.5),
     0: fitAll,
-    q: () => turnBy(-.2618, 0), e: () => turnBy(.2618, 0),
-    m: () => change({ tool: 'move' }), b: () => change({ tool: 'box' }),
+    q: () => turnBy(-0.2618, 0),
+    e: () => turnBy(0.2618, 0),
+    m: () => change({ tool: 'move' }),
+    b: () => change({ tool: 'box' }),
     l: () => change({ tool: 'lasso' }),
     '/': () => byId('search').focus(),
     '?': () => byId('help').showModal(),
@@ -223,9 +241,16 @@ function undo() {
 }
 
 document.addEventListener('keydown', event => {
-    const inField = event.target.closest('input[type="search"], select, dialog, input[type="range"]');
-    if (event.ctrlKey || event.metaKey || event.altKey || inField && event.key !== 'Escape'
-        || byId('help').open)
+    const inField = event.target.closest(
+        'input[type="search"], select, dialog, input[type="range"]',
+    );
+    if (
+        event.ctrlKey ||
+        event.metaKey ||
+        event.altKey ||
+        (inField && event.key !== 'Escape') ||
+        byId('help').open
+    )
         return;
     if (event.target.id === 'search') {
         change({ query: '' });
@@ -234,12 +259,11 @@ document.addEventListener('keydown', event => {
     }
     const onMap = document.activeElement === canvas || document.activeElement === document.body;
     const number = +event.key;
-    let action = onMap && state.view === 'map' && mapKeys[event.key] || keys[event.key.length === 1
-        ? event.key.toLowerCase() : event.key];
-    if (number >= 1 && number <= kinds.length)
-        action = () => goToLayout(kinds[number - 1][0]);
-    if (!action)
-        return;
+    let action =
+        (onMap && state.view === 'map' && mapKeys[event.key]) ||
+        keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (number >= 1 && number <= kinds.length) action = () => goToLayout(kinds[number - 1][0]);
+    if (!action) return;
     event.preventDefault();
     action(event);
 });

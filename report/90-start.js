@@ -1,24 +1,20 @@
 // start: who draws what after which change; then the first picture.
 
 function goToLayout(name) {
-    if (name === state.layout)
-        return;
+    if (name === state.layout) return;
     change({ layout: name });
 }
 
 onChange(changed => {
     const any = (...names) => names.some(name => changed.has(name));
-    if (any('theme'))
-        applyTheme();
+    if (any('theme')) applyTheme();
     if (any('view')) {
         byId('map').hidden = state.view !== 'map';
         byId('run').hidden = state.view !== 'run';
         for (const view of ['map', 'run'])
             byId('view-' + view).setAttribute('aria-pressed', state.view === view);
-        if (state.view === 'run')
-            makeRun();
-        else
-            resize();
+        if (state.view === 'run') makeRun();
+        else resize();
     }
     if (any('layout')) {
         layout(state.layout);
@@ -35,28 +31,24 @@ onChange(changed => {
         updateCount();
         placeLabels();
     }
-    if (any('layout', 'off', 'query', 'colour', 'selected'))
-        sendFlags();
-    if (any('colour') && gl)
-        sendColours();
-    if (any('off', 'colour'))
-        updateLegend();
-    if (any('layout', 'colour', 'size', 'images', 'labels', 'tool', 'query'))
-        updateControls();
-    if (any('pinned', 'colour'))
-        updatePinned();
-    if (any('selected', 'colour'))
-        updateSelection();
-    if (any('pinned', 'selected'))
-        updateHint();
+    if (any('layout', 'off', 'query', 'colour', 'selected')) sendFlags();
+    if (any('colour') && gl) sendColours();
+    if (any('off', 'colour')) updateLegend();
+    if (any('layout', 'colour', 'size', 'images', 'labels', 'tool', 'query')) updateControls();
+    if (any('pinned', 'colour')) updatePinned();
+    if (any('selected', 'colour')) updateSelection();
+    if (any('pinned', 'selected')) updateHint();
     wantFrame();
 });
 
 byId('view-map').addEventListener('click', () => change({ view: 'map' }));
 byId('view-run').addEventListener('click', () => change({ view: 'run' }));
 byId('search').addEventListener('input', event => change({ query: event.target.value }));
-byId('theme').addEventListener('click', () => change({
-    theme: document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark' }));
+byId('theme').addEventListener('click', () =>
+    change({
+        theme: document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark',
+    }),
+);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', applyTheme);
 for (const tool of ['move', 'box', 'lasso'])
     byId('tool-' + tool).addEventListener('click', () => change({ tool }));
@@ -64,8 +56,12 @@ byId('zoom-in').addEventListener('click', () => zoomStep(1.5));
 byId('zoom-out').addEventListener('click', () => zoomStep(1 / 1.5));
 byId('turn').addEventListener('click', () => {
     isFitted = false;
-    flyTo(layout(state.layout).flat ? { roll: camera.roll + Math.PI / 6 }
-        : { yaw: camera.yaw + Math.PI / 6 }, 350);
+    flyTo(
+        layout(state.layout).flat
+            ? { roll: camera.roll + Math.PI / 6 }
+            : { yaw: camera.yaw + Math.PI / 6 },
+        350,
+    );
 });
 byId('fit').addEventListener('click', fitAll);
 byId('help-open').addEventListener('click', () => byId('help').showModal());
@@ -80,8 +76,7 @@ function start() {
     makeControls();
     startScene();
     layout(state.layout);
-    for (const key of Object.keys(state))
-        changedKeys.add(key);
+    for (const key of Object.keys(state)) changedKeys.add(key);
     updateHint();
     resize();
     sendPlaces(0);
@@ -93,5 +88,24 @@ applyTheme();
 document.addEventListener('DOMContentLoaded', start);
 
 // For whoever looks in with the browser's own tools.
-window.kasane = { state, change, select, camera, scene, facts, rows, imageAt, imagesWithin,
-    placeNow, projector, drawScene, gl, goToLayout, fitAll, selectionTable, get shown() { return nShown; } };
+window.kasane = {
+    state,
+    change,
+    select,
+    camera,
+    scene,
+    facts,
+    rows,
+    imageAt,
+    imagesWithin,
+    placeNow,
+    projector,
+    drawScene,
+    gl,
+    goToLayout,
+    fitAll,
+    selectionTable,
+    get shown() {
+        return nShown;
+    },
+};

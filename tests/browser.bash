@@ -90,7 +90,8 @@ down='{"type":"pointerDown","button":0}' up='{"type":"pointerUp","button":0}'
 press() {
     local key actions=
     for key in "$@"; do
-        actions+=",{\"type\":\"keyDown\",\"value\":\"$key\"},{\"type\":\"keyUp\",\"value\":\"$key\"}"
+        actions+=",{\"type\":\"keyDown\",\"value\":\"$key\"}"
+        actions+=",{\"type\":\"keyUp\",\"value\":\"$key\"}"
     done
     driver POST /actions "{\"actions\":[{\"type\":\"key\",\"id\":\"keys\",
         \"actions\":[${actions#,}]}]}" >/dev/null
@@ -98,7 +99,7 @@ press() {
 
 # place ROW: where the middle of an image is in the window, "x y", whole pixels.
 place() {
-    js "const { kasane: k } = window, box = document.getElementById('scene').getBoundingClientRect();
+    js "const k = kasane, box = document.getElementById('scene').getBoundingClientRect();
         const i = k.rows.indexOf($1), [x, y] = k.projector()(...k.placeNow(i));
         return Math.round(x + box.left) + ' ' + Math.round(y + box.top)"
 }
