@@ -107,8 +107,9 @@ function parseAddress() {
             .map(row => imageOfRow.get(row))
             .filter(i => i !== undefined),
     );
-    change(found);
     parseCamera(p.get('camera') || '');
+    change(found);
+    placeCamera();
 }
 
 let addressTimer = 0,

@@ -177,7 +177,7 @@ function parseCamera(text) {
     const numbers = text.split(',').map(Number);
     wantedCamera =
         numbers.length === 7 && numbers.every(Number.isFinite) && numbers[3] > 0 ? numbers : null;
-    placeCamera();
+    isFitted = !wantedCamera;
 }
 
 /* At the start, and when the size of the canvas changes: as the address says, or all. */
@@ -207,5 +207,7 @@ function fitAll() {
     const list = state.query || state.off.size ? [...isShown.keys()].filter(i => isShown[i]) : null;
     isFitted = !list;
     wantedCamera = null;
+    camera.right = camera.width > 760 ? byId('details').offsetWidth + 14 : 0;
+    camera.fitScale = fittingCamera(state.layout, null).scale;
     flyTo(fittingCamera(state.layout, list && list.length ? list : null));
 }

@@ -90,14 +90,17 @@ function dragTo(at) {
     wantFrame();
 }
 
+let lastMove = '';
 canvas.addEventListener('pointermove', event => {
     const at = here(event);
+    const moved = at.join() !== lastMove; // browsers tell of moves that are none
+    lastMove = at.join();
     if (fingers.size === 2 && fingers.has(event.pointerId)) {
         pinch(event.pointerId, at);
         fingers.set(event.pointerId, at);
     } else if (drag) {
         dragTo(at);
-    } else if (event.pointerType !== 'touch') {
+    } else if (moved && event.pointerType !== 'touch') {
         hoverAt(...at);
     }
 });

@@ -177,6 +177,7 @@ function madeSection() {
         own = all.find(node => node.record.tool === 'report');
     const nodes = own ? ancestors(all, own) : all,
         size = placeNodes(nodes);
+    nodes.sort((a, b) => a.depth - b.depth || a.x - b.x);
     const svg = drawing('svg', { width: size.width, height: size.height, 'aria-hidden': 'true' });
     const graph = element(
         'div',

@@ -2,6 +2,7 @@
 
 function goToLayout(name) {
     if (name === state.layout) return;
+    wantedCamera = null;
     change({ layout: name });
 }
 
@@ -18,12 +19,13 @@ onChange(changed => {
     }
     if (any('layout')) {
         layout(state.layout);
-        sendPlaces(1100);
+        const ms = scene.layout ? 1100 : 0;
+        sendPlaces(ms);
         if (!wantedCamera) {
             const fit = fittingCamera(state.layout, null);
             camera.fitScale = fit.scale;
             isFitted = true;
-            flyTo(fit, 1100);
+            flyTo(fit, ms);
         }
     }
     if (any('layout', 'off', 'query', 'colour')) {
@@ -79,8 +81,6 @@ function start() {
     for (const key of Object.keys(state)) changedKeys.add(key);
     updateHint();
     resize();
-    sendPlaces(0);
-    tellAll();
     parseAddress();
     new ResizeObserver(resize).observe(byId('map'));
 }

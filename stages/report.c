@@ -43,8 +43,7 @@ struct task {
     size_t N;            /* rows of the features */
     size_t n, *shown;    /* rows that are shown, and their positions in s; */
     size_t *rows;        /* (n) and their rows, ascending */
-    struct places map, pca;
-    size_t memory; /* for rows, bytes */
+    size_t memory;       /* for rows, bytes */
     struct page *page;
     json_t *facts;
 };
@@ -127,25 +126,20 @@ static void write_rows(struct task *t)
 
 /* --- what is shown of them --- */
 
-static void read_places(struct task *t, struct places *p, const char *name, const char *path,
-                        const char *axis)
+static void write_places(struct task *t, const char *name, const char *path, const char *axis)
 {
+    struct places p;
+    unsigned char *data;
+
     if (!path)
         return;
-    name_input(t, name);
-    places_read(p, path, axis, 3, t->rows, t->n, t->N, t->history);
-    add_fact(t, name, places_facts(p));
-}
-
-static void write_places(struct task *t, const char *name, struct places *p)
-{
-    unsigned char *data = xcalloc(t->n * p->P + 1, 2);
-
-    for (size_t i = 0; i < t->n * p->P; i++)
-        put_le16(data + 2 * i, (uint16_t)p->numbers[i]);
-    if (p->P > 0)
-        page_add_block(t->page, name, data, 2 * t->n * p->P);
-    places_release(p);
+    places_read(&p, path, axis, 3, t->rows, t->n, t->N);
+    data = xcalloc(t->n * p.P + 1, 2);
+    for (size_t i = 0; i < t->n * p.P; i++)
+        put_le16(data + 2 * i, (uint16_t)p.numbers[i]);
+    page_add_block(t->page, name, data, 2 * t->n * p.P);
+    add_fact(t, name, places_facts(&p));
+    places_release(&p);
     free(data);
 }
 
@@ -267,8 +261,14 @@ static void read_inputs(struct task *t, struct tensor_reader *features)
         name_input(t, "model");
         model_add_to_history(t->model, t->history);
     }
-    read_places(t, &t->map, "map", o->map, "x");
-    read_places(t, &t->pca, "pca", o->pca, "pc");
+    if (o->map) {
+        name_input(t, "map");
+        tables_add(o->map, t->history);
+    }
+    if (o->pca) {
+        name_input(t, "pca");
+        tables_add(o->pca, t->history);
+    }
     if (o->evaluation) {
         name_input(t, "evaluation");
         add_fact(t, "evaluation", tables_read(o->evaluation, t->history));
@@ -286,8 +286,8 @@ static void write_report(struct task *t, struct rows *features)
     add_fact(t, "shown", json_integer((json_int_t)t->n));
     add_fact(t, "numbers", json_integer((json_int_t)rows_width(features)));
     write_rows(t);
-    write_places(t, "map", &t->map);
-    write_places(t, "pca", &t->pca);
+    write_places(t, "map", t->options->map, "x");
+    write_places(t, "pca", t->options->pca, "pc");
     write_near(t, features);
     if (t->options->images) {
         write_near_pixels(t);

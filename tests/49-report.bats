@@ -90,3 +90,238 @@ facts() {
     equal "$(browser_log)" ''
     equal "$(browser_requests)" ''
 }
+
+# samples: of each row of images.npy.zst a line, its row and 36 pixels in 6 x 6 places.
+samples() {
+    tensor tsv "$in/images.npy.zst" | awk '{
+        printf "%d", NR - 1
+        for (y = 0; y < 6; y++) for (x = 0; x < 6; x++) for (c = 0; c < 3; c++)
+            printf " %s", $(1 + (int((y + .5) / 6 * 32) * 32 + int((x + .5) / 6 * 32)) * 3 + c)
+        print "" }'
+}
+
+# are_themselves: of each line on standard input, a row and pixels in these places, the most like of
+# all rows is that row, and it is like it.
+are_themselves() {
+    samples >all
+    awk 'NR == FNR { for (k = 2; k <= NF; k++) image[$1, k] = $k; rows[$1]; next }
+        { best = 1e9; seen++
+            for (r in rows) { sum = 0
+                for (k = 2; k <= NF; k++) sum += ($k - image[r, k]) ^ 2
+                if (sum < best) { best = sum; which = r } }
+            if (which != $1 || best / (NF - 1) > 1500) { print "row", $1, "looks like", which, best / (NF - 1); bad = 1 } }
+        END { exit bad || !seen }' all - >&2
+}
+
+# The pixels of the canvas that CSS names, in 6 x 6 places.
+pixels_of() {
+    js "for (let n = 0; n < 200 && !document.querySelector('$1[data-drawn]'); n++)
+            await new Promise(r => setTimeout(r, 10));
+        const c = document.querySelector('$1'), list = [];
+        const copy = new OffscreenCanvas(6, 6).getContext('2d', { willReadFrequently: true });
+        copy.imageSmoothingEnabled = false;
+        copy.drawImage(c, 0, 0, 6, 6);
+        const { data } = copy.getImageData(0, 0, 6, 6);
+        for (let k = 0; k < data.length; k += 4) list.push(...data.slice(k, k + 3));
+        return list.join(' ')"
+}
+
+# What is drawn on the map: of each image shown its row and the pixels in 6 x 6 places.
+drawn() {
+    js "const k = kasane, gl = k.gl, project = k.projector(), ratio = devicePixelRatio, lines = [];
+        k.drawScene();
+        const side = k.scene.sides[1], [W, H] = [gl.canvas.width, gl.canvas.height];
+        const all = new Uint8Array(4 * W * H);
+        gl.readPixels(0, 0, W, H, gl.RGBA, gl.UNSIGNED_BYTE, all);
+        for (let i = 0; i < k.rows.length; i++) {
+            if (!(k.scene.flags[i] & 1)) continue;
+            const [px, py] = project(...k.placeNow(i)), line = [k.rows[i]];
+            for (let y = 0; y < 6; y++) for (let x = 0; x < 6; x++) {
+                const column = Math.floor((px + ((x + .5) / 6 - .5) * side) * ratio);
+                const up = Math.floor(H - (py + ((y + .5) / 6 - .5) * side) * ratio);
+                line.push(...all.slice(4 * (up * W + column), 4 * (up * W + column) + 3));
+            }
+            lines.push(line.join(' '));
+        }
+        return lines.join('\n')"
+}
+
+path_of() { awk -F '\t' -v row="$1" '$1 == row { print $4 }' "$in/images.tsv"; }
+
+@test "an image pointed at is shown with its name and class, one clicked with its neighbours and what the net gives back" {
+    need_browser
+    page "$in/report.html" layout=grid
+    for row in 3 17; do
+        read -r x y <<<"$(place $row)"
+        pointer "$(to "$x" "$y")"
+        equal "$(js 'return document.querySelector("#card .name").textContent + " " + document.querySelector("#card .chip").textContent')" \
+            "$(path_of $row | sed 's|\(.*\)/\(.*\)|\2 \1|')"
+        echo "$row $(pixels_of '#card canvas')" | are_themselves
+    done
+    pointer "$(to "$x" "$y"),$down,$up"
+    equal "$(js 'return document.getElementById("pinned-name").textContent')" "$(basename "$(path_of 17)")"
+    echo "17 $(pixels_of '#pinned canvas')" | are_themselves
+    for kind in features images; do
+        equal "$(js "return [...document.querySelectorAll('[data-near=${kind/images/pixels}] button')].map(b => b.dataset.row).join(' ')")" \
+            "$(neighbours "$in/$kind.npy.zst" --index "$in/images.tsv" --k 12 --list | awk -F '\t' '$1 == 17 { print $5 }' | paste -sd ' ')"
+    done
+    near=$(js 'return document.querySelector("[data-near=features] button").dataset.row')
+    echo "$near $(pixels_of '[data-near=features] canvas')" | are_themselves
+    js 'document.querySelector("[data-near=features] button").click()' >/dev/null
+    equal "$(js 'return document.querySelector("#pinned").dataset.row')" "$near"
+    equal "$(js 'return document.querySelectorAll(".faces canvas").length')" 2
+    equal "$(browser_log)" ''
+}
+
+@test "every image stands at its own place, on any page of textures, also where others are switched off" {
+    need_browser
+    for file in report pages; do
+        page "$in/$file.html" layout=grid
+        equal "$(js 'return kasane.scene.nPages')" "$(sed 's/report/1/; s/pages/6/' <<<$file)"
+        equal "$(drawn | wc -l)" 24
+        drawn | are_themselves
+        js 'document.querySelector("#legend button").click()' >/dev/null
+        equal "$(drawn | wc -l)" 18
+        drawn | are_themselves
+    done
+    read -r x y <<<"$(place 20)"
+    pointer "$(to "$x" "$y")"
+    echo "20 $(pixels_of '#card canvas')" | are_themselves
+}
+
+@test "a box and a lasso select what is within, whose list is a table" {
+    need_browser
+    page "$in/report.html" layout=classes
+    read -r x y <<<"$(place 0)"
+    read -r x2 y2 <<<"$(place 1)"
+    js 'document.getElementById("tool-box").click()' >/dev/null
+    pointer "$(to $((x - 9)) $((y - 9))),$down,$(to "$x2" "$y"),$(to $((x2 + 9)) $((y2 + 9))),$up"
+    equal "$(js 'return [...kasane.state.selected].map(i => kasane.rows[i]).join(" ")')" '0 1'
+    js 'document.getElementById("tool-lasso").click()' >/dev/null
+    read -r x y <<<"$(place 7)"
+    pointer "$(to $((x - 9)) $((y - 9))),$down,$(to $((x + 9)) $((y - 9))),$(to $((x + 9)) $((y + 9))),$(to $((x - 9)) $((y + 9))),$up"
+    equal "$(js 'return [...kasane.state.selected].map(i => kasane.rows[i]).join(" ")')" 7
+    equal "$(js 'return document.querySelectorAll(".sheet button").length')" 1
+    js 'kasane.select([7, 2])' >/dev/null
+    js 'return kasane.selectionTable([2, 7])' | cut -f 1-4 >got
+    awk -F '\t' 'NR == 1 || $1 == 2 || $1 == 7' "$in/images.tsv" >want
+    diff got <(cat want; echo)
+    equal "$(js 'return [...document.querySelectorAll("#selection tbody tr")].map(tr => tr.cells[0].textContent).join(" ")')" '2 7'
+}
+
+@test "search, legend and keys do what they say" {
+    need_browser
+    page "$in/report.html"
+    js 'document.getElementById("scene").focus()' >/dev/null
+    press / r e n /
+    equal "$(js 'return kasane.state.query + " " + kasane.shown')" 'ren/ 6'
+    press '\uE00C' 3
+    equal "$(js 'return kasane.state.query + kasane.shown + kasane.state.layout')" 24classes
+    js 'document.querySelectorAll("#legend button")[1].click()' >/dev/null
+    equal "$(js 'return kasane.shown')" 18
+    js 'document.getElementById("legend-none").click()' >/dev/null
+    equal "$(js 'return kasane.shown')" 0
+    js 'document.getElementById("legend-all").click(); kasane.change({ pinned: 6 })' >/dev/null
+    press '\uE014'
+    equal "$(js 'return kasane.rows[kasane.state.hovered]')" 7
+    press '\uE007'
+    equal "$(js 'return document.querySelector("#pinned").dataset.row')" 7
+    press ' ' '\uE00C'
+    equal "$(js 'return kasane.state.pinned + " " + [...kasane.state.selected].join(" ")')" '-1 7'
+    press +
+    equal "$(js 'await new Promise(r => setTimeout(r, 300)); return kasane.camera.scale > kasane.camera.fitScale * 1.4')" true
+    press 0
+    equal "$(js 'await new Promise(r => setTimeout(r, 100)); return kasane.camera.scale === kasane.camera.fitScale')" true
+    press b
+    equal "$(js 'return kasane.state.tool')" box
+}
+
+@test "the address keeps the view" {
+    need_browser
+    page "$in/report.html" layout=pca
+    js 'kasane.change({ colour: "split", off: new Set([1]), query: "a", pinned: 4, theme: "dark", selected: new Set([2, 3, 4, 9]) })' >/dev/null
+    pointer "$(to 700 400),$down,$(to 640 430),$(to 600 450),$up"
+    press q
+    address=$(js 'await new Promise(r => setTimeout(r, 400)); return location.hash.slice(1)')
+    all='const k = kasane, s = k.state, c = k.camera; return [s.layout, s.colour, [...s.off], s.query, s.pinned,
+        document.documentElement.dataset.theme, [...s.selected], k.shown, ...[c.x, c.y, c.scale / c.fitScale, c.roll].map(v => v.toFixed(3))].join(" ")'
+    was=$(js "$all")
+    equal "$(grep -o 'selected=[^&]*' <<<"$address")" selected=2-4,9
+    page "$in/report.html" "$address"
+    equal "$(js "$all")" "$was"
+    equal "$(js 'return kasane.camera.roll !== 0')" true
+    page "$in/report.html" 'layout=%00&colour=x&off=9-1,99999999999&row=-1&selected=zz&camera=1,2,x,4,5,6,7&find=%F0'
+    equal "$(js 'return kasane.state.layout + kasane.state.colour + kasane.state.pinned')" mapclass-1
+    equal "$(browser_log)" ''
+}
+
+@test "the run shows its sentences, losses with values, reconstructions, kernels, and what was made from what" {
+    need_browser
+    page "$in/report.html" view=run
+    equal "$(js 'return document.querySelector(".sentences p").textContent')" "$(head -n 1 "$in/evaluation.txt")"
+    equal "$(js 'return document.querySelectorAll(".chart").length + " " + document.querySelectorAll(".kernels canvas").length')" '1 4'
+    read -r x y <<<"$(js 'const b = document.querySelector(".chart svg").getBoundingClientRect();
+        document.querySelector(".chart").scrollIntoView(); const c = document.querySelector(".chart svg").getBoundingClientRect();
+        return Math.round(c.left + c.width * .15) + " " + Math.round(c.top + c.height / 2)')"
+    pointer "$(to "$x" "$y")"
+    js 'return document.querySelector(".chart output").textContent' | grep -F "epoch 1: train $(awk 'NR == 2 { printf "%.4f", $2 }' "$in/stage-1.tsv")"
+    tools=$(js 'return [...document.querySelectorAll(".graph b")].map(b => b.textContent).join(" ")')
+    equal "$tools" 'pictures import-images train-stage extract map pca evaluate report'
+    js '[...document.querySelectorAll(".graph button")][2].click()' >/dev/null
+    js 'return document.getElementById("settings").innerText' | grep -A 1 -x filters | grep -x 4
+    js 'document.querySelector("#reconstructions button").click()' >/dev/null
+    equal "$(js 'return kasane.state.view + " " + kasane.state.pinned')" \
+        "map $(block error "$in/report.html" | od -An -v -tf4 -w4 | awk '{ print $1, NR - 1 }' | sort -g | awk 'NR == 1 { print $2 }')"
+    equal "$(browser_log)" ''
+}
+
+@test "names that look like HTML, and bytes that are no text, are shown as text" {
+    need_browser
+    { printf 'row\tsplit\tclass\tpath\n'
+        printf '0\ttrain\t</script><b>x\t<img src=x onerror=alert(1)>.png\n'
+        printf '1\ttest\t"a'\''&amp;\t\xe2\x80\xaegnp.\xff.png\n'
+        printf '2\ttest\t"a'\''&amp;\t<!--.png\n'
+    } >index.tsv
+    tensor rows :3 "$in/images.npy.zst" -o images.npy.zst
+    report images.npy.zst --images images.npy.zst --index index.tsv -o report.html 2>/dev/null
+    page report.html 'row=1&layout=rows'
+    equal "$(js 'return [kasane.shown, document.querySelectorAll("b, img").length].join(" ")')" '3 1'
+    equal "$(js 'return kasane.facts.classes.join(" | ") + " | " + kasane.facts.paths.join(" | ")')" \
+        $'</script><b>x | "a\'&amp; | <img src=x onerror=alert(1)>.png | \xe2\x80\xaegnp.\\xff.png | <!--.png'
+    equal "$(js 'return document.getElementById("pinned-name").firstChild.tagName')" BDI
+    equal "$(browser_log)$(browser_requests)" ''
+}
+
+@test "without index, images, model, tables and evaluation there is still a report" {
+    report "$in/features.npy.zst" -o few.html 2>/dev/null
+    report "$in/features.npy.zst" --index "$in/images.tsv" --pca "$in/pca.tsv" -o more.html 2>/dev/null
+    need_browser
+    page few.html
+    equal "$(js 'return kasane.shown + " " + kasane.state.layout')" '24 rows'
+    js 'kasane.change({ view: "run" })' >/dev/null
+    page more.html row=3
+    equal "$(js 'return kasane.shown + " " + kasane.state.layout')" '24 grid'
+    equal "$(browser_log)" ''
+}
+
+@test "a sample of --limit rows has each class in its share, and the page says so" {
+    cd "$in"
+    report features.npy.zst --index images.tsv --limit 9 -o "$BATS_TEST_TMPDIR/sample.html" 2>/dev/null
+    cd "$BATS_TEST_TMPDIR"
+    equal "$(block class sample.html | od -An -v -tu2 -w2 | sort | uniq -c | awk '{ print $1 }' | sort -n | paste -sd ' ')" '2 2 2 3'
+    need_browser
+    page sample.html
+    equal "$(js 'return document.getElementById("count").textContent.slice(0, 27)')" 'A sample of 9 of 24 images,'
+}
+
+@test "no reader of the page meets a fault that axe-core knows" {
+    need_browser
+    (npm install --ignore-scripts --no-audit --no-fund --prefix axe axe-core >/dev/null 2>&1 </dev/null) || skip "no axe-core from npm"
+    for look in 'theme=light&row=3&selected=1-9' 'theme=dark&row=3&selected=1-9' theme=light\&view=run theme=dark\&view=run; do
+        page "$in/report.html" "$look"
+        js "$(cat axe/node_modules/axe-core/axe.min.js)" >/dev/null
+        equal "$(js 'for (const d of document.querySelectorAll("details")) d.open = true;
+            const found = await axe.run();
+            return found.violations.map(v => v.id + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join("; ")).join("\n")')" ''
+    done
+}

@@ -39,10 +39,10 @@ OTHER='is not what it was made from: it holds #, recorded is #'
 @test "an audit of files that hold what they should finds nothing, also after a prune" {
     pipeline all
     audited
-    equal "$(grep -c . found)" 28
+    equal "$(grep -c . found)" 29
     pipeline prune
     run -0 --separate-stderr pipeline audit
-    equal "$(grep -c 'as recorded$' <<<"$output"), $(grep -c 'not there$' <<<"$output")" '24, 4'
+    equal "$(grep -c 'as recorded$' <<<"$output"), $(grep -c 'not there$' <<<"$output")" '25, 4'
     equal "$(pipeline audit OUT=none | grep -vc 'not there$')" 0
     [ ! -e none ]
 }

@@ -42,6 +42,14 @@ json_t *tables_read(const char *path, struct history *h)
     return json_checked(json_pack("{s:o,s:o}", "columns", columns, "rows", rows));
 }
 
+void tables_add(const char *path, struct history *h)
+{
+    struct table *t = table_read(path);
+
+    tables_add_input(h, path, t->digest);
+    table_free(t);
+}
+
 json_t *tables_read_text(const char *path, struct history *h)
 {
     struct zio_reader *r = zio_open(path);
@@ -101,7 +109,7 @@ static size_t find_axes(const struct table *t, const char *axis, size_t most, si
 
 /* x (N,P), NAN where the table has no such row. */
 static double *read_numbers(struct places *p, const char *path, const char *axis, size_t most,
-                            size_t N, struct history *h)
+                            size_t N)
 {
     struct table *t = table_read(path);
     size_t *columns = xcalloc(most, sizeof *columns), line = 0;
@@ -120,16 +128,15 @@ static double *read_numbers(struct places *p, const char *path, const char *axis
         for (size_t k = 0; k < p->P; k++)
             x[row * p->P + k] = parse_number(t, columns[k]);
     }
-    tables_add_input(h, path, t->digest);
     table_free(t);
     free(columns);
     return x;
 }
 
 void places_read(struct places *p, const char *path, const char *axis, size_t most,
-                 const size_t *rows, size_t n, size_t N, struct history *h)
+                 const size_t *rows, size_t n, size_t N)
 {
-    double *x = read_numbers(p, path, axis, most, N, h), largest = 0;
+    double *x = read_numbers(p, path, axis, most, N), largest = 0;
 
     p->numbers = xcalloc(n, p->P * sizeof *p->numbers);
     p->centre = xcalloc(p->P, sizeof *p->centre);

@@ -16,6 +16,8 @@ json_t *tables_read_text(const char *path, struct history *h);
 
 /* Adds the table at PATH with this DIGEST to H, and what made it. */
 void tables_add_input(struct history *h, const char *path, const char *digest);
+/* The same, its digest by reading it. */
+void tables_add(const char *path, struct history *h);
 
 /* Places of rows, from a table as pca and map write it. */
 struct places {
@@ -27,10 +29,10 @@ struct places {
 enum { PLACES_NONE = -32768 };
 
 /* The places of the n rows, ascending, of N in all, from the table at PATH: its columns AXIS and a
- * number from 1, at most MOST of them; without a column "row" its lines are rows 0 to N-1. Adds it
- * to H as an input. Dies where there are no such columns, a number is none, or it is not finite. */
+ * number from 1, at most MOST of them; without a column "row" its lines are rows 0 to N-1. Dies
+ * where there are no such columns, a number is none, or it is not finite. */
 void places_read(struct places *p, const char *path, const char *axis, size_t most,
-                 const size_t *rows, size_t n, size_t N, struct history *h);
+                 const size_t *rows, size_t n, size_t N);
 json_t *places_facts(const struct places *p);
 void places_release(struct places *p);
 
