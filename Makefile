@@ -67,7 +67,7 @@ TEST_PACKAGES = bats procps xxhash libjpeg-turbo-progs webp libtiff-tools clang-
 	libclang-rt-14-dev slurmctld slurmd slurm-client munge chromium chromium-driver curl jq
 
 # Of npm, where there is one: programs of others that read what we export.
-NODE_PACKAGES = onnxruntime-node @duckdb/node-api
+NODE_PACKAGES = onnxruntime-node @duckdb/node-api axe-core
 
 # kernels-simd.c is compiled once for each of these; isa.c chooses at the start.
 ISAS := base $(if $(findstring x86_64,$(shell $(CC) -dumpmachine 2>/dev/null)),avx2 avx512)

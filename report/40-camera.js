@@ -153,7 +153,7 @@ function flyOn(now) {
         e = ease(t);
     for (const key of CAMERA_KEYS) {
         const [a, b] = [flight.from[key], flight.goal[key]];
-        camera[key] = key === 'scale' ? a * (b / a) ** e : a + (b - a) * e;
+        camera[key] = e >= 1 ? b : key === 'scale' ? a * (b / a) ** e : a + (b - a) * e;
     }
     if (t >= 1) {
         flight = null;
