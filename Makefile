@@ -9,7 +9,8 @@
 # In install.mk: install uninstall dist deb. For developers, in develop.mk: lint clang soak
 # memcheck tsan aarch64 fuzz fuzzers bench bench-X.
 # Variables: CC CPPFLAGS CFLAGS LDFLAGS LDLIBS; HEIF=1 (HEIF and AVIF pictures, by libheif),
-# HARDEN= (not hardened), SAN=1 (sanitizers), BUILD and BIN (folders), PREFIX and DESTDIR.
+# HDF5= (no import-keras, though libhdf5 is installed), HARDEN= (not hardened), SAN=1 (sanitizers),
+# BUILD and BIN (folders), PREFIX and DESTDIR.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -52,19 +53,25 @@ TESTS = $(filter-out 12-% 32-% 48-% 5% 62-% 63-fuzz.bats 65-% 70-%,$\
 	$(notdir $(wildcard tests/*.bats)))
 endif
 
+# In import-keras alone.
+HDF5 := $(shell pkg-config --exists hdf5 2>/dev/null && echo 1)
+HDF5_FLAGS := $(if $(HDF5),-DHDF5 $(shell pkg-config --cflags hdf5))
+HDF5_LIBRARY := $(if $(HDF5),$(shell pkg-config --libs hdf5))
+
 # ISO C gives no contraction of a*b+c: what rounds, rounds the same in every build.
 override FLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -fopenmp -ffp-contract=off -fno-math-errno \
 	-Wall -Wextra -Wshadow -Wvla -Wdeclaration-after-statement \
-	-Wstrict-prototypes -Wmissing-prototypes -Wformat-security $(if $(HEIF),-DHEIF)
+	-Wstrict-prototypes -Wmissing-prototypes -Wformat-security $(if $(HEIF),-DHEIF) $(HDF5_FLAGS)
 override LDLIBS += $(LIBRARIES)
 LIBRARIES = -Wl,--as-needed -ljpeg -lwebp -lwebpdemux -lgif -ltiff $(if $(HEIF),-lheif) -lpng \
-	-llcms2 -ldeflate -lzstd -lxxhash -ljansson -lpthread -ldl -lm
+	$(HDF5_LIBRARY) -llcms2 -ldeflate -lzstd -lxxhash -ljansson -lpthread -ldl -lm
 
 PACKAGES = gcc make pkg-config libc6-dev libgomp1 libpng-dev libjpeg62-turbo-dev \
 	libwebp-dev libgif-dev libtiff-dev liblcms2-dev $(if $(HEIF),libheif-dev) libdeflate-dev \
 	libzstd-dev libxxhash-dev libjansson-dev libopenblas0-pthread gnuplot-nox fonts-dejavu-core zstd
 TEST_PACKAGES = bats procps xxhash libjpeg-turbo-progs webp libtiff-tools clang-14 \
-	libclang-rt-14-dev slurmctld slurmd slurm-client munge chromium chromium-driver curl jq
+	libclang-rt-14-dev slurmctld slurmd slurm-client munge chromium chromium-driver curl jq libhdf5-dev \
+	python3-h5py
 
 # Of npm, where there is one: programs of others that read what we export.
 NODE_PACKAGES = onnxruntime-node @duckdb/node-api axe-core
