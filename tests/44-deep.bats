@@ -66,6 +66,11 @@ EOF
     extract deep.safetensors.zst images.npy.zst -o plain.npy.zst
     extract deep.safetensors.zst images.npy.zst --pool 0 | cmp - plain.npy.zst
     run -1 grep -c pool <(tensor info plain.npy.zst)   # files of before are as good as new
+    run -1 extract deep.safetensors.zst images.npy.zst --pool 2 -o plain.npy.zst --why
+    equal "$output" 'pool 0 -> 2'
+    extract deep.safetensors.zst images.npy.zst --pool 2 -o less.npy.zst
+    run -1 extract deep.safetensors.zst images.npy.zst -o less.npy.zst --why
+    equal "$output" 'pool 2 -> 0'
     extract deep.safetensors.zst images.npy.zst --normalise | zstdcat >unit.npy
     extract deep.safetensors.zst images.npy.zst --normalise --pool 2 | zstdcat >small.npy
     extract deep.safetensors.zst images.npy.zst --normalise --pool 2 --threads 3 | zstdcat |

@@ -127,7 +127,7 @@ other_value() {
     :1e-*) echo 2e-08 ;;
     :0.*) echo 0.125 ;;
     :*[KMGT]) echo "1$3" ;;
-    :*) echo $(($3 + 1)) ;;
+    :*) "$1" "--$2=$(($3 + 1))" --print-config >/dev/null 2>&1 && echo $(($3 + 1)) || echo 0.25 ;;
     *) tr '|' '\n' <<<"$choices" | grep -vxm 1 -- "$3" ;;
     esac
 }

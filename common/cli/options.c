@@ -134,6 +134,16 @@ static void each_setting(const struct cli *cli, bool recorded,
     }
 }
 
+const char *cli_unrecorded(const struct cli *cli, const char *key)
+{
+    struct cli_table t;
+    int i;
+
+    cli_table_init(&t, cli);
+    i = cli->defaults ? cli_find(&t, key) : -1;
+    return i < 0 ? NULL : cli->defaults[i];
+}
+
 void cli_each_setting(const struct cli *cli, void (*each)(void *, const char *, const char *),
                       void *context)
 {

@@ -41,14 +41,21 @@ void reasons_of_settings(struct reasons *r, const char *kind, bool only_own)
     {
         const char *before = json_string_value(json_object_get(old, key));
 
+        if (!before && r->cli)
+            before = cli_unrecorded(r->cli, key);
         if (!before)
             reasons_add(r, "%s (none) -> %s", key, json_string_value(value));
         else if (strcmp(before, json_string_value(value)) != 0)
             reasons_add(r, "%s %s -> %s", key, before, json_string_value(value));
     }
     json_object_foreach(old, key, value) if (!only_own && !json_object_get(own, key))
-        reasons_add(r, "%s %s -> (none)", key,
-                    json_string_value(value) ? json_string_value(value) : "(damaged)");
+    {
+        const char *now = r->cli ? cli_unrecorded(r->cli, key) : NULL;
+
+        reasons_add(r, "%s %s -> %s", key,
+                    json_string_value(value) ? json_string_value(value) : "(damaged)",
+                    now ? now : "(none)");
+    }
 }
 
 static const char *name_of(const char *path)

@@ -71,6 +71,8 @@ void cli_each_setting(const struct cli *cli,
 void cli_each_recorded(const struct cli *cli,
                        void (*each)(void *context, const char *key, const char *value),
                        void *context);
+/* The default of the option KEY, which a history does not record; NULL: none such. */
+const char *cli_unrecorded(const struct cli *cli, const char *key);
 /* Notes the defaults, before a value is set. */
 void cli_note_defaults(struct cli *cli);
 
