@@ -243,16 +243,18 @@ static void decode_rows(struct picture *p)
 {
     struct jpeg *j = p->state;
     enum colour_samples from = samples(j);
+    JSAMPROW row;
 
     jpeg_start_decompress(&j->d);
-    j->row = xmalloc((size_t)j->d.output_width * (size_t)j->d.output_components);
+    j->row = xmalloc((size_t)j->d.output_width * (size_t)j->d.output_components + 1);
+    row = j->row + 1; /* libjpeg-turbo writes aligned rows past the cache: to be waited for */
     while (j->d.output_scanline < j->d.output_height) {
-        jpeg_read_scanlines(&j->d, &j->row, 1);
+        jpeg_read_scanlines(&j->d, &row, 1);
         if (from != COLOUR_RGB && p->colour)
-            colour_convert(p->colour, j->row, j->row, p->columns);
+            colour_convert(p->colour, row, row, p->columns);
         else if (from != COLOUR_RGB)
-            print(j->row, p->columns, from == COLOUR_CMYK_INVERTED);
-        picture_row(p, j->row);
+            print(row, p->columns, from == COLOUR_CMYK_INVERTED);
+        picture_row(p, row);
     }
     jpeg_finish_decompress(&j->d); /* to the end of the picture: a file without it is cut short */
 }

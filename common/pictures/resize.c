@@ -8,7 +8,7 @@
 #include "base/report.h"
 #include "base/vectors.h"
 
-enum { RGB = 3 };
+enum { RGB = 3, SHORT_TOTAL = UINT16_MAX / UINT8_MAX, FLOAT_TOTAL = 16000 };
 
 /* --- area averaging and bilinear, exact --- */
 
@@ -70,6 +70,22 @@ VECTORS static void add_row(uint32_t *restrict sums, uint32_t weight, const uint
         sums[i] += weight * row[i];
 }
 
+/* The same in 16 bits, twice as many to a vector. */
+VECTORS static void add_short_row(uint16_t *restrict sums, uint16_t weight,
+                                  const uint8_t *restrict row, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        sums[i] = (uint16_t)(sums[i] + weight * row[i]);
+}
+
+/* sums (n) = shorts, which become 0. */
+VECTORS static void take_shorts(uint32_t *restrict sums, uint16_t *restrict shorts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        sums[i] = shorts[i];
+    memset(shorts, 0, n * sizeof *shorts);
+}
+
 /* Four neighbours of a row of sums: a pixel and what follows it. */
 typedef uint32_t quad __attribute__((vector_size(16), aligned(4), may_alias));
 
@@ -98,6 +114,16 @@ VECTORS static void divide(uint8_t *restrict dst, const uint32_t *restrict acc, 
         dst[i] = (uint8_t)(int)(((double)acc[i] + 0.5) * share);
 }
 
+/* The same in single precision, for total up to FLOAT_TOTAL: a quotient below 256 is then less than
+ * 2^-15 off, and half of 1/total is more. */
+VECTORS static void divide_few(uint8_t *restrict dst, const uint32_t *restrict acc, size_t n,
+                               uint32_t total)
+{
+    const float share = 1 / (float)total;
+    for (size_t i = 0; i < n; i++)
+        dst[i] = (uint8_t)(int)(((float)(int)acc[i] + 0.5f) * share);
+}
+
 /* The same in one where 32 bits are too few. */
 static void divide_long_columns(uint8_t *dst, const struct axis *columns, size_t dw,
                                 const uint32_t *sums, uint64_t total)
@@ -120,7 +146,8 @@ struct resizer {
     size_t tap;        /* of rows: the next to be taken */
     uint8_t *previous; /* the source row before, where rows are repeated; else NULL */
     uint32_t *sums;    /* (sw,3) of output row `out`, as far as its source rows have come */
-    uint32_t *acc;     /* (dw,3) */
+    uint16_t *shorts; /* (sw,3) the same until they all have come, where 16 bits hold it; or NULL */
+    uint32_t *acc;    /* (dw,3) */
 };
 
 struct resizer *resizer_new(uint8_t *dst, size_t dh, size_t dw, size_t sh, size_t sw)
@@ -135,6 +162,8 @@ struct resizer *resizer_new(uint8_t *dst, size_t dh, size_t dw, size_t sh, size_
     r->previous = dh >= sh ? xcalloc(sw, RGB) : NULL;
     r->sums = xcalloc(sw * RGB + 1, sizeof *r->sums);
     r->acc = xcalloc(dw * RGB + 1, sizeof *r->acc);
+    if (r->rows.total <= SHORT_TOTAL)
+        r->shorts = xcalloc(sw * RGB, sizeof *r->shorts);
     return r;
 }
 
@@ -143,13 +172,16 @@ static void give_row(struct resizer *r)
 {
     const uint64_t total = (uint64_t)r->columns.total * r->rows.total;
 
+    if (r->shorts)
+        take_shorts(r->sums, r->shorts, r->sw * RGB);
     if (total <= UINT32_MAX / 256) {
         sum_columns(r->acc, &r->columns, r->dw, r->sums, (uint32_t)total);
-        divide(r->dst, r->acc, r->dw * RGB, (uint32_t)total);
+        (total <= FLOAT_TOTAL ? divide_few : divide)(r->dst, r->acc, r->dw * RGB, (uint32_t)total);
     } else {
         divide_long_columns(r->dst, &r->columns, r->dw, r->sums, total);
     }
-    memset(r->sums, 0, r->sw * RGB * sizeof *r->sums);
+    if (!r->shorts)
+        memset(r->sums, 0, r->sw * RGB * sizeof *r->sums);
     r->dst += r->dw * RGB;
     r->out++;
 }
@@ -166,10 +198,14 @@ void resizer_add(struct resizer *r, const uint8_t *row)
         r->dst += r->dw * RGB;
     }
     while (rows->first && r->out < r->dh && rows->source[r->tap] <= r->in) {
+        const uint8_t *from = rows->source[r->tap] == r->in ? row : r->previous;
+
         if (r->previous && rows->source[rows->first[r->out + 1] - 1] > r->in)
             break; /* it wants the next row as well */
-        add_row(r->sums, rows->weight[r->tap], rows->source[r->tap] == r->in ? row : r->previous,
-                r->sw * RGB);
+        if (r->shorts)
+            add_short_row(r->shorts, (uint16_t)rows->weight[r->tap], from, r->sw * RGB);
+        else
+            add_row(r->sums, rows->weight[r->tap], from, r->sw * RGB);
         if (++r->tap == rows->first[r->out + 1])
             give_row(r);
     }
@@ -184,6 +220,7 @@ void resizer_free(struct resizer *r)
     axis_release(&r->rows);
     free(r->previous);
     free(r->sums);
+    free(r->shorts);
     free(r->acc);
     free(r);
 }
@@ -193,7 +230,7 @@ size_t resizer_memory(size_t dh, size_t dw, size_t sh, size_t sw)
     const size_t tap = sizeof(size_t) + sizeof(uint32_t), most_h = 2 * (dh > sh ? dh : sh),
                  most_w = 2 * (dw > sw ? dw : sw);
 
-    return tap * (most_h + most_w) + sizeof(size_t) * (dh + dw) + (5 * sw + 4 * dw) * RGB;
+    return tap * (most_h + most_w) + sizeof(size_t) * (dh + dw) + (7 * sw + 4 * dw) * RGB;
 }
 
 void resize_area(uint8_t *dst, size_t dh, size_t dw, const uint8_t *src, size_t sh, size_t sw,
