@@ -662,3 +662,19 @@ refuses() {
     equal "$(tensor info out/images.npy.zst | grep -c '(8,16,16,3)')" 1
     pipeline draw.count=2 stage-1.safetensors.zst
 }
+
+@test "what other programs read is made when asked for, and then kept up to date by all" {
+    ready
+    run -0 pipeline -n all
+    [[ $output != *export-* ]]
+    pipeline features.parquet encoder.onnx autoencoder.onnx projector
+    tensor verify out/features.parquet out/*.onnx out/projector/*
+    pipeline -q all
+    pipeline status | grep -q '^projector *up to date'
+    pipeline audit >audited
+    equal "$(grep -cE '^(features.parquet|projector|encoder.onnx|autoencoder.onnx) *as recorded' audited)" 4
+    pipeline -n all onnx.input=float32 | made_files >again
+    equal "$(cat again)" 'autoencoder.onnx encoder.onnx'
+    pipeline clean
+    [ ! -e out ]
+}

@@ -149,3 +149,33 @@ with_twins() {
     follow . "Settings" >said
     grep -q '^filters = 4$' said
 }
+
+@test "into pandas" {
+    need_python pandas
+    follow out/photos-seed "Into pandas" >said
+    grep -q '^akane *4$' said
+}
+
+@test "into R" {
+    command -v Rscript >/dev/null || skip "no R"
+    follow out/photos-seed "Into R" >said
+    equal "$(tail -n 1 said | tr -s ' ')" ' 4 4 4 4 '
+}
+
+@test "into DuckDB" {
+    need_node @duckdb/node-api
+    follow out/photos-seed "Into DuckDB" >said
+    grep -q "'akane'.*'4'" said
+}
+
+@test "into TensorBoard" {
+    follow out/photos-seed "Into TensorBoard" >said
+    equal "$(paste -sd ' ' said)" \
+        'metadata.tsv projector_config.json projector_config.pbtxt sprite.png tensors.tsv'
+}
+
+@test "into programs that run nets" {
+    need_node onnxruntime-node
+    follow out/photos-seed "Into programs that run nets" >said
+    equal "$(cat said)" "[ 'images' ] [ 'code' ]"
+}
