@@ -266,7 +266,8 @@ int main(int argc, char **argv)
     struct settings s = {.choice = {.split = INDEX_ALL}};
     struct cli_option options[] = {
         {"like", CLI_TEXT, &s.like, 0, 0, "WHAT", CLI_SETTING,
-         "search: rows near a picture's file, a row's number or path, a class, or a tensor's rows"},
+         "search: rows near a picture's file, a tensor's rows, a row by number or path, a class's; "
+         "file:, row:, path: or class: before it says which"},
         {"duplicates", CLI_TEXT, &s.duplicates, 0, 0, "DISTANCE", CLI_SETTING,
          "list the pairs of rows that are no further apart, nearest first"},
         {"k", CLI_INT, &s.k, 0, 1000, NULL, CLI_SETTING,

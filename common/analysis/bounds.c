@@ -15,7 +15,7 @@
 
 enum {
     QUERY_FLOATS = 4 << 20, /* numbers of a block of queries, of one of rows */
-    ROW_FLOATS = 2 << 20,
+    ROW_FLOATS = 4 << 20,
     ROWS = 1024,  /* of a block at most */
     PANEL = 4096, /* terms of an inner product that one call of BLAS adds */
     SAMPLE = 64,  /* rows that the middle is the mean of */

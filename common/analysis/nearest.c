@@ -9,7 +9,7 @@
 #include "base/report.h"
 #include "base/sizes.h"
 
-enum { SPARE = 32 }; /* candidates kept beyond k */
+enum { SPARE = 16 }; /* candidates kept beyond k */
 
 struct candidate {
     size_t row;    /* position in the set, or in its rows */

@@ -55,7 +55,7 @@ struct bounds_visitor {
     bool upper; /* queries and rows are the same set: others before the first query are left out */
 };
 /* Visits all pairs, on omp_get_max_threads() threads. Queries come in blocks of at most
- * BOUNDS_QUERIES. Takes 16 MiB, and 16 a thread, or what a row takes. */
+ * BOUNDS_QUERIES. Takes 16 MiB, and 20 a thread, or what a row takes. */
 enum { BOUNDS_QUERIES = 1024 };
 void bounds_visit(const struct bounds_visitor *v, const struct row_set *queries,
                   const struct row_set *rows, enum metric metric);
