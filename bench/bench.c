@@ -1,11 +1,13 @@
-/* bench [RUNS]: milliseconds of a training step and of an encoding pass of each net of the
+/* bench [RUNS [NET]...]: milliseconds of a training step and of an encoding pass of each net of the
  * reference experiment, 128 images, against PyTorch and against what dense matrix products could
  * do.
  *
  * cores: how many times faster all threads are than one; apart: how many times as much as one alone
  * as many nets of one thread each do side by side, which share nothing but the machine and which no
  * sharing of work can surpass by much. deep-bn: deep with batch normalisation, which our encoding
- * folds into the kernels; deep-l1: with a penalty on the code; deep-n: with noise on the input. A
+ * folds into the kernels; deep-l1: with a penalty on the code; deep-n: with noise on the input;
+ * views, views-0: deep-bn's net by the objective "views", two of each of the images, with the
+ * reconstruction beside it (weight 2) and without. A
  * run is some steps one after another, as in training, behind one that is not counted; each figure
  * is the least step of RUNS runs (default 10); ours, PyTorch's and SGEMM's take turns, since
  * machines are noisy. PyTorch's stay empty where python3 has no torch. kept: PyTorch's with glibc
@@ -24,7 +26,7 @@
 
 #include "analysis/blas.h"
 #include "kernels/kernels.h"
-#include "net/net.h"
+#include "net/objective.h"
 #include "net/optim.h"
 #include "base/report.h"
 #include "base/rng.h"
@@ -36,12 +38,20 @@ static const struct {
     int size, channels, first, n;
     bool norm;
     double l1;
-    float noise;
+    double noise;
+    bool views;
+    double reconstruction;
 } nets[] = {
-    {"stage-1", 80, 3, 0, 1, false, 0, 0},    {"stage-2", 40, 16, 1, 1, false, 0, 0},
-    {"stage-3", 20, 32, 2, 1, false, 0, 0},   {"stage-4", 10, 64, 3, 1, false, 0, 0},
-    {"deep", 80, 3, 0, 4, false, 0, 0},       {"deep-bn", 80, 3, 0, 4, true, 0, 0},
-    {"deep-l1", 80, 3, 0, 4, false, 1e-4, 0}, {"deep-n", 80, 3, 0, 4, false, 0, 0.1f},
+    {"stage-1", 80, 3, 0, 1, false, 0, 0, false, 0},
+    {"stage-2", 40, 16, 1, 1, false, 0, 0, false, 0},
+    {"stage-3", 20, 32, 2, 1, false, 0, 0, false, 0},
+    {"stage-4", 10, 64, 3, 1, false, 0, 0, false, 0},
+    {"deep", 80, 3, 0, 4, false, 0, 0, false, 0},
+    {"deep-bn", 80, 3, 0, 4, true, 0, 0, false, 0},
+    {"deep-l1", 80, 3, 0, 4, false, 1e-4, 0, false, 0},
+    {"deep-n", 80, 3, 0, 4, false, 0, 0.1, false, 0},
+    {"views", 80, 3, 0, 4, true, 0, 0, true, 2},
+    {"views-0", 80, 3, 0, 4, true, 0, 0, true, 0},
 };
 
 /* --- PyTorch, processes that do a step for each line they are sent --- */
@@ -157,60 +167,76 @@ static double sgemm_ms(void)
 
 /* A net for some threads, and what it works on. */
 struct runner {
-    size_t i;
-    struct net *net;
-    struct optim optim;
-    float *x, *noisy, *code;
+    struct objective_settings settings;
+    struct net_penalty penalty;
+    struct net_spec spec;
+    struct objective *objective;
+    struct optim optim, head; /* of the net, of the objective's head */
+    float *x, *code;
 };
 
-static struct runner runner_new(size_t i, const struct net_spec *spec, int threads)
+/* In memory of its own, where the objective keeps looking at it. */
+static struct runner *runner_new(size_t i, const struct net_spec *spec, int threads)
 {
-    const struct optim_settings adam = {0.001, 0.005, 0.9, 0.999, 1e-8};
-    struct runner r = {.i = i};
+    const struct optim_settings adam = {0.001, 0.005, 0.9, 0.999, 1e-8, OPTIM_DECAY, 0, 0};
+    struct runner *r = xcalloc(1, sizeof *r);
+    struct objective_job job = {.settings = &r->settings,
+                                .spec = &r->spec,
+                                .penalty = &r->penalty,
+                                .batch = BATCH,
+                                .n_rows = BATCH,
+                                .image = true,
+                                .seed = 1};
     struct rng rng;
-    size_t n_weights, items;
+    size_t n, items;
     omp_set_num_threads(threads);
-    r.net = net_new(spec, BATCH, true);
-    net_initialise(r.net, NET_GLOROT_UNIFORM, 1);
-    net_weights(r.net, &n_weights);
-    optim_init(&r.optim, &adam, n_weights);
-    items = BATCH * net_input_items(r.net);
-    r.x = xaligned(items * sizeof *r.x);
-    r.noisy = nets[i].noise > 0 ? xaligned(items * sizeof *r.noisy) : NULL;
-    r.code = xaligned(BATCH * net_code_items(r.net) * sizeof *r.code);
+    r->settings = objective_defaults;
+    r->settings.name = nets[i].views;
+    r->settings.noise = nets[i].noise;
+    r->settings.reconstruction = nets[i].reconstruction;
+    r->penalty.l1 = nets[i].l1;
+    r->spec = *spec;
+    r->objective = objective_open(&job);
+    net_initialise(r->objective->net, NET_GLOROT_UNIFORM, 1);
+    net_weights(r->objective->net, &n);
+    optim_init(&r->optim, &adam, n);
+    if (r->objective->head != NULL) {
+        head_initialise(r->objective->head, 1);
+        head_weights(r->objective->head, &n);
+        optim_init(&r->head, &adam, n);
+    }
+    items = BATCH * net_input_items(r->objective->net);
+    r->x = xaligned(items * sizeof *r->x);
+    r->code = xaligned(BATCH * net_code_items(r->objective->net) * sizeof *r->code);
     rng_init(&rng, 1, RNG_TEST, 0);
     for (size_t j = 0; j < items; j++)
-        r.x[j] = (float)rng_uniform(&rng, 0, 1);
+        r->x[j] = (float)rng_uniform(&rng, 0, 1);
     return r;
 }
 
 static void runner_free(struct runner *r)
 {
     optim_release(&r->optim);
-    net_free(r->net);
-    free(r->x), free(r->noisy), free(r->code);
+    optim_release(&r->head);
+    objective_close(r->objective);
+    free(r->x), free(r->code), free(r);
 }
 
 static void train(struct runner *r)
 {
-    const struct net_penalty penalty = {.l1 = nets[r->i].l1};
-    const size_t items = net_input_items(r->net);
+    struct objective *o = r->objective;
+    double parts[CHECKPOINT_PARTS];
     size_t n;
-#pragma omp parallel for schedule(static)
-    for (size_t row = 0; row < (r->noisy != NULL ? BATCH : 0); row++) {
-        struct rng stream;
-        rng_init(&stream, 1, RNG_NOISE, row);
-        kernels_get()->noise(r->noisy + row * items, r->x + row * items, items, nets[r->i].noise, 0,
-                             1, &stream);
-    }
-    net_train(r->net, r->noisy != NULL ? r->noisy : r->x, r->x, BATCH, &penalty);
-    optim_update(&r->optim, net_weights(r->net, &n), net_gradients(r->net));
-    net_changed(r->net);
+    o->kind->train(o, &(struct objective_batch){r->x, BATCH, 1, 0}, parts);
+    optim_update(&r->optim, net_weights(o->net, &n), net_gradients(o->net));
+    if (o->head != NULL)
+        optim_update(&r->head, head_weights(o->head, &n), head_gradients(o->head));
+    net_changed(o->net);
 }
 
 static void encode(struct runner *r)
 {
-    net_encode(r->net, r->code, r->x, BATCH);
+    net_encode(r->objective->net, r->code, r->x, BATCH);
 }
 
 /* Milliseconds of the shortest of some steps, on so many threads as the net was made for. */
@@ -228,7 +254,7 @@ static double step_ms(void (*step)(struct runner *), struct runner *r)
 }
 
 /* Likewise of N nets of one thread side by side, the last to end. */
-static double apart_ms(void (*step)(struct runner *), struct runner *runners, int n)
+static double apart_ms(void (*step)(struct runner *), struct runner *const *runners, int n)
 {
     double least = INFINITY, start = 0;
     settle();
@@ -237,7 +263,7 @@ static double apart_ms(void (*step)(struct runner *), struct runner *runners, in
 #pragma omp barrier
 #pragma omp master
         start = omp_get_wtime();
-        step(&runners[omp_get_thread_num()]);
+        step(runners[omp_get_thread_num()]);
 #pragma omp barrier
 #pragma omp master
         least = k == 0 ? INFINITY : fmin(least, (omp_get_wtime() - start) * 1000);
@@ -256,32 +282,37 @@ static void bench(size_t i, int runs)
 {
     const int threads = omp_get_max_threads();
     const struct net_spec spec = spec_of(i);
-    struct runner together = runner_new(i, &spec, threads),
-                  *alone = xcalloc(threads, sizeof *alone);
+    struct runner *together = runner_new(i, &spec, threads),
+                  **alone = xcalloc(threads, sizeof *alone);
     struct side sides[] = {
         {"train", train, INFINITY, INFINITY, INFINITY, {INFINITY, INFINITY}, 0},
         {"encode", encode, INFINITY, INFINITY, INFINITY, {INFINITY, INFINITY}, 0}};
+    const int n_sides = nets[i].views ? 1 : 2; /* encoding is deep-bn's */
     double gemm = INFINITY;
     double per_ms;
     for (int t = 0; t < threads; t++)
         alone[t] = runner_new(i, &spec, 1);
     for (int r = 0; r < runs; r++) {
-        for (struct side *s = sides; s < sides + 2; s++) {
+        for (struct side *s = sides; s < sides + n_sides; s++) {
             omp_set_num_threads(threads);
-            s->own = fmin(s->own, step_ms(s->step, &together));
+            s->own = fmin(s->own, step_ms(s->step, together));
             for (int k = 0; k < 2; k++)
                 s->torch[k] = fmin(s->torch[k], torch_ms(&torches[k], nets[i].name, s->what));
             s->apart = fmin(s->apart, apart_ms(s->step, alone, threads));
             omp_set_num_threads(1);
-            s->alone = fmin(s->alone, step_ms(s->step, alone));
+            s->alone = fmin(s->alone, step_ms(s->step, alone[0]));
         }
         omp_set_num_threads(threads);
         gemm = fmin(gemm, sgemm_ms());
     }
     count_work(&spec, &sides[1].work, &sides[0].work);
+    if (nets[i].views)
+        sides[0].work *= 2;
+    if (nets[i].views && nets[i].reconstruction == 0)
+        sides[0].work /= 2; /* nearly: no decoder */
     per_ms = threads * (double)GEMM * GEMM * GEMM / gemm;
     printf("%-8s", nets[i].name);
-    for (const struct side *s = sides; s < sides + 2; s++) {
+    for (const struct side *s = sides; s < sides + n_sides; s++) {
         printf(" %7.1f %8.0f ", s->own, BATCH / s->own * 1000);
         if (torches[0].to != NULL)
             printf("%8.1f %6.2f %6.2f", s->torch[0], s->torch[0] / s->own, s->torch[1] / s->own);
@@ -290,11 +321,13 @@ static void bench(size_t i, int runs)
         printf(" %5.0f %% %5.2f %5.2f |", 100 * BATCH * s->work / per_ms / s->own,
                s->alone / s->own, threads * s->alone / s->apart);
     }
+    if (n_sides == 1)
+        printf("%62s|", "");
     printf(" %6.0f\n", 2 * per_ms / 1e6);
     fflush(stdout);
-    runner_free(&together);
+    runner_free(together);
     for (int t = 0; t < threads; t++)
-        runner_free(&alone[t]);
+        runner_free(alone[t]);
     free(alone);
 }
 
@@ -316,8 +349,13 @@ int main(int argc, char **argv)
         printf("%s      ms images/s  PyTorch  ratio   kept   dense cores apart |",
                k == 0 ? "net     " : "");
     printf(" GFLOP/s\n");
-    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
-        bench(i, runs);
+    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
+        bool wanted = argc <= 2;
+        for (int k = 2; k < argc; k++)
+            wanted |= strcmp(argv[k], nets[i].name) == 0;
+        if (wanted)
+            bench(i, runs);
+    }
     for (int k = 0; k < 2; k++)
         if (torches[k].to != NULL) {
             fclose(torches[k].to);

@@ -21,7 +21,11 @@ NETS = {
     "deep-bn": (80, 3, LAYERS, True),
     "deep-l1": (80, 3, LAYERS, False, 1e-4),
     "deep-n": (80, 3, LAYERS, False, 0, 0.1),
+    "views": (80, 3, LAYERS, True),
+    "views-0": (80, 3, LAYERS, True),
 }
+# By agreement of two views: the weight of the reconstruction beside it.
+VIEWS = {"views": 2, "views-0": 0}
 
 
 class Net:
@@ -76,6 +80,60 @@ class Net:
         loss.item()
 
 
+LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+
+
+def views_of(x):
+    """One of each image: zoomed to 0.55..1 of its sides, mirrored, light within 20 %."""
+    n = len(x)
+    draw = lambda low, high: low + (high - low) * torch.rand(n, 1, 1, 1)
+    zoom = draw(0.55, 1).flatten()
+    place = [(1 - zoom) * draw(-1, 1).flatten() for _ in range(2)]
+    flip = 1 - 2 * torch.randint(2, (n,)).float()
+    theta = torch.zeros(n, 2, 3)
+    theta[:, 0, 0], theta[:, 1, 1] = zoom * flip, zoom
+    theta[:, 0, 2], theta[:, 1, 2] = place
+    grid = F.affine_grid(theta, x.shape, align_corners=False)
+    y = F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
+    y = y * draw(0.8, 1.2)
+    mean = (y * LUMA).sum(1, keepdim=True).mean((2, 3), keepdim=True)
+    y = mean + draw(0.8, 1.2) * (y - mean)
+    grey = (y * LUMA).sum(1, keepdim=True)
+    return (grey + draw(0.8, 1.2) * (y - grey)).clamp(0, 1)
+
+
+class Views(Net):
+    def __init__(self, weight, batch, *of):
+        super().__init__(batch, *of)
+        self.weight = weight
+        self.head = torch.nn.Sequential(
+            torch.nn.Linear(512, 512, bias=False), torch.nn.BatchNorm1d(512), torch.nn.ReLU(),
+            torch.nn.Linear(512, 512))
+        self.adam = torch.optim.Adam(
+            [*self.net.parameters(), *self.head.parameters()], lr=0.001)
+        self.partner = torch.arange(2 * batch).roll(batch)
+
+    def train(self):
+        self.adam.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            x = torch.cat([views_of(self.x), views_of(self.x)]).contiguous(
+                memory_format=torch.channels_last)
+        y = self.code(x)
+        z = F.normalize(self.head(F.adaptive_avg_pool2d(y, 2).flatten(1)))
+        s = z @ z.T / 0.2
+        s.fill_diagonal_(float("-inf"))
+        loss = F.cross_entropy(s, self.partner)
+        if self.weight:
+            for decoder in self.decoders:
+                y = decoder(F.interpolate(y, scale_factor=2))
+                if decoder is not self.decoders[-1]:
+                    y = F.relu(y)
+            loss = loss + self.weight * F.binary_cross_entropy(torch.sigmoid(y), x)
+        loss.backward()
+        self.adam.step()
+        loss.item()
+
+
 def main():
     threads, batch = int(sys.argv[1]), int(sys.argv[2])
     torch.set_num_threads(threads)
@@ -84,7 +142,8 @@ def main():
         name, what, n = line.split()
         n = int(n)
         if name not in nets:
-            nets = {name: Net(batch, *NETS[name])}
+            nets = {name: Views(VIEWS[name], batch, *NETS[name]) if name in VIEWS
+                    else Net(batch, *NETS[name])}
         net = nets[name]
         if what == "rows":
             net.prepare(n)
