@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static const char *tool = "kasane", clear[] = "\r\033[K";
@@ -239,6 +240,16 @@ void *xaligned(size_t size)
     if (posix_memalign(&p, 64, size ? size : 64) != 0)
         p = NULL;
     return allocated(p, size ? size : 64);
+}
+
+void *xlarge(size_t size)
+{
+    unsigned char *p = xaligned(size);
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), skip = (page - (uintptr_t)p % page) % page;
+
+    if (size > skip)
+        madvise(p + skip, size - skip, MADV_HUGEPAGE); /* where it fails, all works as well */
+    return p;
 }
 
 char *xstrdup(const char *s)

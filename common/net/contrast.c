@@ -64,6 +64,7 @@ static double row_loss(float *s, size_t i, size_t rows, double temperature)
     const size_t partner = (i + rows / 2) % rows;
     double most = -INFINITY, sum = 0, own;
 
+    assert(rows >= 2); /* then sum >= 1, of the most similar */
     for (size_t k = 0; k < rows; k++)
         if (k != i && (double)s[k] > most)
             most = (double)s[k];

@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "net/net.h"
@@ -165,16 +164,6 @@ static void check_values(struct dataset *d, const float *x, size_t n, size_t fir
         check_unit(d, x, n * d->items, first_row);
 }
 
-/* Large pages, where the system has them: a fault for each small one costs more than to decompress
- * its rows. */
-static void advise_large(unsigned char *data, size_t len)
-{
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), skip = (page - (uintptr_t)data % page) % page;
-
-    if (len > skip)
-        madvise(data + skip, len - skip, MADV_HUGEPAGE); /* where it fails, all works as well */
-}
-
 void dataset_load(struct dataset *d)
 {
     size_t bytes, n = block_rows(d);
@@ -185,8 +174,7 @@ void dataset_load(struct dataset *d)
         return;
     before = profile_enter(PROFILE_READING);
     if (!__builtin_mul_overflow(d->n, d->row_bytes, &bytes) && bytes <= d->memory) {
-        d->rows = xaligned(bytes);
-        advise_large(d->rows, bytes);
+        d->rows = xlarge(bytes);
     } else {
         d->scratch = scratch_open();
         d->raw = xmalloc(d->row_bytes);

@@ -357,7 +357,7 @@ size_t net_memory(const struct net_spec *spec, int max_batch, enum net_use use)
 struct net *net_new(const struct net_spec *spec, int max_batch, enum net_use use)
 {
     struct net *net = prepare(spec, max_batch, use);
-    net->arena.data = xaligned(net->arena.size);
+    net->arena.data = xlarge(net->arena.size);
     memset(net->arena.data, 0, net->arena.size);
     lay_out(net);
     return net;

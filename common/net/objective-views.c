@@ -81,7 +81,7 @@ static struct objective *open(const struct objective_job *job)
 {
     struct agreement *a = xcalloc(1, sizeof *a);
 
-    a->views = xaligned(images(job) * image_items(job->spec) * sizeof *a->views);
+    a->views = xlarge(images(job) * image_items(job->spec) * sizeof *a->views);
     a->code = xaligned(images(job) * code_items(job) * sizeof *a->code);
     a->contrast = contrast_new(images(job), z_width(job));
     return &a->objective;
