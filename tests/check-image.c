@@ -24,31 +24,9 @@
 #include "base/report.h"
 #include "pictures/resize.h"
 #include "base/rng.h"
+#include "pictures.h"
 
 enum { MOST = 1 << 26 }; /* pixels */
-
-static int failures;
-
-static void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void fail(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vprintf(format, args);
-    va_end(args);
-    printf("\n");
-    failures++;
-}
-
-/* Noise that a few lines of any language make again: Knuth's 64-bit generator, the top byte of each
- * state. */
-static void noise(uint8_t *bytes, size_t n, uint64_t seed)
-{
-    for (size_t i = 0; i < n; i++) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        bytes[i] = (uint8_t)(seed >> 56);
-    }
-}
 
 static uint64_t fnv1a(const uint8_t *bytes, size_t n)
 {

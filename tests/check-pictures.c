@@ -27,31 +27,11 @@
 #include "base/report.h"
 #include "pictures/exif.h"
 #include "pictures/image.h"
+#include "pictures.h"
 
 enum { RGB = 3, RGBA = 4, MOST = 1 << 26, H = 23, W = 37 };
 
-static int failures;
 static const struct picture_settings over = {{10, 200, 77}, .orient = true, .max_pixels = MOST};
-
-static void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void fail(const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vprintf(format, args);
-    va_end(args);
-    printf("\n");
-    failures++;
-}
-
-static void noise(uint8_t *bytes, size_t n, uint64_t seed)
-{
-    for (size_t i = 0; i < n; i++) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        bytes[i] = (uint8_t)(seed >> 56);
-    }
-}
 
 /* The picture at PATH must be WANT (h,w,3), but for TOLERANCE in each byte. */
 static void check(const char *what, const char *path, const uint8_t *want, size_t h, size_t w,
