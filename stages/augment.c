@@ -141,7 +141,7 @@ static void write_images(struct tensor_writer *w, struct source *s,
                          bool read(struct source *s, uint8_t *rows, size_t *n))
 {
     uint8_t *rows = xmalloc(s->block * s->t->row_bytes);
-    for (size_t n; read(s, rows, &n);)
+    for (size_t n = 0; read(s, rows, &n);)
         write_block(w, s, rows, n);
     free(rows);
 }

@@ -89,7 +89,13 @@ made_by() { tensor info "$1" | sed -n 's/, revision [0-9]*$//p' | tail -n 1; }
     run -1 import-images drawings --size 16 --index images.tsv -o images.npy.zst --audit
     [[ $output =~ ^"'images.tsv' holds xxh128:"[0-9a-f]{32}", its history says xxh128:"[0-9a-f]{32}$ ]]
     run -1 pca images.npy.zst --index images.tsv --table pca.tsv -o pca.npy.zst --audit
-    equal "$(grep -c "^'pca.tsv' holds" <<<"$output")" 1
+    [[ $output == "pca: 'images.tsv': edited by hand, but an output of import-images"* ]]
+    sed -i '2s/x$//' images.tsv
+    run -1 pca images.npy.zst --index images.tsv --table pca.tsv -o pca.npy.zst --audit
+    [[ $output =~ ^"'pca.tsv' holds xxh128:"[0-9a-f]{32}", its history says xxh128:"[0-9a-f]{32}$ ]]
+    rm .images.tsv.history # anybody's own
+    sed -i '2s/$/x/' images.tsv
+    run -1 pca images.npy.zst --index images.tsv --table pca.tsv -o pca.npy.zst --audit
     grep "^'images.tsv' is not what it was made from" <<<"$output"
     pca images.npy.zst --index images.tsv --table pca.tsv -o pca.npy.zst 2>/dev/null
     # the index by its content

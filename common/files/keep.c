@@ -158,8 +158,7 @@ static bool is_footer(struct zio_reader *r, uint64_t size, uint64_t len)
     char error[ZIO_ERROR];
 
     return len >= sizeof head && len <= size
-        && !zio_try_read_at(r, head, sizeof head, size - len, error)
-        && trailer_is_footer(head);
+        && !zio_try_read_at(r, head, sizeof head, size - len, error) && trailer_is_footer(head);
 }
 
 const char *keep_try_trailer(struct zio_reader *r, enum trailer_kind kind, uint64_t *content,

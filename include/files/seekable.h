@@ -17,9 +17,9 @@ struct seekable;
 
 /* The file of FILE_LEN bytes behind FD, which stays the caller's. *s is always set. */
 const char *seekable_open(struct seekable **s, int fd, uint64_t file_len, char error[REASON_SIZE]);
-uint64_t seekable_length(const struct seekable *s);               /* of the content, bytes */
-const char *seekable_history(const struct seekable *s);           /* the history text or NULL */
-size_t seekable_n_frames(const struct seekable *s);               /* 0 of plain bytes */
+uint64_t seekable_length(const struct seekable *s);     /* of the content, bytes */
+const char *seekable_history(const struct seekable *s); /* the history text or NULL */
+size_t seekable_n_frames(const struct seekable *s);     /* 0 of plain bytes */
 const struct frames *seekable_frames(const struct seekable *s);
 size_t seekable_frame_length(const struct seekable *s, size_t i); /* of its content, bytes */
 
