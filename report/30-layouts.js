@@ -47,13 +47,8 @@ function nearGrid() {
         const wide = width >= height,
             axis = wide ? 0 : 1,
             sign = wide ? 1 : -1;
-        const side = wide ? width : height,
-            other = wide ? height : width;
-        const half = side >> 1,
-            room = half * other,
-            rest = (side - half) * other;
-        let n = Math.round((part.length * half) / side);
-        n = Math.min(room, Math.max(part.length - rest, n));
+        const half = (wide ? width : height) >> 1;
+        const n = Math.min(part.length, half * (wide ? height : width)); // what is empty comes last
         part.sort((a, b) => sign * (from.at[3 * a + axis] - from.at[3 * b + axis]) || a - b);
         halve(part.subarray(0, n), x, y, wide ? half : width, wide ? height : half);
         halve(

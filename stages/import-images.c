@@ -27,7 +27,7 @@ struct settings {
     struct import_settings import;
     struct sorting_settings sorting;
     double max_bad;
-    const char *index, *labels;
+    const char *index, *skipped, *labels;
     bool list;
 };
 
@@ -124,12 +124,14 @@ static void import_folder(const struct cli *cli, const struct settings *s, struc
     import_record_memory(im, h);
     if (!labels)
         folder_warn_empty(f, im->is_row);
-    if (s->index) {
+    if (s->index || s->skipped)
         whole_begin(cli->output);
-        entries_write(&entries, s->index, h);
-    }
-    tensor_commit(images, h);
     if (s->index)
+        entries_write(&entries, s->index, h);
+    if (s->skipped)
+        import_write_skipped(im, s->skipped, h);
+    tensor_commit(images, h);
+    if (s->index || s->skipped)
         whole_end(cli->output);
     tell(im, &entries);
     entries_release(&entries);
@@ -141,6 +143,8 @@ static void check_settings(struct settings *s, const char *output)
 
     if (s->index && !*s->index) /* "index =" in a file: none */
         s->index = NULL;
+    if (s->skipped && !*s->skipped)
+        s->skipped = NULL;
     if (s->labels && !*s->labels)
         s->labels = NULL;
     if (s->index && strcmp(s->index, "-") == 0 && (!output || strcmp(output, "-") == 0))
@@ -191,6 +195,8 @@ int main(int argc, char **argv)
          "a table, TSV or CSV: path, class, perhaps split; only what it names is imported"},
         {"index", CLI_TEXT, &s.index, 0, 0, "FILE", CLI_OUTPUT,
          "write row, split, class and path of each image there"},
+        {"skipped", CLI_TEXT, &s.skipped, 0, 0, "FILE", CLI_OUTPUT,
+         "write path and reason of each picture that could not be read there"},
         {"list", CLI_FLAG, &s.list, 0, 0, NULL, 0,
          "only list the pictures: path, size, date of the content, date of any change; and count "
          "them"},

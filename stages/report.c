@@ -29,7 +29,7 @@
 enum { REVISION = 1 };
 
 struct options {
-    const char *index, *images, *model, *map, *pca, *evaluation, *summary;
+    const char *index, *images, *model, *map, *pca, *evaluation, *summary, *skipped;
     int64_t thumbnail, page, limit;
     double duplicate;
 };
@@ -177,7 +177,8 @@ static void write_images(struct task *t)
     struct tensor_reader *images = tensor_open(t->options->images);
 
     tensor_want(images, -1, 4, (size_t[4]){t->N});
-    want_memory(PROCESS_MEMORY + images_memory(images, t->model, &s), t->n, (size_t)t->cli->memory);
+    want_memory(PROCESS_MEMORY + images_memory(images, t->n, t->model, &s), t->n,
+                (size_t)t->cli->memory);
     images_write(t->page, t->facts, images, t->rows, t->n, t->model, &s);
     tensor_close(images);
 }
@@ -225,6 +226,7 @@ static void check_options(struct options *o)
     o->pca = given(o->pca);
     o->evaluation = given(o->evaluation);
     o->summary = given(o->summary);
+    o->skipped = given(o->skipped);
     if (o->model && !o->images)
         die_usage("--model wants --images beside it");
     if (o->page < (o->thumbnail + 7) / 8 * 8)
@@ -277,6 +279,10 @@ static void read_inputs(struct task *t, struct tensor_reader *features)
         name_input(t, "summary");
         add_fact(t, "summary", tables_read_text(o->summary, t->history));
     }
+    if (o->skipped) {
+        name_input(t, "skipped");
+        add_fact(t, "skipped", tables_read(o->skipped, t->history));
+    }
 }
 
 static void write_report(struct task *t, struct rows *features)
@@ -320,6 +326,8 @@ int main(int argc, char **argv)
          "places, columns pc1 pc2 and perhaps pc3, as of pca"},
         {"evaluation", CLI_TEXT, &o.evaluation, 0, 0, "TABLE", CLI_INPUT, "what evaluate found"},
         {"summary", CLI_TEXT, &o.summary, 0, 0, "FILE", CLI_INPUT, "what evaluate says of it"},
+        {"skipped", CLI_TEXT, &o.skipped, 0, 0, "TABLE", CLI_INPUT,
+         "which pictures import-images skipped, and why"},
         isa_option(),
         {0},
     };

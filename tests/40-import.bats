@@ -125,6 +125,26 @@ import-images: 7 images of 2 classes, 0 of them to test on; 3 of 10 files skippe
     equal "$(zstdcat images.npy.zst | head -c 128 | grep -ao "(7, 12, 12, 3)")" "(7, 12, 12, 3)"
 }
 
+@test "--skipped tells the pictures that are not there, and why, and is known again" {
+    pictures a/{1,2,3}.png
+    head -c 100 photos/a/2.png >photos/a/cut.png
+    printf '<!doctype html>' >photos/a/page.jpg
+    echo notes >photos/a/notes.txt
+    run import-images photos --max-bad 1 --size 12 --index images.tsv --skipped skipped.tsv -o images.npy.zst
+    equal "$(cat skipped.tsv)" "path	reason
+a/cut.png	cut short
+a/page.jpg	HTML"
+    tensor verify skipped.tsv
+    import-images photos --max-bad 1 --size 12 --index images.tsv --skipped skipped.tsv -o images.npy.zst --why
+    rm skipped.tsv
+    run -1 import-images photos --max-bad 1 --size 12 --index images.tsv --skipped skipped.tsv -o images.npy.zst --why
+    equal "$output" "missing 'skipped.tsv'"
+    run -0 import-images photos --max-bad 0.5 --size 12 --skipped none.tsv -o other.npy.zst
+    rm photos/a/{cut.png,page.jpg}
+    import-images photos --size 12 --skipped skipped.tsv -o images.npy.zst
+    equal "$(cat skipped.tsv)" "path	reason"
+}
+
 @test "more unreadable files than --max-bad, or nothing else, is an error, and what stood there stays" {
     pictures a/{1..9}.png b/1.png
     import-images photos --index images.tsv -o images.npy.zst

@@ -4,10 +4,12 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/profile.h"
 #include "base/progress.h"
 #include "base/report.h"
+#include "files/index.h"
 
 enum { RGB = 3, MAX_BATCH = 256, BATCH_BYTES = 16 << 20, MANY_THREADS = 1 << 16 };
 
@@ -90,6 +92,9 @@ struct import import_new(const struct import_settings *s, size_t memory)
 
 void import_release(struct import *im)
 {
+    for (size_t i = 0; i < im->n_bad + im->n_misnamed; i++)
+        free(im->skipped[i].reason);
+    free(im->skipped);
     free(im->is_row);
     tally_free(im->others);
     tally_free(im->disguised);
@@ -153,6 +158,15 @@ static void read_file(struct run *run, struct batch *b, size_t i)
     free(path);
 }
 
+static void skip(struct import *im, const char *file, const char *reason)
+{
+    size_t n = im->n_bad + im->n_misnamed;
+
+    if ((n & (n - 1)) == 0) /* full at each power of two */
+        im->skipped = xrealloc(im->skipped, n > 0 ? 2 * n : 1, sizeof *im->skipped);
+    im->skipped[n] = (struct import_skipped){file, xstrdup(reason)};
+}
+
 static void write_file(struct run *run, const struct batch *b, size_t i)
 {
     struct import *im = run->import;
@@ -164,12 +178,16 @@ static void write_file(struct run *run, const struct batch *b, size_t i)
         folder_digest_add(run->digest, file, b->digests[i]);
     if (im->folder->kind[k] < FOLDER_LOST) {
         tally_add(im->others, file, b->others[i]);
-        im->n_misnamed += im->folder->kind[k] == FOLDER_MISNAMED;
+        if (im->folder->kind[k] == FOLDER_MISNAMED) {
+            skip(im, file, b->others[i] ? b->others[i] : "no picture");
+            im->n_misnamed++;
+        }
         return;
     }
     if (b->errors[i][0]) {
         path = folder_path(im->folder, k);
         warn_file(path, "skipped: %s", b->errors[i]);
+        skip(im, file, b->errors[i]);
         im->n_bad++;
         free(path);
         return;
@@ -243,6 +261,22 @@ void import_run(struct import *im, struct folder *f, struct tensor_writer *image
         batch_free(&batches[k]);
     pthread_cond_destroy(&run.budget.returned);
     pthread_mutex_destroy(&run.budget.mutex);
+}
+
+void import_write_skipped(const struct import *im, const char *path, const struct history *h)
+{
+    struct zio_writer *file = zio_create(path, ZIO_TEXT);
+
+    zio_write(file, "path\treason\n", 12);
+    for (size_t i = 0; i < im->n_bad + im->n_misnamed; i++) {
+        char *reason = printable(im->skipped[i].reason);
+
+        index_write_text(file, im->skipped[i].file);
+        zio_write(file, reason, strlen(reason));
+        zio_write(file, "\n", 1);
+        free(reason);
+    }
+    history_commit_table(h, file, path);
 }
 
 void import_check(const struct import *im, double max_bad)

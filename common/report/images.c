@@ -10,7 +10,7 @@
 #include "net/dataset.h"
 #include "report/mosaic.h"
 
-enum { RGB = 3, BATCH = 32, QUALITY = 85, RECONSTRUCTION_QUALITY = 75 };
+enum { RGB = 3, BATCH = 32, QUALITY = 80, RECONSTRUCTION_QUALITY = 60 };
 
 struct work {
     struct page *page;
@@ -97,6 +97,20 @@ static void read_all(struct work *w, struct tensor_reader *t, const size_t *rows
     free(data);
 }
 
+static struct mosaic thumbnails_new(const struct tensor_reader *t, size_t n,
+                                    const struct images_settings *s)
+{
+    return mosaic_new("thumbnails", n, t->header.shape[1], t->header.shape[2], s->side, s->page,
+                      QUALITY);
+}
+
+static struct mosaic reconstructions_new(const struct tensor_reader *t, size_t n,
+                                         const struct images_settings *s)
+{
+    return mosaic_new("reconstructions", n, t->header.shape[1], t->header.shape[2], s->side,
+                      s->page, RECONSTRUCTION_QUALITY);
+}
+
 static void set(json_t *facts, const char *key, json_t *value)
 {
     if (json_object_set_new(facts, key, json_checked(value)) != 0)
@@ -118,10 +132,11 @@ void images_write(struct page *p, json_t *facts, struct tensor_reader *t, const 
     w.y = xcalloc(BATCH * w.items, sizeof *w.y);
     w.rgb = xmalloc(w.H * w.W * RGB);
     w.error = xcalloc(n + 1, 4);
-    mosaic_init(&w.thumbnails, "thumbnails", n, w.H, w.W, s->side, s->page, QUALITY);
+    w.thumbnails = thumbnails_new(t, n, s);
+    mosaic_start(&w.thumbnails);
+    w.reconstructions = reconstructions_new(t, n, s);
     if (m)
-        mosaic_init(&w.reconstructions, "reconstructions", n, w.H, w.W, s->side, s->page,
-                    RECONSTRUCTION_QUALITY);
+        mosaic_start(&w.reconstructions);
     read_all(&w, t, rows, n);
     mosaic_end(&w.thumbnails, p);
     set(facts, "thumbnails", mosaic_facts(&w.thumbnails));
@@ -158,10 +173,13 @@ void images_write_kernels(struct page *p, json_t *facts, const struct model *m)
     net_free(net);
 }
 
-size_t images_memory(const struct tensor_reader *t, const struct model *m,
+size_t images_memory(const struct tensor_reader *t, size_t n, const struct model *m,
                      const struct images_settings *s)
 {
-    return mosaic_memory(s->page) * (m ? 2 : 1) + tensor_memory(t->row_bytes)
-        + 2 * BATCH * t->row_items * sizeof(float)
+    struct mosaic thumbnails = thumbnails_new(t, n, s),
+                  reconstructions = reconstructions_new(t, n, s);
+
+    return mosaic_memory(&thumbnails) + (m ? mosaic_memory(&reconstructions) : 0)
+        + tensor_memory(t->row_bytes) + 2 * BATCH * t->row_items * sizeof(float)
         + (m ? net_memory(&m->spec, BATCH, false) + model_memory(m) : 0);
 }

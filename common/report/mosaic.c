@@ -33,22 +33,32 @@ static size_t find_columns(size_t n, size_t cell_height, size_t cell_width, size
     return columns;
 }
 
-void mosaic_init(struct mosaic *m, const char *name, size_t n, size_t H, size_t W, size_t side,
-                 size_t page, int quality)
+struct mosaic mosaic_new(const char *name, size_t n, size_t H, size_t W, size_t side, size_t page,
+                         int quality)
 {
     size_t longer = H > W ? H : W, lines;
+    struct mosaic m = {.name = name, .quality = quality, .H = H, .W = W};
 
-    *m = (struct mosaic){.name = name, .quality = quality, .H = H, .W = W};
-    m->height = shrink(H, longer, side);
-    m->width = shrink(W, longer, side);
-    m->cell_height = round_up(m->height);
-    m->cell_width = round_up(m->width);
-    assert(m->cell_height <= page && m->cell_width <= page);
-    m->columns = find_columns(n, m->cell_height, m->cell_width, page / m->cell_width);
-    lines = (n + m->columns - 1) / m->columns;
-    m->lines = lines < page / m->cell_height ? lines : page / m->cell_height;
-    m->lines = m->lines > 0 ? m->lines : 1;
-    m->pixels = xmalloc(m->lines * m->cell_height * m->columns * m->cell_width * RGB);
+    m.height = shrink(H, longer, side);
+    m.width = shrink(W, longer, side);
+    m.cell_height = round_up(m.height);
+    m.cell_width = round_up(m.width);
+    assert(m.cell_height <= page && m.cell_width <= page);
+    m.columns = find_columns(n, m.cell_height, m.cell_width, page / m.cell_width);
+    lines = (n + m.columns - 1) / m.columns;
+    m.lines = lines < page / m.cell_height ? lines : page / m.cell_height;
+    m.lines = m.lines > 0 ? m.lines : 1;
+    return m;
+}
+
+static size_t page_bytes(const struct mosaic *m)
+{
+    return m->lines * m->cell_height * m->columns * m->cell_width * RGB;
+}
+
+void mosaic_start(struct mosaic *m)
+{
+    m->pixels = xmalloc(page_bytes(m));
 }
 
 static void end_page(struct mosaic *m, struct page *p)
@@ -82,7 +92,7 @@ void mosaic_add(struct mosaic *m, struct page *p, const uint8_t *rgb)
     uint8_t *small = xmalloc(m->height * m->width * RGB);
 
     if (k == 0)
-        memset(m->pixels, PAPER, m->lines * m->cell_height * stride);
+        memset(m->pixels, PAPER, page_bytes(m));
     resize_area(small, m->height, m->width, rgb, m->H, m->W, m->W * RGB);
     for (size_t y = 0; y < m->height; y++)
         memcpy(cell + y * stride, small + y * m->width * RGB, m->width * RGB);
@@ -99,9 +109,9 @@ void mosaic_end(struct mosaic *m, struct page *p)
     free(m->pixels);
 }
 
-size_t mosaic_memory(size_t page)
+size_t mosaic_memory(const struct mosaic *m)
 {
-    return 3 * page * page * RGB; /* the page, its file, and what the encoder holds */
+    return 4 * page_bytes(m); /* the page, its coefficients of two bytes, its file */
 }
 
 json_t *mosaic_facts(const struct mosaic *m)

@@ -4,8 +4,8 @@
  *     import_run(&im, folder, images, digest);        rows, and the digest of their files
  *     import_release(&im);
  *
- * A picture that cannot be read is named, skipped and counted; files that are no pictures are
- * counted by kind.
+ * A picture that cannot be read is named, skipped, counted and kept with the reason; files that are
+ * no pictures are counted by kind, and kept where they are named as pictures are.
  */
 #ifndef IMPORT_H
 #define IMPORT_H
@@ -24,11 +24,17 @@ struct import_settings {
     struct fit_settings fit;
 };
 
+struct import_skipped {
+    const char *file; /* the folder's */
+    char *reason;
+};
+
 struct import {
     const struct import_settings *settings;
     struct folder *folder; /* from the run on, */
     bool *is_row;          /* of each file: it became the next row */
     size_t n_rows, n_bad, n_misnamed;
+    struct import_skipped *skipped;   /* (n_bad + n_misnamed) in order */
     struct tally *others, *disguised; /* passed over; read though named otherwise */
     size_t batch;                     /* files that are read before their rows are written */
     size_t memory, most;              /* bytes for pictures being decoded: for all, for one */
@@ -45,6 +51,9 @@ void import_run(struct import *im, struct folder *f, struct tensor_writer *image
                 struct folder_digest *digest);
 /* Dies where no picture became a row, or a larger share than MAX_BAD could not be read. */
 void import_check(const struct import *im, double max_bad);
+
+/* Writes what was skipped as a table, "path reason", to PATH with the record H. */
+void import_write_skipped(const struct import *im, const char *path, const struct history *h);
 
 /* What else decides the rows, in H as derived: the libraries that decide pixels of the formats that
  * occur in F, of which the kinds are known; and after the run "memory", where that left a picture

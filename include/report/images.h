@@ -24,7 +24,7 @@ void images_write(struct page *p, json_t *facts, struct tensor_reader *t, const 
 /* Writes the kernels of the first layer of M, where it has it. */
 void images_write_kernels(struct page *p, json_t *facts, const struct model *m);
 /* Bytes that images_write holds at most. */
-size_t images_memory(const struct tensor_reader *t, const struct model *m,
+size_t images_memory(const struct tensor_reader *t, size_t n, const struct model *m,
                      const struct images_settings *s);
 
 #endif

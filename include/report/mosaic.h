@@ -25,14 +25,16 @@ struct mosaic {
 };
 
 /* For n pictures (H,W,3) in all. */
-void mosaic_init(struct mosaic *m, const char *name, size_t n, size_t H, size_t W, size_t side,
-                 size_t page, int quality);
+struct mosaic mosaic_new(const char *name, size_t n, size_t H, size_t W, size_t side, size_t page,
+                         int quality);
+/* Before the first picture: the room for a page. */
+void mosaic_start(struct mosaic *m);
 /* Appends a picture rgb (H,W,3); a page that is full goes to P. */
 void mosaic_add(struct mosaic *m, struct page *p, const uint8_t *rgb);
 /* Gives the last page to P, and frees. */
 void mosaic_end(struct mosaic *m, struct page *p);
-/* Bytes that such a mosaic holds at most. */
-size_t mosaic_memory(size_t page);
+/* Bytes that it holds at most, with what the encoder holds. */
+size_t mosaic_memory(const struct mosaic *m);
 /* What the page must know of it. */
 json_t *mosaic_facts(const struct mosaic *m);
 
