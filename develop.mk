@@ -8,7 +8,7 @@
 #   aarch64     the checks of kernels and nets for another processor, by its emulator
 #   fuzz        every parser under libFuzzer, FUZZ_SECONDS=600 each; fuzzers builds them
 #   bench       training and encoding against PyTorch and SGEMM
-#   bench-X     X = shapes, encode, pca, map, scaling, images, reference, memory: see below
+#   bench-X     X = shapes, encode, pca, map, report, scaling, images, reference, memory: see below
 #   lint-deps   packages that lint and clang need besides those of the tests
 
 LINT_PACKAGES = editorconfig clang-format-14 cppcheck shellcheck libomp-14-dev
@@ -103,7 +103,7 @@ bench: $(BUILD)/bench
 bench-shapes: $(BUILD)/shapes
 	$(BUILD)/shapes
 # Files in, files out, against PyTorch, scikit-learn and libpng.
-bench-encode bench-pca bench-scaling bench-map: bench-%: all
+bench-encode bench-pca bench-scaling bench-map bench-report: bench-%: all
 	bench/$*
 # A search against the bare SGEMM of its product: 1.3 GB of rows, below $$TMPDIR.
 bench-neighbours: all $(BUILD)/products $(BUILD)/peak
@@ -118,5 +118,5 @@ bench-reference: all
 # Peak memory of each program, and training from disk against training from memory.
 bench-memory: all $(BUILD)/peak
 	bench/memory
-.PHONY: bench bench-shapes bench-memory bench-encode bench-pca bench-map bench-scaling \
-	bench-images bench-reference bench-neighbours
+.PHONY: bench bench-shapes bench-memory bench-encode bench-pca bench-map bench-report \
+	bench-scaling bench-images bench-reference bench-neighbours

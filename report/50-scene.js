@@ -275,6 +275,7 @@ async function loadPages() {
         if (shrink > 1) page.close();
         gl.generateMipmap(gl.TEXTURE_2D_ARRAY);
         scene.ready = k + 1;
+        scene.loaded = performance.now(); // milliseconds since the page was opened
         wantFrame();
     }
 }

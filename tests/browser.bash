@@ -55,7 +55,7 @@ page() {
     browser_requests >/dev/null
     driver POST /url "$(jq -n --arg url "$url" '{$url}')" >/dev/null
     equal "$(js 'const k = window.kasane;
-        for (let n = 0; n < 400 && !(k && k.scene.layout && k.scene.ready === k.scene.nPages); n++)
+        for (let n = 0; n < 1000 && !(k && k.scene.layout && k.scene.ready === k.scene.nPages); n++)
             await new Promise(r => setTimeout(r, 25));
         return k.scene.ready === k.scene.nPages')" true
 }
