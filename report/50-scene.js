@@ -382,7 +382,7 @@ function setUniforms({ program, uniforms: u }, share) {
         gl.uniform2f(u.tile, t.width, t.height);
         gl.uniform2f(u.page, t.columns * t.cell_width, t.lines * t.cell_height);
         gl.uniform1i(u.ready, scene.ready);
-        gl.uniform1f(u.frame, Math.max(0, Math.min(3, (side - 14) / 12)) * ratio);
+        gl.uniform1f(u.frame, Math.max(0, Math.min(3, (side - 11) / 8)) * ratio);
     }
 }
 

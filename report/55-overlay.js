@@ -110,8 +110,8 @@ function drawPinned(project, accent) {
         for (const [rank, { image }] of nearestOf('features', state.pinned).entries()) {
             const [nx, ny, nw] = project(...placeNow(image));
             if (!isShown[image] || nw < NEAR) continue;
-            pen.globalAlpha = 0.75 - rank * 0.045;
-            pen.lineWidth = 1.6 - rank * 0.07;
+            pen.globalAlpha = 0.9 - rank * 0.045;
+            pen.lineWidth = 2.6 - rank * 0.12;
             pen.beginPath();
             pen.moveTo(x, y);
             pen.lineTo(nx, ny);
