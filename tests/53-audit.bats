@@ -122,10 +122,12 @@ OTHER='is not what it was made from: it holds #, recorded is #'
                 "map-2.npy.zst  $refused" "reconstruction.png  $refused" "report.html  $refused" ;;
         pca-3.tsv)
             unseen out/pca-3.tsv sed -i '$s/.$/x/' out/pca-3.tsv
-            audited "pca-3.npy.zst  'pca-3.tsv' $EDITED" "scatter-3d.png  'pca-3.tsv' $OTHER" "scatter-3d.svg  'pca-3.tsv' $OTHER" "report.html  'pca-3.tsv' $OTHER" ;;
+            audited "pca-3.npy.zst  'pca-3.tsv' $EDITED" "scatter-3d.png  'pca-3.tsv' $OTHER" "scatter-3d.svg  'pca-3.tsv' $OTHER" \
+                "report.html  'pca-3.tsv' $OTHER" ;;
         *)
             unseen out/$file sed -i '2s/^1\t0/1\t9/' out/$file
-            audited "${file%.tsv}.safetensors.zst  '$file' $EDITED" "loss-${file%.tsv}.png  '$file' $OTHER" "loss-${file%.tsv}.svg  '$file' $OTHER" "report.html  '$file' $OTHER" ;;
+            audited "${file%.tsv}.safetensors.zst  '$file' $EDITED" "loss-${file%.tsv}.png  '$file' $OTHER" "loss-${file%.tsv}.svg  '$file' $OTHER" \
+                "report.html  '$file' $OTHER" ;;
         esac
         cp -p kept out/$file
     done

@@ -5,7 +5,7 @@ load helper
 setup_file() {
     mkdir "$BATS_FILE_TMPDIR/tree"
     cd "$ROOT"
-    cp -a ./*.md VERSION Makefile* ./*.mk configs pipeline plots common include stages tests fuzz \
+    cp -a ./*.md VERSION Makefile* ./*.mk configs pipeline plots report common include stages tests fuzz \
         bench "$BATS_FILE_TMPDIR/tree"
     cp -a "$BIN" "$BATS_FILE_TMPDIR/tree/bin"
     mkdir "$BATS_FILE_TMPDIR/tree/build"

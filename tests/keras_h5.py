@@ -76,7 +76,9 @@ def make(layout):
         weights_of[name] = weights
     weights_of = {}
     shape = [None, 3, H, W] if th else [None, H, W, 3]
-    ordering = {'data_format': 'channels_last'} if keras2 else {'dim_ordering': 'th' if th else 'tf'}
+    ordering = {'dim_ordering': 'th' if th else 'tf'}
+    if keras2:
+        ordering = {'data_format': 'channels_last'}
     def convolution(kernel, bias, activation):
         given = kernel.transpose(3, 2, 0, 1) if th else kernel
         config = dict(ordering, activation=activation, trainable=True)
@@ -133,7 +135,8 @@ def check(layout):
     both = lambda part: [(t[f'{part}.{k}.kernel'], t[f'{part}.{k}.bias']) for k in (1, 2)]
     norms = [tuple(t[f'encoder.{k}.{n}'] for n in ('gamma', 'beta', 'mean', 'variance'))
              if f'encoder.{k}.gamma' in t else None for k in (1, 2)]
-    code, reconstruction = run(np.load(layout + '/images.npy'), both('encoder'), both('decoder'), norms, False)
+    images = np.load(layout + '/images.npy')
+    code, reconstruction = run(images, both('encoder'), both('decoder'), norms, False)
     print(layout, meta['input'], meta['activations'], meta['batch_norm'], meta['loss'],
           abs(code - np.load(layout + '/code.npy')).max() < 1e-5,
           abs(reconstruction - np.load(layout + '/reconstruction.npy')).max() < 1e-5)

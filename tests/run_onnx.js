@@ -1,5 +1,5 @@
-// run_onnx.js MODEL ROWS.npy WANT: runs an ONNX model by onnxruntime, on all rows at once and on the
-// first alone, and holds what it gives to 1e-5 of WANT: an .npy file, or the .ppm of a sheet of
+// run_onnx.js MODEL ROWS.npy WANT: runs an ONNX model by onnxruntime, on all rows at once and on
+// the first alone, and holds what it gives to 1e-5 of WANT: an .npy file, or the .ppm of a sheet of
 // `reconstruct --columns 1`, whose pixels are rounded. Prints the names and the shape.
 const fs = require('fs');
 const ort = require('onnxruntime-node');

@@ -238,7 +238,7 @@ static uint8_t *read_picture(const char *path, const struct import_settings *s, 
     enum profile_part before = profile_enter(PROFILE_READING);
     uint8_t *pixels = xmalloc(s->fit.size * s->fit.size * RGB);
     struct picture *p = xmalloc(sizeof *p);
-    struct fit fit;
+    struct fit fit = {0};
     const char *bad = picture_open(p, path, &s->picture, false);
 
     if (!bad)

@@ -173,8 +173,10 @@ static void add_initializer(struct graph *g, const char *name, const size_t *sha
     struct buffer t = {0};
     size_t n = 1;
 
-    for (int i = 0; i < rank; n *= shape[i++])
+    for (int i = 0; i < rank; i++) {
+        n *= shape[i];
         protobuf_int(&t, TENSOR_DIMS, (int64_t)shape[i]);
+    }
     protobuf_int(&t, TENSOR_TYPE, FLOAT);
     protobuf_text(&t, TENSOR_NAME, name);
     protobuf_bytes(&t, TENSOR_RAW, x, n * sizeof *x);
@@ -279,7 +281,7 @@ void onnx_format(struct buffer *b, const struct net_spec *spec, const float *wei
     add_transpose(&g, from_planes, output);
     protobuf_text(&g.text, GRAPH_NAME, decoder ? "autoencoder" : "encoder");
     if (bytes)
-        add_initializer(&g, "most", NULL, 0, (const float[]){255});
+        add_initializer(&g, "most", (const size_t[]){0}, 0, (const float[]){255});
     if (decoder)
         add_initializer(&g, "doubled", (const size_t[]){4}, 1, (const float[]){1, 1, 2, 2});
     add_parameters(&g, spec, weights, first, decoder);
