@@ -1,9 +1,9 @@
-"""keras_h5.py make LAYOUT...: in a folder for each layout an autoencoder of two layers with weights at
-random, as Keras would have kept it, net.h5, and what that Keras makes of a few images: images.npy,
-code.npy, reconstruction.npy.
+"""keras_h5.py make LAYOUT...: in a folder for each layout an autoencoder of two layers with weights
+at random, as Keras would have kept it, net.h5, and what that Keras makes of a few images:
+images.npy, code.npy, reconstruction.npy.
 
-keras_h5.py check LAYOUT...: our models in these folders, model.safetensors, run by our formulas, must
-give the same numbers.
+keras_h5.py check LAYOUT...: our models in these folders, model.safetensors, run by our formulas,
+must give the same numbers.
 """
 import json
 import os

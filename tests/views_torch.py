@@ -4,9 +4,9 @@ against what our program made of the same start and the same views.
 usage: views_torch.py INIT TRAINED VIEWS.npy.zst LOG.tsv POOL TEMPERATURE WEIGHT L2 LEARNING_RATE
     EPSILON MOMENTUM SHARE
 
-INIT is the model of no epochs, whose head is drawn, TRAINED that of one. Prints the share of weights
-within 1e-4 of their tensor's largest update, the largest deviation in units of that update, and the
-deviations of the losses. Fails where they are over the limits.
+INIT is the model of no epochs, whose head is drawn, TRAINED that of one. Prints the share of
+weights within 1e-4 of their tensor's largest update, the largest deviation in units of that update,
+and the deviations of the losses. Fails where they are over the limits.
 """
 import io, json, struct, subprocess, sys
 import numpy as np, torch

@@ -59,8 +59,8 @@ void *xrealloc(void *p, size_t n, size_t size); /* likewise */
 /* *P has room for SIZE bytes, *CAPACITY of them; what it held may be lost. */
 void xreserve(unsigned char **p, size_t *capacity, size_t size);
 void *xaligned(size_t size); /* 64-byte aligned, for free() */
-/* The same on large pages, where the system has them: for megabytes that are used from end to end, a
- * fault for each small page and its place in the processor's tables cost more than the work. */
+/* The same on large pages, where the system has them: for megabytes that are used from end to end,
+ * a fault for each small page and its place in the processor's tables cost more than the work. */
 void *xlarge(size_t size);
 char *xstrdup(const char *s);
 char *xformat(const char *format, ...) __attribute__((format(printf, 1, 2))); /* a new string */
