@@ -142,7 +142,7 @@ const kinds = [
     [
         'pca',
         'Components',
-        'PCA, 2-D',
+        'PCA 2-D',
         () => places.pca,
         () => scatter('pca', 2),
         'M4 3v13h13M8 12h0M10 9h0M13 10h0M12 6h0M15 5h0',
@@ -150,7 +150,7 @@ const kinds = [
     [
         'space',
         'Components',
-        'PCA, 3-D',
+        'PCA 3-D',
         () => places.pca && facts.pca.axes > 2,
         () => scatter('pca', 3),
         'M10 11V3M10 11l7 4M10 11l-7 4M13 8h0M7 7h0M10 15h0',

@@ -329,3 +329,17 @@ path_of() { awk -F '\t' -v row="$1" '$1 == row { print $4 }' "$in/images.tsv"; }
             return found.violations.map(v => v.id + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join("; ")).join("\n")')" ''
     done
 }
+
+@test "on the screen of a phone the panels come from below, one at a time, and fit" {
+    need_browser
+    driver POST /goog/cdp/execute '{"cmd":"Emulation.setDeviceMetricsOverride","params":{"width":390,"height":844,"deviceScaleFactor":1,"mobile":true}}' >/dev/null
+    page "$in/report.html" row=3
+    for panel in controls details; do
+        js "document.querySelector('[data-sheet=$panel]').click()" >/dev/null
+        equal "$(js "const panels = [...document.querySelectorAll('.panel')].filter(p => p.checkVisibility());
+            const b = panels[0].getBoundingClientRect();
+            return [panels.length, panels[0].id, b.left, b.right, b.bottom, document.documentElement.scrollWidth].join(' ')")" \
+            "1 $panel 0 390 844 390"
+    done
+    driver POST /goog/cdp/execute '{"cmd":"Emulation.clearDeviceMetricsOverride","params":{}}' >/dev/null
+}
