@@ -91,6 +91,7 @@ static void list(struct folder *f, const struct settings *s, const struct labels
 
     folder_list(f, s->labels, is_row);
     e = entries_new(f, is_row, &s->sorting, labels);
+    fflush(stdout); /* whoever reads both wants lines */
     note("'%s': %zu picture%s, %zu of them to test on", f->path, e.n, e.n == 1 ? "" : "s",
          e.n_test);
     entries_release(&e);

@@ -678,3 +678,12 @@ refuses() {
     pipeline clean
     [ ! -e out ]
 }
+
+@test "a folder of more pictures than a pipe's block names is counted" {
+    draw-samples --count 1 -o drawn
+    mkdir many
+    for i in {1..150}; do
+        ln drawn/ren/000.png "many/a picture with a name that is longer than most, number $i.png"
+    done
+    images=many pipeline stage-1.safetensors.zst stage-1.epochs=0
+}
