@@ -308,6 +308,7 @@ EOF
     counting x
     for command in "npy x.npy" "from-npy x.npy" "rows 0:1 x.npy"; do
         run -2 script -qec "tensor $command" /dev/null
+        output=${output#$'\r\e[K'} # another program's progress is cleared away
         equal "${output%$'\r'}" "tensor: standard output is a terminal; use -o FILE"
     done
     run -0 script -qec "tensor tsv x.npy" /dev/null
