@@ -61,7 +61,7 @@ answers() {
     echo 'sign = v' >conf/pca.conf
     answers pca-2.npy.zst 'would run: sign u -> v'
     answers 'scatter-2d.png, .svg' 'would run: follows pca-2.npy.zst'
-    reruns 'pca-2 pca-3 scatter-2d.png scatter-2d.svg scatter-3d.png scatter-3d.svg' all
+    reruns 'pca-2 pca-3 report.html scatter-2d.png scatter-2d.svg scatter-3d.png scatter-3d.svg' all
     echo 'seed = 1' >conf/reconstruct.conf
     answers reconstruction.png 'would run: seed 0 -> 1'
     reruns 'reconstruction.png' all
@@ -350,7 +350,7 @@ link() {
 
 @test "a deleted log or table is made again by its stage" {
     rm out/pca-3.tsv
-    reruns 'pca-3 scatter-3d.png scatter-3d.svg' all
+    reruns 'pca-3 report.html scatter-3d.png scatter-3d.svg' all
     rm out/stage-2.tsv
     answers stage-2.safetensors.zst "would run: missing 'stage-2.tsv'"
     reruns 'stage-2 deep-init deep features'
@@ -410,7 +410,7 @@ killed_naming() {
     killed_naming import-images 2 images.npy.zst
     run -1 cmp -s out/images.tsv whole/images.tsv
     sed -i 's/test = 0.5/test = 0.3/' conf/import.conf
-    answers images.npy.zst "would run: 'images.tsv' may be of another run"
+    answers images.npy.zst "would run: 'images.tsv' may be of another run; 'skipped.tsv' may be of another run"
     pipeline features
     same_results whole out
 }
@@ -486,8 +486,8 @@ killed_naming() {
 @test "a touched table or log: the pictures of it start, find themselves the same, and are only dated" {
     touch out/pca-2.tsv out/deep.tsv
     answers 'scatter-2d.png, .svg' 'would run: newer pca-2.tsv'
-    reruns 'scatter-2d.png scatter-2d.svg loss-deep.png loss-deep.svg' all
-    equal "$(found_same)" 'loss-deep.png loss-deep.svg scatter-2d.png scatter-2d.svg'
+    reruns 'scatter-2d.png scatter-2d.svg loss-deep.png loss-deep.svg report.html' all
+    equal "$(found_same)" 'loss-deep.png loss-deep.svg report.html scatter-2d.png scatter-2d.svg'
 }
 
 @test "pictures and the accuracy: one deleted, damaged, from another run, or a changed setting" {
@@ -496,7 +496,7 @@ killed_naming() {
     answers loss-deep.png 'up to date'
     reruns 'loss-deep.svg' all
     echo 'k = 3' >conf/neighbours.conf
-    answers accuracy.tsv 'would run: k 1 -> 3'
+    answers accuracy.tsv 'would run: k 0 -> 3'
     reruns 'accuracy.tsv' all
     echo 'title = ours' >conf/plot.conf
     answers 'scatter-3d.png, .svg' 'would run: title  -> ours'
