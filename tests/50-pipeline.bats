@@ -378,7 +378,7 @@ samples                    missing'
     pipeline all LAUNCH="$PWD/launch" 2>/dev/null
     equal "$(grep -c "^$PWD/launch $BIN/" commands)" "$(wc -l <launched)"
     equal "$(sed 's:.*/::' launched | sort -u | paste -sd ' ')" \
-        'augment draw-samples encode-stage evaluate extract finetune import-images map neighbours pca reconstruct train-stage'
+        'augment draw-samples encode-stage evaluate extract finetune import-images map neighbours pca reconstruct report train-stage'
     pipeline -q all   # it is no setting
 }
 
