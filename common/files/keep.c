@@ -69,9 +69,10 @@ static char *unguard(const char *text, size_t len)
     check = format_check(text + head, len - 1 - head);
     right = memcmp(check, text, head) == 0;
     free(check);
-    history = right ? strndup(text + head, len - 1 - head) : xstrdup("");
-    if (!history)
-        die("out of memory: a history wanted");
+    len = right ? len - 1 - head : 0;
+    history = xmalloc(len + 1);
+    memcpy(history, text + head, len);
+    history[len] = '\0';
     return history;
 }
 
