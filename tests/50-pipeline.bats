@@ -385,7 +385,7 @@ samples                    missing'
 @test "a goal that there is not gets a line with all that there are, before anything is written" {
     for goal in fetures stage-9.safetensors.zst; do
         run -2 --separate-stderr pipeline $goal
-        [[ $stderr = *"*** no goal '$goal', want one of: features all evaluate help why status audit profile prune clean samples images.npy.zst "*'accuracy.tsv '*.'  Stop.' ]]
+        [[ $stderr = *"*** no goal '$goal', want one of: features all report evaluate help why status audit profile prune clean samples images.npy.zst "*'accuracy.tsv '*.'  Stop.' ]]
         equal "${#stderr_lines[@]}" 1
     done
     run -2 --separate-stderr pipeline accuracy.tsv TRAIN=x.npy TEST=y.npy   # no classes there
@@ -643,7 +643,7 @@ refuses() {
 @test "a run ends with what was made, where, how long it took, and the figure that matters" {
     images=$BATS_FILE_TMPDIR/images
     pipeline features 2>notes
-    tail -n 3 notes | head -n 1 | grep -E "^pipeline: 'out': 14 files made in [0-9]+ s$"
+    tail -n 3 notes | head -n 1 | grep -E "^pipeline: 'out': 15 files made in [0-9]+ s$"
     tail -n 2 notes | head -n 1 |
         grep -E "^pipeline: the features are 'out/features.npy.zst', [0-9.]+K?$"
     tail -n 1 notes | grep -E '^pipeline: The loss after 2 epochs is 0\.[0-9]+, on the test images 0\.[0-9]+\.$'
