@@ -258,7 +258,9 @@ train cat, black x/3.png"
     printf '\xef\xbb\xbfsplit,label,size,image\r\ntrain,dog,3,x/1.png\r\n\r\n' >2.csv
     printf 'Train,"cat, black",3,x/3.png\r\nTEST,"cat, black",,"4.png"\r\n' >>2.csv
     printf 'x/1.png;dog;train\nx/3.png;cat, black;train\n4.png;cat, black;test\n' >3.csv
-    for labels in 1.tsv 2.csv 3.csv; do
+    printf 'split,"of\ntwo lines",note,label,image\ntrain,"a\nb",,dog,x/1.png\n' >quoted.csv
+    printf 'train,,,"cat, black",x/3.png\ntest,,,"cat, black",4.png\n' >>quoted.csv
+    for labels in 1.tsv 2.csv 3.csv quoted.csv; do
         run -0 --separate-stderr import-images photos --labels $labels --index images.tsv \
             -o images.npy.zst
         equal "$stderr" "import-images: passed over: 1 not in '$labels'

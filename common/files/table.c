@@ -205,6 +205,25 @@ static size_t take_line(struct table *t, const char **fields, size_t n)
     return last;
 }
 
+/* How many fields take_line will find in the first line, whose quotes may hold newlines. */
+static size_t count_columns(const struct table *t)
+{
+    const char *c = t->rest;
+    size_t n = 1;
+
+    for (;; c++, n++) {
+        if (*c == '"' && t->quoted) {
+            for (c++; *c && (c[0] != '"' || c[1] == '"'); c++)
+                c += *c == '"';
+            c += *c == '"';
+        }
+        while (*c && *c != '\n' && *c != t->separator)
+            c++;
+        if (*c != t->separator)
+            return n;
+    }
+}
+
 struct table *table_read(const char *path)
 {
     struct table *t = xcalloc(1, sizeof *t);
@@ -220,9 +239,7 @@ struct table *table_read(const char *path)
     t->rest = plain_lines(path, t->text, len);
     t->separator = separator_of(t->rest);
     t->quoted = t->separator != '\t' || *t->rest == '"';
-    t->n_columns = 1;
-    for (const char *c = t->rest; *c && *c != '\n'; c++)
-        t->n_columns += *c == t->separator;
+    t->n_columns = count_columns(t);
     t->columns = xcalloc(t->n_columns, sizeof *t->columns);
     t->fields = xcalloc(t->n_columns, sizeof *t->fields);
     t->n_columns = take_line(t, t->columns, t->n_columns);
