@@ -176,7 +176,7 @@ demo: deps
 	$(MAKE) -j$$(nproc) all
 	$(MAKE) -f Makefile.pipeline features
 	$(MAKE) -f Makefile.pipeline all
-	@echo "look at out/demo: map.png, reconstruction.png, scatter-2d.png, features.npy.zst"
+	@echo "look at out/demo/report.html"
 
 clean:
 	rm -rf $(BUILD) $(BIN)
