@@ -249,8 +249,7 @@ int main(int argc, char **argv)
     source_init(&s, t, &chosen, margin > 0, (size_t)cli.memory);
     header = t->header;
     header.shape[0] = chosen.n * (margin ? 1 + CROPS : 1);
-    shard_rows(&header, &first, &n);
-    w = shard_create(cli.output, &header);
+    w = shard_create(cli.output, &header, &first, &n);
     s.wanted = n;
     write_rows(w, &s, (size_t)margin, first, n);
     progress_end();

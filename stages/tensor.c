@@ -77,28 +77,22 @@ static void run_verify(const struct cli *cli, const struct options *o)
     for_each_file(cli, inspect_verify, true);
 }
 
-/* Rows FIRST..END-1 of T go to W. What begins far from the start of a file is read there; a pipe is
- * read to its end, where its history is. */
+/* Rows FIRST..END-1 of T go to W. A pipe is read to its end, where its history is. */
 static void copy_rows(struct tensor_reader *t, struct tensor_writer *w, size_t first, size_t end)
 {
-    bool seekable = tensor_is_seekable(t), at_once = seekable && first > 0;
+    bool seekable = tensor_is_seekable(t);
     size_t block = tensor_block(t), n;
     char *rows = xmalloc(block * t->row_bytes);
 
-    for (size_t at = at_once ? first : 0; at < (seekable ? end : t->n_rows); at += n) {
-        size_t from, to;
+    if (seekable)
+        tensor_range(t, first, end - first);
+    for (size_t at = seekable ? first : 0; (n = tensor_read(t, rows, block)) > 0; at += n) {
+        size_t from = at > first ? 0 : first - at < n ? first - at : n;
+        size_t to = at >= end ? 0 : end - at < n ? end - at : n;
 
-        if (at_once)
-            tensor_read_at(t, rows, at, n = end - at < block ? end - at : block);
-        else
-            n = tensor_read(t, rows, block);
-        from = at > first ? 0 : first - at < n ? first - at : n;
-        to = at >= end ? 0 : end - at < n ? end - at : n;
         if (from < to)
             tensor_write(w, rows + from * t->row_bytes, to - from);
     }
-    if (!seekable)
-        tensor_read(t, rows, block); /* the end itself, where there are no rows */
     free(rows);
 }
 

@@ -1,6 +1,5 @@
 #include "files/shard.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,30 +47,23 @@ struct history *shard_history(const struct cli *cli, int revision)
     return h;
 }
 
-void shard_rows(const struct npy_header *header, size_t *first, size_t *n)
+struct tensor_writer *shard_create(const char *path, const struct npy_header *header, size_t *first,
+                                   size_t *n)
 {
+    struct npy_header part = *header;
     size_t rows = header->shape[0], frame, frames, from, to;
 
     *first = 0;
     *n = rows;
     if (!shard_is_wanted())
-        return;
+        return tensor_create(path, header, TENSOR_LEVEL);
     frame = tensor_frame_rows(header);
     frames = rows / frame + (rows % frame > 0);
     from = frames / of * (number - 1) + frames % of * (number - 1) / of;
     to = frames / of * number + frames % of * number / of;
     *first = from * frame;
     *n = (to * frame < rows ? to * frame : rows) - *first;
-}
-
-struct tensor_writer *shard_create(const char *path, const struct npy_header *header)
-{
-    struct npy_header part = *header;
-    size_t first;
-
-    if (!shard_is_wanted())
-        return tensor_create(path, header, TENSOR_LEVEL);
-    shard_rows(header, &first, &part.shape[0]);
+    part.shape[0] = *n;
     return tensor_create_part(path, &part, TENSOR_LEVEL);
 }
 

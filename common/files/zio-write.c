@@ -193,21 +193,19 @@ static void flush(struct zio_writer *w)
         continue;
 }
 
-size_t zio_copy_frames(struct zio_writer *w, struct zio_reader *r)
+void zio_copy_frames(struct zio_writer *w, struct zio_reader *r)
 {
     enum profile_part before = profile_enter(PROFILE_WRITING);
     struct zio_frame f;
-    size_t n;
 
     assert(is_framed(w) && w->held < 0);
     flush(w);
-    for (n = 0; zio_read_frame(r, &f); n++) {
+    while (zio_read_frame(r, &f)) {
         digest_add(w->hash, f.content, f.place.content);
         frames_append(&w->frames, f.place);
         put(w, f.stored, f.place.stored);
     }
     profile_leave(before);
-    return n;
 }
 
 bool zio_hold(struct zio_writer *w)

@@ -162,10 +162,9 @@ void encode_run(const struct cli *cli, int revision, const struct encode_form *f
     if (o.form.pool.places || o.form.pool.normalise)
         o.features = xaligned(block * net_code_items(net) * sizeof *o.features);
     header = code_header(&o, t->n_rows);
-    shard_rows(&header, &first, &n);
+    o.writer = shard_create(cli->output, &header, &first, &n);
     if (shard_is_wanted())
         tensor_range(t, first, n);
-    o.writer = shard_create(cli->output, &header);
     encode_rows(net, t, block, write_codes, &o);
     if (!tensor_is_seekable(t))
         tensor_add_to_history(t, h); /* a pipe tells its history at its end */

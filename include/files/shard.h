@@ -19,11 +19,10 @@ struct cli_option shard_option(void);
 bool shard_is_wanted(void);
 /* history_start for such a program, after cli_parse. Dies where --shard is no I/N, 1 <= I <= N. */
 struct history *shard_history(const struct cli *cli, int revision);
-/* The rows *FIRST to *FIRST+*N-1 of the whole that HEADER describes: those of the part that is
- * wanted, otherwise all. */
-void shard_rows(const struct npy_header *header, size_t *first, size_t *n);
-/* A writer for them. */
-struct tensor_writer *shard_create(const char *path, const struct npy_header *header);
+/* A writer for the part that is wanted of the whole that HEADER describes, otherwise for the whole:
+ * its rows *FIRST to *FIRST+*N-1. */
+struct tensor_writer *shard_create(const char *path, const struct npy_header *header, size_t *first,
+                                   size_t *n);
 /* Dies where a part of what is made from T is wanted, and T comes through a pipe. */
 void shard_want_file(const struct tensor_reader *t);
 
