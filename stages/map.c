@@ -154,10 +154,7 @@ int main(int argc, char **argv)
     double *y, perplexity;
     cli_parse(&cli, argc, argv);
     coordinates_check(&o.to, &cli);
-    h = history_new(&cli, REVISION);
-    if (o.to.tsv)
-        history_setting(h, "tsv", "yes");
-    history_ask(h);
+    h = coordinates_history(&o.to, &cli, REVISION);
     t = tensor_open(cli.arguments[0]);
     s = selection_read(&o.rows, t);
     if (selection_is_current(&s, t, h, cli.output))

@@ -178,10 +178,7 @@ int main(int argc, char **argv)
     struct rows *r;
     cli_parse(&cli, argc, argv);
     check_options(&o, &cli);
-    h = history_new(&cli, REVISION);
-    if (o.to.tsv)
-        history_setting(h, "tsv", "yes");
-    history_ask(h);
+    h = coordinates_history(&o.to, &cli, REVISION);
     t = tensor_open(cli.arguments[0]);
     s = selection_read(&o.rows, t);
     if (o.apply)

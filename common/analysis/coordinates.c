@@ -23,6 +23,17 @@ void coordinates_check(struct coordinates_options *o, const struct cli *cli)
         die_usage("--table - and the output both go to standard output");
 }
 
+struct history *coordinates_history(const struct coordinates_options *o, const struct cli *cli,
+                                    int revision)
+{
+    struct history *h = history_new(cli, revision);
+
+    if (o->tsv)
+        history_setting(h, "tsv", "yes");
+    history_ask(h);
+    return h;
+}
+
 static void add_table(struct coordinates *c, const char *path, const char *axis)
 {
     struct zio_writer *file = zio_create(path, ZIO_TEXT);

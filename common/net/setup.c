@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/report.h"
+#include "base/sizes.h"
 
 const struct setup_settings setup_defaults = {
     .epochs = 100,
@@ -76,11 +77,6 @@ void setup_start(struct setup *t, int revision)
         history_setting(t->history, "training anew, for a cosine over epochs", epochs);
     history_ask(t->history);
     free(epochs);
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
 }
 
 struct objective_job setup_objective(const struct setup *t, const struct net_spec *spec)

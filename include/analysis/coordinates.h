@@ -22,6 +22,9 @@ struct coordinates;
 
 /* Dies (2) where table and output both go to standard output; an empty name becomes NULL. */
 void coordinates_check(struct coordinates_options *o, const struct cli *cli);
+/* history_start, with what these options decide of the output. */
+struct history *coordinates_history(const struct coordinates_options *o, const struct cli *cli,
+                                    int revision);
 /* Opens what is wanted. Columns are called AXIS and a number from 1. S: the n rows. */
 struct coordinates *coordinates_create(const struct coordinates_options *o, const char *output,
                                        const struct selection *s, size_t n, size_t P,
