@@ -91,6 +91,22 @@ function element(tag, attributes = {}, ...children) {
 /* A name from outside, whose direction does not reach its surroundings. */
 const named = name => element('bdi', {}, name);
 
+/* A table that scrolls, called LABEL: what stands in its heads, and in the cells of each line. */
+function scrollingTable(label, heads, lines) {
+    const row = (tag, attributes, cells) =>
+        element('tr', {}, ...cells.map(cell => element(tag, attributes, cell)));
+    return element(
+        'div',
+        { class: 'scrolls', tabindex: 0, role: 'group', 'aria-label': label },
+        element(
+            'table',
+            {},
+            element('thead', {}, row('th', { scope: 'col' }, heads)),
+            element('tbody', {}, ...lines.map(cells => row('td', {}, cells))),
+        ),
+    );
+}
+
 /* The same for SVG. */
 function drawing(tag, attributes = {}, ...children) {
     const made = document.createElementNS('http://www.w3.org/2000/svg', tag);

@@ -401,37 +401,12 @@ function updateSelection() {
                 },
             },
             element('summary', {}, 'As a table'),
-            element(
-                'div',
-                { class: 'scrolls', tabindex: 0, role: 'group', 'aria-label': 'Table' },
-                element(
-                    'table',
-                    {},
-                    element(
-                        'thead',
-                        {},
-                        element(
-                            'tr',
-                            {},
-                            ...columns.map(([name]) => element('th', { scope: 'col' }, name)),
-                        ),
-                    ),
-                    element(
-                        'tbody',
-                        {},
-                        ...images
-                            .slice(0, MOST_LINES)
-                            .map(i =>
-                                element(
-                                    'tr',
-                                    {},
-                                    ...columns.map(([, value]) =>
-                                        element('td', {}, named(String(value(i)))),
-                                    ),
-                                ),
-                            ),
-                    ),
-                ),
+            scrollingTable(
+                'Table',
+                columns.map(([name]) => name),
+                images
+                    .slice(0, MOST_LINES)
+                    .map(i => columns.map(([, value]) => named(String(value(i))))),
             ),
             more(MOST_LINES, 'lines') || '',
         ),

@@ -116,43 +116,12 @@ function chart(log, k) {
 }
 
 function plainTable(columns, lines) {
-    return element(
-        'div',
-        { class: 'scrolls', tabindex: 0, role: 'group', 'aria-label': 'Numbers' },
-        element(
-            'table',
-            {},
-            element(
-                'thead',
-                {},
-                element(
-                    'tr',
-                    {},
-                    ...columns.map(name => element('th', { scope: 'col' }, named(name))),
-                ),
-            ),
-            element(
-                'tbody',
-                {},
-                ...lines.map(line =>
-                    element(
-                        'tr',
-                        {},
-                        ...line.map(text =>
-                            element(
-                                'td',
-                                {},
-                                named(
-                                    /^-?\d+\.\d{5,}$/.test(text)
-                                        ? String(+(+text).toPrecision(5))
-                                        : text,
-                                ),
-                            ),
-                        ),
-                    ),
-                ),
-            ),
-        ),
+    const rounded = text =>
+        /^-?\d+\.\d{5,}$/.test(text) ? String(+(+text).toPrecision(5)) : text;
+    return scrollingTable(
+        'Numbers',
+        columns.map(named),
+        lines.map(line => line.map(text => named(rounded(text)))),
     );
 }
 
