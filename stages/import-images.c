@@ -1,16 +1,21 @@
 /* import-images DIR -o IMAGES [--index TSV]: the pictures below a folder become images
  * (N,size,size,3), uint8, in the order of their paths. A picture that cannot be read is named,
  * skipped and counted; what is no picture is counted by kind. The index says for each row its
- * split, class and path. */
+ * split, class and path.
+ *
+ * --shard I/N -o PART: a part of the files, with a table beside of what was found in each
+ * (found.h). DIR PART...: all of that from the parts instead of the pictures. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/start.h"
 #include "base/report.h"
 #include "files/history.h"
 #include "files/index.h"
+#include "files/shard.h"
 #include "files/tensor.h"
 #include "files/whole.h"
 #include "pictures/entries.h"
@@ -29,6 +34,8 @@ struct settings {
     double max_bad;
     const char *index, *skipped, *labels;
     bool list;
+    char **parts;
+    size_t n_parts;
 };
 
 /* An index is an output, and whether an edited one is used must not hang on the date of a picture:
@@ -56,12 +63,29 @@ static void add_inputs(struct history *h, const char *digest, const struct impor
         history_input(h, labels->digest, NULL);
 }
 
-/* Whether the digest of the folder decides if anything is to be done. */
-static bool may_be_current(const struct cli *cli)
+/* Whether the digest of the folder decides if anything is to be done: not of parts, whose tables
+ * hold dates too, nor of what is made from them. */
+static bool may_be_current(const struct cli *cli, const struct settings *s)
 {
     struct stat st;
 
-    return cli->audit || (cli->output && stat(cli->output, &st) == 0 && S_ISREG(st.st_mode));
+    if (cli->audit)
+        return true;
+    return !shard_is_wanted() && s->n_parts == 0 && cli->output && stat(cli->output, &st) == 0
+        && S_ISREG(st.st_mode);
+}
+
+/* Adds the inputs whose digest HASH is, unless it was known BEFORE: then it must be the same. */
+static void end_digest(struct folder_digest *hash, const char *before, struct history *h,
+                       const struct import *im, const struct folder *f, const struct labels *labels)
+{
+    char digest[DIGEST_SIZE];
+
+    folder_digest_end(hash, digest);
+    if (before[0] && strcmp(before, digest) != 0)
+        die_file(f->path, "changed while it was read");
+    if (!before[0])
+        add_inputs(h, digest, im, f, labels);
 }
 
 static void check_classes(const struct entries *e, const struct settings *s, const char *path)
@@ -98,30 +122,114 @@ static void list(struct folder *f, const struct settings *s, const struct labels
     free(is_row);
 }
 
+/* --- parts --- */
+
+/* How the images of this folder are described, as far as names tell. */
+static struct npy_header header_of(const struct folder *f, const struct settings *s)
+{
+    const size_t size = s->import.fit.size;
+
+    return (struct npy_header){NPY_U8, 4, {folder_pictures(f), size, size, RGB}};
+}
+
+/* Leaves the files of the part that is wanted. Where none is skipped, its rows begin where a frame
+ * of the whole does. */
+static void take_part(struct folder *f, const struct settings *s)
+{
+    const struct npy_header whole = header_of(f, s);
+    size_t from, n, first = 0, end, seen = 0;
+    bool is_last = shard_rows(&whole, &from, &n);
+
+    for (; first < f->n && seen < from; first++)
+        seen += picture_is_name(f->files[first]);
+    for (end = first; end < f->n && seen < from + n; end++)
+        seen += picture_is_name(f->files[end]);
+    folder_slice(f, first, (is_last ? f->n : end) - first);
+}
+
+/* Asked why, of a part: answers and exits where the files are no more what it was made of. */
+static void ask_part(const struct settings *s, struct folder *f)
+{
+    struct found_reader *r;
+    struct found found;
+    char *bad = NULL;
+    size_t i = 0;
+
+    if (access(s->index, F_OK) != 0)
+        return; /* told by its history */
+    r = found_open(s->index);
+    while (!bad && found_next(r, f, i, &found, &bad))
+        i++;
+    if (!bad && i == f->n)
+        return;
+    print_line("%s", bad ? bad : "files were added");
+    exit(1);
+}
+
+/* Imports a part, whose digest is BEFORE (empty: not known), and commits it with its table. */
+static void import_part(const struct cli *cli, const struct settings *s, struct history *h,
+                        struct import *im, struct folder *f, const struct labels *labels,
+                        const char *before)
+{
+    struct npy_header header = header_of(f, s);
+    struct tensor_writer *images = tensor_create_part(cli->output, &header, TENSOR_LEVEL, true);
+    struct folder_digest *hash = folder_digest_new();
+
+    im->found = found_create(s->index);
+    import_run(im, f, images, hash);
+    end_digest(hash, before, h, im, f, labels);
+    import_record_memory(im, h);
+    whole_begin(cli->output);
+    found_commit(im->found, h, s->index);
+    tensor_commit(images, h);
+    whole_end(cli->output);
+    note("%zu images in this part; %zu of %zu files skipped", im->n_rows, im->n_bad,
+         im->n_rows + im->n_bad);
+}
+
+/* --- the whole --- */
+
+/* A writer of the rows of all pictures, or of the parts. */
+static struct tensor_writer *read_pictures(const struct cli *cli, const struct settings *s,
+                                           struct import *im, struct folder *f,
+                                           const struct labels *labels, struct folder_digest *hash)
+{
+    struct npy_header header = header_of(f, s);
+    struct tensor_writer *images;
+    struct history *h;
+
+    if (s->n_parts == 0) {
+        images = tensor_create_expecting(cli->output, &header, TENSOR_LEVEL);
+        import_run(im, f, images, hash);
+        return images;
+    }
+    h = history_new(cli, REVISION);
+    if (labels)
+        history_input(h, labels->digest, NULL);
+    import_count(im, f, s->parts, s->n_parts, h, hash);
+    history_free(h);
+    header.shape[0] = im->n_rows;
+    images = tensor_create(cli->output, &header, TENSOR_LEVEL);
+    import_join(images, s->parts, s->n_parts);
+    return images;
+}
+
 /* Imports the folder whose digest is BEFORE (empty: not known), and commits the images and their
  * index. */
 static void import_folder(const struct cli *cli, const struct settings *s, struct history *h,
                           struct import *im, struct folder *f, const struct labels *labels,
                           const char *before)
 {
-    const size_t size = s->import.fit.size;
-    struct npy_header header = {NPY_U8, 4, {folder_pictures(f), size, size, RGB}};
-    struct tensor_writer *images = tensor_create_expecting(cli->output, &header, TENSOR_LEVEL);
     struct folder_digest *hash = folder_digest_new();
+    struct tensor_writer *images = read_pictures(cli, s, im, f, labels, hash);
     struct entries entries;
-    char digest[DIGEST_SIZE];
 
-    import_run(im, f, images, hash);
     tally_tell(im->others, "passed over");
     tally_tell(im->disguised, "read by what they hold");
     import_check(im, s->max_bad);
     entries = entries_new(f, im->is_row, &s->sorting, labels);
     check_classes(&entries, s, f->path);
-    folder_digest_end(hash, digest);
-    if (before[0] && strcmp(before, digest) != 0)
-        die_file(f->path, "changed while it was read");
-    if (!before[0])
-        add_inputs(h, digest, im, f, labels);
+    end_digest(hash, before, h, im, f, labels);
     import_record_memory(im, h);
     if (!labels)
         folder_warn_empty(f, im->is_row);
@@ -136,6 +244,23 @@ static void import_folder(const struct cli *cli, const struct settings *s, struc
         whole_end(cli->output);
     tell(im, &entries);
     entries_release(&entries);
+}
+
+/* Arguments behind the folder are parts. A part has its table beside it instead of the index; what
+ * was skipped is told with the whole. */
+static void check_parts(struct settings *s, struct cli *cli)
+{
+    s->parts = cli->arguments + 1;
+    s->n_parts = cli->n_arguments > 1 ? (size_t)cli->n_arguments - 1 : 0;
+    cli->n_arguments -= (int)s->n_parts;
+    if (!shard_is_wanted())
+        return;
+    if (s->n_parts > 0)
+        die_usage("--shard makes a part, and '%s' is one", s->parts[0]);
+    if (!cli->output || strcmp(cli->output, "-") == 0)
+        die_usage("--shard wants -o FILE, beside which its table stands");
+    s->index = found_beside(cli->output);
+    s->skipped = NULL;
 }
 
 static void check_settings(struct settings *s, const char *output)
@@ -195,55 +320,71 @@ int main(int argc, char **argv)
         {"labels", CLI_TEXT, &s.labels, 0, 0, "FILE", CLI_INPUT,
          "a table, TSV or CSV: path, class, perhaps split; only what it names is imported"},
         {"index", CLI_TEXT, &s.index, 0, 0, "FILE", CLI_OUTPUT,
-         "write row, split, class and path of each image there"},
+         "write row, split, class and path of each image there; not of a part"},
         {"skipped", CLI_TEXT, &s.skipped, 0, 0, "FILE", CLI_OUTPUT,
-         "write path and reason of each picture that could not be read there"},
+         "write path and reason of each picture that could not be read there; not of a part"},
         {"list", CLI_FLAG, &s.list, 0, 0, NULL, 0,
          "only list the pictures: path, size, date of the content, date of any change; and count "
          "them"},
+        shard_option(),
         tensor_option(),
         {0},
     };
     struct cli cli = {
         .tool = "import-images",
-        .synopsis = "DIR -o IMAGES",
+        .synopsis = "DIR [PART...] -o IMAGES",
         .options = options,
         .summary = "Reads the pictures below DIR (PNG, JPEG, WebP, GIF, TIFF, BMP), a folder per "
-                   "class, into images (N,size,size,3), uint8, ordered by path.",
+                   "class, into images (N,size,size,3), uint8, ordered by path.\n"
+                   "Of PARTs, which --shard 1/N to N/N made, it reads what they found instead.",
         .example = "import-images photos --index images.tsv -o images.npy.zst",
         .min_arguments = 1,
-        .max_arguments = 1,
+        .max_arguments = -1,
     };
     struct import im;
     struct history *h;
     struct folder folder;
     struct labels *labels;
     char digest[DIGEST_SIZE] = "";
+    bool asks_part;
 
     cli_parse(&cli, argc, argv);
+    check_parts(&s, &cli);
     check_settings(&s, cli.output);
     if (s.index && !whole_is_unfinished(cli.output) && index_state(s.index) == INDEX_EDITED)
         refuse_edited(&cli, s.index);
     h = history_new(&cli, REVISION);
     im = import_new(&s.import, (size_t)cli.memory);
     import_if_recorded(&im, h, cli.output, cli.audit);
-    history_ask(h);
+    shard_record(h);
+    asks_part = cli.why && shard_is_wanted() && cli.n_arguments > 0;
+    if (!asks_part)
+        history_ask(h);
     folder_open(&folder, cli.arguments[0]);
     labels = s.labels ? labels_read(s.labels) : NULL;
     if (labels)
         labels_choose(labels, &folder, im.others);
+    if (shard_is_wanted())
+        take_part(&folder, &s);
+    if (asks_part) {
+        ask_part(&s, &folder);
+        history_ask(h);
+    }
     if (s.list) {
         list(&folder, &s, labels);
         return 0;
     }
-    if (may_be_current(&cli)) {
+    if (may_be_current(&cli, &s)) {
         folder_digest(&folder, digest);
         add_inputs(h, digest, &im, &folder, labels);
         if ((cli.audit || !s.index || index_state(s.index) == INDEX_WRITTEN)
             && history_is_current(h, cli.output))
             return 0;
     }
-    import_folder(&cli, &s, h, &im, &folder, labels, digest);
+    if (shard_is_wanted())
+        import_part(&cli, &s, h, &im, &folder, labels, digest);
+    else
+        import_folder(&cli, &s, h, &im, &folder, labels, digest);
     import_release(&im);
     labels_free(labels);
     folder_close(&folder);

@@ -95,3 +95,89 @@ in_parts() {
     run -1 bash -c 'cat images.npy.zst | augment - --shard 1/2 -o x.npy.zst'
     equal "$output" "augment: standard input: a pipe, want a file for --shard"
 }
+
+# pictures: a folder with files that are skipped, passed over, and named for what they are not.
+pictures() {
+    cp -r "$BATS_FILE_TMPDIR/drawings" photos
+    echo broken >"$(find photos -name '*.png' | sort | sed -n 30p)"
+    truncate -s 300 "$(find photos -name '*.png' | sort | sed -n 60p)"
+    echo notes | tee photos/0.txt >photos/zz.txt
+    cp photos/aoi/003.png photos/oddly.jpg
+}
+
+# imported N: what import-images writes of photos in N parts is what it writes in one.
+imported() {
+    local i
+    for ((i = 1; i <= $1; i++)); do
+        import-images photos --size 160 --shard "$i/$1" -o "part-$i.npy.zst"
+    done
+    import-images photos --size 160 $(seq -f 'part-%.0f.npy.zst' "$1") --index joined.tsv \
+        --skipped joined-skipped.tsv -o joined.npy.zst 2>said
+    cmp joined.npy.zst whole.npy.zst
+    for name in '' -skipped; do
+        cmp "joined$name.tsv" "whole$name.tsv"
+        cmp ".joined$name.tsv.history" ".whole$name.tsv.history"
+    done
+    equal "$(cat said)" "$(grep -v ' skipped: ' one)"
+}
+
+@test "parts of a folder, joined, are the images, index and report of one process" {
+    pictures
+    import-images photos --size 160 --index whole.tsv --skipped whole-skipped.tsv \
+        -o whole.npy.zst 2>one
+    grep -q '1 of .* skipped' one
+    equal "$(tensor info whole.npy.zst | awk '/^frames/ {print $2}')" 4
+    for n in 1 2 5; do
+        imported "$n"
+    done
+    import-images photos --size 160 --index joined.tsv --skipped joined-skipped.tsv \
+        -o joined.npy.zst --why
+}
+
+@test "whatever hangs on all pictures is decided of the whole: their number, split and share that is bad" {
+    mkdir photos
+    cp "$BATS_FILE_TMPDIR"/drawings/aoi/00[12].png photos
+    echo broken >photos/000.png
+    import-images photos --max-bad 0.4 --index whole.tsv --skipped whole-skipped.tsv -o whole.npy.zst 2>one
+    equal "$(cut -f 2 whole.tsv | sort | uniq -c | tr -s ' ' | paste -sd ,)" ' 1 split, 1 test, 1 train'
+    for i in 1 2 3; do
+        import-images photos --max-bad 0.4 --shard "$i/3" -o "part-$i.npy.zst"
+    done
+    import-images photos part-{1,2,3}.npy.zst --max-bad 0.4 --index joined.tsv -o joined.npy.zst
+    cmp joined.tsv whole.tsv
+    run -1 import-images photos part-{1,2,3}.npy.zst --max-bad 0.1 -o x.npy.zst
+    equal "$output" "import-images: 'part-1.npy.zst': max-bad 0.4 -> 0.1"
+    for i in 1 2 3; do
+        import-images photos --max-bad 0.1 --shard "$i/3" -o "part-$i.npy.zst"
+    done
+    run -1 import-images photos part-{1,2,3}.npy.zst --max-bad 0.1 -o x.npy.zst
+    equal "${lines[-1]}" \
+        "import-images: 'photos': 1 of 3 pictures cannot be read, want at most 0.1 of them (--max-bad)"
+    [ ! -e x.npy.zst ]
+}
+
+@test "a part of a folder knows when a picture of it changed, and the whole refuses it" {
+    pictures
+    for i in 1 2; do
+        import-images photos --size 160 --shard "$i/2" -o "$i.npy.zst"
+        import-images photos --size 160 --shard "$i/2" -o "$i.npy.zst" --why
+    done
+    cp 2.npy.zst other.npy.zst
+    run -1 import-images photos --size 160 2.npy.zst 1.npy.zst -o x.npy.zst
+    equal "$output" "import-images: '2.npy.zst': not part 1 of 2, by its history"
+    first=$(find photos -name '*.png' | sort | head -n 1)
+    touch "$first"
+    run -1 import-images photos --size 160 1.npy.zst 2.npy.zst -o x.npy.zst
+    equal "$output" "import-images: '1.npy.zst.tsv': '${first#*/}' was changed since: this part is to be made again"
+    run -1 import-images photos --size 160 --shard 1/2 -o 1.npy.zst --why
+    equal "$output" "'${first#*/}' was changed since"
+    import-images photos --size 160 --shard 2/2 -o 2.npy.zst --why
+    import-images photos --size 160 --shard 1/2 -o 1.npy.zst
+    import-images photos --size 160 1.npy.zst 2.npy.zst -o x.npy.zst
+    rm photos/zz.txt
+    run -1 import-images photos --size 160 --shard 2/2 -o 2.npy.zst --why
+    equal "$output" "'zz.txt' was not there, or is no more"
+    sed -i 's/PNG/GIF/' 1.npy.zst.tsv
+    run -1 import-images photos --size 160 1.npy.zst 2.npy.zst -o x.npy.zst
+    equal "$output" "import-images: '1.npy.zst.tsv': not as it was written with '1.npy.zst'"
+}

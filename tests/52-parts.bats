@@ -65,10 +65,33 @@ launcher() {
     cmp one/train-1.npy.zst out/train-1.npy.zst
 }
 
+@test "a part of the images is made again when a picture of it changed, and no other" {
+    rm images
+    cp -a "$BATS_FILE_TMPDIR/images" .
+    printf 'size = 640\n' >conf/import.conf # more rows than a frame holds
+    printf '#!/bin/sh\ncase $* in *--shard\ 2/2*) exit 1 ;; esac\nexec "$@"\n' >second-fails
+    chmod +x second-fails
+    run pipeline SHARDS=2 LAUNCH=./second-fails images.npy.zst
+    [ "$status" -ne 0 ] && [ -e out/images.npy.zst.shard-1-of-2 ]
+    pipeline SHARDS=2 images.npy.zst >log
+    equal "$(grep -o -- '--shard [0-9]/2' log)" '--shard 2/2'
+    equal "$(find out -name '*.shard-*')" ''
+    cp -a out whole
+    rm out/images.npy.zst
+    run pipeline SHARDS=2 LAUNCH=./second-fails images.npy.zst
+    touch "$(find images/ -name '*.png' | sort | head -n 1)"
+    pipeline SHARDS=2 images.npy.zst >log
+    equal "$(grep -o -- '--shard [0-9]/2' log | sort | paste -sd ,)" '--shard 1/2,--shard 2/2'
+    cmp out/images.npy.zst whole/images.npy.zst
+    cmp out/images.tsv whole/images.tsv
+    asked '' SHARDS=2 images.npy.zst
+}
+
 @test "heavy commands start with LAUNCH, training with LAUNCH_TRAIN, light ones with neither" {
     launcher heavy
     launcher trains
     pipeline SHARDS=2 LAUNCH=./heavy.sh LAUNCH_TRAIN=./trains.sh all
+    equal "$(grep -c import-images heavy)" 3
     equal "$(sort trains | uniq -c | tr -s ' ' | paste -sd ,)" ' 1 finetune, 2 train-stage'
     equal "$(grep -c encode-stage heavy)" 4
     equal "$(grep -c extract heavy)" 2

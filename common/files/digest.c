@@ -30,6 +30,17 @@ void digest_format(char text[DIGEST_SIZE], struct digest d)
              (unsigned long long)d.low);
 }
 
+bool digest_parse(struct digest *d, const char *text)
+{
+    unsigned long long high, low;
+    int end = 0;
+
+    if (sscanf(text, "xxh128:%16llx%16llx%n", &high, &low, &end) != 2 || text[end])
+        return false;
+    *d = (struct digest){high, low};
+    return true;
+}
+
 void digest_bytes(unsigned char bytes[DIGEST_BYTES], struct digest d)
 {
     put_be64(put_be64(bytes, d.high), d.low);

@@ -188,16 +188,11 @@ bool history_is_current(const struct history *h, const char *path)
     return true;
 }
 
-char *history_difference(const struct history *h, const char *text, const char *except)
+/* In what the record OLD differs from OWN; both are freed. */
+static char *difference(json_t *old, json_t *own)
 {
-    json_t *records = record_parse_for(h->cli, text), *old = json_deep_copy(record_last(records)),
-           *own = json_checked(json_deep_copy(h->own));
     struct reasons r = {.old = old, .own = own};
 
-    if (except) {
-        json_object_del(json_object_get(old, "settings"), except);
-        json_object_del(json_object_get(own, "settings"), except);
-    }
     if (!old)
         reasons_add(&r, "no history");
     else if (strcmp(record_string(old, "tool"), record_string(own, "tool")) != 0)
@@ -208,12 +203,40 @@ char *history_difference(const struct history *h, const char *text, const char *
         reasons_of_settings(&r, "settings", false);
     if (r.n == 0 && !json_equal(json_object_get(old, "inputs"), json_object_get(own, "inputs")))
         reasons_add(&r, "other inputs");
-    json_decref(records);
     json_decref(old);
     json_decref(own);
     if (r.n > 0)
         r.text[strcspn(r.text, "\n")] = '\0';
     return r.n > 0 ? r.text : NULL;
+}
+
+char *history_difference(const struct history *h, const char *text, const char *except)
+{
+    json_t *records = record_parse_for(h->cli, text), *old = json_deep_copy(record_last(records)),
+           *own = json_checked(json_deep_copy(h->own));
+
+    json_decref(records);
+    if (except) {
+        json_object_del(json_object_get(old, "settings"), except);
+        json_object_del(json_object_get(own, "settings"), except);
+    }
+    return difference(old, own);
+}
+
+char *history_part_difference(const struct history *h, const char *text, size_t i, size_t n)
+{
+    json_t *records = record_parse_for(h->cli, text), *old = json_deep_copy(record_last(records));
+    char *shard = xformat("%zu/%zu", i + 1, n);
+    bool fits = strcmp(record_string(json_object_get(old, "derived"), "shard"), shard) == 0;
+
+    json_decref(records);
+    free(shard);
+    if (!fits) {
+        json_decref(old);
+        return xformat("not part %zu of %zu, by its history", i + 1, n);
+    }
+    json_array_remove(json_object_get(old, "inputs"), 0);
+    return difference(old, json_checked(json_deep_copy(h->own)));
 }
 
 /* ALL as text, which is freed. */

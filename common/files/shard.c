@@ -32,39 +32,55 @@ static void parse_shard(void)
         die_usage("--shard '%s', want I/N, such as 1/8 to 8/8", wanted);
 }
 
+void shard_record(struct history *h)
+{
+    char *canonical;
+
+    if (!shard_is_wanted())
+        return;
+    parse_shard();
+    canonical = xformat("%zu/%zu", number, of);
+    history_setting(h, "shard", canonical);
+    free(canonical);
+}
+
 struct history *shard_history(const struct cli *cli, int revision)
 {
     struct history *h = history_new(cli, revision);
-    char *canonical;
 
-    if (shard_is_wanted()) {
-        parse_shard();
-        canonical = xformat("%zu/%zu", number, of);
-        history_setting(h, "shard", canonical);
-        free(canonical);
-    }
+    shard_record(h);
     history_ask(h);
     return h;
+}
+
+/* Where part PART, from 0, begins in ROWS rows in frames of FRAME. */
+static size_t start_of(size_t part, size_t rows, size_t frame)
+{
+    size_t frames = rows / frame + (rows % frame > 0),
+           from = frames / of * part + frames % of * part / of;
+
+    return from * frame < rows ? from * frame : rows;
+}
+
+bool shard_rows(const struct npy_header *header, size_t *first, size_t *n)
+{
+    const size_t rows = header->shape[0], frame = tensor_frame_rows(header);
+
+    *first = shard_is_wanted() ? start_of(number - 1, rows, frame) : 0;
+    *n = (shard_is_wanted() ? start_of(number, rows, frame) : rows) - *first;
+    return !shard_is_wanted() || number == of;
 }
 
 struct tensor_writer *shard_create(const char *path, const struct npy_header *header, size_t *first,
                                    size_t *n)
 {
     struct npy_header part = *header;
-    size_t rows = header->shape[0], frame, frames, from, to;
 
-    *first = 0;
-    *n = rows;
+    shard_rows(header, first, n);
     if (!shard_is_wanted())
         return tensor_create(path, header, TENSOR_LEVEL);
-    frame = tensor_frame_rows(header);
-    frames = rows / frame + (rows % frame > 0);
-    from = frames / of * (number - 1) + frames % of * (number - 1) / of;
-    to = frames / of * number + frames % of * number / of;
-    *first = from * frame;
-    *n = (to * frame < rows ? to * frame : rows) - *first;
     part.shape[0] = *n;
-    return tensor_create_part(path, &part, TENSOR_LEVEL);
+    return tensor_create_part(path, &part, TENSOR_LEVEL, false);
 }
 
 void shard_want_file(const struct tensor_reader *t)

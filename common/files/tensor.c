@@ -301,9 +301,9 @@ struct tensor_writer *tensor_create_expecting(const char *path, const struct npy
 }
 
 struct tensor_writer *tensor_create_part(const char *path, const struct npy_header *header,
-                                         int level)
+                                         int level, bool expecting)
 {
-    struct tensor_writer *w = create(path, header, level, false);
+    struct tensor_writer *w = create(path, header, level, expecting);
 
     zio_end_frame(w->file);
     return w;
@@ -352,16 +352,24 @@ static void write_rows_of(struct tensor_writer *w, struct tensor_reader *t, size
 
 void tensor_append(struct tensor_writer *w, struct tensor_reader *t)
 {
-    const bool part = is_part(w, t);
+    const bool part = is_part(w, t), last = w->rows + t->n_rows == w->header.shape[0];
+    size_t left, frames;
 
     assert(w->row_bytes == t->row_bytes && t->next_row == 0);
-    if (!part || w->rows == 0) /* the first frame of the whole holds its header too */
-        write_rows_of(w, t, part ? w->frame_rows : t->n_rows);
-    if (part && t->next_row < t->n_rows) {
-        zio_copy_frames(w->file, t->file);
-        w->rows += t->n_rows - t->next_row;
-        t->next_row = t->n_rows;
+    if (part && w->rows == 0) /* the first frame of the whole holds its header too */
+        write_rows_of(w, t, w->frame_rows);
+    left = t->n_rows - t->next_row;
+    frames = part ? left / w->frame_rows : 0;
+    if (part && last && left % w->frame_rows > 0) /* of less than a frame the whole has but one */
+        frames++;
+    if (frames > 0) {
+        size_t n = frames * w->frame_rows < left ? frames * w->frame_rows : left;
+
+        zio_copy_frames(w->file, t->file, frames);
+        w->rows += n;
+        t->next_row += n;
     }
+    write_rows_of(w, t, t->n_rows);
 }
 
 /* The header of the rows that were written instead of that of those expected. */

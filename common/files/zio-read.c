@@ -281,14 +281,17 @@ bool zio_read_frame(struct zio_reader *r, struct zio_frame *f)
     enum profile_part before = profile_enter(PROFILE_READING);
     char error[ZIO_ERROR];
 
-    assert(r->file && seekable_n_frames(r->file) > 0 && (!r->piece || r->piece_at == 0));
+    assert(r->file && seekable_n_frames(r->file) > 0);
+    assert(!r->piece || r->piece_at == 0 || r->piece_at == r->piece->used);
     if (r->piece)
         return_piece(r);
     if (take_piece(r, error))
         die_file(r->path, "%s", error);
-    if (r->piece)
+    if (r->piece) {
         *f = (struct zio_frame){seekable_frames(r->file)->list[r->piece->number],
                                 r->piece->frame.stored, r->piece->content};
+        r->piece_at = r->piece->used; /* zio_read goes on behind it */
+    }
     profile_leave(before);
     return r->piece;
 }

@@ -193,14 +193,14 @@ static void flush(struct zio_writer *w)
         continue;
 }
 
-void zio_copy_frames(struct zio_writer *w, struct zio_reader *r)
+void zio_copy_frames(struct zio_writer *w, struct zio_reader *r, size_t n)
 {
     enum profile_part before = profile_enter(PROFILE_WRITING);
     struct zio_frame f;
 
     assert(is_framed(w) && w->held < 0);
     flush(w);
-    while (zio_read_frame(r, &f)) {
+    for (; n > 0 && zio_read_frame(r, &f); n--) {
         digest_add(w->hash, f.content, f.place.content);
         frames_append(&w->frames, f.place);
         put(w, f.stored, f.place.stored);

@@ -170,6 +170,19 @@ void folder_keep(struct folder *f, bool (*wanted)(const void *context, const cha
     f->n = n;
 }
 
+void folder_slice(struct folder *f, size_t first, size_t n)
+{
+    char **files = xcalloc(n + 1, sizeof *files);
+
+    memcpy(files, f->files + first, n * sizeof *files);
+    for (size_t i = 0; i < f->n; i++)
+        if (i < first || i - first >= n)
+            free(f->files[i]);
+    free(f->files);
+    f->files = files;
+    f->n = n;
+}
+
 void folder_close(struct folder *f)
 {
     for (size_t i = 0; i < f->n; i++)
@@ -266,12 +279,30 @@ void folder_digest(struct folder *f, char digest[DIGEST_SIZE])
 
 /* --- the list --- */
 
-/* Dates as find(1) prints them. */
+static void stamp_of(char stamp[FOLDER_STAMP], const struct stat *st)
+{
+    snprintf(stamp, FOLDER_STAMP, "%lld\t%lld.%09ld0\t%lld.%09ld0", (long long)st->st_size,
+             (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, (long long)st->st_ctim.tv_sec,
+             st->st_ctim.tv_nsec);
+}
+
+void folder_stamp(const struct folder *f, size_t i, char stamp[FOLDER_STAMP])
+{
+    char *path = folder_path(f, i);
+    struct stat st = {0};
+
+    if (stat(path, &st) != 0) /* a link that leads nowhere */
+        st = (struct stat){0};
+    stamp_of(stamp, &st);
+    free(path);
+}
+
 static void print_file(const char *file, const struct stat *st)
 {
-    printf("%s\t%lld\t%lld.%09ld0\t%lld.%09ld0\n", file, (long long)st->st_size,
-           (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, (long long)st->st_ctim.tv_sec,
-           st->st_ctim.tv_nsec);
+    char stamp[FOLDER_STAMP];
+
+    stamp_of(stamp, st);
+    printf("%s\t%s\n", file, stamp);
 }
 
 void folder_list(const struct folder *f, const char *labels, bool *listed)

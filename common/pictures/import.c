@@ -10,16 +10,19 @@
 #include "base/progress.h"
 #include "base/report.h"
 #include "files/index.h"
+#include "files/keep.h"
+#include "files/whole.h"
 
 enum { RGB = 3, MAX_BATCH = 256, BATCH_BYTES = 16 << 20, MANY_THREADS = 1 << 16 };
+
+/* What is recorded as derived, beside the libraries of the formats. */
+static const char memory_key[] = "memory", icc_key[] = "ICC";
 
 /* Files of the folder on their way to becoming rows. */
 struct batch {
     size_t first, n;
-    uint8_t *rows;                  /* (n,size,size,3) */
-    struct digest *digests;         /* of the files */
-    char (*errors)[PICTURE_REASON]; /* empty: the row is there */
-    const char **others;            /* what a file is and its name does not say; or NULL */
+    uint8_t *rows;       /* (n,size,size,3) */
+    struct found *found; /* (n) without a reason: the row is there */
 };
 
 /* Memory for pictures being decoded, which threads take and give back. */
@@ -127,15 +130,19 @@ static void read_file(struct run *run, struct batch *b, size_t i)
     struct folder *folder = run->import->folder;
     char *path = folder_path(folder, b->first + i);
     enum profile_part before = profile_enter(PROFILE_READING);
+    struct found *found = &b->found[i];
     struct picture p;
     struct fit fit;
     uint64_t taken = 0;
-    const char *bad = picture_open(&p, path, &s->picture, true), *late;
+    const char *bad, *late;
 
+    if (run->import->found)
+        folder_stamp(folder, b->first + i, found->stamp);
+    bad = picture_open(&p, path, &s->picture, true);
     folder->kind[b->first + i] = folder_kind(&p, folder->files[b->first + i]);
-    b->others[i] = p.format ? NULL : picture_other(&p);
+    found->what = p.format ? NULL : picture_other(&p);
     if (p.format && picture_is_name(path) && !picture_is_name_of(p.format, path))
-        b->others[i] = picture_name(picture_number(p.format));
+        found->what = picture_name(picture_number(p.format));
     if (!bad)
         bad = fit_plan(&fit, &p, &s->fit);
     if (!bad && fit.memory > run->import->most) {
@@ -149,10 +156,10 @@ static void read_file(struct run *run, struct batch *b, size_t i)
         profile_enter(PROFILE_READING);
         bad = fit_row(&fit, b->rows + i * row_bytes(run->import));
     }
-    snprintf(b->errors[i], sizeof b->errors[i], "%s", bad ? bad : "");
-    late = picture_close(&p, &b->digests[i]);
+    snprintf(found->reason, sizeof found->reason, "%s", bad ? bad : "");
+    late = picture_close(&p, &found->digest);
     if (late && !bad)
-        snprintf(b->errors[i], sizeof b->errors[i], "%s", late);
+        snprintf(found->reason, sizeof found->reason, "%s", late);
     budget_return(&run->budget, taken);
     profile_leave(before);
     free(path);
@@ -167,56 +174,63 @@ static void skip(struct import *im, const char *file, const char *reason)
     im->skipped[n] = (struct import_skipped){file, xstrdup(reason)};
 }
 
+/* Counts file K of the folder, in which this was FOUND; whether it becomes the next row. */
+static bool count_file(struct import *im, struct folder_digest *digest, size_t k,
+                       const struct found *found)
+{
+    const char *file = im->folder->files[k];
+
+    if (im->folder->kind[k] != FOLDER_OTHER)
+        folder_digest_add(digest, file, found->digest);
+    if (im->folder->kind[k] < FOLDER_LOST) {
+        tally_add(im->others, file, found->what);
+        if (im->folder->kind[k] == FOLDER_MISNAMED) {
+            skip(im, file, found->what ? found->what : "no picture");
+            im->n_misnamed++;
+        }
+        return false;
+    }
+    if (found->reason[0]) {
+        skip(im, file, found->reason);
+        im->n_bad++;
+        return false;
+    }
+    if (found->what)
+        tally_add(im->disguised, file, found->what);
+    im->is_row[k] = true;
+    im->n_rows++;
+    return true;
+}
+
 static void write_file(struct run *run, const struct batch *b, size_t i)
 {
     struct import *im = run->import;
-    size_t k = b->first + i;
-    const char *file = im->folder->files[k];
+    size_t k = b->first + i, n_bad = im->n_bad;
     char *path;
 
-    if (im->folder->kind[k] != FOLDER_OTHER)
-        folder_digest_add(run->digest, file, b->digests[i]);
-    if (im->folder->kind[k] < FOLDER_LOST) {
-        tally_add(im->others, file, b->others[i]);
-        if (im->folder->kind[k] == FOLDER_MISNAMED) {
-            skip(im, file, b->others[i] ? b->others[i] : "no picture");
-            im->n_misnamed++;
-        }
-        return;
-    }
-    if (b->errors[i][0]) {
+    if (count_file(im, run->digest, k, &b->found[i]))
+        tensor_write(run->images, b->rows + i * row_bytes(im), 1);
+    if (im->n_bad > n_bad) {
         path = folder_path(im->folder, k);
-        warn_file(path, "skipped: %s", b->errors[i]);
-        skip(im, file, b->errors[i]);
-        im->n_bad++;
+        warn_file(path, "skipped: %s", b->found[i].reason);
         free(path);
-        return;
     }
-    if (b->others[i])
-        tally_add(im->disguised, file, b->others[i]);
-    tensor_write(run->images, b->rows + i * row_bytes(im), 1);
-    im->is_row[k] = true;
-    im->n_rows++;
+    if (im->found)
+        found_add(im->found, im->folder, k, &b->found[i]);
 }
 
 /* --- all of them --- */
 
 static struct batch batch_new(const struct import *im)
 {
-    return (struct batch){0,
-                          0,
-                          xcalloc(im->batch, row_bytes(im)),
-                          xcalloc(im->batch, sizeof(struct digest)),
-                          xcalloc(im->batch, PICTURE_REASON),
-                          xcalloc(im->batch, sizeof(char *))};
+    return (struct batch){0, 0, xcalloc(im->batch, row_bytes(im)),
+                          xcalloc(im->batch, sizeof(struct found))};
 }
 
 static void batch_free(struct batch *b)
 {
     free(b->rows);
-    free(b->digests);
-    free(b->errors);
-    free(b->others);
+    free(b->found);
 }
 
 static void write_batch(struct run *run, const struct batch *b)
@@ -225,6 +239,12 @@ static void write_batch(struct run *run, const struct batch *b)
         write_file(run, b, i);
     progress_show(b->first + b->n, run->import->folder->n, "%zu of %zu files", b->first + b->n,
                   run->import->folder->n);
+}
+
+static void start(struct import *im, struct folder *f)
+{
+    im->folder = f;
+    im->is_row = xcalloc(f->n + 1, sizeof *im->is_row);
 }
 
 /* A batch at a time on all threads, while one of them writes the batch before. */
@@ -236,8 +256,7 @@ void import_run(struct import *im, struct folder *f, struct tensor_writer *image
     size_t n = f->n, size = im->batch;
     enum profile_part before = profile_enter(PROFILE_WAITING);
 
-    im->folder = f;
-    im->is_row = xcalloc(n + 1, sizeof *im->is_row);
+    start(im, f);
     pthread_mutex_init(&run.budget.mutex, NULL);
     pthread_cond_init(&run.budget.returned, NULL);
 #pragma omp parallel
@@ -261,6 +280,97 @@ void import_run(struct import *im, struct folder *f, struct tensor_writer *image
         batch_free(&batches[k]);
     pthread_cond_destroy(&run.budget.returned);
     pthread_mutex_destroy(&run.budget.mutex);
+}
+
+/* --- from parts --- */
+
+static char *memory_value(const struct import *im)
+{
+    return xformat("%zu MiB", im->most >> 20);
+}
+
+/* Dies where the part at PATH records something else as KEY; whether it records it. */
+static bool want_same(const char *path, const char *key, const char *own)
+{
+    char *recorded = key ? history_recorded(path, key) : NULL;
+    bool found = recorded;
+
+    if (found && (!own || strcmp(recorded, own) != 0))
+        die_file(path, "made with %s %s, here is %s", key, recorded, own ? own : "none");
+    free(recorded);
+    return found;
+}
+
+/* Dies unless the part at PATH, with its table BESIDE, is part I of N of what H records, and was
+ * decoded as it would be here. */
+static void check_part(struct import *im, const char *path, const char *beside, size_t i, size_t n,
+                       const struct history *h)
+{
+    char *text = keep_read(path), *difference = history_part_difference(h, text, i, n),
+         *memory = memory_value(im);
+
+    if (difference)
+        die_file(path, "%s", difference);
+    if (whole_is_unfinished(path) || index_state(beside) != INDEX_WRITTEN)
+        die_file(beside, "not as it was written with '%s'", path);
+    for (size_t k = 0; k < PICTURE_FORMATS; k++)
+        want_same(path, picture_name(k), picture_library(k));
+    want_same(path, icc_key, colour_library());
+    if (want_same(path, memory_key, memory))
+        im->wants_memory = true;
+    free(memory);
+    free(text);
+}
+
+/* Counts the files of the part at PATH, from *K on. */
+static void count_part(struct import *im, struct folder_digest *digest, const char *path,
+                       const char *beside, size_t *k)
+{
+    struct found_reader *r = found_open(beside);
+    size_t before = im->n_rows;
+    struct tensor_reader *t = tensor_open(path);
+    struct found found;
+    char *bad;
+
+    for (; found_next(r, im->folder, *k, &found, &bad); ++*k) {
+        if (bad)
+            die_file(beside, "%s: this part is to be made again", bad);
+        count_file(im, digest, *k, &found);
+    }
+    if (im->n_rows - before != t->n_rows)
+        die_file(path, "%zu rows, '%s' tells of %zu", t->n_rows, beside, im->n_rows - before);
+    tensor_close(t);
+    found_close(r);
+}
+
+void import_count(struct import *im, struct folder *f, char *const *parts, size_t n,
+                  const struct history *h, struct folder_digest *digest)
+{
+    size_t k = 0;
+
+    start(im, f);
+    for (size_t i = 0; i < n; i++) {
+        char *beside = found_beside(parts[i]);
+
+        check_part(im, parts[i], beside, i, n, h);
+        count_part(im, digest, parts[i], beside, &k);
+        free(beside);
+    }
+    if (k < f->n)
+        die_file(f->path, "'%s' is in none of the parts: the last is to be made again",
+                 f->files[k]);
+}
+
+void import_join(struct tensor_writer *images, char *const *parts, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct tensor_reader *t = tensor_open(parts[i]);
+
+        tensor_append(images, t);
+        tensor_close(t);
+        progress_show(i + 1, n, "%zu of %zu parts", i + 1, n);
+    }
+    progress_end();
 }
 
 void import_write_skipped(const struct import *im, const char *path, const struct history *h)
@@ -295,13 +405,6 @@ void import_check(const struct import *im, double max_bad)
 
 /* --- what else decides the rows --- */
 
-static const char memory_key[] = "memory";
-
-static char *memory_value(const struct import *im)
-{
-    return xformat("%zu MiB", im->most >> 20);
-}
-
 void import_record_libraries(const struct import *im, const struct folder *f, struct history *h)
 {
     bool seen[PICTURE_FORMATS] = {false};
@@ -313,7 +416,7 @@ void import_record_libraries(const struct import *im, const struct folder *f, st
         if (seen[i] && picture_library(i))
             history_setting(h, picture_name(i), picture_library(i));
     if (im->settings->picture.to_srgb)
-        history_setting(h, "ICC", colour_library());
+        history_setting(h, icc_key, colour_library());
 }
 
 void import_record_memory(const struct import *im, struct history *h)
@@ -331,7 +434,7 @@ void import_if_recorded(const struct import *im, struct history *h, const char *
     for (size_t i = 0; i < PICTURE_FORMATS; i++)
         if (picture_library(i))
             history_if_recorded(h, picture_name(i), picture_library(i));
-    history_if_recorded(h, "ICC", colour_library());
+    history_if_recorded(h, icc_key, colour_library());
     if (recorded && !is_audit && im->most >> 20 > strtoull(recorded, NULL, 10))
         history_if_recorded(h, memory_key, memory);
     else

@@ -22,6 +22,7 @@ struct digest {
 struct digest digest_data(const void *data, size_t len);
 bool digest_equal(struct digest a, struct digest b);
 void digest_format(char text[DIGEST_SIZE], struct digest d);
+bool digest_parse(struct digest *d, const char *text);                 /* false: it is none */
 void digest_bytes(unsigned char bytes[DIGEST_BYTES], struct digest d); /* xxHash's canonical form */
 
 struct digest_state;

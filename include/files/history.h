@@ -56,6 +56,9 @@ bool history_is_current(const struct history *h, const char *path);
  * caller frees.
  */
 char *history_difference(const struct history *h, const char *text, const char *except);
+/* The same of part I of N, from 0, of what H records; its first input, which H lacks, is its own.
+ */
+char *history_part_difference(const struct history *h, const char *text, size_t i, size_t n);
 /* The complete history as JSON text, one line, for an output with this content DIGEST; the caller
  * frees it. */
 char *history_text(const struct history *h, const char *digest);

@@ -19,6 +19,11 @@ struct cli_option shard_option(void);
 bool shard_is_wanted(void);
 /* history_start for such a program, after cli_parse. Dies where --shard is no I/N, 1 <= I <= N. */
 struct history *shard_history(const struct cli *cli, int revision);
+/* The same of a history that history_new began, before history_ask. */
+void shard_record(struct history *h);
+/* The rows of the part that is wanted of the whole that HEADER describes: *FIRST to *FIRST+*N-1.
+ * Whether they are the last. */
+bool shard_rows(const struct npy_header *header, size_t *first, size_t *n);
 /* A writer for the part that is wanted of the whole that HEADER describes, otherwise for the whole:
  * its rows *FIRST to *FIRST+*N-1. */
 struct tensor_writer *shard_create(const char *path, const struct npy_header *header, size_t *first,

@@ -85,9 +85,9 @@ struct tensor_writer *tensor_create(const char *path, const struct npy_header *h
 struct tensor_writer *tensor_create_expecting(const char *path, const struct npy_header *header,
                                               int level);
 /* The same, with the header in a frame of its own: a part of a greater tensor, of which it begins
- * where a frame does, so that its other frames are that tensor's. */
+ * where a frame does, so that its other frames are that tensor's. EXPECTING: as above. */
 struct tensor_writer *tensor_create_part(const char *path, const struct npy_header *header,
-                                         int level);
+                                         int level, bool expecting);
 /* The rows of a frame of such a tensor. */
 size_t tensor_frame_rows(const struct npy_header *header);
 void tensor_write(struct tensor_writer *w, const void *rows, size_t n);

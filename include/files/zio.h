@@ -58,9 +58,9 @@ bool zio_hold(struct zio_writer *w);
 /* Writes the file once more, with the LEN bytes at HEAD instead of its first OLD_LEN, which the
  * first frame holds. */
 void zio_revise(struct zio_writer *w, const void *head, size_t len, size_t old_len);
-/* Appends the frames that zio_read of R would give next, as they are stored: they are decompressed
- * for the digest alone. Both at the end of a frame, and W no plain bytes. */
-void zio_copy_frames(struct zio_writer *w, struct zio_reader *r);
+/* Appends the N frames that zio_read of R would give next, as they are stored: they are
+ * decompressed for the digest alone. Both at the end of a frame, and W no plain bytes. */
+void zio_copy_frames(struct zio_writer *w, struct zio_reader *r, size_t n);
 /* Digest of everything written so far (after zio_hold: call it after zio_revise). */
 void zio_writer_digest(struct zio_writer *w, char digest[DIGEST_SIZE]);
 /* Dies with the name of the output and the reason. */

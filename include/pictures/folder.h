@@ -34,6 +34,8 @@ void folder_open(struct folder *f, const char *path);
 /* Leaves out the files for which WANTED says no. */
 void folder_keep(struct folder *f, bool (*wanted)(const void *context, const char *file),
                  const void *context);
+/* Leaves the N files from FIRST on. */
+void folder_slice(struct folder *f, size_t first, size_t n);
 void folder_close(struct folder *f);
 char *folder_path(const struct folder *f, size_t i); /* of file i, to open it; caller frees */
 /* How many pictures there are: as far as names tell, or what was found where they were looked at.
@@ -52,6 +54,11 @@ void folder_digest_add(struct folder_digest *d, const char *file, struct digest 
 void folder_digest_end(struct folder_digest *d, char digest[DIGEST_SIZE]); /* frees it */
 /* The same, by reading all pictures (on all cores). Sets the kind of all files. */
 void folder_digest(struct folder *f, char digest[DIGEST_SIZE]);
+
+/* What tells that file I was changed: its size, the date of its content, the date of the last
+ * change of any kind; in seconds, as find(1) prints them, with tabs between. */
+enum { FOLDER_STAMP = 96 };
+void folder_stamp(const struct folder *f, size_t i, char stamp[FOLDER_STAMP]);
 
 /* A line for each file that is a picture, or is named as pictures are, on standard output: path,
  * size, date of the content, date of the last change of any kind; in seconds. Those are marked in

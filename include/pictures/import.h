@@ -17,6 +17,7 @@
 #include "files/tensor.h"
 #include "pictures/fit.h"
 #include "pictures/folder.h"
+#include "pictures/found.h"
 #include "pictures/tally.h"
 
 struct import_settings {
@@ -39,6 +40,7 @@ struct import {
     size_t batch;                     /* files that are read before their rows are written */
     size_t memory, most;              /* bytes for pictures being decoded: for all, for one */
     bool wants_memory;                /* one was skipped that takes more */
+    struct found_writer *found;       /* gets all that import_run finds; or NULL */
 };
 
 /* Shares MEMORY, bytes, out among rows, the writer and pictures, on fewer threads where many take
@@ -49,6 +51,12 @@ struct import import_new(const struct import_settings *s, size_t memory);
  * DIGEST. F must live as long. */
 void import_run(struct import *im, struct folder *f, struct tensor_writer *images,
                 struct folder_digest *digest);
+/* The same of what N parts found, whose rows import_join then writes: each the part of F that
+ * found.h tells of, in this order. H: the record of this run, but for the input F. Dies where one
+ * is of another run, or where a file changed since. */
+void import_count(struct import *im, struct folder *f, char *const *parts, size_t n,
+                  const struct history *h, struct folder_digest *digest);
+void import_join(struct tensor_writer *images, char *const *parts, size_t n);
 /* Dies where no picture became a row, or a larger share than MAX_BAD could not be read. */
 void import_check(const struct import *im, double max_bad);
 
