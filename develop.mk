@@ -6,7 +6,8 @@
 #   memcheck    the checks of kernels and nets under valgrind
 #   tsan        nets, pca, neighbours, threaded reading, training, writing, under ThreadSanitizer
 #   aarch64     the checks of kernels and nets for another processor, by its emulator
-#   fuzz        every parser under libFuzzer, FUZZ_SECONDS=600 each; fuzzers builds them
+#   fuzz        every parser under libFuzzer, FUZZ_SECONDS=600 each; fuzzers builds them; HEIF=1:
+#               that of HEIF and AVIF too, whose first inputs heif-enc makes (libheif-examples)
 #   bench       training and encoding against PyTorch and SGEMM
 #   bench-X     X = shapes, encode, pca, map, report, scaling, images, reference, memory: see below
 #   lint-deps   packages that lint and clang need besides those of the tests
@@ -72,7 +73,8 @@ FUZZ_CC = clang-14
 FUZZ_SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_COMPILE = $(FUZZ_CC) $(CPPFLAGS) -O1 -g $(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link -Ifuzz \
 	$(filter-out -fopenmp,$(FLAGS)) -Wno-unknown-pragmas
-FUZZ_TARGETS := $(patsubst fuzz/%.c,%,$(filter-out fuzz/fuzz.c,$(wildcard fuzz/*.c)))
+FUZZ_TARGETS := $(patsubst fuzz/%.c,%,$(filter-out fuzz/fuzz.c $(if $(HEIF),,fuzz/heif.c), \
+	$(wildcard fuzz/*.c)))
 FUZZ_PARTS = base/report $(patsubst common/%.c,%,$(wildcard common/cli/*.c common/files/*.c \
 	common/pictures/*.c)) net/checkpoint net/model analysis/basis analysis/inspect
 FUZZ_OBJECTS := $(FUZZ_PARTS:%=$(BUILD)/fuzz/common/%.o)
@@ -88,7 +90,7 @@ $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o $(BUILD)/fuzz/fuzz.o $(FUZZ_OBJECTS) $(BUILD)
 		$(LDFLAGS) -o $@ $^ -l:libgomp.so.1 $(LDLIBS)
 -include $(wildcard $(BUILD)/fuzz/*.d $(BUILD)/fuzz/common/*/*.d)
 fuzz: all fuzzers
-	fuzz/run -max_total_time=$(FUZZ_SECONDS)
+	fuzz/run -max_total_time=$(FUZZ_SECONDS) $(FUZZ_TARGETS:self=)
 .PHONY: fuzz fuzzers
 
 # --- timings, each a table; against others where python3 has them ---

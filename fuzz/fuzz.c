@@ -27,6 +27,7 @@ static size_t n_blocks, live, most_one, most_all;
 static _Thread_local bool counting; /* libFuzzer has threads of its own */
 static jmp_buf out;
 static bool inside;
+bool fuzz_other_threads;
 
 static void report(const char *what, size_t got, size_t want)
 {
@@ -209,7 +210,8 @@ bool fuzz_survives(void (*work)(void *context), void *context)
     uint64_t before = descriptors(0, false);
     bool survived;
 
-    counting = inside = true;
+    inside = true;
+    counting = !fuzz_other_threads;
     survived = setjmp(out) == 0;
     if (survived)
         work(context);

@@ -21,6 +21,9 @@ enum { FUZZ_MOST = 64 << 20, FUZZ_ALL = 224 << 20 };
 void target(const unsigned char *data, size_t len);
 /* Once, before the first input; may be empty. */
 void target_init(void);
+/* Set there where a library frees in threads of its own what it allocated in ours: allocations are
+ * not counted then. */
+extern bool fuzz_other_threads;
 
 /* The name of a regular file that holds these bytes, until the next call. */
 const char *fuzz_file(const unsigned char *data, size_t len);

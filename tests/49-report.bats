@@ -210,6 +210,51 @@ path_of() { awk -F '\t' -v row="$1" '$1 == row { print $4 }' "$in/images.tsv"; }
     equal "$(js 'return [...document.querySelectorAll("#selection tbody tr")].map(tr => tr.cells[0].textContent).join(" ")')" '2 7'
 }
 
+@test "the list of the selection is copied, and saved as a table" {
+    need_browser
+    page "$in/report.html"
+    js 'kasane.select([2, 7]);
+        window.texts = [];
+        navigator.clipboard.writeText = text => { texts.push(text); return Promise.resolve(); };
+        URL.createObjectURL = blob => { texts.push(blob.text()); return "#"; };
+        HTMLAnchorElement.prototype.click = function () { window.file = this.download; };
+        const named = text => [...document.querySelectorAll("#selection button")].find(b => b.textContent === text);
+        named("Copy list").click();
+        named("Save as TSV").click()' >/dev/null
+    js 'return (await Promise.all(texts)).map(t => t === kasane.selectionTable([2, 7])).join(" ") + " " + file' >got
+    equal "$(cat got)" 'true true selection.tsv'
+}
+
+# Two fingers from and to X Y X Y.
+two_fingers() {
+    local moves='' finger
+    for finger in 0 1; do
+        moves+=",{\"type\":\"pointer\",\"id\":\"finger $finger\",\"parameters\":{\"pointerType\":\"touch\"},\"actions\":[
+            $(to "${@:1 + 2 * finger:2}"),$down,{\"type\":\"pointerMove\",\"duration\":50,\"x\":${*:5 + 2 * finger:1},\"y\":${*:6 + 2 * finger:1}},$up]}"
+    done
+    driver POST /actions "{\"actions\":[${moves#,}]}" >/dev/null
+}
+
+# Image 3, but for rounding to whole pixels.
+about_there() {
+    local x y
+    read -r x y <<<"$(place 3)"
+    [ $((x - $1)) -ge -2 ] && [ $((x - $1)) -le 2 ] && [ $((y - $2)) -ge -2 ] && [ $((y - $2)) -le 2 ]
+}
+
+@test "two fingers pull the map apart and turn it, and what is under them stays under them" {
+    need_browser
+    page "$in/report.html" layout=classes
+    read -r x y <<<"$(place 3)"
+    js 'window.before = { ...kasane.camera }' >/dev/null
+    two_fingers $((x - 20)) "$y" $((x + 20)) "$y" $((x - 60)) "$y" $((x + 60)) "$y"
+    equal "$(js 'return [(kasane.camera.scale / before.scale).toFixed(1), (kasane.camera.roll - before.roll).toFixed(1)].join(" ")')" '3.0 0.0'
+    about_there "$x" "$y"
+    two_fingers $((x - 40)) "$y" $((x + 40)) "$y" "$x" $((y - 40)) "$x" $((y + 40))
+    equal "$(js 'return Math.abs(kasane.camera.roll - before.roll).toFixed(1)')" 1.6
+    about_there "$x" "$y"
+}
+
 @test "search, legend and keys do what they say" {
     need_browser
     page "$in/report.html"
