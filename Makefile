@@ -9,7 +9,7 @@
 # In install.mk: install uninstall dist deb. For developers, in develop.mk: lint clang soak
 # memcheck tsan aarch64 fuzz fuzzers bench bench-X.
 # Variables: CC CPPFLAGS CFLAGS LDFLAGS LDLIBS; HEIF=1 (HEIF and AVIF pictures, by libheif),
-# HDF5= (no import-keras, though libhdf5 is installed), HARDEN= (not hardened), SAN=1 (sanitizers),
+# MPI=1 (training by several processes of mpirun, on several machines), HDF5= (no import-keras, though libhdf5 is installed), HARDEN= (not hardened), SAN=1 (sanitizers),
 # BUILD and BIN (folders), PREFIX and DESTDIR.
 
 SHELL := /bin/bash
@@ -53,6 +53,13 @@ TESTS = $(filter-out 12-% 32-% 48-% 5% 62-% 63-fuzz.bats 65-% 70-%,$\
 	$(notdir $(wildcard tests/*.bats)))
 endif
 
+# MPI=1: with mpicc, whose compiler is ours. base/ranks.c alone knows of it, and of the programs
+# train-stage and finetune alone link it.
+MPICC := OMPI_CC="$(CC)" MPICH_CC="$(CC)" mpicc
+ifdef MPI
+override CC := $(MPICC)
+endif
+
 # In import-keras alone.
 HDF5 := $(shell pkg-config --exists hdf5 2>/dev/null && echo 1)
 HDF5_FLAGS := $(if $(HDF5),-DHDF5 $(shell pkg-config --cflags hdf5))
@@ -61,15 +68,17 @@ HDF5_LIBRARY := $(if $(HDF5),$(shell pkg-config --libs hdf5))
 # ISO C gives no contraction of a*b+c: what rounds, rounds the same in every build.
 override FLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -fopenmp -ffp-contract=off -fno-math-errno \
 	-Wall -Wextra -Wshadow -Wvla -Wdeclaration-after-statement \
-	-Wstrict-prototypes -Wmissing-prototypes -Wformat-security $(if $(HEIF),-DHEIF) $(HDF5_FLAGS)
+	-Wstrict-prototypes -Wmissing-prototypes -Wformat-security $(if $(HEIF),-DHEIF) $(HDF5_FLAGS) \
+	$(if $(MPI),-DKASANE_MPI)
 override LDLIBS += $(LIBRARIES)
 LIBRARIES = -Wl,--as-needed -ljpeg -lwebp -lwebpdemux -lgif -ltiff $(if $(HEIF),-lheif) -lpng \
 	$(HDF5_LIBRARY) -llcms2 -ldeflate -lzstd -lxxhash -ljansson -lpthread -ldl -lm
 
 PACKAGES = gcc make pkg-config libc6-dev libgomp1 libpng-dev libjpeg62-turbo-dev \
-	libwebp-dev libgif-dev libtiff-dev liblcms2-dev $(if $(HEIF),libheif-dev) libdeflate-dev \
-	libzstd-dev libxxhash-dev libjansson-dev libopenblas0-pthread gnuplot-nox fonts-dejavu-core zstd
-TEST_PACKAGES = bats procps xxhash libjpeg-turbo-progs webp libtiff-tools clang-14 \
+	libwebp-dev libgif-dev libtiff-dev liblcms2-dev $(if $(HEIF),libheif-dev) $(if $(MPI),$(MPI_PACKAGES)) \
+	libdeflate-dev 	libzstd-dev libxxhash-dev libjansson-dev libopenblas0-pthread gnuplot-nox fonts-dejavu-core zstd
+MPI_PACKAGES = libopenmpi-dev openmpi-bin
+TEST_PACKAGES = $(MPI_PACKAGES) bats procps xxhash libjpeg-turbo-progs webp libtiff-tools clang-14 \
 	libclang-rt-14-dev slurmctld slurmd slurm-client munge chromium chromium-driver curl jq \
 	libhdf5-dev python3-h5py
 
@@ -196,11 +205,20 @@ $(BUILD)/tests/reference.o: override FLAGS += $(if $(SAN),-O3 -fno-sanitize=all)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/reference.o $(BUILD)/libkasane.a
 	$(LINK) -o $@ $^ $(LDLIBS)
 
+# What MPI=1 would make of the two, beside those without, for tests of both.
+RANKS := $(BUILD)/mpi/train-stage $(BUILD)/mpi/finetune
+$(RANKS) $(BUILD)/mpi/ranks.o: private override CC := $(MPICC)
+$(BUILD)/mpi/ranks.o: common/base/ranks.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -DKASANE_MPI -MMD -MP -c -o $@ $<
+$(RANKS): $(BUILD)/mpi/%: $(BUILD)/stages/%.o $(BUILD)/mpi/ranks.o $(BUILD)/libkasane.a
+	$(LINK) -o $@ $^ $(LDLIBS)
+
 # Everything a test needs, then every test.
 check: test-deps
 	$(MAKE) -j$$(nproc) all checks
 	$(MAKE) test
-checks: $(CHECKS)
+checks: $(CHECKS) $(if $(shell command -v mpicc),$(RANKS))
 test: all checks
 	@rm -f $(BUILD)/report.*
 	BUILD=$(abspath $(BUILD)) BIN=$(abspath $(BIN)) tests/run $(TESTS)

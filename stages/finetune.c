@@ -15,6 +15,7 @@
 #include "kernels/isa.h"
 #include "net/model.h"
 #include "net/net.h"
+#include "base/ranks.h"
 #include "base/report.h"
 #include "net/train.h"
 
@@ -92,6 +93,7 @@ int main(int argc, char **argv)
 
     job.cli = &cli;
     s.penalty.l2 = 0.0005;
+    ranks_start();
     cli_parse(&cli, argc, argv);
     isa_select();
     setup_start(&job, NET_REVISION);

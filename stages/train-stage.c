@@ -19,6 +19,7 @@
 #include "kernels/isa.h"
 #include "net/model.h"
 #include "net/net.h"
+#include "base/ranks.h"
 #include "base/report.h"
 #include "net/train.h"
 
@@ -113,6 +114,7 @@ int main(int argc, char **argv)
     struct setup job = {.cli = &cli, .settings = &s.train, .objective = objective_defaults};
     struct net_spec spec;
 
+    ranks_start();
     cli_parse(&cli, argc, argv);
     isa_select();
     setup_start(&job, NET_REVISION);

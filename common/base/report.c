@@ -8,12 +8,20 @@
 #include <unistd.h>
 
 static const char *tool = "kasane", clear[] = "\r\033[K";
+static const char *follower; /* NULL: it follows none */
+static void (*before_death)(void);
 static bool progress_shown;
 static unsigned n_messages;
 
 void report_init(const char *name)
 {
     tool = name;
+}
+
+void report_follow(const char *who, void (*before)(void))
+{
+    follower = who;
+    before_death = before;
 }
 
 /* Appends what of TEXT fits before END, escaped; returns where it ends. C1 controls are C2 80 to C2
@@ -56,6 +64,8 @@ static void write_line(const char *path, bool stays, const char *format, va_list
     if (report_is_terminal())
         to = stpcpy(to, clear);
     to = append_printable(to, end, tool);
+    if (follower)
+        to = append_printable(append_printable(to, end, ": "), end, follower);
     to = append_printable(to, end,
                           !path                        ? ": "
                               : strcmp(path, "-") == 0 ? ": standard input: "
@@ -69,9 +79,17 @@ static void write_line(const char *path, bool stays, const char *format, va_list
     __atomic_fetch_add(&n_messages, 1, __ATOMIC_RELAXED);
 }
 
+static void last_line(const char *path, const char *format, va_list arguments)
+{
+    if (follower)
+        before_death();
+    write_line(path, false, format, arguments);
+}
+
 static void line(const char *path, const char *format, va_list arguments)
 {
-    write_line(path, false, format, arguments);
+    if (!follower)
+        write_line(path, false, format, arguments);
 }
 
 void die(const char *format, ...)
@@ -79,7 +97,7 @@ void die(const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    line(NULL, format, arguments);
+    last_line(NULL, format, arguments);
     va_end(arguments);
     exit(1);
 }
@@ -89,7 +107,7 @@ void die_file(const char *path, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    line(path, format, arguments);
+    last_line(path, format, arguments);
     va_end(arguments);
     exit(1);
 }
@@ -99,7 +117,7 @@ void die_usage(const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    line(NULL, format, arguments);
+    last_line(NULL, format, arguments);
     va_end(arguments);
     exit(2);
 }
@@ -177,7 +195,8 @@ void report_progress(bool rewrites, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    write_line(NULL, rewrites, format, arguments);
+    if (!follower)
+        write_line(NULL, rewrites, format, arguments);
     va_end(arguments);
 }
 

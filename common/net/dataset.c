@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "net/net.h"
+#include "net/share.h"
 #include "base/profile.h"
 #include "base/progress.h"
+#include "base/ranks.h"
 #include "base/report.h"
 #include "base/rng.h"
 #include "base/scratch.h"
@@ -34,6 +36,7 @@ struct dataset {
     unsigned char *raw;  /* one row on its way from there */
 
     uint32_t *order;    /* (n) rows of this epoch */
+    size_t images;      /* that the net sees of a row; 0: all rows are wanted */
     size_t batch, next; /* next: position in the order of the batch to be made */
     float *made[2];     /* (batch,items): the one in use and the one being made */
     size_t n_made;      /* rows in the one being made */
@@ -212,6 +215,18 @@ static const unsigned char *row(struct dataset *d, size_t i)
 
 /* --- batches --- */
 
+/* Whether row I of the batch that is made is of this rank's share. */
+static bool is_wanted(const struct dataset *d, size_t i)
+{
+    const size_t n = d->images * d->n_made, first = share_image(n, ranks_own()),
+                 end = share_image(n, ranks_own() + 1);
+    bool wanted = d->images == 0;
+
+    for (size_t at = i; at < n; at += d->n_made)
+        wanted = wanted || (at >= first && at < end);
+    return wanted;
+}
+
 static void *make_batch(void *argument)
 {
     enum profile_part before = profile_enter(PROFILE_READING);
@@ -219,7 +234,10 @@ static void *make_batch(void *argument)
     float *x = d->made[!d->current];
 
     for (size_t i = 0; i < d->n_made; i++, x += d->items) {
-        const unsigned char *from = row(d, d->order[d->next + i]);
+        const unsigned char *from;
+        if (!is_wanted(d, i))
+            continue;
+        from = row(d, d->order[d->next + i]);
         if (d->image)
             net_scale(x, from, d->items);
         else
@@ -245,6 +263,11 @@ static void wait_made(struct dataset *d)
         pthread_join(d->maker, NULL);
     d->making = false;
     profile_leave(before);
+}
+
+void dataset_share(struct dataset *d, size_t images)
+{
+    d->images = images;
 }
 
 void dataset_start(struct dataset *d, size_t batch, bool shuffle, uint64_t seed, uint64_t epoch,

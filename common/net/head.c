@@ -13,6 +13,8 @@
 #include "net/dense.h"
 #include "net/layer.h"
 #include "net/pool.h"
+#include "base/ranks.h"
+#include "net/share.h"
 
 enum { COLUMNS = 16 }; /* whose statistics are taken together */
 
@@ -44,6 +46,11 @@ struct head {
 static size_t inputs(const struct head_spec *s)
 {
     return s->pool * s->pool * s->code[2];
+}
+
+static size_t code_items(const struct head *h)
+{
+    return h->spec.code[0] * h->spec.code[1] * h->spec.code[2];
 }
 
 static void describe(struct net_parameter **p, size_t *n_weights, int layer, const char *what,
@@ -365,13 +372,24 @@ static double dot(const float *a, const float *b, size_t n)
     return sum;
 }
 
-const float *head_forward(struct head *h, const float *code, size_t n, bool train)
+/* Each rank averages its own codes. */
+static void pool_codes(struct head *h, const float *code, size_t n)
 {
     const struct pool pool = {.places = (int64_t)h->spec.pool};
+    const struct dense_layer *l = h->layers;
+    const size_t first = share_image(n, ranks_own()), end = share_image(n, ranks_own() + 1);
+
+    pool_rows(l->a + first * l->row, code + first * code_items(h), end - first, h->spec.code,
+              &pool);
+    share_gather_images(l->a, l->row * sizeof *l->a, n);
+}
+
+const float *head_forward(struct head *h, const float *code, size_t n, bool train)
+{
     const struct dense_layer *last = &h->layers[h->spec.n_layers - 1];
 
     assert(n <= h->max_rows);
-    pool_rows(h->layers[0].a, code, n, h->spec.code, &pool);
+    pool_codes(h, code, n);
     for (struct dense_layer *l = h->layers; l <= last; l++) {
         multiply(h, l, n);
 #pragma omp parallel for schedule(static)
@@ -418,6 +436,7 @@ void head_backward(struct head *h, float *dcode, float *dz, size_t n)
 {
     struct dense_layer *last = &h->layers[h->spec.n_layers - 1];
     const struct pool pool = {.places = (int64_t)h->spec.pool};
+    const size_t own = share_image(n, ranks_own()), n_own = share_image(n, ranks_own() + 1) - own;
     float *g = dz; /* of u_l */
 
     length_backward(h, dz, n);
@@ -437,5 +456,6 @@ void head_backward(struct head *h, float *dcode, float *dz, size_t n)
         memcpy(l[-1].u, h->da, n * dense_row(l->in) * sizeof *g);
         g = l[-1].u;
     }
-    pool_backward(dcode, h->da, n, h->spec.code, &pool);
+    pool_backward(dcode + own * code_items(h), h->da + own * h->layers[0].row, n_own, h->spec.code,
+                  &pool);
 }

@@ -12,12 +12,15 @@
 #include "kernels/kernels.h"
 #include "net/layer.h"
 #include "net/norm.h"
+#include "net/share.h"
 #include "base/profile.h"
+#include "base/ranks.h"
 #include "base/report.h"
 #include "base/rng.h"
 #include "base/vectors.h"
 
 enum {
+    PART = 1024, /* floats whose sums stay in the first-level cache */
     CHUNK = 4
 }; /* images in a piece: few, for the caches; more than one, so that a kernel serves several */
 
@@ -52,6 +55,9 @@ struct net {
     struct slice *slices; /* of the largest batch */
     float *blocks;        /* (n_blocks, slice_size): gradients */
     size_t n_blocks, used;
+    /* Of several ranks: this one's part of the sums of others, (n_others, part); the total. */
+    float *others, *total;
+    size_t n_others;
     float *scratch; /* (threads, scratch_size) */
     size_t scratch_size;
     struct entry *entries; /* (threads, entries_size) */
@@ -98,23 +104,53 @@ static size_t late_slices(const struct net *net, size_t slices)
     return threads < slices ? threads : slices;
 }
 
-/* Blocks of gradients for the largest batch: for the late slices, for those at work, and for the
- * sums in which those before them can be held, one a level of the tree. Batch normalisation comes
- * back to each slice, and needs one for each. */
+static size_t levels(size_t slices)
+{
+    size_t n = 0;
+    for (; slices > 1; slices = net_half(slices))
+        n++;
+    return n;
+}
+
+/* Blocks of gradients for this rank's slices of the largest batch: for the late ones, for those at
+ * work, and for the sums in which those before them can be held: one a level of the tree, two where
+ * they start in its midst. Batch normalisation comes back to each slice, and needs one for each. */
 static size_t blocks_needed(const struct net *net)
 {
-    const size_t slices = net_slices(net->max_batch);
-    size_t blocks = late_slices(net, slices) + net->threads + 1;
-    for (size_t count = slices; count > 1; count = net_half(count))
-        blocks++;
+    const size_t ranks = (size_t)ranks_count(), all = net_slices(net->max_batch),
+                 slices = (all + ranks - 1) / ranks,
+                 blocks = late_slices(net, slices) + net->threads + 1
+        + (ranks > 1 ? 2 : 1) * levels(all);
     return net->whole || blocks > slices ? slices : blocks;
+}
+
+/* Where rank R's part of a block of gradients begins. */
+static size_t part_start(const struct net *net, int r)
+{
+    return r == ranks_count() ? net->slice_size
+                              : net->slice_size / 16 * (size_t)r / (size_t)ranks_count() * 16;
+}
+
+/* Sums of others, see exchange: each border between two ranks divides one sum a level. They stand
+ * behind the blocks, further from the start of the arena than any part from the start of a block.
+ */
+static void lay_out_others(struct net *net)
+{
+    const int ranks = ranks_count(), own = ranks_own();
+    const size_t all = net_slices(net->max_batch), most = 1 + (size_t)(ranks - 1) * levels(all);
+    if (ranks == 1)
+        return;
+    net->n_others = most < all ? most : all;
+    net->others = arena_floats(&net->arena,
+                               net->n_others * (part_start(net, own + 1) - part_start(net, own)));
+    net->total = arena_floats(&net->arena, net->slice_size);
 }
 
 static void lay_out(struct net *net)
 {
     struct arena *arena = &net->arena;
     const size_t passing = (size_t)net->threads * net->chunk,
-                 batch = net->whole ? (size_t)net->max_batch : 0,
+                 batch = net->whole ? share_most((size_t)net->max_batch) : 0,
                  places = batch > passing ? batch : passing;
     const size_t slices = net_slices(net->max_batch);
     arena->size = net->slice_size = 0;
@@ -132,6 +168,7 @@ static void lay_out(struct net *net)
         net->gradients = arena_floats(arena, net->n_weights);
         net->n_blocks = blocks_needed(net);
         net->blocks = arena_floats(arena, net->n_blocks * net->slice_size);
+        lay_out_others(net);
         net->slices = arena_take(arena, slices, sizeof *net->slices);
         net->entries = arena_take(arena, net->entries_size * net->threads, sizeof *net->entries);
     }
@@ -413,7 +450,8 @@ void net_code_shape(const struct net *net, size_t shape[3])
 
 void net_profile(const struct net *net)
 {
-    const size_t slices = net_slices(net->max_batch), threads = net->threads;
+    const size_t slices = net_slices(net->max_batch),
+                 threads = (size_t)net->threads * (size_t)ranks_count();
     const double size = (double)net->arena.size / 0x1p20;
     if (net->train)
         profile_head("%s, %.1f MiB of scratch, %zu slices of a batch, %zu for a thread",
@@ -486,14 +524,18 @@ double net_penalty(const struct net *net, const struct net_penalty *penalty)
 
 static double mean_loss(const struct net *net, size_t n)
 {
+    share_gather_images(net->losses, sizeof *net->losses, n);
     return sum_slices(net->losses, n, 0, net_slices(n)) / (double)n;
 }
 
 static double total_loss(struct net *net, size_t n, const struct net_penalty *penalty)
 {
-    const double code = sum_slices(net->code_sums, n, 0, net_slices(n));
-    return mean_loss(net, n) + (penalty->l1 > 0 ? penalty->l1 * code / (double)n : 0)
-        + net_penalty(net, penalty);
+    double code = 0;
+    if (penalty->l1 > 0) {
+        share_gather_images(net->code_sums, sizeof *net->code_sums, n);
+        code = penalty->l1 * sum_slices(net->code_sums, n, 0, net_slices(n)) / (double)n;
+    }
+    return mean_loss(net, n) + code + net_penalty(net, penalty);
 }
 
 /* Adds floats AT to AT+SIZE of the slices FIRST to FIRST+COUNT. Returns the block with the sum;
@@ -558,16 +600,78 @@ static float *take_block(struct net *net, size_t count)
     return block;
 }
 
+/* The same of floats FROM to TO, on all threads. */
+static float *add_floats(struct net *net, size_t first, size_t count, size_t from, size_t to)
+{
+    float *sum = NULL;
+#pragma omp parallel for num_threads(net->threads) schedule(static) lastprivate(sum)
+    for (size_t i = from; i < to; i += PART)
+        sum = add_slices(net->slices, first, count, i, to - i < PART ? to - i : PART);
+    return sum;
+}
+
+/* Each rank adds a part of the floats, for all: it gets that part of those sums of the tree, of
+ * slices FIRST to FIRST+COUNT, that other ranks have, and gives them theirs of its own. A part that
+ * was received stands as if within a block. Returns how many of the OTHERS are taken. */
+static size_t exchange(struct net *net, size_t n, size_t first, size_t count, size_t others)
+{
+    const int owner = share_owner(n, first), own = ranks_own();
+    const size_t start = part_start(net, own), size = part_start(net, own + 1) - start;
+    struct slice *slice = &net->slices[first];
+    if (net_slice_start(n, first) == net_slice_start(n, first + count))
+        return others;
+    if (share_owner(n, first + count - 1) != owner) {
+        const size_t half = net_half(count);
+        others = exchange(net, n, first, half, others);
+        return exchange(net, n, first + half, count - half, others);
+    }
+    if (owner == own) {
+        slice->block = add_floats(net, first, count, 0, net->slice_size);
+        for (int r = 0; r < ranks_count(); r++)
+            if (r != own)
+                ranks_send(r, slice->block + part_start(net, r),
+                           (part_start(net, r + 1) - part_start(net, r)) * sizeof(float));
+    } else {
+        assert(others < net->n_others);
+        slice->block = net->others + others++ * size - start;
+        ranks_receive(owner, slice->block + start, size * sizeof(float));
+    }
+    slice->count = count;
+    return others;
+}
+
+/* Each rank's part of the total to all. */
+static void gather_parts(struct net *net)
+{
+    size_t *starts = xcalloc((size_t)ranks_count() + 1, sizeof *starts);
+    for (int r = 0; r <= ranks_count(); r++)
+        starts[r] = part_start(net, r);
+    ranks_gather(net->total, sizeof *net->total, starts);
+    free(starts);
+}
+
+/* The sum of all slices of all ranks. */
+static const float *add_all(struct net *net, size_t n)
+{
+    const size_t slices = net_slices(n), start = part_start(net, ranks_own()),
+                 end = part_start(net, ranks_own() + 1);
+    const float *sum;
+    if (ranks_count() == 1)
+        return add_floats(net, 0, slices, 0, net->slice_size);
+    exchange(net, n, 0, slices, 0);
+    ranks_wait();
+    sum = add_floats(net, 0, slices, start, end);
+    if (end > start)
+        memcpy(net->total + start, sum + start, (end - start) * sizeof *sum);
+    gather_parts(net);
+    return net->total;
+}
+
 /* The slices added, then folded into the flat gradients, penalty included. */
 static void collect_gradients(struct net *net, size_t n, const struct net_penalty *penalty)
 {
-    const size_t size = net->slice_size,
-                 part = 1024; /* of which the sums stay in the first-level cache */
     const float twice = (float)(2 * penalty->l2);
-    const float *sum = NULL;
-#pragma omp parallel for num_threads(net->threads) schedule(static) lastprivate(sum)
-    for (size_t i = 0; i < size; i += part)
-        sum = add_slices(net->slices, 0, net_slices(n), i, size - i < part ? size - i : part);
+    const float *sum = add_all(net, n);
 #pragma omp parallel for num_threads(net->threads) schedule(dynamic, 1)
     for (int i = 2 * net->spec.n_layers - 1; i >= 0; i--)
         (i % 2 == 1 ? layer_fold_decoder : layer_fold_encoder)(&net->layers[i / 2], net->gradients,
@@ -580,29 +684,32 @@ static void collect_gradients(struct net *net, size_t n, const struct net_penalt
         }
 }
 
-/* Training steps FROM to TO for all pieces. Those of a slice in order, for they add to the same
- * gradients; but the last one of each of the late slices when the others of all slices are taken:
- * threads that are not equally fast then share out small pieces, and end nearly at the same time.
+/* Training steps FROM to TO for all pieces of this rank. Those of a slice in order, for they add to
+ * the same gradients; but the last one of each of the late slices when the others of all slices are
+ * taken: threads that are not equally fast then share out small pieces, and end nearly at the same
+ * time.
  */
 static void run_slices(struct net *net, const float *x, const float *t, size_t n,
                        const struct net_penalty *penalty, int from, int to)
 {
-    const size_t slices = net_slices(n), late = late_slices(net, slices), chunk = net->chunk;
-    for (size_t s = 0; s < slices && from == 0; s++)
+    const size_t first_slice = share_slice(n, ranks_own()),
+                 end_slice = share_slice(n, ranks_own() + 1), slices = end_slice - first_slice,
+                 late = late_slices(net, slices), chunk = net->chunk;
+    for (size_t s = 0; s < net_slices(n) && from == 0; s++)
         net->slices[s].block = NULL, net->slices[s].count = 0;
-    for (size_t s = slices - late; s < slices; s++)
+    for (size_t s = end_slice - late; s < end_slice; s++)
         atomic_store_explicit(&net->slices[s].begun, false, memory_order_relaxed);
     net->used = from == 0 ? 0 : net->used;
 #pragma omp parallel for num_threads(net->threads) schedule(monotonic : dynamic, 1)
     for (size_t turn = 0; turn < slices + late; turn++) {
         const bool first = turn < slices;
-        const size_t s = first ? turn : turn - late, start = net_slice_start(n, s),
-                     end = net_slice_start(n, s + 1),
-                     last = end == start || s < slices - late ? end
-                                                              : end - 1 - (end - 1 - start) % chunk;
+        const size_t s = first_slice + (first ? turn : turn - late), start = net_slice_start(n, s),
+                     end = net_slice_start(n, s + 1);
+        const bool is_late = s >= end_slice - late;
+        const size_t last = end == start || !is_late ? end : end - 1 - (end - 1 - start) % chunk;
         struct slice *slice = &net->slices[s];
         if (first && from == 0 && start < end)
-            slice->block = take_block(net, slices);
+            slice->block = take_block(net, net_slices(n));
         while (!first && !atomic_load_explicit(&slice->begun, memory_order_acquire))
             sched_yield();
         for (size_t i = first ? start : last; i < (first ? last : end); i += chunk) {
@@ -616,14 +723,14 @@ static void run_slices(struct net *net, const float *x, const float *t, size_t n
             w.wanted = net->wanted;
             w.decodes = net->decodes;
             if (net->whole)
-                w.place = i;
+                w.place = i - net_slice_start(n, first_slice);
             run_steps(net->training + from, to - from, &w);
             if (penalty->l1 > 0 && to == net->n_training)
                 sum_code(&net->layers[net->spec.n_layers - 1], &w);
         }
         if (first)
             atomic_store_explicit(&slice->begun, true, memory_order_release);
-        if (to == net->n_training && (!first || s < slices - late)) {
+        if (to == net->n_training && (!first || !is_late)) {
 #pragma omp critical(slices)
             slice->count = 1;
         }
@@ -700,22 +807,25 @@ static void nothing(void *context)
     (void)context;
 }
 
-/* Through the first N_STEPS of the forward steps: its loss against T, or, T NULL, what they give to
- * OUT. */
+/* This rank's images through the first N_STEPS of the forward steps: its loss against T, or, T
+ * NULL, what they give to OUT. */
 static void infer(struct net *net, struct net_rows x, const float *t, size_t n, int n_steps,
                   float *out, void (*meanwhile)(void *context), void *context)
 {
     struct layer *last = &net->layers[net->spec.n_layers - 1];
-    const size_t share = (n + net->threads - 1) / net->threads,
-                 each = share < (size_t)net->chunk ? share : (size_t)net->chunk;
+    const size_t first = share_image(n, ranks_own()), end = share_image(n, ranks_own() + 1),
+                 share = (end - first + net->threads - 1) / net->threads,
+                 each = share == 0   ? 1
+        : share < (size_t)net->chunk ? share
+                                     : (size_t)net->chunk;
     pack(net, FOR_INFERENCE);
 #pragma omp parallel num_threads(net->threads)
     {
 #pragma omp master
         meanwhile(context);
 #pragma omp for schedule(dynamic, 1)
-        for (size_t i = 0; i < n; i += each) {
-            struct work w = piece(net, x, t, n, i, n - i < each ? n - i : each);
+        for (size_t i = first; i < end; i += each) {
+            struct work w = piece(net, x, t, n, i, end - i < each ? end - i : each);
             if (t == NULL && n_steps < net->n_forward)
                 w.codes = out + i * net_code_items(net);
             run_steps(net->forward, n_steps, &w);

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "net/share.h"
+
 void norm_encode(struct layer *l, const struct work *w)
 {
     const struct conv g = layer_encoder_conv(l, &l->z);
@@ -34,10 +36,12 @@ static void add_slices(double *sums, size_t count, size_t n)
         sums[i] += sums[half * n + i];
 }
 
-/* Sums over the slices of a batch of BATCH images; those of all are cleared for the next use. */
+/* Sums over the slices of a batch of BATCH images, of all ranks; those of all are cleared for the
+ * next use. */
 static void add_sums(const struct layer *l, double *total, size_t batch)
 {
     const size_t n = 2 * (size_t)l->K, count = net_slices(batch);
+    share_gather_slices(l->sums, n * sizeof *l->sums, batch);
     add_slices(l->sums, count, n);
     memcpy(total, l->sums, n * sizeof *total);
     memset(l->sums, 0, count * n * sizeof *l->sums);

@@ -1,10 +1,12 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/ranks.h"
 #include "base/report.h"
 #include "base/rng.h"
 #include "kernels/kernels.h"
 #include "net/objective.h"
+#include "net/share.h"
 
 extern const struct objective_kind objective_reconstruction;
 
@@ -40,12 +42,13 @@ static const float *add_noise(struct reconstruction *r, const struct objective_b
 {
     const struct objective_job *job = &r->objective.job;
     const size_t items = net_input_items(r->objective.net);
+    const size_t first = share_image(b->n, ranks_own()), end = share_image(b->n, ranks_own() + 1);
     const float low = job->image ? 0 : -INFINITY, high = job->image ? 1 : INFINITY;
 
     if (!r->noisy)
         return b->x;
 #pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < b->n; i++) {
+    for (size_t i = first; i < end; i++) {
         struct rng stream;
         rng_init(&stream, job->seed, RNG_NOISE, b->epoch << 32 | (b->row + i));
         kernels_get()->noise(r->noisy + i * items, b->x + i * items, items,

@@ -1,10 +1,12 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/ranks.h"
 #include "base/report.h"
 #include "files/tensor.h"
 #include "net/contrast.h"
 #include "net/objective.h"
+#include "net/share.h"
 #include "net/views.h"
 
 extern const struct objective_kind objective_views;
@@ -162,6 +164,7 @@ static double evaluate(struct objective *o, const struct objective_batch *b, dou
 
 static void dump(struct objective *o, const struct objective_batch *b)
 {
+    struct agreement *a = (struct agreement *)o;
     const struct net_spec *s = o->job.spec;
     const struct npy_header header = {
         .dtype = NPY_F32,
@@ -169,9 +172,12 @@ static void dump(struct objective *o, const struct objective_batch *b)
         .shape = {2 * b->n, (size_t)s->height, (size_t)s->width, (size_t)s->channels}};
     struct tensor_writer *w;
 
-    draw((struct agreement *)o, b);
+    draw(a, b);
+    share_gather_images(a->views, image_items(s) * sizeof *a->views, 2 * b->n);
+    if (ranks_own() > 0)
+        return;
     w = tensor_create(o->job.settings->dump, &header, ZIO_LEVEL);
-    tensor_write(w, ((struct agreement *)o)->views, 2 * b->n);
+    tensor_write(w, a->views, 2 * b->n);
     tensor_commit(w, NULL);
 }
 

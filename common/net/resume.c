@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/profile.h"
+#include "base/ranks.h"
 #include "base/report.h"
 #include "files/keep.h"
 #include "files/whole.h"
@@ -19,6 +20,7 @@ struct resume {
     struct resume_job job;
     char *newest, *before; /* paths of the checkpoints; NULL: there are none */
     double saved;          /* when the newest was written, seconds */
+    int signal;            /* at which all ranks end, or 0 */
 };
 
 /* --- signals --- */
@@ -98,11 +100,14 @@ static void keep_newest(const struct resume *r)
         die_file(r->newest, "cannot be kept as '%s': %s", r->before, strerror(errno));
 }
 
-bool resume_is_due(const struct resume *r)
+bool resume_is_due(struct resume *r)
 {
     const double interval = r->job.interval;
+    const bool late = r->newest && interval > 0 && profile_seconds() - r->saved >= interval;
+    const int agreed = ranks_most(2 * waiting + late);
 
-    return waiting || (r->newest && interval > 0 && profile_seconds() - r->saved >= interval);
+    r->signal = agreed / 2;
+    return agreed > 0;
 }
 
 void resume_pause(struct resume *r, const struct checkpoint *at)
@@ -115,12 +120,13 @@ void resume_pause(struct resume *r, const struct checkpoint *at)
         r->saved = profile_seconds();
     }
     profile_leave(before);
-    if (!waiting)
+    if (!r->signal)
         return;
     if (r->newest)
         note("stopped in epoch %llu; the same command goes on from there",
              (unsigned long long)at->epoch);
-    whole_die_by_signal(waiting);
+    ranks_most(0); /* the others wait until the checkpoint stands */
+    whole_die_by_signal(r->signal);
 }
 
 static void remove_file(const char *path)

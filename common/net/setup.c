@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/ranks.h"
 #include "base/report.h"
 #include "base/sizes.h"
 
@@ -67,11 +69,22 @@ void setup_open(struct setup *t, char *const paths[2])
                  a[0], a[1], a[2], paths[0]);
 }
 
+static void want_file(void *unused, const char *path)
+{
+    struct stat st;
+
+    (void)unused;
+    if (strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+        die_file(path, "read once, want a file that all %d ranks can read", ranks_count());
+}
+
 /* More epochs move the end of a cosine, and all rates before. */
 void setup_start(struct setup *t, int revision)
 {
     char *epochs = xformat("%lld", (long long)t->settings->epochs);
 
+    if (ranks_count() > 1)
+        cli_each_file(t->cli, CLI_INPUT, want_file, NULL);
     t->history = history_new(t->cli, revision);
     if (t->settings->optim.schedule == OPTIM_COSINE)
         history_setting(t->history, "training anew, for a cosine over epochs", epochs);
@@ -138,6 +151,7 @@ bool setup_is_current(const struct setup *t, const struct net_spec *spec)
 {
     const struct objective_job job = setup_objective(t, spec);
     const bool piped = dataset_is_piped(t->train) || dataset_is_piped(t->test);
+    bool current = false;
 
     objective_check(&job);
     dataset_want_unit(t->train, outside(spec));
@@ -148,7 +162,10 @@ bool setup_is_current(const struct setup *t, const struct net_spec *spec)
     dataset_add_to_history(t->test, t->history);
     if (t->init)
         model_add_to_history(t->init, t->history);
-    if (history_is_current(t->history, t->cli->output))
+    if (ranks_own() == 0 || t->cli->audit)
+        current = history_is_current(t->history, t->cli->output);
+    ranks_broadcast(&current, sizeof current);
+    if (current)
         return true;
     if (!piped)
         divide_memory(t, spec);

@@ -9,6 +9,7 @@
 #include "net/model.h"
 #include "net/optim.h"
 #include "base/profile.h"
+#include "base/ranks.h"
 #include "base/report.h"
 #include "net/resume.h"
 #include "files/whole.h"
@@ -216,13 +217,19 @@ static void end_epoch(struct run *r, double val_loss, double seconds)
 
 /* --- the run --- */
 
+/* Rank 0 alone writes, and knows of earlier runs. */
+static bool leads(void)
+{
+    return ranks_own() == 0;
+}
+
 static struct resume *open_resume(const struct run *r)
 {
     const struct setup *job = r->job;
 
     return resume_open(
         &(struct resume_job){.history = job->history,
-                             .output = job->cli->output,
+                             .output = leads() ? job->cli->output : NULL,
                              .interval = r->settings->checkpoint,
                              .epochs = (uint64_t)r->settings->epochs,
                              .batch = (uint64_t)r->settings->batch,
@@ -267,19 +274,41 @@ static struct checkpoint *start(const struct run *r)
     return at;
 }
 
+/* Where rank 0 stands, to all. */
+static void share_checkpoint(struct checkpoint *at)
+{
+    struct checkpoint told = *at;
+    float *const blocks[] = {at->weights, at->m, at->v, at->best};
+
+    ranks_broadcast(&told, sizeof told);
+    told.weights = at->weights, told.m = at->m, told.v = at->v, told.best = at->best;
+    told.log = at->log;
+    *at = told;
+    for (int i = 0; i < 4; i++)
+        ranks_broadcast(blocks[i], blocks[i] ? at->n * sizeof(float) : 0);
+}
+
 static void open_run(struct run *r)
 {
     const struct objective_kind *kind = r->objective->kind;
+    bool goes_on;
 
     find_blocks(r);
     r->resume = open_resume(r);
-    r->at = resume_find(r->resume);
-    if (r->at)
-        follow_checkpoint(r);
-    else
+    r->at = leads() ? resume_find(r->resume) : NULL;
+    goes_on = r->at;
+    ranks_broadcast(&goes_on, sizeof goes_on);
+    if (!r->at)
         r->at = start(r);
+    if (goes_on) {
+        share_checkpoint(r->at);
+        follow_checkpoint(r);
+    }
     r->at->n_parts = (size_t)kind->n_parts;
-    r->log = log_open(r->settings->log, r->at->log, (struct log_parts){kind->n_parts, kind->parts});
+    r->log = log_open(leads() ? r->settings->log : NULL, r->at->log,
+                      (struct log_parts){kind->n_parts, kind->parts});
+    dataset_share(r->job->train, kind->images);
+    dataset_share(r->job->test, kind->images);
 }
 
 /* Until all epochs are done, or too many without a lower val_loss. */
@@ -313,8 +342,8 @@ static void train_epochs(struct run *r)
         note("stopped: no lower val_loss since epoch %llu", (unsigned long long)r->at->best_epoch);
 }
 
-/* Writes the model: the best weights where the run looked for them, otherwise the last. */
-static void close_run(struct run *r)
+/* The model: the best weights where the run looked for them, otherwise the last. */
+static void write_model(struct run *r)
 {
     const struct setup *job = r->job;
     const bool logs = r->settings->log != NULL;
@@ -329,6 +358,12 @@ static void close_run(struct run *r)
                 r->at);
     if (logs)
         whole_end(job->cli->output);
+}
+
+static void close_run(struct run *r)
+{
+    if (leads())
+        write_model(r);
     resume_close(r->resume);
     log_close(r->log);
     for (int b = 0; b < r->n_blocks; b++)

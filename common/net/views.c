@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ranks.h"
 #include "base/report.h"
 #include "base/rng.h"
 #include "base/vectors.h"
+#include "net/share.h"
 
 enum { SUMS = 16 }; /* partial sums of a mean: element i goes to sum i % SUMS */
 
@@ -279,13 +281,16 @@ static void light(float *x, const struct view *v, const struct views_job *job)
 static void draw_two(float *views, const float *x, size_t i, size_t n, const struct views_job *job,
                      const struct columns *c)
 {
-    const size_t items = job->height * job->width * job->channels;
+    const size_t items = job->height * job->width * job->channels,
+                 first = share_image(2 * n, ranks_own()), end = share_image(2 * n, ranks_own() + 1);
     struct rng r;
 
     rng_init(&r, job->seed, RNG_VIEWS, job->epoch << 32 | (job->first + i));
     for (size_t k = 0; k < 2; k++) {
         float *to = views + (k * n + i) * items;
         const struct view v = draw_view(job, &r);
+        if (k * n + i < first || k * n + i >= end)
+            continue;
         if (v.yj == 0 && v.xi == 0)
             see_straight(to, x + i * items, &v, job, c);
         else

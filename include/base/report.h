@@ -17,6 +17,9 @@
 /* Sets the name that every line starts with; NAME must outlive the process. Call once, first in
  * main. */
 void report_init(const char *name);
+/* This process does the same work as another one, which says the same: notes, warnings and progress
+ * are left out. Before the line with which it dies, and which names WHO it is, BEFORE is called. */
+void report_follow(const char *who, void (*before)(void));
 
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2))); /* exit 1 */
 _Noreturn void die_file(const char *path, const char *format, ...)

@@ -38,6 +38,9 @@ void dataset_load(struct dataset *d); /* reads the rows, unless they are read al
 const char *dataset_path(const struct dataset *d);
 bool dataset_is_image(const struct dataset *d); /* uint8 rows: values from 0 to 1 */
 
+/* Of several ranks (share.h): batches hold only the rows of which the net's IMAGES, so many of each
+ * row, are this rank's; image k of row i of n is that of place k*n + i. */
+void dataset_share(struct dataset *d, size_t images);
 /* Starts an epoch of batches of BATCH rows, the last one shorter; in the order of the stream (seed,
  * RNG_SHUFFLE, epoch) when SHUFFLE, without the FIRST rows of that order. BATCH must be the same in
  * every epoch. */

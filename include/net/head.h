@@ -9,6 +9,9 @@
  * mean and var over the rows of the batch, in inference their running averages, eps 1e-3. Trained
  * beside the net, kept in the model's file, no part of the features.
  *
+ * Of ranks (share.h) each gives the codes of its share, and gets their gradients; all else is the
+ * same on all.
+ *
  * Parameters, flat, in this order: head.l.kernel (in,out), then head.l.gamma, .beta, .mean,
  * .variance (out), of the last layer head.L.bias. Sums over the batch run in the order of its rows,
  * so that the bytes do not depend on the number of threads.

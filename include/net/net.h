@@ -22,6 +22,12 @@
  * threads than slices bring nothing in training. Memory: a block of gradients for each slice up to
  * about two for each thread, at least 16; where there are more slices, two neighbours that are done
  * are added to make room. Batch normalisation takes a block for each slice.
+ *
+ * Ranks. Where several processes train together (ranks.h), each computes its share of the slices
+ * (share.h): of x, t, code and dcode, which always have room for the whole batch, it reads and
+ * writes the images of its share alone. The sums of its slices go to the others, which add them in
+ * the same tree; so losses, gradients and weights have the same bytes on every rank, for any number
+ * of ranks.
  */
 #ifndef NET_H
 #define NET_H

@@ -7,6 +7,8 @@
  * run or beyond the epochs wanted is never overwritten: it is set aside under the next free name,
  * OUTPUT.checkpoint.old, .old.2 and so on, and said so.
  *
+ * Of several ranks the first alone has an output, and looks for checkpoints.
+ *
  * Signals. Until resume_catch_signals SIGHUP, SIGINT and SIGTERM end the process at once. From
  * there to resume_release_signals they wait for resume_pause, which writes a checkpoint and ends
  * the process by that signal; a SIGINT that finds another one waiting ends it at once. One that was
@@ -46,8 +48,9 @@ struct checkpoint *resume_find(struct resume *r);
 void resume_catch_signals(void);
 void resume_release_signals(void);
 
-/* Whether it is time for a checkpoint, or a signal waits: then resume_pause is to be called. */
-bool resume_is_due(const struct resume *r);
+/* Whether it is time for a checkpoint, or a signal waits: then resume_pause is to be called. Ranks
+ * agree: a signal to any of them is one to all. */
+bool resume_is_due(struct resume *r);
 /* Between two batches, at AT: writes a checkpoint; where a signal waits, ends the process by it. */
 void resume_pause(struct resume *r, const struct checkpoint *at);
 

@@ -4,7 +4,9 @@
  * The epoch's loss is the mean of the batch losses, weighted by their rows, while the weights move.
  * What it tells is the log's (log.h); how it goes on after it was stopped is resume's (resume.h).
  * Since the rate, the shuffle and the noise depend on counts of updates, epochs and rows alone, the
- * bytes of a run that goes on are those of a run never stopped.
+ * bytes of a run that goes on are those of a run never stopped. Started by mpirun as several ranks
+ * (ranks.h), each of which must find the same files, they train together, to the same bytes; the
+ * first alone writes.
  */
 #ifndef TRAIN_H
 #define TRAIN_H

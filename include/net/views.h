@@ -23,6 +23,8 @@
  *
  *     v = b (m + c (p - m)),   then hue and saturation about v's own Y,   kept within low..high
  *
+ * Each rank draws its share (share.h) of the 2n views.
+ *
  * float32, one thread an image; the sums in a fixed order, so that all instruction sets and numbers
  * of threads give the same bytes.
  */

@@ -1,0 +1,206 @@
+#include "base/ranks.h"
+
+#include <stdlib.h>
+
+#include "base/report.h"
+
+static int own, count = 1;
+
+int ranks_count(void)
+{
+    return count;
+}
+
+int ranks_own(void)
+{
+    return own;
+}
+
+/* A number of the environment; OTHERWISE where there is none. */
+static int environment(const char *name, int otherwise)
+{
+    const char *text = getenv(name);
+
+    return text ? atoi(text) : otherwise;
+}
+
+#ifdef KASANE_MPI
+
+#include <assert.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <mpi.h>
+#include <unistd.h>
+
+#include "base/profile.h"
+
+enum { PIECE = 1 << 30 }; /* bytes of a message: MPI counts in int */
+
+static MPI_Request *requests; /* of what is under way */
+static size_t n_requests, capacity;
+
+/* Whoever fails ends all; whoever is done waits for the others. */
+static void leave(int status, void *unused)
+{
+    (void)unused;
+    if (status == 0)
+        MPI_Finalize();
+    else
+        MPI_Abort(MPI_COMM_WORLD, status);
+}
+
+static void let_first_speak(void)
+{
+    sleep(1);
+}
+
+static void follow(void)
+{
+    const int nowhere = open("/dev/null", O_WRONLY);
+
+    if (nowhere < 0 || dup2(nowhere, STDOUT_FILENO) < 0)
+        die("'/dev/null' cannot be opened");
+    close(nowhere);
+    unsetenv("KASANE_PROFILE");
+    report_follow(xformat("rank %d", own), let_first_speak);
+}
+
+void ranks_start(void)
+{
+    int level;
+
+    if (!getenv("OMPI_COMM_WORLD_SIZE") && !getenv("PMIX_RANK") && !getenv("PMI_RANK")) {
+        if (environment("SLURM_STEP_NUM_TASKS", 1) > 1)
+            die_usage("%d processes that cannot find one another, want srun --mpi=pmix",
+                      environment("SLURM_STEP_NUM_TASKS", 1));
+        return;
+    }
+    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level) != MPI_SUCCESS)
+        die("MPI does not start");
+    MPI_Comm_rank(MPI_COMM_WORLD, &own);
+    MPI_Comm_size(MPI_COMM_WORLD, &count);
+    on_exit(leave, NULL);
+    if (own > 0)
+        follow();
+}
+
+void ranks_broadcast(void *data, size_t len)
+{
+    enum profile_part before = profile_enter(PROFILE_WAITING);
+
+    for (size_t at = 0, n; count > 1 && at < len; at += n) {
+        n = len - at < PIECE ? len - at : PIECE;
+        MPI_Bcast((char *)data + at, (int)n, MPI_BYTE, 0, MPI_COMM_WORLD);
+    }
+    profile_leave(before);
+}
+
+void ranks_gather(void *data, size_t size, const size_t *starts)
+{
+    enum profile_part before = profile_enter(PROFILE_WAITING);
+    int *places = xcalloc(2 * (size_t)count, sizeof *places), *counts = places + count;
+    MPI_Datatype item;
+
+    assert(starts[count] <= INT_MAX && size <= INT_MAX);
+    for (int r = 0; r < count; r++) {
+        places[r] = (int)starts[r];
+        counts[r] = (int)(starts[r + 1] - starts[r]);
+    }
+    if (count > 1) {
+        MPI_Type_contiguous((int)size, MPI_BYTE, &item);
+        MPI_Type_commit(&item);
+        MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, data, counts, places, item,
+                       MPI_COMM_WORLD);
+        MPI_Type_free(&item);
+    }
+    free(places);
+    profile_leave(before);
+}
+
+int ranks_most(int number)
+{
+    enum profile_part before = profile_enter(PROFILE_WAITING);
+    int most = number;
+
+    if (count > 1)
+        MPI_Allreduce(&number, &most, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+    profile_leave(before);
+    return most;
+}
+
+static MPI_Request *new_request(void)
+{
+    if (n_requests == capacity) {
+        capacity = 2 * capacity + 16;
+        requests = xrealloc(requests, capacity, sizeof *requests);
+    }
+    return &requests[n_requests++];
+}
+
+void ranks_send(int to, const void *data, size_t len)
+{
+    for (size_t at = 0; at < len; at += PIECE)
+        MPI_Isend((const char *)data + at, (int)(len - at < PIECE ? len - at : PIECE), MPI_BYTE, to,
+                  0, MPI_COMM_WORLD, new_request());
+}
+
+void ranks_receive(int from, void *data, size_t len)
+{
+    for (size_t at = 0; at < len; at += PIECE)
+        MPI_Irecv((char *)data + at, (int)(len - at < PIECE ? len - at : PIECE), MPI_BYTE, from, 0,
+                  MPI_COMM_WORLD, new_request());
+}
+
+void ranks_wait(void)
+{
+    enum profile_part before = profile_enter(PROFILE_WAITING);
+
+    MPI_Waitall((int)n_requests, requests, MPI_STATUSES_IGNORE);
+    n_requests = 0;
+    profile_leave(before);
+}
+
+#else
+
+/* Processes that know nothing of one another would all write the same files. */
+void ranks_start(void)
+{
+    const int slurm = environment("SLURM_STEP_NUM_TASKS", 1),
+              n = environment("OMPI_COMM_WORLD_SIZE", environment("PMI_SIZE", slurm)),
+              first = environment("SLURM_PROCID", 0);
+
+    if (n <= 1)
+        return;
+    if (environment("OMPI_COMM_WORLD_RANK", environment("PMI_RANK", first)) > 0)
+        exit(2);
+    die_usage("%d processes at once, which want a build with make MPI=1", n);
+}
+
+void ranks_broadcast(void *data, size_t len)
+{
+    (void)data, (void)len;
+}
+
+void ranks_gather(void *data, size_t size, const size_t *starts)
+{
+    (void)data, (void)size, (void)starts;
+}
+
+int ranks_most(int number)
+{
+    return number;
+}
+
+void ranks_send(int to, const void *data, size_t len)
+{
+    (void)to, (void)data, (void)len;
+}
+
+void ranks_receive(int from, void *data, size_t len)
+{
+    (void)from, (void)data, (void)len;
+}
+
+void ranks_wait(void) {}
+
+#endif
