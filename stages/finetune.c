@@ -93,7 +93,7 @@ int main(int argc, char **argv)
 
     job.cli = &cli;
     s.penalty.l2 = 0.0005;
-    ranks_start();
+    ranks_start(cli.tool);
     cli_parse(&cli, argc, argv);
     isa_select();
     setup_start(&job, NET_REVISION);

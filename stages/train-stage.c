@@ -114,7 +114,7 @@ int main(int argc, char **argv)
     struct setup job = {.cli = &cli, .settings = &s.train, .objective = objective_defaults};
     struct net_spec spec;
 
-    ranks_start();
+    ranks_start(cli.tool);
     cli_parse(&cli, argc, argv);
     isa_select();
     setup_start(&job, NET_REVISION);

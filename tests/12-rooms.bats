@@ -109,9 +109,10 @@ faults_are() {
     faults_are 'Makefile: ROOMS = net base, in README.md base net'
 }
 
-@test "libraries stay behind the modules that wrap them: one knows xxHash, one jansson, no program any" {
+@test "libraries stay behind the modules that wrap them: one knows xxHash, one jansson, one MPI, no program any" {
     including() { (cd "$ROOT" && grep -rlE "^ *# *include *<($1)\.h>" "${@:2}" | sort | paste -sd ' '); }
     equal "$(including xxhash common include)" common/files/digest.c
     equal "$(including jansson common include)" include/files/json.h
+    equal "$(including mpi common include stages)" common/base/ranks.c
     equal "$(including 'png|zstd|zlib|libdeflate|xxhash|jansson|cblas|lapacke' stages include)" include/files/json.h
 }

@@ -30,6 +30,7 @@ static int environment(const char *name, int otherwise)
 #include <fcntl.h>
 #include <limits.h>
 #include <mpi.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #include "base/profile.h"
@@ -39,19 +40,26 @@ enum { PIECE = 1 << 30 }; /* bytes of a message: MPI counts in int */
 static MPI_Request *requests; /* of what is under way */
 static size_t n_requests, capacity;
 
+/* Rank 0, which mostly fails in the same way, then ends all. */
+static void let_first_speak(void)
+{
+    static bool waited;
+
+    if (!waited)
+        sleep(1);
+    waited = true;
+}
+
 /* Whoever fails ends all; whoever is done waits for the others. */
 static void leave(int status, void *unused)
 {
     (void)unused;
+    if (own > 0 && status != 0)
+        let_first_speak();
     if (status == 0)
         MPI_Finalize();
     else
         MPI_Abort(MPI_COMM_WORLD, status);
-}
-
-static void let_first_speak(void)
-{
-    sleep(1);
 }
 
 static void follow(void)
@@ -65,10 +73,11 @@ static void follow(void)
     report_follow(xformat("rank %d", own), let_first_speak);
 }
 
-void ranks_start(void)
+void ranks_start(const char *tool)
 {
     int level;
 
+    report_init(tool);
     if (!getenv("OMPI_COMM_WORLD_SIZE") && !getenv("PMIX_RANK") && !getenv("PMI_RANK")) {
         if (environment("SLURM_STEP_NUM_TASKS", 1) > 1)
             die_usage("%d processes that cannot find one another, want srun --mpi=pmix",
@@ -163,12 +172,13 @@ void ranks_wait(void)
 #else
 
 /* Processes that know nothing of one another would all write the same files. */
-void ranks_start(void)
+void ranks_start(const char *tool)
 {
     const int slurm = environment("SLURM_STEP_NUM_TASKS", 1),
               n = environment("OMPI_COMM_WORLD_SIZE", environment("PMI_SIZE", slurm)),
               first = environment("SLURM_PROCID", 0);
 
+    report_init(tool);
     if (n <= 1)
         return;
     if (environment("OMPI_COMM_WORLD_RANK", environment("PMI_RANK", first)) > 0)

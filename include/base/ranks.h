@@ -14,8 +14,8 @@
 
 #include <stddef.h>
 
-/* First in main. Dies (2) where several processes were started that cannot find one another. */
-void ranks_start(void);
+/* First in main, of the program TOOL. Dies (2) where several processes were started that cannot find one another. */
+void ranks_start(const char *tool);
 int ranks_count(void); /* at least 1 */
 int ranks_own(void);   /* this one's number */
 
