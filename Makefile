@@ -9,8 +9,9 @@
 # In install.mk: install uninstall dist deb. For developers, in develop.mk: lint clang soak
 # memcheck tsan aarch64 fuzz fuzzers bench bench-X.
 # Variables: CC CPPFLAGS CFLAGS LDFLAGS LDLIBS; HEIF=1 (HEIF and AVIF pictures, by libheif),
-# MPI=1 (training by several processes of mpirun, on several machines), HDF5= (no import-keras, though libhdf5 is installed), HARDEN= (not hardened), SAN=1 (sanitizers),
-# BUILD and BIN (folders), PREFIX and DESTDIR.
+# MPI=1 (training by several processes of mpirun, on several machines), HDF5= (no import-keras,
+# though libhdf5 is installed), HARDEN= (not hardened), SAN=1 (sanitizers), BUILD and BIN (folders),
+# PREFIX and DESTDIR.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -75,8 +76,9 @@ LIBRARIES = -Wl,--as-needed -ljpeg -lwebp -lwebpdemux -lgif -ltiff $(if $(HEIF),
 	$(HDF5_LIBRARY) -llcms2 -ldeflate -lzstd -lxxhash -ljansson -lpthread -ldl -lm
 
 PACKAGES = gcc make pkg-config libc6-dev libgomp1 libpng-dev libjpeg62-turbo-dev \
-	libwebp-dev libgif-dev libtiff-dev liblcms2-dev $(if $(HEIF),libheif-dev) $(if $(MPI),$(MPI_PACKAGES)) \
-	libdeflate-dev 	libzstd-dev libxxhash-dev libjansson-dev libopenblas0-pthread gnuplot-nox fonts-dejavu-core zstd
+	libwebp-dev libgif-dev libtiff-dev liblcms2-dev $(if $(HEIF),libheif-dev) libdeflate-dev \
+	libzstd-dev libxxhash-dev libjansson-dev libopenblas0-pthread gnuplot-nox fonts-dejavu-core zstd \
+	$(if $(MPI),$(MPI_PACKAGES))
 MPI_PACKAGES = libopenmpi-dev openmpi-bin
 TEST_PACKAGES = $(MPI_PACKAGES) bats procps xxhash libjpeg-turbo-progs webp libtiff-tools clang-14 \
 	libclang-rt-14-dev slurmctld slurmd slurm-client munge chromium chromium-driver curl jq \

@@ -147,6 +147,23 @@ static enum dataset_outside outside(const struct net_spec *spec)
                                                     : DATASET_TAKE;
 }
 
+/* Ranks that were given something else than rank 0 would wait for one another in vain. */
+static void want_alike(const struct history *h)
+{
+    char *own = history_text(h, ""), *first = own;
+    size_t len = strlen(own) + 1, own_len = len;
+
+    ranks_broadcast(&len, sizeof len);
+    if (ranks_own() > 0)
+        first = xmalloc(len);
+    ranks_broadcast(first, len);
+    if (own_len != len || memcmp(first, own, len) != 0)
+        die("files or settings that are not those of rank 0");
+    if (first != own)
+        free(first);
+    free(own);
+}
+
 bool setup_is_current(const struct setup *t, const struct net_spec *spec)
 {
     const struct objective_job job = setup_objective(t, spec);
@@ -162,6 +179,7 @@ bool setup_is_current(const struct setup *t, const struct net_spec *spec)
     dataset_add_to_history(t->test, t->history);
     if (t->init)
         model_add_to_history(t->init, t->history);
+    want_alike(t->history);
     if (ranks_own() == 0 || t->cli->audit)
         current = history_is_current(t->history, t->cli->output);
     ranks_broadcast(&current, sizeof current);

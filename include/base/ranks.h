@@ -14,7 +14,8 @@
 
 #include <stddef.h>
 
-/* First in main, of the program TOOL. Dies (2) where several processes were started that cannot find one another. */
+/* First in main, of the program TOOL. Dies (2) where several processes were started that cannot
+ * find one another. */
 void ranks_start(const char *tool);
 int ranks_count(void); /* at least 1 */
 int ranks_own(void);   /* this one's number */
