@@ -26,7 +26,7 @@
 #include "net/encode.h"
 #include "net/model.h"
 
-enum { REVISION = 2, RGB = 3, BLOCK = 64 };
+enum { REVISION = 3, RGB = 3, BLOCK = 64 };
 
 struct options {
     struct selection_options chosen;

@@ -19,7 +19,7 @@
 #include "cli/start.h"
 #include "files/whole.h"
 
-enum { REVISION = 1 };
+enum { REVISION = 2 };
 
 struct options {
     int64_t components, iterations;

@@ -18,7 +18,7 @@
 #include "files/record.h"
 #include "files/whole.h"
 
-enum { REVISION = 3, SHOWN = 10 }; /* components whose variance is printed */
+enum { REVISION = 4, SHOWN = 10 }; /* components whose variance is printed */
 
 struct options {
     int64_t components;

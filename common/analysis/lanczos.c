@@ -1,5 +1,6 @@
 #include "analysis/lanczos.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,26 +8,37 @@
 #include "analysis/blas.h"
 #include "base/progress.h"
 #include "base/report.h"
-#include "base/sizes.h"
 #include "base/rng.h"
+#include "base/sizes.h"
+#include "base/vectors.h"
 
 enum {
     COLUMNS = 256, /* of one call of BLAS */
-    VECTORS = 32,  /* likewise */
+    ROWS = 32,     /* likewise */
+    GROUP = 8,     /* vectors made orthogonal to the others at once: divides the block */
+    ROOM = 512,    /* vectors kept, or eight blocks where that is more */
     LANES = 8,     /* sums side by side: fixed, so that every processor adds in the same order */
 };
 
-struct basis_vectors {
-    size_t m, b, n; /* n vectors so far, the last b of them are the current block */
-    double *q;      /* (LANCZOS_STEPS*b,m) */
-    double *t;      /* (LANCZOS_STEPS*b, the same): q A q' of the blocks that were multiplied */
-    double scale;   /* of A: the longest row of a product so far */
-    double *r; /* (b,b): row i of what the current block leaves over is sum_j r[i][j] of the next
-                  block's rows */
+static const double FAST = 0x1p-21, EXACT = 1e-13;
+
+/* A round, and what it starts from. */
+struct round {
+    const struct lanczos *of;
+    size_t b, n, n_exact; /* n vectors so far, the last b of them the current block; those whose
+                             product was exact */
+    size_t room;
+    double *q;    /* (room,m) */
+    double *t;    /* (room,room): q A q' of the blocks that were multiplied, on and above the
+                     diagonal */
+    double scale; /* of A: the longest row of a product so far */
+    double *r;    /* (b,b): row i of what the current block leaves over is sum_j r[i][j] of the next
+                     block's rows */
+    double *values, *s; /* (b), (b,n): of t, largest first */
     struct rng rng;
 };
 
-static double dot(const double *x, const double *y, size_t m)
+VECTORS static double dot(const double *x, const double *y, size_t m)
 {
     double sums[LANES] = {0}, total = 0;
     size_t i = 0;
@@ -41,52 +53,55 @@ static double dot(const double *x, const double *y, size_t m)
     return total;
 }
 
-/* w (b,m) -= (w q') q for the n rows of q; h (b,n) += w q'. */
-static void project_out(double *w, size_t b, const double *q, size_t n, size_t m, double *h)
+/* x (m) -= share * y */
+VECTORS static void subtract(double *restrict x, double share, const double *restrict y, size_t m)
 {
-    double *part = xmalloc(b * n * sizeof *part);
+    for (size_t i = 0; i < m; i++)
+        x[i] -= share * y[i];
+}
 
+/* w (GROUP,m) -= (w q') q for the n rows of q; h (GROUP,n) += w q'. part: (GROUP,n) */
+static void project_out(double *w, const double *q, size_t n, size_t m, double *h, double *part)
+{
 #pragma omp parallel for schedule(dynamic)
-    for (size_t j = 0; j < n; j += VECTORS)
-        blas_dgemm(false, true, b, smaller(VECTORS, n - j), m, w, m, q + j * m, m, 0, part + j, n);
-    for (size_t i = 0; i < b * n; i++) {
+    for (size_t j = 0; j < n; j += ROWS)
+        blas_dgemm(false, true, GROUP, smaller(ROWS, n - j), m, w, m, q + j * m, m, 0, part + j, n);
+    for (size_t i = 0; i < GROUP * n; i++) {
         h[i] += part[i];
         part[i] = -part[i];
     }
 #pragma omp parallel for schedule(dynamic)
     for (size_t c = 0; c < m; c += COLUMNS)
-        blas_dgemm(false, false, b, smaller(COLUMNS, m - c), n, part, n, q + c, m, 1, w + c, m);
-    free(part);
+        blas_dgemm(false, false, GROUP, smaller(COLUMNS, m - c), n, part, n, q + c, m, 1, w + c, m);
 }
 
-static void draw(struct basis_vectors *v, double *row)
+static void draw(struct round *v, double *row)
 {
-    for (size_t i = 0; i < v->m; i++)
+    for (size_t i = 0; i < v->of->m; i++)
         row[i] = rng_normal(&v->rng);
 }
 
-/* Makes row `n` of q of length 1 and at right angles to those before it; adds to r[j] what it had
- * of row first+j. A row of which nothing but rounding is left, below FLOOR, becomes a random one,
- * and no part of what it was. */
-static void add_vector(struct basis_vectors *v, size_t first, double floor, double *r)
+/* Makes row `n` of q of length 1 and at right angles to those from FIRST on, and to all where
+ * little is left of it; adds to r[j] what it had of row NEXT+j. A row of which nothing but rounding
+ * is left, below FLOOR, becomes a random one, and no part of what it was. */
+static void add_vector(struct round *v, size_t first, size_t next, double floor, double *r)
 {
-    double *row = v->q + v->n * v->m, before = sqrt(dot(row, row, v->m)), length;
+    size_t m = v->of->m;
+    double *row = v->q + v->n * m, before = sqrt(dot(row, row, m)), begun = before, length;
     bool fresh = before <= floor;
 
-    for (int round = 0; round < 4; round++) {
+    for (int round = 0; round < 5; round++) {
         if (fresh && round == 0) {
             draw(v, row);
-            before = sqrt(dot(row, row, v->m));
+            begun = before = sqrt(dot(row, row, m));
         }
-        for (size_t j = fresh ? 0 : first; j < v->n; j++) {
-            const double *other = v->q + j * v->m;
-            double share = dot(row, other, v->m);
-            for (size_t i = 0; i < v->m; i++)
-                row[i] -= share * other[i];
-            if (!fresh)
-                r[j - first] += share;
+        for (size_t j = fresh || before < 1e-2 * begun ? 0 : first; j < v->n; j++) {
+            double share = dot(row, v->q + j * m, m);
+            subtract(row, share, v->q + j * m, m);
+            if (!fresh && j >= next)
+                r[j - next] += share;
         }
-        length = sqrt(dot(row, row, v->m));
+        length = sqrt(dot(row, row, m));
         if (length > 0.7 * before)
             break;
         if (!fresh && length <= floor) {
@@ -96,94 +111,177 @@ static void add_vector(struct basis_vectors *v, size_t first, double floor, doub
         before = length;
     }
     if (!fresh)
-        r[v->n - first] = length;
-    for (size_t i = 0; i < v->m; i++)
+        r[v->n - next] = length;
+    for (size_t i = 0; i < m; i++)
         row[i] /= length;
     v->n++;
 }
 
 /* One more block: multiplies the last and adds what is new in the product. */
-static void step(struct basis_vectors *v, lanczos_product *product, void *context)
+static void step(struct round *v, bool fast)
 {
-    size_t b = v->b, m = v->m, n = v->n, wide = LANCZOS_STEPS * b, first = n - b;
-    double *w = v->q + n * m, *h = xcalloc(b * n, sizeof *h);
+    size_t b = v->b, m = v->of->m, next = v->n, first = next - b;
+    double *h = xmalloc(GROUP * (next + b) * sizeof *h), *w = v->q + next * m;
+    double *part = xmalloc(GROUP * (next + b) * sizeof *part);
 
-    product(context, w, v->q + first * m, b);
+    v->of->product(v->of->context, w, v->q + first * m, b, fast);
+    if (!fast)
+        v->n_exact = next;
     for (size_t i = 0; i < b; i++)
         v->scale = fmax(v->scale, sqrt(dot(w + i * m, w + i * m, m)));
-    project_out(w, b, v->q, n, m, h);
-    project_out(w, b, v->q, n, m, h);
-    for (size_t i = 0; i < b; i++)
-        for (size_t j = 0; j < n; j++)
-            v->t[j * wide + first + i] =
-                h[i * n + j]; /* above the diagonal, which is what is read */
     memset(v->r, 0, b * b * sizeof *v->r);
-    for (size_t i = 0; i < b; i++)
-        add_vector(v, n, 1e-14 * v->scale, v->r + i * b);
+    for (size_t g = 0; g < b; g += GROUP) {
+        size_t n = v->n;
+        memset(h, 0, GROUP * n * sizeof *h);
+        project_out(v->q + n * m, v->q, n, m, h, part);
+        project_out(v->q + n * m, v->q, n, m, h, part);
+        for (size_t i = 0; i < GROUP; i++) {
+            memcpy(v->t + (first + g + i) * v->room + first, h + i * n + first, b * sizeof *h);
+            memcpy(v->r + (g + i) * b, h + i * n + next, g * sizeof *h);
+            add_vector(v, n, next, 1e-14 * v->scale, v->r + (g + i) * b);
+        }
+    }
+    for (size_t i = 0; i < b; i++) /* by symmetry: of the first product where the next is fast */
+        memcpy(v->t + (first + i) * v->room + next, v->r + i * b, b * sizeof *v->r);
     free(h);
+    free(part);
 }
 
-/* Eigenvalues of T, of all blocks but the last, and their vectors s (P,n); whether all residuals
- * are small. */
-static bool solve(const struct basis_vectors *v, size_t P, double *values, double *s)
+static double length(const double *x, size_t n)
 {
-    size_t b = v->b, n = v->n - b, wide = LANCZOS_STEPS * b;
-    double *t = xmalloc(n * n * sizeof *t);
-    bool done = true;
+    return sqrt(dot(x, x, n));
+}
+
+/* Whether vector k of those in `values` is good enough, by the residuals of all. */
+static bool is_found(const struct lanczos *a, const double *values, const double *residuals,
+                     size_t k)
+{
+    double gap = values[k] - values[a->P] - residuals[a->P], sum = 1;
+
+    if (values[k] + residuals[k] <= fmax(a->none, a->none_share * values[0])
+        || residuals[k] <= EXACT * values[0])
+        return true;
+    for (size_t i = 0; i < a->P; i++)
+        if (i != k)
+            sum += pow(residuals[i] / fmax(fabs(values[k] - values[i]), DBL_MIN), 2);
+    return gap > 0 && residuals[k] * sqrt(sum) <= a->tolerance * gap;
+}
+
+/* The eigenvalues and vectors of T, of all blocks but the last. Returns the worst residual of those
+ * that are not good enough, beside the largest eigenvalue; 0: all are. ENDS where more steps of
+ * this round would not better them. */
+static double solve(struct round *v, bool *ends)
+{
+    size_t b = v->b, n = v->n - b, P = v->of->P;
+    double *t = xmalloc(n * n * sizeof *t), *last = xmalloc((P + 1) * b * sizeof *last), worst = 0;
+    double *residuals = xmalloc((P + 1) * sizeof *residuals);
 
     for (size_t i = 0; i < n; i++)
-        memcpy(t + i * n, v->t + i * wide, n * sizeof *t);
-    blas_eigen(n, t, P, values, s);
-    for (size_t p = 0; p < P; p++) {
-        double square = 0;
-        for (size_t j = 0; j < b; j++) {
-            double sum = 0;
-            for (size_t i = 0; i < b; i++)
-                sum += s[p * n + n - b + i] * v->r[i * b + j];
-            square += sum * sum;
-        }
-        done = done && sqrt(square) <= 1e-13 * values[0];
+        for (size_t j = i; j < n; j++)
+            t[i * n + j] = j < i / b * b + 2 * b ? v->t[i * v->room + j] : 0;
+    blas_eigen(n, t, b, v->values, v->s);
+    blas_dgemm(false, false, P + 1, b, b, v->s + n - b, n, v->r, b, 0, last, b);
+    *ends = true;
+    for (size_t k = 0; k <= P; k++) {
+        residuals[k] = length(last + k * b, b);
+        last[k] = FAST * v->values[0] * length(v->s + k * n + v->n_exact, n - v->n_exact);
+        *ends = *ends && (k == P || residuals[k] <= fmax(last[k], EXACT * v->values[0]));
+        residuals[k] += last[k];
     }
+    for (size_t k = 0; k < P; k++)
+        if (!is_found(v->of, v->values, residuals, k))
+            worst = fmax(worst, residuals[k] / v->values[0]);
     free(t);
-    return done;
+    free(last);
+    free(residuals);
+    return worst;
+}
+
+/* x (n,m) = the first n vectors that T gives. */
+static void find_vectors(const struct round *v, double *x, size_t n)
+{
+    size_t m = v->of->m, width = v->n - v->b;
+
+#pragma omp parallel for schedule(dynamic)
+    for (size_t c = 0; c < m; c += COLUMNS)
+        blas_dgemm(false, false, n, smaller(COLUMNS, m - c), width, v->s, width, v->q + c, m, 0,
+                   x + c, m);
+}
+
+static void restart(struct round *v)
+{
+    size_t m = v->of->m;
+    double *x = xaligned(v->b * m * sizeof *x);
+
+    find_vectors(v, x, v->b);
+    memcpy(v->q, x, v->b * m * sizeof *x);
+    v->n = v->b;
+    v->n_exact = 0;
+    free(x);
 }
 
 size_t lanczos_block(size_t P)
 {
-    return (P + 4 + 7) / 8 * 8;
+    return (P + GROUP + GROUP - 1) / GROUP * GROUP;
 }
 
-bool lanczos_find(size_t m, size_t P, lanczos_product *product, void *context, double *values,
-                  double *vectors)
+size_t lanczos_room(size_t P)
 {
-    size_t b = lanczos_block(P), wide = LANCZOS_STEPS * b, next = 2;
-    struct basis_vectors v = {.m = m, .b = b};
-    double *s = xmalloc(P * wide * sizeof *s);
-    bool done = false;
+    size_t b = lanczos_block(P);
+
+    return 8 * b > ROOM ? 8 * b : ROOM / b * b;
+}
+
+/* Draws the first block. */
+static void begin(struct round *v)
+{
+    rng_init(&v->rng, 0, RNG_PICK, 0);
+    for (size_t i = 0; i < v->b; i++) {
+        draw(v, v->q + i * v->of->m);
+        add_vector(v, 0, 0, 0, v->r);
+    }
+}
+
+bool lanczos_find(const struct lanczos *a, double *values, double *vectors)
+{
+    size_t b = lanczos_block(a->P), room = lanczos_room(a->P);
+    struct round v = {.of = a, .b = b, .room = room};
+    double worst = INFINITY, before = INFINITY;
+    bool fast = true, exact_first = false, ends;
 
     blas_open();
-    v.q = xaligned(wide * m * sizeof *v.q);
-    v.t = xaligned(wide * wide * sizeof *v.t);
+    v.q = xaligned(room * a->m * sizeof *v.q);
+    v.t = xaligned(room * room * sizeof *v.t);
     v.r = xcalloc(b * b, sizeof *v.r);
-    rng_init(&v.rng, 0, RNG_PICK, 0);
-    for (size_t i = 0; i < b; i++) {
-        draw(&v, v.q + i * m);
-        add_vector(&v, 0, 0, v.r);
-    }
-    for (size_t j = 1; j < LANCZOS_STEPS && !done; j++) {
-        step(&v, product, context);
-        progress_show(j, LANCZOS_STEPS, "components: step %zu of %d at most", j, LANCZOS_STEPS);
-        if (j == next || j + 1 == LANCZOS_STEPS) {
-            done = solve(&v, P, values, s);
-            next = j + 1 + j / 6;
+    v.values = xmalloc(b * sizeof *v.values);
+    v.s = xmalloc(b * room * sizeof *v.s);
+    begin(&v);
+    for (size_t j = 1, i = 1, next = 2; j <= a->n_steps && worst > 0; j++, i++) {
+        bool full = v.n + 2 * b > room;
+        step(&v, fast && !(exact_first && i == 1));
+        progress_show(j, a->n_steps, "components: step %zu of %zu at most", j, a->n_steps);
+        if (i < next && !full && j < a->n_steps)
+            continue;
+        next = i + 1 + i / 4;
+        worst = solve(&v, &ends);
+        if (worst > 0 && (ends || full)) {
+            exact_first = ends || v.n_exact > 0;
+            fast = fast && !(ends && worst > before / 4);
+            before = ends ? worst : before;
+            restart(&v);
+            i = 0;
+            next = 1;
         }
     }
     progress_end();
-    if (done)
-        blas_dgemm(false, false, P, m, v.n - b, s, v.n - b, v.q, m, 0, vectors, m);
+    if (worst == 0) {
+        memcpy(values, v.values, a->P * sizeof *values);
+        find_vectors(&v, vectors, a->P);
+    }
     free(v.q);
     free(v.t);
     free(v.r);
-    free(s);
-    return done;
+    free(v.values);
+    free(v.s);
+    return worst == 0;
 }

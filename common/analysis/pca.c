@@ -24,8 +24,13 @@ enum {
     KEPT =
         1 << 20,  /* coordinates kept from when their signs were chosen to when they are written */
     LARGE = 1024, /* rows and columns from which on Lanczos may be used */
-    PASSES = 100, /* what Lanczos may cost, in passes over the rows with one vector each */
+    STEPS = 100,  /* of it at most */
+    FLUSH = 512,  /* rows of which a sum is single precision */
 };
+
+/* What the coordinates of one component may be wrong by, as vectors of n numbers, times sqrt(n): a
+ * third of 1e-4 of the largest of them. */
+static const double ERROR = 0x1p-15;
 
 /* How many rows a thread looks at at once. Depends on D alone. */
 static size_t piece_rows(size_t D)
@@ -87,6 +92,12 @@ VECTORS static void add_four(double *restrict sums, double *restrict squares,
     }
 }
 
+VECTORS static void add_floats(double *restrict sums, const float *restrict x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        sums[i] += (double)x[i];
+}
+
 /* part (2,D): sums and sums of squares */
 static void add_sums(double *part, const double *x, size_t got, size_t D, const double *q, size_t b,
                      double *scratch)
@@ -121,25 +132,73 @@ double pca_mean(double *mean, struct rows *r)
     return total;
 }
 
-/* part (b,D) += (x q')' x */
+/* part (b,D) += (x q)' x, q (D,b) */
 static void add_products(double *part, const double *x, size_t got, size_t D, const double *q,
                          size_t b, double *scratch)
 {
-    blas_dgemm(false, true, got, b, D, x, D, q, D, 0, scratch, b);
+    blas_dgemm(false, false, got, b, D, x, D, q, b, 0, scratch, b);
     blas_dgemm(true, false, b, D, got, scratch, b, x, D, 1, part, D);
 }
 
 struct centred {
     struct rows *rows;
-    const double *mean;
+    const double *mean;   /* (D) */
+    double factor;        /* what it takes to bring the rows to a size that single precision has */
+    const double *middle; /* (D): mean * factor */
 };
 
+/* w (b,D) = q X'X, in single precision; sums of more than FLUSH rows in double. */
+static void multiply_fast(const struct centred *c, double *w, const float *q, size_t b)
+{
+    size_t n = rows_n(c->rows), D = rows_width(c->rows), most = b <= 16 ? 16 : 32, width = b * D;
+    double *parts = xcalloc(SLICES * width, sizeof *parts);
+
+#pragma omp parallel
+    {
+        float *x = xaligned(most * D * sizeof *x), *y = xaligned(most * b * sizeof *y);
+        float *sums = xaligned(width * sizeof *sums);
+#pragma omp for schedule(dynamic)
+        for (size_t s = 0; s < SLICES; s++) {
+            size_t begin = n * s / SLICES, end = n * (s + 1) / SLICES;
+            for (size_t first = begin; first < end; first += most) {
+                size_t got = smaller(most, end - first);
+                rows_get_floats(c->rows, x, first, got, c->factor, c->middle);
+                blas_sgemm(false, false, got, b, D, x, D, q, b, 0, y, b);
+                blas_sgemm(true, false, b, D, got, y, b, x, D, (first - begin) % FLUSH > 0, sums,
+                           D);
+                if (first + got == end || (first + got - begin) % FLUSH == 0)
+                    add_floats(parts + s * width, sums, width);
+            }
+        }
+        free(x);
+        free(y);
+        free(sums);
+    }
+    add_slices(w, parts, width);
+    for (size_t i = 0; i < width; i++)
+        w[i] /= c->factor * c->factor;
+    free(parts);
+}
+
 /* w (b,D) = q X'X */
-static void multiply(void *context, double *w, const double *q, size_t b)
+static void multiply(void *context, double *w, const double *q, size_t b, bool fast)
 {
     const struct centred *c = context;
+    size_t D = rows_width(c->rows);
+    double *turned = xaligned(D * b * sizeof *turned);
+    float *turned_fast = (float *)turned;
 
-    pass(w, b * rows_width(c->rows), add_products, c->rows, c->mean, q, b);
+    for (size_t j = 0; j < D; j++)
+        for (size_t k = 0; k < b; k++)
+            if (fast)
+                turned_fast[j * b + k] = (float)q[k * D + j];
+            else
+                turned[j * b + k] = q[k * D + j];
+    if (fast)
+        multiply_fast(c, w, turned_fast, b);
+    else
+        pass(w, b * D, add_products, c->rows, c->mean, turned, b);
+    free(turned);
 }
 
 /* a (D,D), on and above its diagonal tiles, = X'X. */
@@ -271,18 +330,18 @@ static void split(float *high, float *low, const double *x, size_t n)
     }
 }
 
-/* An eigenvalue up to here is rounding. Beside the largest: what sums, the mean and the solver
- * leave is below 8 epsilon of it, measured, and grows slowly with the matrix. Of the mean beside
- * the rows: its own rounding, where all rows are nearly the same. */
-static double rounding(const struct rows *r, const double *mean, double largest_value)
+/* Eigenvalues up to this share of the largest are rounding: what sums, the mean and the solver
+ * leave is below 8 epsilon of it, measured, and grows slowly with the matrix. So are those up to
+ * *least, the rounding of the mean itself, where all rows are nearly the same. */
+static double rounding(const struct rows *r, const double *mean, double *least)
 {
     size_t n = rows_n(r), D = rows_width(r);
     double squares = 0;
 
     for (size_t j = 0; j < D; j++)
         squares += mean[j] * mean[j];
-    return fmax((double)(64 + smaller(n, D)) * DBL_EPSILON * largest_value,
-                (double)n * squares * 16 * DBL_EPSILON * DBL_EPSILON);
+    *least = (double)n * squares * 16 * DBL_EPSILON * DBL_EPSILON;
+    return (double)(64 + smaller(n, D)) * DBL_EPSILON;
 }
 
 /* NEED: numbers besides the components themselves. */
@@ -326,24 +385,41 @@ static void solve_matrix(double *values, double *v, size_t P, struct rows *r, co
     free(x);
 }
 
-/* By passes over the rows, where that is less work and the vectors are not too large to keep. False
- * where it is not, or fails. */
+/* By passes over the rows, where that is less work. False where it is not, or fails. */
 static bool solve_passes(double *values, double *v, size_t P, struct rows *r, const double *mean,
-                         size_t memory)
+                         double total, size_t memory)
 {
     size_t n = rows_n(r), D = rows_width(r), m = smaller(n, D), b = lanczos_block(P);
+    double *middle, none, none_share = rounding(r, mean, &none);
+    struct centred c = {.rows = r, .mean = mean};
+    bool found;
 
-    if (m < LARGE || PASSES * b > m || LANCZOS_STEPS * b * D > 1 << 25)
+    if (m < LARGE || lanczos_room(P) > m / 2)
         return false;
-    check_memory(r, P, (LANCZOS_STEPS + SLICES) * (double)(b * D), memory);
-    return lanczos_find(D, P, multiply, &(struct centred){r, mean}, values, v);
+    check_memory(r, P, (double)(lanczos_room(P) + (SLICES + 4) * b) * (double)D, memory);
+    c.factor = exp2(-floor(log2(fmax(total, DBL_MIN)) / 2));
+    c.middle = middle = xmalloc(D * sizeof *middle);
+    for (size_t j = 0; j < D; j++)
+        middle[j] = mean[j] * c.factor;
+    found = lanczos_find(&(struct lanczos){.m = D,
+                                           .P = P,
+                                           .n_steps = STEPS,
+                                           .tolerance = ERROR / sqrt((double)n),
+                                           .none = none,
+                                           .none_share = none_share,
+                                           .product = multiply,
+                                           .context = &c},
+                         values, v);
+    free(middle);
+    return found;
 }
 
 void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t memory)
 {
     size_t n = rows_n(r), D = rows_width(r), n_found = smaller(P, n);
-    double *mean = xmalloc(D * sizeof *mean), *v = xmalloc(P * D * sizeof *v), total, least;
+    double *mean = xmalloc(D * sizeof *mean), *v = xmalloc(P * D * sizeof *v), total;
     double *values = xcalloc(P, sizeof *values), *found = xmalloc(P * sizeof *found);
+    double least, least_of_all, share;
 
     blas_open();
     pca_init(p, D, P);
@@ -353,9 +429,10 @@ void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t
     if (!(total <= FLT_MAX)) /* then every coordinate fits float32 as well */
         die_file(rows_path(r), "numbers too large: a mean or the sum of squares is over %g",
                  (double)FLT_MAX);
-    if (!solve_passes(values, v, n_found, r, mean, memory))
+    if (!solve_passes(values, v, n_found, r, mean, total, memory))
         solve_matrix(values, v, n_found, r, mean, memory);
-    least = rounding(r, mean, values[0]);
+    share = rounding(r, mean, &least_of_all);
+    least = fmax(share * values[0], least_of_all);
     split(p->mean, p->mean_rest, mean, D);
     for (size_t k = 0; k < P; k++) {
         if (k + 1 >= n || values[k] <= least)

@@ -143,27 +143,6 @@ size_t rows_block(size_t D)
     return n < 1 ? 1 : n > 1024 ? 1024 : n;
 }
 
-void rows_get(struct rows *r, double *x, size_t first, size_t n, const double *mean)
-{
-    size_t at_once = r->row_bytes < CHUNK ? CHUNK / r->row_bytes : 1;
-
-#pragma omp parallel
-    {
-        unsigned char *chunk = r->kept ? NULL : xaligned(at_once * r->row_bytes);
-#pragma omp for schedule(static)
-        for (size_t i = 0; i < n; i += at_once) {
-            size_t got = at_once < n - i ? at_once : n - i;
-            const unsigned char *from = r->kept ? r->kept + (first + i) * r->row_bytes : chunk;
-            if (!r->kept)
-                scratch_read(r->scratch, chunk, got * r->row_bytes, (first + i) * r->row_bytes);
-            for (size_t j = 0; j < got; j++)
-                convert(x + (i + j) * r->D, from + j * r->row_bytes, r->dtype, r->D,
-                        mean ? mean : r->zeros);
-        }
-        free(chunk);
-    }
-}
-
 /* LANES sums side by side, added up at the end. */
 enum { LANES = 16 };
 
@@ -172,13 +151,9 @@ enum { LANES = 16 };
         x[i] = (float)((double)((const TYPE *)row)[i] * factor - middle[i]); \
     }
 
-VECTORS static double convert_float(float *restrict x, const unsigned char *row,
-                                    enum npy_dtype dtype, size_t D, double factor,
-                                    const double *restrict middle)
+VECTORS static void convert_float(float *restrict x, const unsigned char *row, enum npy_dtype dtype,
+                                  size_t D, double factor, const double *restrict middle)
 {
-    double sums[LANES] = {0}, total = 0;
-    size_t whole = D / LANES * LANES;
-
     switch (dtype) {
     case NPY_U8:
         LOOP(uint8_t)
@@ -193,6 +168,13 @@ VECTORS static double convert_float(float *restrict x, const unsigned char *row,
         LOOP(int64_t)
         break;
     }
+}
+
+VECTORS static double square_float(const float *x, size_t D)
+{
+    double sums[LANES] = {0}, total = 0;
+    size_t whole = D / LANES * LANES;
+
     for (size_t i = 0; i < whole; i += LANES)
         for (size_t k = 0; k < LANES; k++)
             sums[k] += (double)x[i + k] * (double)x[i + k];
@@ -201,6 +183,42 @@ VECTORS static double convert_float(float *restrict x, const unsigned char *row,
     for (size_t k = 0; k < LANES; k++)
         total += sums[k];
     return total;
+}
+
+/* Rows as doubles minus MIDDLE or, where FACTOR is not 0, as floats. */
+static void get(struct rows *r, void *x, size_t first, size_t n, double factor,
+                const double *middle)
+{
+    size_t at_once = r->row_bytes < CHUNK ? CHUNK / r->row_bytes : 1, D = r->D;
+
+#pragma omp parallel
+    {
+        unsigned char *chunk = r->kept ? NULL : xaligned(at_once * r->row_bytes);
+#pragma omp for schedule(static)
+        for (size_t i = 0; i < n; i += at_once) {
+            size_t got = at_once < n - i ? at_once : n - i;
+            const unsigned char *from = r->kept ? r->kept + (first + i) * r->row_bytes : chunk;
+            if (!r->kept)
+                scratch_read(r->scratch, chunk, got * r->row_bytes, (first + i) * r->row_bytes);
+            for (size_t j = 0; j < got; j++, from += r->row_bytes)
+                if (factor != 0)
+                    convert_float((float *)x + (i + j) * D, from, r->dtype, D, factor, middle);
+                else
+                    convert((double *)x + (i + j) * D, from, r->dtype, D, middle);
+        }
+        free(chunk);
+    }
+}
+
+void rows_get(struct rows *r, double *x, size_t first, size_t n, const double *mean)
+{
+    get(r, x, first, n, 0, mean ? mean : r->zeros);
+}
+
+void rows_get_floats(struct rows *r, float *x, size_t first, size_t n, double factor,
+                     const double *middle)
+{
+    get(r, x, first, n, factor, middle);
 }
 
 /* A row where it is kept in memory, or read into *OWN, which the caller frees. */
@@ -216,10 +234,10 @@ double rows_get_float(struct rows *r, float *x, size_t row, double factor, const
 {
     unsigned char *own;
     const unsigned char *from = get_row(r, row, &own);
-    double square = convert_float(x, from, r->dtype, r->D, factor, middle);
 
+    convert_float(x, from, r->dtype, r->D, factor, middle);
     free(own);
-    return square;
+    return square_float(x, r->D);
 }
 
 double rows_square(struct rows *r, size_t row, double *largest)

@@ -3,11 +3,14 @@
  *     mean = sum(x)/n;   X = x - mean;   X'X v_k = s_k^2 v_k,  s_1 >= s_2 >= ...,  |v_k| = 1
  *     coordinates y = X v;   variance_k = s_k^2/(n-1);   total variance = trace(X'X)/(n-1)
  *
- * The rows are centred first and all sums are in double precision. Where few components of much
- * data are wanted, block Lanczos finds them by passes over the rows, never forming a matrix;
- * otherwise LAPACK does, from X'X (D,D) or, where there are fewer rows than numbers in a row, from
- * u_k of XX' (n,n), and v_k = X'u_k/s_k. Which way is taken depends on n, D, P and the numbers,
- * never on threads or memory; sums run over fixed slices and tiles in a fixed order.
+ * The rows are centred first. Where few components of much data are wanted, block Lanczos
+ * (lanczos.h) finds them by passes over the rows, never forming a matrix: passes in single
+ * precision, then one or more in double with corrections, until residuals tell that each coordinate
+ * is within 1e-4 of the largest of its component, and mostly far below; otherwise LAPACK does, in
+ * double precision, from X'X (D,D) or, where there are fewer rows than numbers in a row, from u_k
+ * of XX' (n,n), and v_k = X'u_k/s_k. Which way is taken depends on n, D, P and the numbers, never
+ * on threads or memory; sums run over fixed slices and tiles in a fixed order. Components of equal
+ * variance are any that span the same space.
  *
  * A component with nothing but rounding in it is 0 and has variance 0: from the n-th on, for n
  * centred rows have rank n-1 at most, and where its singular value is below 1.2e-7 of the largest

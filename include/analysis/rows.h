@@ -27,6 +27,10 @@ const char *rows_path(const struct rows *r);
 /* x (n,D) = rows FIRST..FIRST+n-1 of those kept, minus mean (D) unless that is NULL. Works on all
  * threads: call it from one. */
 void rows_get(struct rows *r, double *x, size_t first, size_t n, const double *mean);
+/* The same in single precision: x (n,D) = rows * factor - middle (D), rounded once; factor not 0.
+ */
+void rows_get_floats(struct rows *r, float *x, size_t first, size_t n, double factor,
+                     const double *middle);
 /* One of the rows kept, by any thread: x (D) = row * factor - middle (D), rounded to single
  * precision; returns |x|^2. */
 double rows_get_float(struct rows *r, float *x, size_t row, double factor, const double *middle);
