@@ -14,6 +14,7 @@
 #include "analysis/verdict.h"
 #include "analysis/codes.h"
 #include "analysis/fidelity.h"
+#include "analysis/lists.h"
 #include "analysis/pca.h"
 #include "analysis/selection.h"
 #include "base/progress.h"
@@ -30,7 +31,7 @@ enum { REVISION = 3, RGB = 3, BLOCK = 64 };
 
 struct options {
     struct selection_options chosen;
-    const char *images, *model, *summary;
+    const char *images, *model, *summary, *near, *near_pixels;
     int64_t components, copies;
 };
 
@@ -42,7 +43,8 @@ struct task {
     struct model *model; /* NULL: none */
     struct pool form;    /* of the features, as codes of the model's net */
     struct labelled l;
-    size_t memory; /* for rows, bytes */
+    size_t memory;                          /* for rows, bytes */
+    struct tensor_reader *near[N_VERDICTS]; /* lists of their nearest rows; NULL: none */
     struct verdict verdict;
     size_t *own, n_copies;           /* (n_copies) the rows, of l.n, that are copied */
     struct rows *copies[COPY_KINDS]; /* (n_copies) each, as the images are; NULL: none */
@@ -169,7 +171,7 @@ static void measure(struct task *t, enum verdict_of what, struct rows *r,
 {
     note("%s: %zu rows of %zu numbers", verdict_names[what], rows_n(r), rows_width(r));
     if (has_classes(t))
-        evaluation_fill(&t->verdict.classes[what], &t->l, r, t->verdict.seed);
+        evaluation_fill(&t->verdict.classes[what], &t->l, r, t->near[what], t->verdict.seed);
     if (copies[0])
         retrieval_fill(&t->verdict.copies[what], r, copies, t->own, t->n_copies, t->verdict.seed);
 }
@@ -229,6 +231,7 @@ static void measure_pixels(struct task *t)
     struct tensor_reader *images = open_images(t);
     struct rows *r = rows_read(images, t->s.rows, t->l.n, t->memory);
 
+    t->near[VERDICT_PIXELS] = lists_open(t->options->near_pixels, images, METRIC_EUCLIDEAN);
     tensor_close(images);
     measure(t, VERDICT_PIXELS, r, t->copies);
     measure_components(t, VERDICT_PIXELS_PCA, r, t->copies);
@@ -414,6 +417,9 @@ int main(int argc, char **argv)
          "the model: what it gives back of the images, and its net with random weights"},
         {"summary", CLI_TEXT, &o.summary, 0, 0, "FILE", CLI_OUTPUT,
          "write the sentences there, not on standard error"},
+        {"near", CLI_TEXT, &o.near, 0, 0, "FILE", 0,
+         "who is near by the features, as of neighbours --lists; else it is searched"},
+        {"near-pixels", CLI_TEXT, &o.near_pixels, 0, 0, "FILE", 0, "the same by pixels"},
         isa_option(),
         {0},
     };
@@ -439,6 +445,7 @@ int main(int argc, char **argv)
     h = history_start(&cli, REVISION);
     check_options(&o);
     features = tensor_open(cli.arguments[0]);
+    t.near[VERDICT_FEATURES] = lists_open(o.near, features, METRIC_EUCLIDEAN);
     t.s = selection_read(&o.chosen, features);
     t.model = o.model ? model_read(o.model) : NULL;
     t.memory = (size_t)cli.memory / 2;

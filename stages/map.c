@@ -11,12 +11,14 @@
 #include "analysis/affinity.h"
 #include "analysis/coordinates.h"
 #include "analysis/embedding.h"
+#include "analysis/lists.h"
 #include "analysis/pca.h"
 #include "analysis/rows.h"
 #include "analysis/selection.h"
 #include "base/profile.h"
 #include "base/report.h"
 #include "cli/start.h"
+#include "files/shard.h"
 #include "files/whole.h"
 
 enum { REVISION = 2 };
@@ -26,6 +28,8 @@ struct options {
     double perplexity, theta;
     struct selection_options rows;
     struct coordinates_options to;
+    bool lists;
+    const char *near;
 };
 
 /* What n rows allow: three times as many neighbours, each another row. */
@@ -66,20 +70,27 @@ static void want_enough(const char *path, size_t n, size_t P, double perplexity,
                  n, k, ceil(need / 0x1p20), floor((double)most / 0x1p20));
 }
 
+/* The rows of R, which it frees, in components. */
+static struct rows *reduce(struct rows *r, const struct options *o, size_t memory)
+{
+    size_t P = find_components(rows_n(r), rows_width(r), (size_t)o->components);
+    struct rows *reduced = pca_reduce(r, P, memory / 2);
+
+    rows_free(r);
+    return reduced;
+}
+
 /* y (n,2): the places of the rows of R, which it frees. */
 static void find_places(double *y, struct rows *r, const struct options *o, double perplexity,
-                        size_t memory)
+                        struct tensor_reader *lists, size_t memory)
 {
-    size_t n = rows_n(r), P = find_components(n, rows_width(r), (size_t)o->components);
     enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
-    struct rows *reduced;
+    struct rows *reduced = reduce(r, o, memory);
     struct affinity a;
     double cost;
 
-    reduced = pca_reduce(r, P, memory / 2);
-    rows_free(r);
     embedding_start(y, reduced);
-    affinity_find(&a, reduced, perplexity);
+    affinity_find(&a, reduced, perplexity, lists);
     rows_free(reduced);
     cost = embedding_move(y, &a, (size_t)o->iterations, o->theta);
     affinity_release(&a);
@@ -108,6 +119,30 @@ static void write_places(const struct cli *cli, const struct options *o, const d
     free(out);
 }
 
+/* The nearest rows of each of R, which it frees, as find_places would find them. */
+static void write_lists(const struct cli *cli, const struct options *o, struct rows *r,
+                        double perplexity, const struct history *h)
+{
+    enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
+    struct rows *reduced = reduce(r, o, (size_t)cli->memory);
+
+    lists_write(cli->output, h, reduced, affinity_neighbours(rows_n(reduced), perplexity),
+                METRIC_EUCLIDEAN, (size_t)cli->memory / 4);
+    rows_free(reduced);
+    profile_leave(before);
+}
+
+/* Lists have no table beside them. */
+static void check_lists(struct options *o)
+{
+    if (!o->lists)
+        lists_no_shard();
+    else if (o->to.tsv || o->near)
+        die_usage("--lists goes with neither --tsv nor --near");
+    if (o->lists)
+        o->to.table = NULL;
+}
+
 int main(int argc, char **argv)
 {
     struct options o = {.components = 50,
@@ -132,6 +167,10 @@ int main(int argc, char **argv)
          "index of the rows: for --classes, --split and tables"},
         {"tsv", CLI_FLAG, &o.to.tsv, 0, 0, NULL, 0, "write a table instead of a tensor"},
         {"table", CLI_TEXT, &o.to.table, 0, 0, "FILE", CLI_OUTPUT, "write the table here besides"},
+        {"lists", CLI_FLAG, &o.lists, 0, 0, NULL, 0,
+         "write who is near whom instead, for --near: (N,2,k), rows and distances"},
+        {"near", CLI_TEXT, &o.near, 0, 0, "FILE", 0, "what --lists wrote; else it is searched"},
+        shard_option(),
         tensor_option(),
         {0},
     };
@@ -151,10 +190,13 @@ int main(int argc, char **argv)
     struct tensor_reader *t;
     struct selection s;
     struct rows *r;
+    struct tensor_reader *lists;
     double *y, perplexity;
+
     cli_parse(&cli, argc, argv);
+    check_lists(&o);
     coordinates_check(&o.to, &cli);
-    h = coordinates_history(&o.to, &cli, REVISION);
+    h = o.lists ? lists_history(&cli, REVISION) : coordinates_history(&o.to, &cli, REVISION);
     t = tensor_open(cli.arguments[0]);
     s = selection_read(&o.rows, t);
     if (selection_is_current(&s, t, h, cli.output))
@@ -164,8 +206,13 @@ int main(int argc, char **argv)
                 perplexity, (size_t)cli.memory);
     r = rows_read(t, s.rows, s.n, (size_t)cli.memory / 2);
     selection_finish(&s, t, h);
+    if (o.lists) {
+        write_lists(&cli, &o, r, perplexity, h);
+        return 0;
+    }
+    lists = lists_open_own(o.near, h);
     y = xcalloc(s.n, 2 * sizeof *y);
-    find_places(y, r, &o, perplexity, (size_t)cli.memory);
+    find_places(y, r, &o, perplexity, lists, (size_t)cli.memory);
     write_places(&cli, &o, y, s.n, &s, h);
     free(y);
     history_free(h);

@@ -4,7 +4,8 @@
  * Finds the k nearest other rows of each row and prints for each class, and for all, how many rows
  * have the class that most of these have (the nearest one's of those with as many votes); or, with
  * --list, the neighbours themselves; with --like, those of some queries; with --duplicates, all
- * pairs that are near enough. --sheet draws the answers beside what was asked for.
+ * pairs that are near enough; with --lists all of it as a tensor, which others take as --near.
+ * --sheet draws the answers beside what was asked for.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +15,13 @@
 #include "analysis/contact.h"
 #include "analysis/labelled.h"
 #include "analysis/like.h"
+#include "analysis/lists.h"
 #include "analysis/nearest.h"
 #include "analysis/search.h"
 #include "base/profile.h"
 #include "base/report.h"
 #include "analysis/selection.h"
+#include "files/shard.h"
 #include "files/whole.h"
 #include "kernels/isa.h"
 
@@ -27,9 +30,9 @@ enum { REVISION = 2, ANSWERS = 10 }; /* of a search, without --k */
 struct settings {
     struct selection_options choice;
     int64_t k;
-    bool list;
+    bool list, lists;
     int metric;
-    const char *like, *model, *images, *sheet, *duplicates;
+    const char *like, *model, *images, *sheet, *duplicates, *near;
     double threshold; /* of duplicates */
 };
 
@@ -47,6 +50,18 @@ struct work {
     struct selection chosen;
     struct labelled labelled; /* where there is an index */
 };
+
+/* Who is near whom, of all rows. */
+static void write_lists(const struct work *w)
+{
+    const size_t memory = (size_t)w->cli->memory, k = w->settings->k ? (size_t)w->settings->k : 1;
+    struct rows *r = rows_read(w->tensor, NULL, w->tensor->n_rows, memory / 2);
+    enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
+
+    lists_write(w->cli->output, w->history, r, k, (enum metric)w->settings->metric, memory / 4);
+    profile_leave(before);
+    rows_free(r);
+}
 
 static void write_text(struct zio_writer *out, const char *text)
 {
@@ -115,7 +130,8 @@ static struct hits find(struct work *w)
                                   .k = s->k     ? (size_t)s->k
                                       : s->like ? ANSWERS
                                                 : 1,
-                                  .memory = (size_t)w->cli->memory};
+                                  .memory = (size_t)w->cli->memory,
+                                  .lists = lists_open(s->near, w->tensor, (enum metric)s->metric)};
     size_t n, *rows;
 
     if (s->duplicates)
@@ -212,8 +228,15 @@ static void check_settings(struct settings *s, const struct cli *cli)
     s->model = given(s->model);
     s->images = given(s->images);
     s->sheet = given(s->sheet);
-    if (s->list + !!s->like + !!s->duplicates > 1)
-        die_usage("--list, --like and --duplicates: want one of them");
+    s->near = given(s->near);
+    if (s->list + s->lists + !!s->like + !!s->duplicates > 1)
+        die_usage("--list, --lists, --like and --duplicates: want one of them");
+    if (!s->lists)
+        lists_no_shard();
+    else if (given(s->choice.index) || given(s->choice.classes) || s->near)
+        die_usage("--lists are of all rows, found anew: no --index, --classes or --near");
+    if (s->near && (s->like || s->duplicates))
+        die_usage("--near holds the nearest of each row: it is for the accuracy and --list");
     if (s->duplicates) {
         s->threshold = strtod(s->duplicates, &end);
         if (*end || !(s->threshold >= 0 && s->threshold < 1e300))
@@ -221,7 +244,7 @@ static void check_settings(struct settings *s, const struct cli *cli)
     }
     if (cli->why)
         return;
-    if (!s->like && !s->duplicates && !given(s->choice.index))
+    if (!s->like && !s->duplicates && !s->lists && !given(s->choice.index))
         die_usage("--index is needed: it tells the classes");
     if (!s->sheet != !s->images)
         die_usage("--sheet and --images: want both or none");
@@ -276,6 +299,10 @@ int main(int argc, char **argv)
          "print the neighbours of each row instead of the accuracy"},
         {"metric", CLI_CHOICE, &s.metric, 0, 0, "euclidean|cosine", CLI_SETTING,
          "distance of two rows; cosine is 1 - the cosine of their angle"},
+        {"lists", CLI_FLAG, &s.lists, 0, 0, NULL, 0,
+         "write the neighbours of all rows as a tensor (N,2,k), rows and distances, for --near"},
+        {"near", CLI_TEXT, &s.near, 0, 0, "FILE", 0,
+         "what --lists wrote: it is not searched again, as far as that holds what is asked"},
         {"classes", CLI_TEXT, &s.choice.classes, 0, 0, "\"A B C\"", CLI_SETTING,
          "only rows of these; or \"A,B,C\""},
         {"split", CLI_CHOICE, &s.choice.split, 0, 0, "train|test|all", CLI_SETTING,
@@ -289,6 +316,8 @@ int main(int argc, char **argv)
         {"sheet", CLI_TEXT, &s.sheet, 0, 0, "FILE", CLI_OUTPUT,
          "draw the answers too, each query at the left; framed: of another class, or split"},
         isa_option(),
+        shard_option(),
+        tensor_option(),
         {0},
     };
     struct cli cli = {
@@ -320,7 +349,7 @@ int main(int argc, char **argv)
         s.like = w.like.text;
         options[0].flags = CLI_INPUT;
     }
-    w.history = history_start(&cli, REVISION);
+    w.history = s.lists ? lists_history(&cli, REVISION) : history_start(&cli, REVISION);
     open_inputs(&w);
     if (w.is_picture && tensor_is_seekable(w.tensor))
         w.model = like_model(s.model, w.tensor);
@@ -328,6 +357,12 @@ int main(int argc, char **argv)
         add_inputs(&w);
         if (history_is_current(w.history, cli.output))
             return 0;
+    }
+    if (s.lists) {
+        if (!is_seekable(&w))
+            die_file(cli.arguments[0], "a pipe, want a file for --lists");
+        write_lists(&w);
+        return 0;
     }
     before = profile_enter(PROFILE_ARITHMETIC);
     a = find(&w);

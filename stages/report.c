@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/lists.h"
 #include "analysis/rows.h"
 #include "analysis/selection.h"
 #include "base/endian.h"
@@ -30,6 +31,7 @@ enum { REVISION = 1 };
 
 struct options {
     const char *index, *images, *model, *map, *pca, *evaluation, *summary, *skipped;
+    const char *near, *near_pixels;
     int64_t thumbnail, page, limit;
     double duplicate;
 };
@@ -39,11 +41,12 @@ struct task {
     const struct options *options;
     struct history *history;
     struct selection s;
-    struct model *model; /* NULL: none */
-    size_t N;            /* rows of the features */
-    size_t n, *shown;    /* rows that are shown, and their positions in s; */
-    size_t *rows;        /* (n) and their rows, ascending */
-    size_t memory;       /* for rows, bytes */
+    struct model *model;        /* NULL: none */
+    size_t N;                   /* rows of the features */
+    size_t n, *shown;           /* rows that are shown, and their positions in s; */
+    size_t *rows;               /* (n) and their rows, ascending */
+    size_t memory;              /* for rows, bytes */
+    struct tensor_reader *near; /* lists of the features; or NULL */
     struct page *page;
     json_t *facts;
 };
@@ -146,7 +149,8 @@ static void write_places(struct task *t, const char *name, const char *path, con
 static void write_near(struct task *t, struct rows *features)
 {
     note("features: %zu rows of %zu numbers", t->n, rows_width(features));
-    add_fact(t, "near_features", near_write(t->page, "near-features", features, 0, 0, NULL));
+    add_fact(t, "near_features",
+             near_write(t->page, "near-features", features, 0, 0, NULL, t->near));
     rows_free(features);
 }
 
@@ -156,13 +160,14 @@ static void write_near_pixels(struct task *t)
     struct tensor_reader *images = tensor_open(t->options->images);
     bool bytes = images->header.dtype == NPY_U8;
     double unit = (bytes ? 255 : 1) * sqrt((double)images->row_items);
+    struct tensor_reader *near = lists_open(t->options->near_pixels, images, METRIC_EUCLIDEAN);
     struct rows *pixels = rows_read(images, t->rows, t->n, t->memory);
     json_t *duplicates;
 
     note("pixels: %zu rows of %zu numbers", t->n, rows_width(pixels));
     add_fact(t, "near_pixels",
              near_write(t->page, "near-pixels", pixels, t->options->duplicate * unit, 1000,
-                        &duplicates));
+                        &duplicates, near));
     add_fact(t, "duplicates", duplicates);
     add_fact(t, "pixel_unit", json_real(unit));
     add_fact(t, "duplicate", json_real(t->options->duplicate));
@@ -328,6 +333,9 @@ int main(int argc, char **argv)
         {"summary", CLI_TEXT, &o.summary, 0, 0, "FILE", CLI_INPUT, "what evaluate says of it"},
         {"skipped", CLI_TEXT, &o.skipped, 0, 0, "TABLE", CLI_INPUT,
          "which pictures import-images skipped, and why"},
+        {"near", CLI_TEXT, &o.near, 0, 0, "FILE", 0,
+         "who is near by the features, as of neighbours --lists; else it is searched"},
+        {"near-pixels", CLI_TEXT, &o.near_pixels, 0, 0, "FILE", 0, "the same by pixels"},
         isa_option(),
         {0},
     };
@@ -361,6 +369,7 @@ int main(int argc, char **argv)
     t.facts = json_checked(json_pack("{s:[]}", "inputs"));
     features = tensor_open(cli.arguments[0]);
     t.N = features->n_rows;
+    t.near = lists_open(o.near, features, METRIC_EUCLIDEAN);
     t.s =
         selection_read(&(struct selection_options){.index = o.index, .split = INDEX_ALL}, features);
     choose_rows(&t, (size_t)o.limit);

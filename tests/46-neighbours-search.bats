@@ -287,7 +287,7 @@ EOP
     run -2 --separate-stderr "${it[@]}" --like row:x
     fails 2 "neighbours: --like 'row:x', want the number of a row"
     run -2 --separate-stderr "${it[@]}" --like 1 --list
-    fails 2 "neighbours: --list, --like and --duplicates: want one of them"
+    fails 2 "neighbours: --list, --lists, --like and --duplicates: want one of them"
     for wrong in x -1 nan 1x; do
         run -2 --separate-stderr "${it[@]}" "--duplicates=$wrong"
         fails 2 "neighbours: --duplicates '$wrong', want a distance, 0 or more"

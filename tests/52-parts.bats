@@ -22,9 +22,28 @@ launcher() {
     equal "$(find out -name '*.shard-*')" ''
 }
 
+@test "who is near whom is found in parts, once for all that ask, and is not asked for again" {
+    pipeline SHARDS=2 -j2 all >log
+    for name in features pixels map; do
+        equal "$(grep -cE -- "--lists .*--shard ./2 -o out/near-$name" log)" 2
+    done
+    equal "$(grep -cE -- '--near(-pixels)? out/near-' log)" 4
+    equal "$(pipeline SHARDS=2 why | grep -c '^near-.* up to date')" 3
+    asked 'evaluation.tsv' SHARDS=2 evaluate.copies=3 evaluation.tsv
+    pipeline prune
+    asked '' SHARDS=2 all
+    asked '' all
+    equal "$(pipeline SHARDS=2 why | grep -c near)" 0
+    rm out/map-2.npy.zst
+    pipeline SHARDS=2 map-2.npy.zst
+    cmp out/map-2.npy.zst one/map-2.npy.zst
+    equal "$(cd out && echo near-*)" near-map.npy.zst
+    asked '' SHARDS=2 map-2.npy.zst
+}
+
 @test "another number of parts makes nothing again" {
-    pipeline SHARDS=3 all
-    for n in 1 2 3; do
+    mv one out
+    for n in 1 3; do
         asked '' SHARDS="$n" all
         equal "$(pipeline SHARDS="$n" why | grep -vc 'up to date')" 0
     done

@@ -171,11 +171,11 @@ int main(void)
     report_init("check-map");
     draw(x, N * D, 1);
     rows_append(r, x, N);
-    affinity_find(&a, r, 20); /* three times this: all others are neighbours */
+    affinity_find(&a, r, 20, NULL); /* three times this: all others are neighbours */
     check_affinity(r, x, &a, 20);
     check_gradient(&a);
     affinity_release(&a);
-    affinity_find(&a, r, 7);
+    affinity_find(&a, r, 7, NULL);
     check_gradient(&a);
     affinity_release(&a);
     rows_free(r);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/nearest.h"
+#include "analysis/lists.h"
 #include "base/report.h"
 
 enum { STEPS = 200 }; /* of the bisection: more than a double has bits */
@@ -119,7 +119,8 @@ static struct entry *gather(size_t *start, size_t *lengths, const size_t *neighb
     return all;
 }
 
-void affinity_find(struct affinity *a, struct rows *r, double perplexity)
+void affinity_find(struct affinity *a, struct rows *r, double perplexity,
+                   struct tensor_reader *lists)
 {
     size_t n = rows_n(r), k = affinity_neighbours(n, perplexity), n_entries = 0;
     size_t *neighbours = xcalloc(n, k * sizeof *neighbours);
@@ -128,7 +129,7 @@ void affinity_find(struct affinity *a, struct rows *r, double perplexity)
     struct entry *all;
 
     *a = (struct affinity){.n = n, .start = xcalloc(n + 1, sizeof *a->start)};
-    nearest_find(neighbours, distances, r, k);
+    lists_find(neighbours, distances, r, k, lists);
 #pragma omp parallel
     {
         double *p = xmalloc(k * sizeof *p);

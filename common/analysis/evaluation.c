@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "analysis/cluster.h"
+#include "analysis/lists.h"
 #include "analysis/nearest.h"
 #include "analysis/probe.h"
 #include "analysis/silhouette.h"
@@ -13,14 +14,15 @@ enum { NEAREST = 10, VOTES = 5 };
 const char *const measure_names[N_MEASURES] = {"nearest-1", "nearest-5",  "precision-10",
                                                "probe",     "silhouette", "clusters"};
 
-static void score_neighbours(const struct labelled *l, struct evaluation *e, struct rows *r)
+static void score_neighbours(const struct labelled *l, struct evaluation *e, struct rows *r,
+                             struct tensor_reader *lists)
 {
     const size_t k = NEAREST < l->n - 1 ? NEAREST : l->n - 1, votes = VOTES < k ? VOTES : k;
     size_t *neighbours = xcalloc(l->n, k * sizeof *neighbours);
     size_t *ballot = xcalloc(l->n_classes, sizeof *ballot);
     double *distances = xcalloc(l->n, k * sizeof *distances);
 
-    nearest_find(neighbours, distances, r, k);
+    lists_find(neighbours, distances, r, k, lists);
     for (size_t i = 0; i < l->n; i++) {
         const size_t *near = neighbours + i * k, own = l->class_of[i];
         size_t same = 0;
@@ -99,13 +101,14 @@ static void measure_probe(const struct labelled *l, struct evaluation *e, struct
     free(right);
 }
 
-void evaluation_fill(struct evaluation *e, const struct labelled *l, struct rows *r, uint64_t seed)
+void evaluation_fill(struct evaluation *e, const struct labelled *l, struct rows *r,
+                     struct tensor_reader *lists, uint64_t seed)
 {
     for (int m = 0; m < N_MEASURES; m++) {
         e->given[m] = m != MEASURE_PROBE || probe_fits(l->n, rows_width(r));
         e->scores[m] = xcalloc(l->n, sizeof **e->scores);
     }
-    score_neighbours(l, e, r);
+    score_neighbours(l, e, r, lists);
     score_silhouette(l, e, r);
     measure_clusters(l, e, r, seed);
     if (e->given[MEASURE_PROBE])

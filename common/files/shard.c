@@ -6,6 +6,8 @@
 
 #include "base/report.h"
 
+enum { FEW = 4 }; /* frames for each part, and fewer: then parts are of unequal work */
+
 static const char *wanted; /* --shard; NULL: the whole */
 static size_t number, of;  /* the same, parsed */
 
@@ -56,10 +58,11 @@ struct history *shard_history(const struct cli *cli, int revision)
 /* Where part PART, from 0, begins in ROWS rows in frames of FRAME. */
 static size_t start_of(size_t part, size_t rows, size_t frame)
 {
-    size_t frames = rows / frame + (rows % frame > 0),
-           from = frames / of * part + frames % of * part / of;
+    const size_t frames = rows / frame + (rows % frame > 0), unit = frames < FEW * of ? 1 : frame,
+                 units = unit == 1 ? rows : frames,
+                 from = units / of * part + units % of * part / of;
 
-    return from * frame < rows ? from * frame : rows;
+    return from * unit < rows ? from * unit : rows;
 }
 
 bool shard_rows(const struct npy_header *header, size_t *first, size_t *n)

@@ -204,6 +204,14 @@ const char *tensor_path(const struct tensor_reader *t)
     return zio_path(t->file);
 }
 
+void tensor_digest(struct tensor_reader *t, char digest[DIGEST_SIZE])
+{
+    const char *text = zio_history(t->file);
+
+    if (!text || !record_digest(text, digest, DIGEST_SIZE))
+        zio_reader_digest(t->file, digest);
+}
+
 void tensor_add_to_history(struct tensor_reader *t, struct history *h)
 {
     const char *text = zio_history(t->file);

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "analysis/nearest.h"
+#include "analysis/lists.h"
 #include "base/endian.h"
 #include "base/profile.h"
 #include "base/report.h"
@@ -77,7 +77,7 @@ static json_t *list_pairs(const size_t *neighbours, const double *distances, siz
 }
 
 json_t *near_write(struct page *p, const char *name, struct rows *r, double within, size_t most,
-                   json_t **duplicates)
+                   json_t **duplicates, struct tensor_reader *lists)
 {
     size_t n = rows_n(r), k = n < 2 ? 0 : n - 1 < NEAR_MOST ? n - 1 : NEAR_MOST;
     size_t *neighbours = xcalloc(n, (k + 1) * sizeof *neighbours);
@@ -87,7 +87,7 @@ json_t *near_write(struct page *p, const char *name, struct rows *r, double with
 
     before = profile_enter(PROFILE_ARITHMETIC);
     if (k > 0)
-        nearest_find(neighbours, distances, r, k);
+        lists_find(neighbours, distances, r, k, lists);
     profile_leave(before);
     for (size_t i = 0; i < n * k; i++) {
         put_u32(data + 4 * i, (uint32_t)neighbours[i]);

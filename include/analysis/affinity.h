@@ -28,8 +28,9 @@ struct affinity {
 size_t affinity_neighbours(size_t n, double perplexity);
 /* Bytes that affinity_find takes at most. */
 double affinity_memory(size_t n, double perplexity);
-/* Of 2 <= n < 2^32 rows, Euclidean; 1 <= perplexity. */
-void affinity_find(struct affinity *a, struct rows *r, double perplexity);
+/* Of 2 <= n < 2^32 rows, Euclidean; 1 <= perplexity. LISTS: of the same rows, or NULL. */
+void affinity_find(struct affinity *a, struct rows *r, double perplexity,
+                   struct tensor_reader *lists);
 void affinity_release(struct affinity *a);
 
 #endif

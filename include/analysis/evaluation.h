@@ -41,8 +41,9 @@ struct evaluation {
 };
 
 /* Measures R, the rows of L, at least 3 of 2 classes. The probe is left out where it would not fit
- * (probe_fits). SEED: of clusters and intervals. */
-void evaluation_fill(struct evaluation *e, const struct labelled *l, struct rows *r, uint64_t seed);
+ * (probe_fits). LISTS: of nearest rows (lists.h), or NULL. SEED: of clusters and intervals. */
+void evaluation_fill(struct evaluation *e, const struct labelled *l, struct rows *r,
+                     struct tensor_reader *lists, uint64_t seed);
 /* The interval of a's scores minus b's, row by row. */
 struct interval evaluation_difference(const struct evaluation *a, const struct evaluation *b,
                                       enum measure m, const struct labelled *l, uint64_t seed);

@@ -21,6 +21,8 @@ struct search {
     enum metric metric;
     size_t k;      /* answers; fewer where there are fewer rows, but with search_each */
     size_t memory; /* bytes, of the process */
+    struct tensor_reader
+        *lists; /* of the nearest rows of all (lists.h), for search_each; or NULL */
 };
 
 struct hits {

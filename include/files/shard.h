@@ -1,7 +1,8 @@
 /* shard: a tensor in parts, each made by a process of its own, and put together again.
  *
  * The rows of a tensor go to its parts by whole frames, one after another, so that the whole is
- * made of the stored frames of its parts, and is the bytes that one process writes. Part I of N
+ * made of the stored frames of its parts, and is the bytes that one process writes. Of fewer than
+ * four frames for each part they go evenly, and frames are made anew in the whole. Part I of N
  * records shard I/N as derived in its history, which is otherwise that of the whole.
  */
 #ifndef SHARD_H

@@ -60,6 +60,8 @@ const char *tensor_path(const struct tensor_reader *t);
  * computed from the content (reads a regular file; of a pipe: call only after the last row was
  * read). */
 void tensor_add_to_history(struct tensor_reader *t, struct history *h);
+/* The digest alone. */
+void tensor_digest(struct tensor_reader *t, char digest[DIGEST_SIZE]);
 const char *tensor_history(
     struct tensor_reader *t); /* text or NULL; of a pipe only after the last row was read */
 void tensor_close(struct tensor_reader *t);
