@@ -54,7 +54,7 @@ tsan:
 	../bin/neighbours codes.npy.zst --index images.tsv --threads 4 >accuracy.tsv
 
 # Needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and qemu-user.
-ARITHMETIC = kernels/kernels kernels/planes net/spec net/layer net/norm net/net base/profile \
+ARITHMETIC = kernels/kernels net/spec net/layer net/norm net/net base/profile \
 	base/rng base/report
 aarch64: ARM = build/aarch64
 aarch64:

@@ -70,7 +70,7 @@ static double gemm_seconds(size_t M, size_t N, size_t K)
 
 /* Multiplications for a channel of ROWS x COLS positions by kernels of TAPS x TAPS on C channels:
  * as minimal filtering leaves them. */
-static double products_of_channel(const struct winograd *g, int rows, int cols, int taps, int C)
+static double products(const struct winograd *g, int rows, int cols, int taps, int C)
 {
     const double M = g->points + 1 - g->R;
     if (g->points == 0)
@@ -79,32 +79,21 @@ static double products_of_channel(const struct winograd *g, int rows, int cols, 
         * g->stride * g->stride * g->C;
 }
 
-/* Of whole vectors of channels and of few. */
-static double products(const struct layer_way *way, int rows, int cols, int taps, int C)
-{
-    return products_of_channel(&way->winograd, rows, cols, taps, C) * way->split.whole
-        + products_of_channel(&way->in_planes, rows, cols, taps, C) * way->split.few;
-}
-
 /* Multiplications that an image takes in training and in encoding, LIVE of its code being other
  * than 0. */
 static void count_done(double done[2], const struct net_spec *spec, double live)
 {
     struct layer l;
     int phases;
-    double window, back, listed, dense;
+    double back;
     layer_init(&l, 0, spec, kernels_get(), true);
     phases = l.R == 1 ? 1 : 4;
-    window = (double)l.back_taps * l.back_taps * l.C;
-    back = products(
-        &l.back, l.h, l.w, l.back_taps,
-        l.C); /* to small; and the kernel's gradient, of few filters where they are alive */
-    listed = window * live * l.back.split.few / l.K;
-    dense = back - window * l.h * l.w * l.back.split.few;
-    done[0] = products(&l.learn, l.H, l.W, l.R, l.C)
-        + phases * products(&l.phase, l.h, l.w, l.P + 1, l.K) + back + dense + listed
+    back =
+        products(&l.back, l.h, l.w, l.back_taps, l.C) * l.K; /* to small; as much for the kernel */
+    done[0] = products(&l.learn, l.H, l.W, l.R, l.C) * l.K
+        + phases * products(&l.phase, l.h, l.w, l.P + 1, l.K) * l.C + 2 * back
         + live * l.R * l.R * l.C;
-    done[1] = products(&l.infer, l.H, l.W, l.R, l.C);
+    done[1] = products(&l.infer, l.H, l.W, l.R, l.C) * l.K;
 }
 
 /* The least seconds so far, of training and of encoding, ours and SGEMM's. */

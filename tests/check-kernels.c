@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "kernels/kernels.h"
-#include "kernels/planes.h"
 #include "reference.h"
 #include "base/report.h"
 #include "base/rng.h"
@@ -133,65 +132,6 @@ static void check_dot(void)
     kernels->conv_dot(y, x, packed, bias, &g);
     if (!holds(y, &g))
         fail("conv_dot", &g);
-}
-
-/* Equal to the last bit to what conv gives on the same numbers; what lies more than 15 floats
- * behind the last position is not touched. */
-static void check_planes(void)
-{
-    static float planes[SPACE];
-    struct conv g = random_conv(false, KERNELS_FEW);
-    const int K = g.channels, n = between(1, 300);
-    const size_t plane = (size_t)n + (size_t)between(15, 30);
-    int32_t at[9 * 50];
-    bool same;
-    g.rows = 1, g.cols = n, g.x_col = 1, g.y_col = (size_t)K;
-    for (int t = 0; t < g.taps * g.run; t++)
-        at[t] = (int32_t)(t / g.run * g.x_tap + t % g.run);
-    fill(x, SPACE), fill(w, SPACE), fill(bias, 64);
-    pack(&g, kernels->lanes, 1);
-    clear(y, UNTOUCHED);
-    kernels->conv(y, x, packed, bias, &g);
-    clear(planes, UNTOUCHED);
-    kernels->conv_planes(
-        planes, x, w, bias,
-        &(struct planes_conv){
-            .channels = K, .taps = g.taps * g.run, .at = at, .n = n, .y_plane = plane});
-    same = planes[(K - 1) * plane + n + 15] == UNTOUCHED;
-    for (int i = 0; i < n * K; i++)
-        same &= planes[i % K * plane + i / K] == y[i];
-    if (!same)
-        fail("conv_planes", &g);
-}
-
-/* As conv_relu_pool of the same numbers in pixels by a kernel of 1; few values, so that ties are
- * common. */
-static void check_pool_planes(void)
-{
-    static float want[SPACE];
-    static uint8_t argmax[SPACE], where[SPACE];
-    const int cols = 2 * between(1, 40), n = cols / 2;
-    const size_t beside = (size_t)n + (size_t)between(15, 30),
-                 below = beside * (size_t)between(2, 4);
-    const struct conv g = {.rows = 2,
-                           .cols = cols,
-                           .taps = 1,
-                           .run = 1,
-                           .channels = 1,
-                           .x_row = (size_t)cols,
-                           .x_col = 1,
-                           .y_row = (size_t)n,
-                           .y_col = 1};
-    w[0] = 1;
-    bias[0] = 0;
-    kernels_pack(packed, w, NULL, &(struct packing){1, 1, 1, 1, 1, 0, 0, 0, 1}, kernels->lanes);
-    for (int i = 0; i < 2; i++)
-        for (int j = 0; j < cols; j++)
-            x[i * cols + j] = y[i * below + j % 2 * beside + (size_t)j / 2] = (float)between(-2, 2);
-    kernels->conv_relu_pool(want, where, x, packed, bias, &g);
-    kernels->pool_planes(y, argmax, y, beside, below, (size_t)n);
-    if (memcmp(y, want, n * sizeof *y) != 0 || memcmp(argmax, where, n) != 0)
-        fail("pool_planes", &g);
 }
 
 /* Equal to the last bit to pooling what conv gives; few values, so that ties are common. */
@@ -321,59 +261,6 @@ static void check_winograd(void)
     kernels->winograd_relu_pool(y, argmax, x, packed, bias, &here, 1, 0, 0, scratch);
     if (M == 2 && g.points <= 8 && !first_wins(&here, argmax))
         fail("winograd_relu_pool: ties between equal windows", &plain);
-}
-
-/* Likewise by Winograd's way in planes. */
-static void check_winograd_planes(void)
-{
-    static float by_conv[SPACE], scratch[1 << 19] __attribute__((aligned(64)));
-    static uint8_t argmax[SPACE];
-    static const int ways[][2] = {{4, 3}, {6, 3}, {8, 3}, {6, 5}, {8, 5}, {8, 7}, {10, 7}, {10, 9}};
-    const int *way = ways[between(0, sizeof ways / sizeof *ways - 1)];
-    struct winograd g = {.in_planes = true,
-                         .points = way[0],
-                         .R = way[1],
-                         .C = between(1, 9),
-                         .K = between(1, KERNELS_FEW),
-                         .H = 2 * between(1, 8),
-                         .W = 2 * between(1, 20),
-                         .stride = 1};
-    struct planes p;
-    struct conv plain;
-    struct planes_images image;
-    size_t n;
-    g.y_col = (size_t)g.K, g.x_row = (size_t)(g.W + g.R - 1) * g.C,
-    g.y_row = (size_t)(g.W / 2) * g.y_col;
-    p = planes_for_pool(&g);
-    plain = (struct conv){.rows = g.H,
-                          .cols = g.W,
-                          .taps = g.R,
-                          .run = g.R * g.C,
-                          .channels = g.K,
-                          .x_row = g.x_row,
-                          .x_col = (size_t)g.C,
-                          .x_tap = g.x_row,
-                          .y_row = g.y_row,
-                          .y_col = g.y_col};
-    image = (struct planes_images){.n = 1, .x_row = g.x_row, .y_row = g.y_row, .y_col = g.y_col};
-    n = g.y_row * g.H / 2;
-    if (planes_scratch(&p) > sizeof scratch / sizeof *scratch)
-        return;
-    fill(x, SPACE), fill(w, SPACE), fill(bias, 64);
-    clear(by_conv, UNTOUCHED), clear(y, UNTOUCHED);
-    pack(&plain, kernels->lanes, 1);
-    kernels->conv_relu_pool(by_conv, NULL, x, packed, bias, &plain);
-    kernels->winograd_pack(packed, w, NULL, &g);
-    memset(argmax, 99, sizeof argmax);
-    planes_relu_pool(&p, kernels, y, argmax, x, packed, bias, &image, scratch);
-    if (!near(y, by_conv, n) || y[n] != UNTOUCHED || argmax[n] != 99)
-        fail("winograd in planes", &plain);
-    for (int k = 0; k < g.K; k++)
-        bias[k] = 10;
-    fill_patches(&g);
-    planes_relu_pool(&p, kernels, y, argmax, x, packed, bias, &image, scratch);
-    if (p.tile == 2 && g.points <= 8 && !first_wins(&g, argmax))
-        fail("winograd in planes: ties between equal windows", &plain);
 }
 
 /* The same results as conv's but for rounding, positions of the result apart as a decoder's phases
@@ -627,49 +514,6 @@ static void check_sparse_list(void)
     }
 }
 
-/* The same bytes as by lists and sparse_sum. */
-static void check_pooled_dw(void)
-{
-    enum { COLS = 40, CHANNELS = 20 };
-    static struct entry entries[CHANNELS * (COLS + 1)];
-    static float by_lists[SPACE];
-    const int taps = 1 + 2 * between(0, 3),
-              C = between(1,
-                          taps == 1       ? 79
-                              : taps == 3 ? 8
-                              : taps == 5 ? 3
-                                          : 1),
-              run = taps * C, size = kernels_packed(taps * run), K = between(1, CHANNELS);
-    const int x_row = (2 * COLS + taps) * C;
-    const struct pooled p = {
-        .cols = between(1, COLS), .channels = K, .step = 2 * C, .offset = {0, C, x_row, x_row + C}};
-    uint8_t argmax[CHANNELS * COLS + 64];
-    uint32_t n[CHANNELS] = {0};
-    float sums[64] = {0};
-    const size_t row = (size_t)(run + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
-    bool equal;
-    fill(x, SPACE), fill(w, SPACE);
-    memset(y, 0, sizeof y), memset(by_lists, 0, sizeof by_lists);
-    for (size_t i = 0; i < sizeof argmax; i++)
-        argmax[i] = (uint8_t)between(0, KERNELS_DEAD);
-    kernels->pooled_dw(y, x, w, argmax, &p, taps, run, (size_t)x_row);
-    kernels->sparse_list(entries, COLS + 1, n, sums, w, argmax, &p);
-    equal = y[K * size] == 0;
-    for (int k = 0; k < K; k++) {
-        kernels->sparse_sum(by_lists, row, x, (size_t)x_row, taps, run, entries + k * (COLS + 1),
-                            n[k]);
-        for (int r = 0; r < taps; r++)
-            equal &= memcmp(y + k * size + r * run, by_lists + r * row, run * sizeof *y) == 0;
-        equal &= y[k * size + taps * run] == sums[k];
-        memset(by_lists, 0, taps * row * sizeof *by_lists);
-    }
-    if (!equal) {
-        printf("pooled_dw: wrong for %d positions of %d channels, windows of %d rows of %d\n",
-               p.cols, K, taps, run);
-        failed = true;
-    }
-}
-
 /* The box kernel scattered with stride 2 is what w gives on the upsampled image, and its fold is
  * its adjoint. */
 static void check_box(void)
@@ -827,11 +671,6 @@ static void check_noise(void)
 }
 
 /* Sizes that no kernel was compiled for end the process: a result never stays unwritten. */
-static void no_packed_window(void)
-{
-    kernels->pooled_dw(y, x, w, (const uint8_t[8]){0}, &(struct pooled){.cols = 1, .channels = 1},
-                       9, 11, 100);
-}
 static void no_way_to_the_points(void)
 {
     static float scratch[SPACE];
@@ -868,18 +707,14 @@ int main(int argc, char **argv)
 {
     void (*const checks[])(void) = {check_conv,
                                     check_dot,
-                                    check_planes,
                                     check_pool,
-                                    check_pool_planes,
                                     check_winograd,
-                                    check_winograd_planes,
                                     check_winograd_conv,
                                     check_winograd_backward,
                                     check_winograd_dense,
                                     check_dw,
                                     check_sparse_sum,
                                     check_sparse_list,
-                                    check_pooled_dw,
                                     check_box,
                                     check_bce,
                                     check_mse,
@@ -893,7 +728,6 @@ int main(int argc, char **argv)
         for (int j = 0; j < SHAPES && !failed; j++)
             checks[i]();
     check_sigmoid();
-    check_missing(no_packed_window, "pooled_dw of 99 taps");
     check_missing(no_way_to_the_points, "winograd_relu_pool of 5 points");
     return failed;
 }

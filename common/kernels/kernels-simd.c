@@ -13,7 +13,7 @@
 #include <string.h>
 
 #if defined(__AVX512F__)
-enum { LANES = 16, HALF = 8, TILE_COLS = 10, TILE_RUN = 24, SPARSE_TILE = 25 }; /* 32 registers */
+enum { LANES = 16, TILE_COLS = 10, TILE_RUN = 24, SPARSE_TILE = 25 }; /* 32 registers */
 #define TABLE kernels_avx512
 #define NAME "avx512"
 #define LANE_NUMBERS                                         \
@@ -21,7 +21,7 @@ enum { LANES = 16, HALF = 8, TILE_COLS = 10, TILE_RUN = 24, SPARSE_TILE = 25 }; 
         0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 \
     }
 #elif defined(__AVX2__) && defined(__FMA__)
-enum { LANES = 8, HALF = 8, TILE_COLS = 6, TILE_RUN = 12, SPARSE_TILE = 12 }; /* 16 registers */
+enum { LANES = 8, TILE_COLS = 6, TILE_RUN = 12, SPARSE_TILE = 12 }; /* 16 registers */
 #define TABLE kernels_avx2
 #define NAME "avx2"
 #define LANE_NUMBERS           \
@@ -29,7 +29,7 @@ enum { LANES = 8, HALF = 8, TILE_COLS = 6, TILE_RUN = 12, SPARSE_TILE = 12 }; /*
         0, 1, 2, 3, 4, 5, 6, 7 \
     }
 #else
-enum { LANES = 4, HALF = 4, TILE_COLS = 6, TILE_RUN = 12, SPARSE_TILE = 12 };
+enum { LANES = 4, TILE_COLS = 6, TILE_RUN = 12, SPARSE_TILE = 12 };
 #define TABLE kernels_base
 #define NAME "base"
 #define LANE_NUMBERS \
@@ -158,44 +158,17 @@ struct epilogue {
     uint8_t *argmax;
 };
 
-/* Half of the widest vectors, where that is enough: half the work where the processor's units are
- * as wide, and never more. */
-typedef float half __attribute__((vector_size(4 * HALF), may_alias));
-typedef float half_unaligned __attribute__((vector_size(4 * HALF), aligned(4), may_alias));
-
-INLINE half lower_half(vec v)
-{
-    half h;
-    memcpy(&h, &v, sizeof h);
-    return h;
-}
-
-/* The upper half does not matter. By registers: a vector read from memory waits where it was
- * written in parts. */
-INLINE vec widen_half(half h)
-{
-#if defined(__AVX512F__)
-    return __builtin_shufflevector(h, h, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-#else
-    return h;
-#endif
-}
-
 /* Output positions ROWS x COLS from (0,0) of x and y, output channels k0..k0+LANES-1 of which N are
- * real; NARROW: at most HALF are. */
-INLINE void tile(int rows, int cols, bool narrow, float *y, const float *x, const float *w,
-                 vec bias, const struct conv *g, int n, struct epilogue e)
+ * real. */
+INLINE void tile(int rows, int cols, float *y, const float *x, const float *w, vec bias,
+                 const struct conv *g, int n, struct epilogue e)
 {
     vec acc[2][TILE_COLS];
-    half part[2][TILE_COLS];
 #pragma GCC unroll 2
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 10
         for (int j = 0; j < cols; j++)
-            if (narrow)
-                part[i][j] = lower_half(bias);
-            else
-                acc[i][j] = bias;
+            acc[i][j] = bias;
     for (int r = 0; r < g->taps; r++) {
         const float *base[2][2]; /* of every fifth column: with the others at 1, 2, 3 and 4 steps
                                     from it, all addresses fit the registers */
@@ -208,33 +181,20 @@ INLINE void tile(int rows, int cols, bool narrow, float *y, const float *x, cons
         step = g->x_col;
         step3 = 3 * g->x_col;
         for (int q = 0; q < g->run; q++, w += LANES) {
-            const vec wq = narrow ? (vec){0} : *(const vec *)w;
-            const half hq = narrow ? *(const half *)w : (half){0};
+            const vec wq = *(const vec *)w;
             __asm__ volatile(""
                              : "+r"(step), "+r"(step3)); /* keeps 2*step and 4*step out of
                                                             registers: they are addressing modes */
 #pragma GCC unroll 2
             for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 10
-                for (int j = 0; j < cols; j++) {
-                    const float xj = base[i][j / 5][j % 5 == 3 ? step3 : j % 5 * step];
-                    if (narrow)
-                        part[i][j] += hq * xj;
-                    else
-                        acc[i][j] += wq * xj;
-                }
+                for (int j = 0; j < cols; j++)
+                    acc[i][j] += wq * base[i][j / 5][j % 5 == 3 ? step3 : j % 5 * step];
 #pragma GCC unroll 2
                 for (int j = 0; j < cols; j += 5)
                     base[i][j / 5]++;
             }
         }
-    }
-    if (narrow) {
-#pragma GCC unroll 2
-        for (int i = 0; i < rows; i++)
-#pragma GCC unroll 10
-            for (int j = 0; j < cols; j++)
-                acc[i][j] = widen_half(part[i][j]);
     }
     if (e.pool) {
         if (rows != 2 || cols % 2 != 0)
@@ -252,87 +212,75 @@ INLINE void tile(int rows, int cols, bool narrow, float *y, const float *x, cons
             store_part(y + i * g->y_row + j * g->y_col, acc[i][j], n);
 }
 
-INLINE void any_tile(int rows, int cols, bool narrow, float *y, const float *x, const float *w,
-                     vec bias, const struct conv *g, int n, struct epilogue e)
+static void any_tile(int rows, int cols, float *y, const float *x, const float *w, vec bias,
+                     const struct conv *g, int n, struct epilogue e)
 {
     switch (rows * 16 + cols) {
     case 16 + 1:
-        tile(1, 1, narrow, y, x, w, bias, g, n, e);
+        tile(1, 1, y, x, w, bias, g, n, e);
         break;
     case 16 + 2:
-        tile(1, 2, narrow, y, x, w, bias, g, n, e);
+        tile(1, 2, y, x, w, bias, g, n, e);
         break;
     case 16 + 3:
-        tile(1, 3, narrow, y, x, w, bias, g, n, e);
+        tile(1, 3, y, x, w, bias, g, n, e);
         break;
     case 16 + 4:
-        tile(1, 4, narrow, y, x, w, bias, g, n, e);
+        tile(1, 4, y, x, w, bias, g, n, e);
         break;
     case 16 + 5:
-        tile(1, 5, narrow, y, x, w, bias, g, n, e);
+        tile(1, 5, y, x, w, bias, g, n, e);
         break;
     case 16 + 6:
-        tile(1, 6, narrow, y, x, w, bias, g, n, e);
+        tile(1, 6, y, x, w, bias, g, n, e);
         break;
     case 32 + 1:
-        tile(2, 1, narrow, y, x, w, bias, g, n, e);
+        tile(2, 1, y, x, w, bias, g, n, e);
         break;
     case 32 + 2:
-        tile(2, 2, narrow, y, x, w, bias, g, n, e);
+        tile(2, 2, y, x, w, bias, g, n, e);
         break;
     case 32 + 3:
-        tile(2, 3, narrow, y, x, w, bias, g, n, e);
+        tile(2, 3, y, x, w, bias, g, n, e);
         break;
     case 32 + 4:
-        tile(2, 4, narrow, y, x, w, bias, g, n, e);
+        tile(2, 4, y, x, w, bias, g, n, e);
         break;
     case 32 + 5:
-        tile(2, 5, narrow, y, x, w, bias, g, n, e);
+        tile(2, 5, y, x, w, bias, g, n, e);
         break;
     case 32 + 6:
-        tile(2, 6, narrow, y, x, w, bias, g, n, e);
+        tile(2, 6, y, x, w, bias, g, n, e);
         break;
 #if defined(__AVX512F__)
     case 16 + 7:
-        tile(1, 7, narrow, y, x, w, bias, g, n, e);
+        tile(1, 7, y, x, w, bias, g, n, e);
         break;
     case 16 + 8:
-        tile(1, 8, narrow, y, x, w, bias, g, n, e);
+        tile(1, 8, y, x, w, bias, g, n, e);
         break;
     case 16 + 9:
-        tile(1, 9, narrow, y, x, w, bias, g, n, e);
+        tile(1, 9, y, x, w, bias, g, n, e);
         break;
     case 16 + 10:
-        tile(1, 10, narrow, y, x, w, bias, g, n, e);
+        tile(1, 10, y, x, w, bias, g, n, e);
         break;
     case 32 + 7:
-        tile(2, 7, narrow, y, x, w, bias, g, n, e);
+        tile(2, 7, y, x, w, bias, g, n, e);
         break;
     case 32 + 8:
-        tile(2, 8, narrow, y, x, w, bias, g, n, e);
+        tile(2, 8, y, x, w, bias, g, n, e);
         break;
     case 32 + 9:
-        tile(2, 9, narrow, y, x, w, bias, g, n, e);
+        tile(2, 9, y, x, w, bias, g, n, e);
         break;
     case 32 + 10:
-        tile(2, 10, narrow, y, x, w, bias, g, n, e);
+        tile(2, 10, y, x, w, bias, g, n, e);
         break;
 #endif
     default:
         assert(!"a tile");
     }
-}
-
-static void wide_tile(int rows, int cols, float *y, const float *x, const float *w, vec bias,
-                      const struct conv *g, int n, struct epilogue e)
-{
-    any_tile(rows, cols, false, y, x, w, bias, g, n, e);
-}
-
-static void narrow_tile(int rows, int cols, float *y, const float *x, const float *w, vec bias,
-                        const struct conv *g, int n, struct epilogue e)
-{
-    any_tile(rows, cols, HALF < LANES, y, x, w, bias, g, n, e);
 }
 
 /* One image: for each vector of output channels (its kernel stays in cache), for each pair of rows,
@@ -348,7 +296,6 @@ static void each_tile(float *y, const float *x, const float *w, const float *b,
     const size_t w_group = (size_t)g->taps * g->run * LANES;
     for (int k0 = 0; k0 < g->channels; k0 += LANES, w += w_group) {
         const vec bias = b == NULL ? (vec){0} : *(const vec *)(b + k0);
-        const bool narrow = HALF < LANES && g->channels - k0 <= HALF;
         for (int i = 0; i < g->rows; i += 2) {
             const int rows = g->rows - i < 2 ? 1 : 2;
             for (int t = 0; t < n_tiles; t++) {
@@ -357,9 +304,8 @@ static void each_tile(float *y, const float *x, const float *w, const float *b,
                 struct epilogue here = e;
                 if (e.argmax != NULL)
                     here.argmax += ((size_t)(i / 2) * (g->cols / 2) + j / 2) * g->y_col + k0;
-                (narrow ? narrow_tile : wide_tile)(
-                    rows, end - j, y + i / shrink * g->y_row + j / shrink * g->y_col + k0,
-                    x + i * g->x_row + j * g->x_col, w, bias, g, g->channels - k0, here);
+                any_tile(rows, end - j, y + i / shrink * g->y_row + j / shrink * g->y_col + k0,
+                         x + i * g->x_row + j * g->x_col, w, bias, g, g->channels - k0, here);
             }
         }
     }
@@ -540,9 +486,7 @@ static void winograd_pack(float *u, const float *w, const float *scale, const st
     const int R = g->R, C = g->stride * g->stride * g->C, K = g->K, down = g->both ? g->points : 1,
               taps = g->both ? 1 : R, rows = g->both ? R : 1;
     const size_t column = C * g->y_col,
-                 plane = (size_t)taps * C * (g->in_planes ? K : (K + LANES - 1) / LANES * LANES);
-    const size_t group = g->in_planes ? LANES : (size_t)taps * C * LANES,
-                 wide = g->in_planes ? K : LANES;
+                 plane = (size_t)taps * C * ((K + LANES - 1) / LANES * LANES);
     for (int i = 0; i < down * g->points; i++, u += plane) {
         float factors[MOST_POINTS][MOST_POINTS]; /* (rows,R) of this plane */
         for (int r = 0; r < rows; r++)
@@ -552,18 +496,18 @@ static void winograd_pack(float *u, const float *w, const float *scale, const st
                             * (g->both ? point_factor(g->points, i / g->points, r, R) : 1));
         for (int k0 = 0; k0 < K; k0 += LANES) {
             const int n = K - k0 < LANES ? K - k0 : LANES;
-            float *to = u + k0 / LANES * group;
+            float *to = u + (size_t)k0 * taps * C;
             vec scales = (vec){0} + 1.0f;
             if (scale != NULL)
                 scales = load_part(scale + k0, n);
             for (int tap = 0; tap < taps; tap++)
-                for (int c = 0; c < C; c++, to += wide) {
+                for (int c = 0; c < C; c++, to += LANES) {
                     const float *from = w + (size_t)tap * R * column + c * g->y_col + k0;
                     vec sum = {0};
                     for (int r = 0; r < rows; r++)
                         for (int s = 0; s < R; s++, from += column)
                             sum += load_part(from, n) * factors[r][s];
-                    store_part(to, sum * scales, g->in_planes ? n : LANES);
+                    *(vec *)to = sum * scales;
                 }
         }
     }
@@ -1279,223 +1223,9 @@ static void conv_dot(float *y, const float *x, const float *w, const float *b, c
         }
 }
 
-/* --- conv_planes: vectors along the positions --- */
-
-enum { PLANE_VECTORS = 12 }; /* of positions in a tile, at most */
-
-/* VECTORS from the first position of x and y by channels 0..K-1. */
-INLINE void planes_tile(int vectors, int K, float *y, const float *x, const float *w,
-                        const float *b, const struct planes_conv *g)
-{
-    vec acc[3][PLANE_VECTORS];
-#pragma GCC unroll 3
-    for (int k = 0; k < K; k++)
-#pragma GCC unroll 12
-        for (int v = 0; v < vectors; v++)
-            acc[k][v] = (vec){0} + b[k];
-    for (const int32_t *at = g->at, *end = at + g->taps; at < end; at++, w += g->channels) {
-        const float *from = x + *at;
-        vec wk[3];
-#pragma GCC unroll 3
-        for (int k = 0; k < K; k++)
-            wk[k] = (vec){0} + w[k];
-#pragma GCC unroll 12
-        for (int v = 0; v < vectors; v++) {
-            vec xv = load(from + v * LANES);
-            IN_REGISTER(xv);
-#pragma GCC unroll 3
-            for (int k = 0; k < K; k++)
-                acc[k][v] += wk[k] * xv;
-        }
-    }
-#pragma GCC unroll 3
-    for (int k = 0; k < K; k++)
-#pragma GCC unroll 12
-        for (int v = 0; v < vectors; v++)
-            store(y + k * g->y_plane + v * LANES, acc[k][v]);
-}
-
-INLINE void planes_channels(int K, float *y, const float *x, const float *w, const float *b,
-                            const struct planes_conv *g)
-{
-    const int most = LANES == 16 ? (K == 3 ? 8 : 12)
-        : K == 3                 ? 3
-        : K == 2                 ? 6
-                                 : 12; /* with K kernels and an x in registers */
-    const int all = (g->n + LANES - 1) / LANES;
-    for (int v = 0, n; v < all; v += n) {
-        float *yv = y + v * LANES;
-        const float *xv = x + v * LANES;
-        for (n = most; n > all - v; n = n == 3 ? 2 : n == 4 ? 3 : n / 2)
-            ;
-        switch (n) {
-        case 1:
-            planes_tile(1, K, yv, xv, w, b, g);
-            break;
-        case 2:
-            if (most >= 2)
-                planes_tile(2, K, yv, xv, w, b, g);
-            break;
-        case 3:
-            if (most >= 3)
-                planes_tile(3, K, yv, xv, w, b, g);
-            break;
-        case 4:
-            if (most >= 4)
-                planes_tile(4, K, yv, xv, w, b, g);
-            break;
-        case 6:
-            if (most >= 6)
-                planes_tile(6, K, yv, xv, w, b, g);
-            break;
-        case 8:
-            if (most >= 8)
-                planes_tile(8, K, yv, xv, w, b, g);
-            break;
-        case 12:
-            if (most >= 12)
-                planes_tile(12, K, yv, xv, w, b, g);
-            break;
-        default:
-            assert(!"a tile");
-        }
-    }
-}
-
-static void conv_planes(float *y, const float *x, const float *w, const float *b,
-                        const struct planes_conv *g)
-{
-    const int groups = (g->channels + 2) / 3;
-    for (int group = 0; group < groups; group++) {
-        const int k = g->channels * group / groups, end = g->channels * (group + 1) / groups;
-        switch (end - k) {
-        case 1:
-            planes_channels(1, y + k * g->y_plane, x, w + k, b + k, g);
-            break;
-        case 2:
-            planes_channels(2, y + k * g->y_plane, x, w + k, b + k, g);
-            break;
-        case 3:
-            planes_channels(3, y + k * g->y_plane, x, w + k, b + k, g);
-            break;
-        default:
-            assert(!"channels at once");
-        }
-    }
-}
-
-/* What whole vectors write beyond a row the next one writes again. */
-INLINE void expand_planes(int points, float *v, const float *x, const struct planes_points *g)
-{
-    size_t at[MOST_POINTS]; /* of a tile's columns */
-    for (int u = 0; u < points; u++)
-        at[u] = (u + g->first) % g->M * g->x_plane + (u + g->first) / g->M;
-    for (int i = 0; i < g->rows; i++, x += g->x_row, v += g->v_row)
-        for (int t = 0; t < g->tiles; t += LANES) {
-            vec d[MOST_POINTS], value[MOST_POINTS];
-#pragma GCC unroll 10
-            for (int u = 0; u < points; u++)
-                d[u] = load(x + at[u] + t);
-            to_points(points, value, d);
-#pragma GCC unroll 10
-            for (int point = 0; point < points; point++)
-                store(v + point * g->v_plane + t, value[point]);
-        }
-}
-
-static void planes_to_points(float *v, const float *x, const struct planes_points *g)
-{
-    switch (g->points) {
-    case 4:
-        expand_planes(4, v, x, g);
-        break;
-    case 6:
-        expand_planes(6, v, x, g);
-        break;
-    case 8:
-        expand_planes(8, v, x, g);
-        break;
-    case 10:
-        expand_planes(10, v, x, g);
-        break;
-    default:
-        assert(!"a way to the points");
-    }
-}
-
-/* N tiles from the points. */
-INLINE void interpolate_planes(int points, int M, float *y, size_t y_plane, const float *m,
-                               size_t m_plane, float b, size_t n)
-{
-    for (size_t p = 0; p < n; p += LANES) {
-        vec columns[8];
-        from_points(points, M, columns, m + p, m_plane);
-#pragma GCC unroll 7
-        for (int j = 0; j < M; j++)
-            store(y + j * y_plane + p, columns[j] + b);
-    }
-}
-
-static void planes_from_points(float *y, size_t y_plane, const float *m, size_t m_plane, float b,
-                               int points, int M, size_t n)
-{
-    switch (points * 10 + M) {
-    case 42:
-        interpolate_planes(4, 2, y, y_plane, m, m_plane, b, n);
-        break;
-    case 43:
-        interpolate_planes(4, 3, y, y_plane, m, m_plane, b, n);
-        break;
-    case 62:
-        interpolate_planes(6, 2, y, y_plane, m, m_plane, b, n);
-        break;
-    case 63:
-        interpolate_planes(6, 3, y, y_plane, m, m_plane, b, n);
-        break;
-    case 64:
-        interpolate_planes(6, 4, y, y_plane, m, m_plane, b, n);
-        break;
-    case 65:
-        interpolate_planes(6, 5, y, y_plane, m, m_plane, b, n);
-        break;
-    case 82:
-        interpolate_planes(8, 2, y, y_plane, m, m_plane, b, n);
-        break;
-    case 83:
-        interpolate_planes(8, 3, y, y_plane, m, m_plane, b, n);
-        break;
-    case 84:
-        interpolate_planes(8, 4, y, y_plane, m, m_plane, b, n);
-        break;
-    case 85:
-        interpolate_planes(8, 5, y, y_plane, m, m_plane, b, n);
-        break;
-    case 86:
-        interpolate_planes(8, 6, y, y_plane, m, m_plane, b, n);
-        break;
-    case 87:
-        interpolate_planes(8, 7, y, y_plane, m, m_plane, b, n);
-        break;
-    case 102:
-        interpolate_planes(10, 2, y, y_plane, m, m_plane, b, n);
-        break;
-    case 104:
-        interpolate_planes(10, 4, y, y_plane, m, m_plane, b, n);
-        break;
-    default:
-        assert(!"a way from the points");
-    }
-}
-
-static void pool_planes(float *y, uint8_t *argmax, const float *z, size_t beside, size_t below,
-                        size_t n)
-{
-    for (size_t p = 0; p < n; p += LANES)
-        pool(y + p, argmax == NULL ? NULL : argmax + p, load(z + p), load(z + beside + p),
-             load(z + below + p), load(z + below + beside + p), LANES);
-}
-
 /* --- sparse_sum --- */
+
+typedef float half_unaligned __attribute__((vector_size(32), aligned(4), may_alias));
 
 /* TAIL: half a vector does for a run's end, as for 7x7 kernels on 3 channels; loads that cross a
  * cache line are fewer. */
@@ -1503,7 +1233,7 @@ INLINE void windows(int rows, int vecs, bool tail, float *y, size_t y_row, const
                     size_t x_row, const struct entry *e, size_t n)
 {
     vec acc[SPARSE_TILE];
-    half end[7];
+    half_unaligned end[7];
 #pragma GCC unroll 7
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 9
@@ -1586,20 +1316,8 @@ static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int
             float *to = y + v * LANES;
             const float *from = x + v * LANES;
 #if defined(__AVX512F__)
-            if (rows == 7 && blocks == 1 && (run - 1) % LANES < HALF) {
-                switch (vecs) {
-                case 1:
-                    windows(7, 0, true, to, y_row, from, x_row, e, n);
-                    break;
-                case 2:
-                    windows(7, 1, true, to, y_row, from, x_row, e, n);
-                    break;
-                case 3:
-                    windows(7, 2, true, to, y_row, from, x_row, e, n);
-                    break;
-                default:
-                    assert(!"vectors of a row");
-                }
+            if (rows == 7 && all == 2 && (run - 1) % LANES < 8) {
+                windows(7, 1, true, to, y_row, from, x_row, e, n);
                 continue;
             }
 #endif
@@ -1700,124 +1418,6 @@ static void sparse_sum(float *y, size_t y_row, const float *x, size_t x_row, int
                 assert(!"a tile");
             }
         }
-}
-
-/* --- pooled_dw --- */
-
-enum {
-    PACKED_COLS = 16,
-    PLACES = KERNELS_DEAD + 1,
-    PIECE = 8
-}; /* pooled positions packed at once; windows of each, one of zeros; floats copied at once */
-
-typedef float piece __attribute__((vector_size(4 * PIECE), aligned(4), may_alias));
-
-/* The windows of COLS pooled positions, each one behind another, and a 1 behind each. What a piece
- * has too much, the next one overwrites. */
-INLINE void pack_windows(int size, float *windows, const float *x, const struct pooled *p, int cols,
-                         int taps, int run, size_t x_row)
-{
-    for (int j = 0; j < cols; j++, windows += PLACES * size, x += p->step) {
-#pragma GCC unroll 4
-        for (int q = 0; q < KERNELS_DEAD; q++) {
-            const float *from = x + p->offset[q];
-            float *to = windows + q * size;
-            for (int r = 0; r < taps; r++, from += x_row, to += run)
-                for (int i = 0; i < run; i += PIECE) {
-                    *(piece *)(to + i) = *(const piece *)(from + i);
-                    __asm__ volatile(
-                        ""
-                        :
-                        :
-                        : "memory"); /* or the compiler would call memmove for a few floats */
-                }
-            *to = 1;
-        }
-        memset(windows + KERNELS_DEAD * size, 0, size * sizeof *windows);
-    }
-}
-
-/* N channels. */
-INLINE void sum_windows(int n, int size, float *dw, const float *windows, const float *g,
-                        const uint8_t *argmax, int cols, size_t channels)
-{
-    vec acc[80 / LANES > 8 ? 80 / LANES : 10];
-    const int vecs = size / LANES;
-#pragma GCC unroll 20
-    for (int i = 0; i < n * vecs; i++)
-        acc[i] = load(dw + i * LANES);
-    for (int j = 0; j < cols; j++, g += channels, argmax += channels, windows += PLACES * size)
-#pragma GCC unroll 8
-        for (int k = 0; k < n; k++) {
-            const float *from = windows + argmax[k] * size;
-#pragma GCC unroll 20
-            for (int v = 0; v < vecs; v++)
-                acc[k * vecs + v] += *(const vec *)(from + v * LANES) * g[k];
-        }
-#pragma GCC unroll 20
-    for (int i = 0; i < n * vecs; i++)
-        store(dw + i * LANES, acc[i]);
-}
-
-INLINE void pooled_rows(int size, float *dw, const float *x, const float *g, const uint8_t *argmax,
-                        const struct pooled *p, int taps, int run, size_t x_row)
-{
-    const int K = p->channels, vecs = size / LANES,
-              most = vecs == 1 ? 8
-        : vecs == 2            ? 4
-        : vecs <= 5            ? 2
-                               : 1; /* channels: up to ten sums, so that none waits */
-    float windows[PACKED_COLS * PLACES * 80 + PIECE] __attribute__((aligned(64)));
-    for (int j = 0; j < p->cols; j += PACKED_COLS) {
-        const int cols = p->cols - j < PACKED_COLS ? p->cols - j : PACKED_COLS;
-        pack_windows(size, windows, x + j * p->step, p, cols, taps, run, x_row);
-        for (int k = 0, n = most; k < K; k += n) {
-            const float *gk = g + j * K + k;
-            const uint8_t *where = argmax + j * K + k;
-            while (n > K - k)
-                n /= 2;
-            switch (n) {
-            case 8:
-                if (most >= 8)
-                    sum_windows(8, size, dw + k * size, windows, gk, where, cols, K);
-                break;
-            case 4:
-                if (most >= 4)
-                    sum_windows(4, size, dw + k * size, windows, gk, where, cols, K);
-                break;
-            case 2:
-                if (most >= 2)
-                    sum_windows(2, size, dw + k * size, windows, gk, where, cols, K);
-                break;
-            case 1:
-                sum_windows(1, size, dw + k * size, windows, gk, where, cols, K);
-                break;
-            default:
-                assert(!"a tile");
-            }
-        }
-    }
-}
-
-static void pooled_dw(float *dw, const float *x, const float *g, const uint8_t *argmax,
-                      const struct pooled *p, int taps, int run, size_t x_row)
-{
-    switch (kernels_packed(taps * run)) {
-    case 16:
-        pooled_rows(16, dw, x, g, argmax, p, taps, run, x_row);
-        break;
-    case 32:
-        pooled_rows(32, dw, x, g, argmax, p, taps, run, x_row);
-        break;
-    case 64:
-        pooled_rows(64, dw, x, g, argmax, p, taps, run, x_row);
-        break;
-    case 80:
-        pooled_rows(80, dw, x, g, argmax, p, taps, run, x_row);
-        break;
-    default:
-        assert(!"a packed window");
-    }
 }
 
 /* --- batch normalisation --- */
@@ -2163,13 +1763,8 @@ const struct kernels TABLE = {
     .winograd_conv = winograd_conv,
     .winograd_backward = winograd_backward,
     .conv_dot = conv_dot,
-    .conv_planes = conv_planes,
-    .planes_to_points = planes_to_points,
-    .planes_from_points = planes_from_points,
-    .pool_planes = pool_planes,
     .sparse_list = sparse_list,
     .sparse_sum = sparse_sum,
-    .pooled_dw = pooled_dw,
     .norm_sums = norm_sums,
     .norm_relu_pool = norm_relu_pool,
     .norm_gradient_sums = norm_gradient_sums,

@@ -116,7 +116,7 @@ struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use
                ten = use == WINOGRAD_INFERENCE || (use == WINOGRAD_POOL && g.R >= 7);
     int least = g.W * g.R * 3 / 4 + 1; /* multiplications in a row, for each of the kernel's */
     best.points = way.points = 0, best.both = way.both = false;
-    if (g.K == 0 || g.R < 2 || g.R > 9 || (!g.in_planes && g.R * g.C * g.stride * g.stride < 10))
+    if (g.K == 0 || g.R < 2 || g.R > 9 || g.R * g.C * g.stride * g.stride < 10)
         return best;
     for (way.points = 4; way.points <= (ten ? 10 : 8); way.points += 2)
         for (int both = 0; both <= (g.both && by_work && way.points <= 8); both++) {
@@ -131,49 +131,6 @@ struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use
                 best = way, least = cost;
         }
     return best;
-}
-
-/* What FEW channels take at a position, in products of vectors of LANES, 8 or 16; the numbers are
- * measured. */
-static double planes_cost(const struct split_work *g, int few, int lanes)
-{
-    const double products = (few == 1 ? 1.9 : 1.1) * g->share * g->taps * g->run
-        / lanes; /* what is loaded for one channel serves no other */
-    return few * (products + (lanes == 16 ? 0.5 : 0.85)) + (lanes == 16 ? 0.4 : 0.75) * g->moved
-        + g->extra;
-}
-
-static double dot_cost(const struct split_work *g, int few, int lanes)
-{
-    const int parts = g->taps * ((g->run + KERNELS_DOT - 1) / KERNELS_DOT);
-    return few * (lanes == 16 ? parts + 10.0 : 2.5 * parts + 14) + g->extra;
-}
-
-static double vectors_cost(const struct split_work *g, int few, int lanes)
-{
-    if (lanes == 16)
-        return (few <= 8 && !g->filtered ? 0.75 : 1) * g->vector
-            + 3; /* half a vector is half the work of some processors */
-    return (few <= 8 ? 1 : 2) * ((g->filtered ? 1.1 : 1) * g->vector + 6);
-}
-
-struct split kernels_split(const struct split_work *g, int lanes)
-{
-    const int few = g->few, own = lanes == 16 ? 16 : 8;
-    const struct split no_few = {g->K, 0, false};
-    double planes, vectors, dot;
-    bool by_planes, alike, pays;
-    if (few == 0 || few > g->most)
-        return no_few;
-    planes = planes_cost(g, few, 8) * planes_cost(g, few, 16);
-    vectors = vectors_cost(g, few, 8) * vectors_cost(g, few, 16);
-    dot = dot_cost(g, few, 8) * dot_cost(g, few, 16);
-    by_planes = few > 8
-        || planes < 0.6 * dot; /* where they are close dot's order is kinder to the caches */
-    alike = by_planes && g->share == 1 && !g->filtered;
-    pays = alike ? planes_cost(g, few, own) < 0.95 * vectors_cost(g, few, own)
-                 : (by_planes ? planes : dot) < 0.7 * vectors;
-    return pays ? (struct split){g->K - few, few, by_planes} : no_few;
 }
 
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes)

@@ -8,7 +8,7 @@
 void norm_encode(struct layer *l, const struct work *w)
 {
     const struct conv g = layer_encoder_conv(l, &l->z);
-    struct winograd winograd = l->learn.winograd;
+    struct winograd winograd = l->learn;
     double *sums = l->sums + w->slice * 2 * l->K;
     winograd.x_row = l->in.row, winograd.y_row = l->z.row;
     if (winograd.points > 0)

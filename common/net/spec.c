@@ -7,7 +7,7 @@
 #include "kernels/kernels.h"
 
 /* Places within the kernels of layer K (from 0), one window a filter, and within an image in its
- * margins, four of them or at points, are int32. */
+ * margins are int32. */
 static const char *check_places(const struct net_spec *s, int k)
 {
     const double R = s->layers[k].kernel, C = k == 0 ? s->channels : s->layers[k - 1].filters;

@@ -28,7 +28,7 @@
 
 #include "base/rng.h"
 
-enum { KERNELS_DEAD = 4, KERNELS_MAX_LANES = 16, KERNELS_DOT = 16, KERNELS_FEW = 16 };
+enum { KERNELS_DEAD = 4, KERNELS_MAX_LANES = 16, KERNELS_DOT = 16 };
 /* What is worked on at once: half of that cache. */
 enum { KERNELS_SECOND_LEVEL = (512 << 10) / sizeof(float) };
 /* log((1-e)/e), e = 1e-7: beyond it binary cross-entropy clips and its gradient is 0. */
@@ -66,7 +66,6 @@ struct conv {
 struct winograd {
     int points;        /* 4, 6, 8 or 10 */
     bool both;         /* the columns too, by as many points: see below */
-    bool in_planes;    /* the products are conv_planes': see planes_to_points */
     int R, C, K, H, W; /* kernel, R < points; channels in, out; of the result before pooling */
     /* 1, or 2: then x is taken as an image of 2x2 pixels, half as high and wide, of 4*C channels
      * (row, column, C). */
@@ -104,21 +103,6 @@ struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use
  * plain way where points is 0. */
 double kernels_winograd_work(const struct winograd *g);
 
-struct planes_conv {
-    int channels, taps; /* of y; all taps of all channels of x */
-    /* Where each finds its x, floats from the position's own place in the first plane. */
-    const int32_t *at;
-    int n;          /* positions */
-    size_t y_plane; /* floats from one channel of y to the next */
-};
-
-struct planes_points { /* tiles of a plane of the image to the points */
-    int points, M;
-    int first;       /* column of a tile that counts as its 0th: u from here */
-    int rows, tiles; /* tiles in a row */
-    size_t x_row, x_plane, v_row, v_plane;
-};
-
 struct entry { /* a place, floats from a base, and the value there */
     int32_t at;
     float g;
@@ -151,9 +135,8 @@ struct kernels {
      * (rows/2,cols/2,y_col): which of the four it was, the first on ties, in row-major order, or
      * KERNELS_DEAD where the result is 0; argmax may be NULL. b may be NULL. Tile: 2 rows x up to
      * 10 columns x one vector of channels in registers; a kernel vector is loaded once for all its
-     * positions, an x is a broadcast operand. Of 16 lanes the lower half alone is computed where
-     * the last channels are 8 or fewer. Channels outermost: that part of the kernel stays in the
-     * second-level cache over the image. */
+     * positions, an x is a broadcast operand. Channels outermost: that part of the kernel stays in
+     * the second-level cache over the image. */
     void (*conv)(float *y, const float *x, const float *w, const float *b, const struct conv *g);
     void (*conv_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *w,
                            const float *b, const struct conv *g);
@@ -178,8 +161,7 @@ struct kernels {
                               const float *u, const struct winograd *g, size_t n, size_t dy_image,
                               size_t small_row, size_t small_image, size_t dsmall_image,
                               float *scratch);
-    /* u from w (R,R,stride^2*C,y_col), times scale (K) unless NULL. In planes: u
-     * (points,R,stride^2*C,K). */
+    /* u from w (R,R,stride^2*C,y_col), times scale (K) unless NULL. */
     void (*winograd_pack)(float *u, const float *w, const float *scale, const struct winograd *g);
     /* dw (R,R,column) from du (points,R,column): the adjoint. column: a multiple of L; R up to 7.
      */
@@ -199,27 +181,6 @@ struct kernels {
     void (*conv_dot)(float *y, const float *x, const float *w, const float *b,
                      const struct conv *g);
 
-    /* conv for few channels of both, where runs are short: in planes, one for each channel, along
-     * the positions p of a plane, rows and margins alike:
-     *     y[k*y_plane + p] = b[k] + sum_t w[t,k] * x[at[t] + p]        t < taps, p < n
-     * x is read, y is written up to 15 floats beyond. b (channels) is not NULL. Tile: up to 3
-     * channels by as many vectors as registers hold, 12 at most; an x that is loaded serves all its
-     * channels, and no lane is idle however few these are. The sums are conv's, to the last bit. By
-     * Winograd's way along the rows a position is a tile of M columns, and column u of tile (i,t)
-     * stands at x[u%M*x_plane + i*x_row + t + u/M]. planes_to_points: v[point*v_plane + i*v_row +
-     * t]; conv_planes of each point with u, whose taps are rows and channels, is m;
-     * planes_from_points: column j < M of position p < n to y[j*y_plane + p], plus b. Both read and
-     * write up to 15 floats beyond; m, m_plane aligned to 64 bytes. pool_planes: of four planes, z
-     * and those `beside` and `below` it, the largest, then max(.,0), and which it was, as
-     * conv_relu_pool; y may be z; argmax NULL or up to 15 bytes longer than n. */
-    void (*conv_planes)(float *y, const float *x, const float *w, const float *b,
-                        const struct planes_conv *g);
-    void (*planes_to_points)(float *v, const float *x, const struct planes_points *g);
-    void (*planes_from_points)(float *y, size_t y_plane, const float *m, size_t m_plane, float b,
-                               int points, int M, size_t n);
-    void (*pool_planes)(float *y, uint8_t *argmax, const float *z, size_t beside, size_t below,
-                        size_t n);
-
     /* Appends, for each channel k, the places and values g (cols,K) of the row's positions that
      * argmax (cols,K) says are alive to entries (K,room), of which n[k] are used; sums[k] gains the
      * values. Writes one entry beyond the last: n[k] < room must hold before each position. */
@@ -235,16 +196,6 @@ struct kernels {
      * entries. */
     void (*sparse_sum)(float *y, size_t y_row, const float *x, size_t x_row, int taps, int run,
                        const struct entry *e, size_t n);
-
-    /* dw[k,r*run + q] += sum_j g[j,k] * x[j*step + offset[argmax[j,k]] + r*x_row + q], over a row
-     * of pooled positions that are alive; dw[k,taps*run] += the sums of g: a kernel's gradient and
-     * a bias's, where windows are so small that listing entries takes as long as summing them. dw
-     * (K,kernels_packed(taps*run)). x is read up to 7 floats beyond a run. p->at does not matter.
-     * The same bytes as by sparse_list and sparse_sum. All windows of a few positions are packed
-     * first, aligned, for all channels; then a tile of up to eight channels in registers over the
-     * positions. */
-    void (*pooled_dw)(float *dw, const float *x, const float *g, const uint8_t *argmax,
-                      const struct pooled *p, int taps, int run, size_t x_row);
 
     /* Batch normalisation. z is read up to L-1 floats beyond its end; argmax as conv_relu_pool
      * leaves it; sums in double, a channel's in the order of positions. sums: sum[k] += z,
@@ -275,13 +226,6 @@ struct kernels {
                   const struct rng *stream);
 };
 
-/* Floats of a packed window of N and the 1 behind it, in whole vectors; 0: too many for pooled_dw.
- */
-static inline int kernels_packed(int n)
-{
-    return n < 16 ? 16 : n < 32 ? 32 : n < 64 ? 64 : n < 80 ? 80 : 0;
-}
-
 /* The kernels in use: those that kernels_select chose, else the best that this processor runs. */
 const struct kernels *kernels_get(void);
 /* Chooses by name; false where there is no such or this processor cannot run it. Before any net is
@@ -300,29 +244,6 @@ struct packing {
     ptrdiff_t row, col, in, out;
 };
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes);
-
-/* How the K channels of a result are computed: WHOLE vectors of KERNELS_MAX_LANES by conv or by
- * Winograd's way; FEW, all K where they are no more than `most`, otherwise what would leave one
- * more vector mostly empty, by conv_planes or by conv_dot where they are no more than that and it
- * costs less. Decided for vectors of 8 and of 16 lanes together, so that both round alike; for
- * LANES alone where conv or conv_planes by themselves are what there is to choose from, whose sums
- * are equal. */
-struct split {
-    int whole, few;
-    bool planes;
-};
-struct split_work {
-    int K, few, most; /* few: K where that is at most `most`, otherwise what is left of vectors */
-    int taps, run;    /* as in conv */
-    double share;     /* what Winograd's way in planes leaves of their work, or 1 */
-    /* Floats of x that go to planes for a position; what few cost besides, in products of vectors.
-     */
-    double moved, extra;
-    /* What a vector of channels costs by other means, in products of vectors at a position. */
-    double vector;
-    bool filtered; /* and that is Winograd's way */
-};
-struct split kernels_split(const struct split_work *g, int lanes);
 
 /* The kernel of the transposed convolution with stride 2 that equals nearest upsampling and then w
  * (R,R,C,K):

@@ -64,8 +64,6 @@ struct layer {
     /* kernels as the convolutions want them, renewed after net_changed */
     float *encode_w, *encode_b, *decode_w[2][2], *decode_b;
     float *encode_dx_w, *decode_dx_w;
-    /* Of the few channels that fill no vector. */
-    float *encode_few, *encode_few_b, *decode_few[2][2], *decode_few_b, *decode_dx_few;
     float *phase_w;        /* (P+1,P+1,K,C) */
     float *box, *blocks;   /* (R+1,R+1,K,C); (P+1,P+1,4*C,K) */
     float *dblocks, *dbox; /* their gradients, (...,padded K) */
@@ -73,22 +71,16 @@ struct layer {
      * (R,R,K,padded C). */
     float *turned, *dturned;
 
-    /* How channels are computed: how many together; by Winograd's way, unless points is 0. Without
-     * the rows of y. infer, learn: of the code, in inference and in training. phase: of a phase of
-     * y; beside one another are columns 2j and 2j+1. back: of dsmall. */
-    struct layer_way {
-        struct split split;
-        struct winograd winograd, in_planes; /* of the whole vectors; of the few in planes */
-    } infer, learn, phase, back;
-    /* The encoder's gradients under batch normalisation, to its input as well. */
-    struct winograd dense;
-    size_t packed; /* floats of a channel's gradient by pooled_dw; 0: by sparse_sum */
-    /* Floats in a row of the encoder's window for sparse sums, R*C rounded up to vectors; of the
-     * decoder's adjoint. */
-    size_t window, back_window;
+    /* Minimal filtering, or none where points is 0: of the code, in inference and in training; of a
+     * phase of y, whose neighbours are columns 2j and 2j+1; of dsmall; of the encoder's gradients
+     * under batch normalisation, to its input as well. Without the rows of y. */
+    struct winograd infer, learn, phase, back, dense;
+    bool dot; /* the phases of y by conv_dot */
+    /* Floats in a row of the encoder's window for sparse sums, R*C rounded up to vectors. */
+    size_t window;
 
     /* Where the gradients of one slice stand in its block, floats. */
-    size_t at_encode_dw, at_encode_db, at_decode_dw, at_decode_few, at_decode_db;
+    size_t at_encode_dw, at_encode_db, at_decode_dw, at_decode_db;
 
     struct plane in; /* code_{k-1} */
     /* y_{k-1}; its gradient. In training y_0 shares dy_0's place: before the activation, then the
