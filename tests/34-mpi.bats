@@ -112,7 +112,7 @@ said() {
         -n 1 "$BUILD/mpi/train-stage" train.npy.zst train.npy.zst $rest
     said 1 'train-stage: rank 1: files or settings that are not those of rank 0'
     run --separate-stderr mpirun -n 2 train-stage train.npy.zst test.npy.zst $rest
-    said 2 'train-stage: 2 processes at once, which want a build with make MPI=1'
+    said 2 'train-stage: 2 processes at once, want a build with make MPI=1'
     [ ! -e x.safetensors.zst ]
 }
 

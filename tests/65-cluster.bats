@@ -2,6 +2,7 @@
 load helper
 load pipeline
 load slurm
+load mpi
 
 setup_file() {
     slurm_or_skip
@@ -83,4 +84,19 @@ job() {
     sbatch -Q --wait --array=1-3 -n1 job.sh
     tensor join part-{1..3}.npy.zst -o joined.npy.zst
     cmp joined.npy.zst whole.npy.zst
+}
+
+@test "training in ranks that Slurm starts makes the same bytes: srun --mpi=pmix, and mpirun in salloc" {
+    mpi_or_skip
+    srun --mpi=list 2>&1 | grep -qw pmix || skip 'srun has no pmix'
+    mkdir bin
+    ln -s "$BIN"/* bin
+    ln -sf "$BUILD"/mpi/{train-stage,finetune} bin
+    bin=bin pipeline LAUNCH_TRAIN='srun --mpi=pmix -N1 -n2 -Q' features >log   # the nodes share a host
+    equal "$(grep -c '^srun --mpi=pmix ' log)" 3
+    cmp out/deep.safetensors.zst one/deep.safetensors.zst
+    cmp out/features.npy.zst one/features.npy.zst
+    rm out/deep.*
+    bin=bin pipeline LAUNCH_TRAIN='salloc -Q -N1 -n2 mpirun -n 2' features
+    cmp out/deep.safetensors.zst one/deep.safetensors.zst
 }

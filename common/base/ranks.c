@@ -16,6 +16,15 @@ int ranks_own(void)
     return own;
 }
 
+/* Dies, once, where N processes that know nothing of one another would write the same files. */
+static void want_one(int n, int number, const char *wanted)
+{
+    if (n > 1 && number > 0)
+        exit(2);
+    if (n > 1)
+        die_usage("%d processes at once, want %s", n, wanted);
+}
+
 /* A number of the environment; OTHERWISE where there is none. */
 static int environment(const char *name, int otherwise)
 {
@@ -79,9 +88,8 @@ void ranks_start(const char *tool)
 
     report_init(tool);
     if (!getenv("OMPI_COMM_WORLD_SIZE") && !getenv("PMIX_RANK") && !getenv("PMI_RANK")) {
-        if (environment("SLURM_STEP_NUM_TASKS", 1) > 1)
-            die_usage("%d processes that cannot find one another, want srun --mpi=pmix",
-                      environment("SLURM_STEP_NUM_TASKS", 1));
+        want_one(environment("SLURM_STEP_NUM_TASKS", 1), environment("SLURM_PROCID", 0),
+                 "srun --mpi=pmix");
         return;
     }
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level) != MPI_SUCCESS)
@@ -171,19 +179,14 @@ void ranks_wait(void)
 
 #else
 
-/* Processes that know nothing of one another would all write the same files. */
 void ranks_start(const char *tool)
 {
-    const int slurm = environment("SLURM_STEP_NUM_TASKS", 1),
-              n = environment("OMPI_COMM_WORLD_SIZE", environment("PMI_SIZE", slurm)),
-              first = environment("SLURM_PROCID", 0);
+    const int n = environment("SLURM_STEP_NUM_TASKS", 1), number = environment("SLURM_PROCID", 0);
 
     report_init(tool);
-    if (n <= 1)
-        return;
-    if (environment("OMPI_COMM_WORLD_RANK", environment("PMI_RANK", first)) > 0)
-        exit(2);
-    die_usage("%d processes at once, which want a build with make MPI=1", n);
+    want_one(environment("OMPI_COMM_WORLD_SIZE", environment("PMI_SIZE", n)),
+             environment("OMPI_COMM_WORLD_RANK", environment("PMI_RANK", number)),
+             "a build with make MPI=1");
 }
 
 void ranks_broadcast(void *data, size_t len)
