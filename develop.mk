@@ -9,7 +9,8 @@
 #   fuzz        every parser under libFuzzer, FUZZ_SECONDS=600 each; fuzzers builds them; HEIF=1:
 #               that of HEIF and AVIF too, whose first inputs heif-enc makes (libheif-examples)
 #   bench       training and encoding against PyTorch and SGEMM
-#   bench-X     X = shapes, encode, pca, map, report, scaling, images, reference, memory: see below
+#   bench-X     X = shapes, encode, pca, map, report, scaling, images, reference, memory, cluster:
+#               see below
 #   lint-deps   packages that lint and clang need besides those of the tests
 
 LINT_PACKAGES = editorconfig clang-format-14 cppcheck shellcheck libomp-14-dev
@@ -120,5 +121,9 @@ bench-reference: all
 # Peak memory of each program, and training from disk against training from memory.
 bench-memory: all $(BUILD)/peak
 	bench/memory
+
+# Ranks of MPI against threads; what a step and a whole run take on more machines.
+bench-cluster: all $(RANKS)
+	BUILD=$(abspath $(BUILD)) bench/cluster
 .PHONY: bench bench-shapes bench-memory bench-encode bench-pca bench-map bench-report \
-	bench-scaling bench-images bench-reference bench-neighbours
+	bench-cluster bench-scaling bench-images bench-reference bench-neighbours
