@@ -20,7 +20,7 @@ enum {
     LANES = 8,     /* sums side by side: fixed, so that every processor adds in the same order */
 };
 
-static const double FAST = 0x1p-21, EXACT = 1e-13;
+static const double FAST = 0x1p-22, EXACT = 1e-13;
 
 /* A round, and what it starts from. */
 struct round {
@@ -32,6 +32,7 @@ struct round {
     double *t;    /* (room,room): q A q' of the blocks that were multiplied, on and above the
                      diagonal */
     double scale; /* of A: the longest row of a product so far */
+    double fast;  /* the error of a fast product, beside the largest eigenvalue */
     double *r;    /* (b,b): row i of what the current block leaves over is sum_j r[i][j] of the next
                      block's rows */
     double *values, *s; /* (b), (b,n): of t, largest first */
@@ -184,7 +185,7 @@ static double solve(struct round *v, bool *ends)
     *ends = true;
     for (size_t k = 0; k <= P; k++) {
         residuals[k] = length(last + k * b, b);
-        last[k] = FAST * v->values[0] * length(v->s + k * n + v->n_exact, n - v->n_exact);
+        last[k] = v->fast * v->values[0] * length(v->s + k * n + v->n_exact, n - v->n_exact);
         *ends = *ends && (k == P || residuals[k] <= fmax(last[k], EXACT * v->values[0]));
         residuals[k] += last[k];
     }
@@ -245,12 +246,12 @@ static void begin(struct round *v)
 bool lanczos_find(const struct lanczos *a, double *values, double *vectors)
 {
     size_t b = lanczos_block(a->P), room = lanczos_room(a->P);
-    struct round v = {.of = a, .b = b, .room = room};
+    struct round v = {.of = a, .b = b, .room = room, .fast = FAST};
     double worst = INFINITY, before = INFINITY;
-    bool fast = true, exact_first = false, ends;
+    bool fast = true, exact_first = false, refines = false, ends;
 
     blas_open();
-    v.q = xaligned(room * a->m * sizeof *v.q);
+    v.q = xlarge(room * a->m * sizeof *v.q);
     v.t = xaligned(room * room * sizeof *v.t);
     v.r = xcalloc(b * b, sizeof *v.r);
     v.values = xmalloc(b * sizeof *v.values);
@@ -264,7 +265,10 @@ bool lanczos_find(const struct lanczos *a, double *values, double *vectors)
             continue;
         next = i + 1 + i / 4;
         worst = solve(&v, &ends);
+        if (i == 1 && refines) /* nothing else was left to find */
+            v.fast = fmax(v.fast, 2 * worst);
         if (worst > 0 && (ends || full)) {
+            refines = ends;
             exact_first = ends || v.n_exact > 0;
             fast = fast && !(ends && worst > before / 4);
             before = ends ? worst : before;

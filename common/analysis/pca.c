@@ -2,6 +2,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ enum {
         1 << 20,  /* coordinates kept from when their signs were chosen to when they are written */
     LARGE = 1024, /* rows and columns from which on Lanczos may be used */
     STEPS = 100,  /* of it at most */
-    FLUSH = 512,  /* rows of which a sum is single precision */
+    FLUSH = 1024, /* rows of which a sum is single precision */
 };
 
 /* What the coordinates of one component may be wrong by, as vectors of n numbers, times sqrt(n): a
@@ -38,17 +39,6 @@ static size_t piece_rows(size_t D)
     return D >= PIECE ? 1 : smaller(PIECE / D, PIECE_ROWS);
 }
 
-/* sums (width) = parts (SLICES,width), added in their order. */
-static void add_slices(double *sums, const double *parts, size_t width)
-{
-#pragma omp parallel for schedule(static)
-    for (size_t c = 0; c < width; c++) {
-        sums[c] = 0;
-        for (size_t s = 0; s < SLICES; s++)
-            sums[c] += parts[s * width + c];
-    }
-}
-
 /* What a pass over all rows adds up: part (width) += what the `got` centred rows x (got,D) give.
  * scratch: `got` times `b` numbers. */
 typedef void add_rows(double *part, const double *x, size_t got, size_t D, const double *q,
@@ -59,25 +49,29 @@ static void pass(double *sums, size_t width, add_rows *add, struct rows *r, cons
                  const double *q, size_t b)
 {
     size_t n = rows_n(r), D = rows_width(r), most = piece_rows(D);
-    double *parts = xcalloc(SLICES * width, sizeof *parts);
 
+    memset(sums, 0, width * sizeof *sums);
 #pragma omp parallel
     {
-        double *x = xaligned(most * D * sizeof *x), *scratch = xaligned(most * b * sizeof *scratch);
-#pragma omp for schedule(dynamic)
+        double *x = xlarge(most * D * sizeof *x), *scratch = xaligned(most * b * sizeof *scratch);
+        double *part = xlarge(width * sizeof *part);
+#pragma omp for ordered schedule(dynamic)
         for (size_t s = 0; s < SLICES; s++) {
             size_t end = n * (s + 1) / SLICES;
+            memset(part, 0, width * sizeof *part);
             for (size_t first = n * s / SLICES; first < end; first += most) {
                 size_t got = smaller(most, end - first);
                 rows_get(r, x, first, got, mean);
-                add(parts + s * width, x, got, D, q, b, scratch);
+                add(part, x, got, D, q, b, scratch);
             }
+#pragma omp ordered
+            for (size_t i = 0; i < width; i++)
+                sums[i] += part[i];
         }
         free(x);
         free(scratch);
+        free(part);
     }
-    add_slices(sums, parts, width);
-    free(parts);
 }
 
 /* sums (D) += four rows of x, squares (D) += those of their squares. */
@@ -92,10 +86,11 @@ VECTORS static void add_four(double *restrict sums, double *restrict squares,
     }
 }
 
-VECTORS static void add_floats(double *restrict sums, const float *restrict x, size_t n)
+VECTORS static void add_floats(double *restrict sums, const float *restrict x, size_t n,
+                               double factor)
 {
     for (size_t i = 0; i < n; i++)
-        sums[i] += (double)x[i];
+        sums[i] += (double)x[i] * factor;
 }
 
 /* part (2,D): sums and sums of squares */
@@ -147,37 +142,35 @@ struct centred {
     const double *middle; /* (D): mean * factor */
 };
 
-/* w (b,D) = q X'X, in single precision; sums of more than FLUSH rows in double. */
+/* w (b,D) = q' X'X, q (D,b), in single precision; sums of more than FLUSH rows in double. */
 static void multiply_fast(const struct centred *c, double *w, const float *q, size_t b)
 {
     size_t n = rows_n(c->rows), D = rows_width(c->rows), most = b <= 16 ? 16 : 32, width = b * D;
-    double *parts = xcalloc(SLICES * width, sizeof *parts);
+    size_t slice = smaller(n / SLICES + 1, FLUSH);
+    double share = 1 / (c->factor * c->factor);
+
+    memset(w, 0, width * sizeof *w);
 
 #pragma omp parallel
     {
-        float *x = xaligned(most * D * sizeof *x), *y = xaligned(most * b * sizeof *y);
-        float *sums = xaligned(width * sizeof *sums);
-#pragma omp for schedule(dynamic)
-        for (size_t s = 0; s < SLICES; s++) {
-            size_t begin = n * s / SLICES, end = n * (s + 1) / SLICES;
+        float *x = xlarge(most * D * sizeof *x), *y = xaligned(most * b * sizeof *y);
+        float *part = xlarge(width * sizeof *part);
+#pragma omp for ordered schedule(dynamic)
+        for (size_t begin = 0; begin < n; begin += slice) {
+            size_t end = smaller(n, begin + slice);
             for (size_t first = begin; first < end; first += most) {
                 size_t got = smaller(most, end - first);
                 rows_get_floats(c->rows, x, first, got, c->factor, c->middle);
                 blas_sgemm(false, false, got, b, D, x, D, q, b, 0, y, b);
-                blas_sgemm(true, false, b, D, got, y, b, x, D, (first - begin) % FLUSH > 0, sums,
-                           D);
-                if (first + got == end || (first + got - begin) % FLUSH == 0)
-                    add_floats(parts + s * width, sums, width);
+                blas_sgemm(true, false, b, D, got, y, b, x, D, first > begin, part, D);
             }
+#pragma omp ordered
+            add_floats(w, part, width, share);
         }
         free(x);
         free(y);
-        free(sums);
+        free(part);
     }
-    add_slices(w, parts, width);
-    for (size_t i = 0; i < width; i++)
-        w[i] /= c->factor * c->factor;
-    free(parts);
 }
 
 /* w (b,D) = q X'X */
@@ -396,7 +389,9 @@ static bool solve_passes(double *values, double *v, size_t P, struct rows *r, co
 
     if (m < LARGE || lanczos_room(P) > m / 2)
         return false;
-    check_memory(r, P, (double)(lanczos_room(P) + (SLICES + 4) * b) * (double)D, memory);
+    check_memory(r, P,
+                 (double)(lanczos_room(P) + (4 + (size_t)omp_get_max_threads()) * b) * (double)D,
+                 memory);
     c.factor = exp2(-floor(log2(fmax(total, DBL_MIN)) / 2));
     c.middle = middle = xmalloc(D * sizeof *middle);
     for (size_t j = 0; j < D; j++)

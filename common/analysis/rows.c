@@ -75,7 +75,7 @@ struct rows *rows_create(const char *path, enum npy_dtype dtype, size_t n, size_
     r->row_bytes = D * npy_item_size(dtype);
     r->zeros = xcalloc(D, sizeof *r->zeros);
     if (!__builtin_mul_overflow(n, r->row_bytes, &bytes) && bytes <= memory)
-        r->kept = xaligned(bytes);
+        r->kept = xlarge(bytes);
     else
         r->scratch = scratch_open();
     return r;
@@ -94,15 +94,20 @@ struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, s
 {
     enum profile_part before = profile_enter(PROFILE_READING);
     size_t at_once = t->row_bytes < PIECE ? PIECE / (t->row_bytes + 1) : 1;
-    unsigned char *piece = xaligned(at_once * t->row_bytes);
+    unsigned char *space = xaligned(at_once * t->row_bytes), *piece = space;
     struct rows *r;
 
     if (t->header.rank < 2 || t->row_items == 0)
         die_file(tensor_path(t), "rows of %s, want at least two dimensions",
                  t->row_items == 0 ? "no numbers" : "one number");
     r = rows_create(tensor_path(t), t->header.dtype, which ? n : t->n_rows, t->row_items, memory);
-    for (size_t row = 0, got; (got = tensor_read(t, piece, at_once)) > 0; row += got) {
-        size_t wanted = 0; /* moved to the front of the piece */
+    for (size_t row = 0, got;; row += got) {
+        size_t wanted = 0;     /* moved to the front of the piece */
+        if (r->kept && !which) /* to where they stay */
+            piece = r->kept + row * r->row_bytes;
+        got = tensor_read(t, piece, at_once);
+        if (got == 0)
+            break;
         for (size_t i = 0; i < got; i++) {
             const unsigned char *from = piece + i * r->row_bytes;
             if (which && (r->filled + wanted == n || which[r->filled + wanted] != row + i))
@@ -113,12 +118,15 @@ struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, s
                 memcpy(piece + wanted * r->row_bytes, from, r->row_bytes);
             wanted++;
         }
-        rows_append(r, piece, wanted);
+        if (piece == space)
+            rows_append(r, piece, wanted);
+        else
+            r->filled += wanted;
         progress_show(row + got, t->n_rows, "reading %s: %zu of %zu rows", r->path, row + got,
                       t->n_rows);
     }
     progress_end();
-    free(piece);
+    free(space);
     profile_leave(before);
     return r;
 }

@@ -4,7 +4,7 @@
  *     Q_0 random (b,m), its rows orthonormal
  *     W = Q_j A;   T_jj = W Q_j';   R_j Q_{j+1} = W - (W Q') Q       Q: all of Q_0..Q_j
  *     T s = theta s:  theta and s'Q are an eigenvalue and eigenvector of A, but for a residual r of
- *                     |R_j's_j|, and of FAST |A| |s_i| from blocks i whose product was a fast one
+ *                     |R_j's_j|, and of f |A| |s_i| from blocks i whose product was a fast one
  *
  * Block Lanczos with the new block made orthogonal to the whole basis, twice (Golub and Van Loan,
  * Matrix Computations, 10.3), in rounds (thick restart: Wu and Simon 2000). The first round has
@@ -28,7 +28,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* w (b,m) = q (b,m) A; FAST: with an error below 2^-20 |A| |q|. */
+/* w (b,m) = q (b,m) A; FAST: with an error of about 2^-22 |A| |q|, f above. Where the first exact
+ * product shows more, f is that. */
 typedef void lanczos_product(void *context, double *w, const double *q, size_t b, bool fast);
 
 struct lanczos {
