@@ -1,6 +1,6 @@
 /* Tensors of random shapes and types: what is written is what is read, in order, by blocks and at
  * random, and neither the size of the blocks nor whether the number of rows was known beforehand
- * changes a byte of the file.
+ * nor whether the rows are copied changes a byte of the file.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static void expect(bool truth, const char *what, const struct npy_header *h)
 }
 
 static void write_file(const char *path, struct npy_header h, const unsigned char *data,
-                       const size_t *expected)
+                       const size_t *expected, bool lasting)
 {
     size_t n = h.shape[0], row = npy_count(&h, 1) * npy_item_size(h.dtype);
     struct tensor_writer *w;
@@ -35,9 +35,32 @@ static void write_file(const char *path, struct npy_header h, const unsigned cha
     for (size_t at = 0, k; at < n; at += k) {
         k = 1 + rng_below(&rng, 200);
         k = k < n - at ? k : n - at;
-        tensor_write(w, data + at * row, k);
+        if (lasting)
+            tensor_write_lasting(w, data + at * row, k);
+        else
+            tensor_write(w, data + at * row, k);
+        if (rng_below(&rng, 4) == 0)
+            tensor_wait(w);
     }
     tensor_commit(w, NULL);
+}
+
+/* Blocks of a few rows, or long ones among them, whose frames are decompressed where they belong.
+ */
+static void read_in_order(struct tensor_reader *t, const struct npy_header *h,
+                          const unsigned char *data, unsigned char *got, bool is_long)
+{
+    size_t n = h->shape[0], row = t->row_bytes, few = 1 + rng_below(&rng, 100);
+
+    for (size_t at = 0, k; at < n; at += k) {
+        size_t most = is_long && rng_below(&rng, 3) ? few + (5 << 20) / row : few;
+
+        memset(got, 0, (most < n - at ? most : n - at) * row);
+        k = tensor_read(t, got, most);
+        expect(k == (most < n - at ? most : n - at), "number of rows read", h);
+        expect(memcmp(got, data + at * row, k * row) == 0, "rows in order", h);
+    }
+    expect(tensor_read(t, got, 1) == 0 && t->next_row == n, "rows to the end", h);
 }
 
 static void read_file(const char *path, const struct npy_header *h, const unsigned char *data,
@@ -48,9 +71,7 @@ static void read_file(const char *path, const struct npy_header *h, const unsign
 
     tensor_want(t, h->dtype, h->rank, h->shape);
     expect(t->n_rows == n, "number of rows", h);
-    for (size_t at = 0, k; (k = tensor_read(t, got, 1 + rng_below(&rng, 100))) > 0; at += k)
-        expect(memcmp(got, data + at * row, k * row) == 0, "rows in order", h);
-    expect(t->next_row == n, "rows to the end", h);
+    read_in_order(t, h, data, got, false);
 #pragma omp parallel for
     for (int i = 0; i < 8; i++) {
         size_t first = n * i / 9, k = n / 9;
@@ -60,6 +81,9 @@ static void read_file(const char *path, const struct npy_header *h, const unsign
         expect(memcmp(mine, data + first * row, k * row) == 0, "rows at random", h);
         free(mine);
     }
+    tensor_close(t);
+    t = tensor_open(path);
+    read_in_order(t, h, data, got, true);
     tensor_close(t);
 }
 
@@ -82,16 +106,18 @@ static void check(struct npy_header h)
 
     for (size_t i = 0; i < size; i++)
         data[i] = i % 5 ? i / 7 : rng_u32(&rng);
-    write_file("known", h, data, NULL);
+    write_file("known", h, data, NULL, false);
     read_file("known", &h, data, got);
-    write_file("plain.npy", h, data, &wrong);
+    write_file("plain.npy", h, data, &wrong, true);
     read_file("plain.npy", &h, data, got);
     file = content("known", &len);
-    for (int k = 0; k < 2; k++) {
-        write_file("expected", h, data, k ? &right : &wrong);
+    for (int k = 0; k < 4; k++) {
+        const char *what[] = {"bytes of fewer rows than expected", "bytes of rows as expected",
+                              "bytes of fewer rows that last", "bytes of rows that last"};
+
+        write_file("expected", h, data, k % 2 ? &right : &wrong, k / 2);
         other = content("expected", &other_len);
-        expect(len == other_len && memcmp(file, other, len) == 0,
-               k ? "bytes of rows as expected" : "bytes of fewer rows than expected", &h);
+        expect(len == other_len && memcmp(file, other, len) == 0, what[k], &h);
         free(other);
     }
     free(data);
@@ -109,6 +135,7 @@ int main(void)
     check((struct npy_header){
         NPY_F32, 2, {3, 1000000}}); /* a row is longer than a frame is meant to be */
     check((struct npy_header){NPY_U8, 2, {2, 2 << 20}}); /* a row is a frame */
+    check((struct npy_header){NPY_F32, 2, {4000, 900}});
     check((struct npy_header){NPY_I64, 8, {3, 1, 2, 1, 3, 1, 1, 2}});
     for (int i = 0; i < 24; i++) {
         struct npy_header h = {rng_below(&rng, 4), 1 + rng_below(&rng, 4), {rng_below(&rng, 900)}};

@@ -117,13 +117,17 @@ const char *seekable_history(const struct seekable *s)
     return s->history;
 }
 
-const char *seekable_frame(const struct seekable *s, size_t i, struct seekable_frame *d,
+const char *seekable_frame(const struct seekable *s, size_t i, struct seekable_frame *d, void *to,
                            char error[REASON_SIZE])
 {
     const struct frame *f = &s->frames.list[i];
     size_t got;
 
-    xreserve(&d->content, &d->capacity, f->content);
+    if (!to) {
+        xreserve(&d->memory, &d->capacity, f->content);
+        to = d->memory;
+    }
+    d->content = to;
     xreserve(&d->stored, &d->stored_capacity, f->stored);
     if (!d->decompressor)
         d->decompressor = ZSTD_createDCtx();
@@ -137,7 +141,7 @@ const char *seekable_frame(const struct seekable *s, size_t i, struct seekable_f
                       (unsigned long long)f->start);
     if (get_le32(d->stored) != FRAMES_MAGIC_DATA)
         return reason(error, "damaged: frame %zu of %zu is none of zstd", i + 1, s->frames.n);
-    got = ZSTD_decompressDCtx(d->decompressor, d->content, f->content, d->stored, f->stored);
+    got = ZSTD_decompressDCtx(d->decompressor, to, f->content, d->stored, f->stored);
     if (got != f->content || get_le32(d->stored + f->stored - 4) != f->checksum)
         return reason(error, "damaged: frame %zu of %zu: %s", i + 1, s->frames.n,
                       ZSTD_isError(got) ? ZSTD_getErrorName(got) : "not what the seek table says");
@@ -147,7 +151,7 @@ const char *seekable_frame(const struct seekable *s, size_t i, struct seekable_f
 void seekable_frame_release(struct seekable_frame *d)
 {
     ZSTD_freeDCtx(d->decompressor);
-    free(d->content);
+    free(d->memory);
     free(d->stored);
     *d = (struct seekable_frame){0};
 }
@@ -164,7 +168,7 @@ static const char *read_frames(const struct seekable *s, struct seekable_frame *
 
         if (*number != i) {
             *number = SIZE_MAX;
-            if (seekable_frame(s, i, d, error))
+            if (seekable_frame(s, i, d, NULL, error))
                 return error;
             *number = i;
         }

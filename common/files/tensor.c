@@ -222,6 +222,8 @@ void tensor_add_to_history(struct tensor_reader *t, struct history *h)
         text = zio_history(t->file);
     }
     history_input(h, digest, text);
+    if (tensor_is_seekable(t))
+        zio_spare_digest(t->file);
 }
 
 const char *tensor_history(struct tensor_reader *t)
@@ -322,7 +324,8 @@ size_t tensor_frame_rows(const struct npy_header *header)
     return rows_per_frame(npy_count(header, 1) * npy_item_size(header->dtype));
 }
 
-void tensor_write(struct tensor_writer *w, const void *rows, size_t n)
+/* LASTING: the rows stay as they are until tensor_wait. */
+static void write_rows(struct tensor_writer *w, const void *rows, size_t n, bool lasting)
 {
     const unsigned char *at = rows;
 
@@ -330,13 +333,32 @@ void tensor_write(struct tensor_writer *w, const void *rows, size_t n)
         size_t used = w->rows % w->frame_rows;
         size_t take = n < w->frame_rows - used ? n : w->frame_rows - used;
 
-        zio_write(w->file, at, take * w->row_bytes);
+        if (lasting && take == w->frame_rows) {
+            zio_write_frame(w->file, at, take * w->row_bytes);
+        } else {
+            zio_write(w->file, at, take * w->row_bytes);
+            if (used + take == w->frame_rows)
+                zio_end_frame(w->file);
+        }
         w->rows += take;
-        if (w->rows % w->frame_rows == 0)
-            zio_end_frame(w->file);
         at += take * w->row_bytes;
         n -= take;
     }
+}
+
+void tensor_write(struct tensor_writer *w, const void *rows, size_t n)
+{
+    write_rows(w, rows, n, false);
+}
+
+void tensor_write_lasting(struct tensor_writer *w, const void *rows, size_t n)
+{
+    write_rows(w, rows, n, true);
+}
+
+void tensor_wait(struct tensor_writer *w)
+{
+    zio_wait(w->file);
 }
 
 /* Whether the frames of T behind its header can stand in W as they are. */

@@ -16,7 +16,8 @@
 #include "files/seekable.h"
 #include "files/stream.h"
 
-enum { BLOCK = 1 << 20 }; /* pipes and plain files are read in such blocks */
+enum { BLOCK = 1 << 20 };  /* pipes and plain files are read in such blocks */
+enum { DIRECT = 4 << 20 }; /* so long a read has frames decompressed to where it wants them */
 
 struct zio_reader {
     char *path;
@@ -29,7 +30,7 @@ struct zio_reader {
     size_t n_ahead;
 
     uint64_t position;         /* in the content: what zio_read gives next */
-    struct digest_state *hash; /* of what zio_read gave */
+    struct digest_state *hash; /* of what zio_read gave; NULL: nobody asks */
     bool ended;                /* zio_read returned 0 */
     struct jobs *jobs;         /* struct piece: decompression ahead of zio_read */
     struct piece *piece;       /* that zio_read is in; NULL: none */
@@ -46,6 +47,7 @@ struct piece {
     struct zio_reader *reader;
     size_t number; /* of the frame */
     struct seekable_frame frame;
+    unsigned char *to;            /* where the content belongs; NULL: nowhere yet */
     unsigned char *block;         /* BLOCK bytes */
     const unsigned char *content; /* of either */
     size_t used;                  /* of the content, bytes */
@@ -111,7 +113,7 @@ static void decode_job(void *slot)
     enum profile_part before = profile_enter(PROFILE_READING);
     struct piece *p = slot;
 
-    p->bad = seekable_frame(p->reader->file, p->number, &p->frame, p->error);
+    p->bad = seekable_frame(p->reader->file, p->number, &p->frame, p->to, p->error);
     p->content = p->frame.content;
     p->used = p->frame.len;
     profile_leave(before);
@@ -137,9 +139,26 @@ static bool frames_are_left(const struct zio_reader *r)
     return r->next_frame < f->n && f->list[r->next_frame].offset < r->range_end;
 }
 
-/* Starts as many pieces ahead as there is room for. */
-static void read_ahead(struct zio_reader *r)
+/* Whether the next frame is to be read ahead of the LEN bytes wanted from the place of zio_read on,
+ * and *to: where in DATA it belongs, NULL where it is not whole in there. A long read waits for
+ * none ahead of it: the next one will say where they belong. */
+static bool place_next(const struct zio_reader *r, unsigned char *data, size_t len,
+                       unsigned char **to)
 {
+    const struct frame *f = &seekable_frames(r->file)->list[r->next_frame];
+    uint64_t before = f->offset - r->position; /* used where it is not negative */
+
+    *to = NULL;
+    if (len < DIRECT || f->offset < r->position)
+        return true;
+    *to = before + f->content <= len ? data + before : NULL;
+    return before < len;
+}
+
+/* Starts as many pieces as there is room for, of the LEN bytes wanted at DATA and ahead of them. */
+static void read_ahead(struct zio_reader *r, unsigned char *data, size_t len)
+{
+    unsigned char *to = NULL;
     struct piece *p;
 
     if (!r->jobs)
@@ -148,9 +167,10 @@ static void read_ahead(struct zio_reader *r)
         size_t content = r->stream ? BLOCK : seekable_frame_length(r->file, r->next_frame);
 
         if ((r->in_flight > 0 && r->in_flight + content > ZIO_IN_FLIGHT)
-            || !(p = jobs_slot(r->jobs)))
+            || (r->file && !place_next(r, data, len, &to)) || !(p = jobs_slot(r->jobs)))
             return;
         p->reader = r;
+        p->to = to;
         p->number = r->next_frame++;
         r->in_flight += content;
         jobs_start(r->jobs, p);
@@ -162,7 +182,6 @@ static const char *take_piece(struct zio_reader *r, char error[ZIO_ERROR])
 {
     struct piece *p;
 
-    read_ahead(r);
     r->piece = p = jobs_take(r->jobs);
     if (!p)
         return NULL;
@@ -180,21 +199,30 @@ static void return_piece(struct zio_reader *r)
     r->piece = NULL;
 }
 
+/* Drops what was started, once it is done. */
+static void drop_pieces(struct zio_reader *r)
+{
+    while (r->jobs && (r->piece || (r->piece = jobs_take(r->jobs))))
+        return_piece(r);
+    r->in_flight = 0;
+}
+
 /* Content in order, through the pieces. */
-static const char *read_pieces(struct zio_reader *r, void *data, size_t len, size_t *got,
+static const char *read_pieces(struct zio_reader *r, unsigned char *data, size_t len, size_t *got,
                                char error[ZIO_ERROR])
 {
     for (*got = 0; *got < len;) {
         struct piece *p;
         size_t n;
 
-        read_ahead(r);
+        read_ahead(r, data, len);
         if (!r->piece && take_piece(r, error))
             return error;
         if (!(p = r->piece))
             return NULL;
         n = p->used - r->piece_at < len - *got ? p->used - r->piece_at : len - *got;
-        memcpy((char *)data + *got, p->content + r->piece_at, n);
+        if (!p->to)
+            memcpy(data + *got, p->content + r->piece_at, n);
         r->piece_at += n;
         *got += n;
         if (r->piece_at == p->used)
@@ -227,12 +255,15 @@ const char *zio_try_read(struct zio_reader *r, void *data, size_t len, size_t *g
 
         n = n < len ? n : len;
         memcpy(data, r->ahead + (n ? r->position : 0), n);
-        bad = read_pieces(r, (char *)data + n, len - n, got, error);
+        bad = read_pieces(r, (unsigned char *)data + n, len - n, got, error);
         *got += n;
     }
+    if (bad && r->file)
+        drop_pieces(r); /* their content may belong into DATA */
     if (bad)
         return bad;
-    digest_add(r->hash, data, *got);
+    if (r->hash)
+        digest_add(r->hash, data, *got);
     r->position += *got;
     r->ended = *got == 0;
     return NULL;
@@ -265,9 +296,7 @@ size_t zio_read(struct zio_reader *r, void *data, size_t len)
 void zio_range(struct zio_reader *r, uint64_t from, uint64_t to)
 {
     assert(r->file && r->range_end == UINT64_MAX && from <= to && to <= r->length);
-    while (r->jobs && (r->piece || (r->piece = jobs_take(r->jobs)))) /* what is ahead of FROM */
-        return_piece(r);
-    r->in_flight = 0;
+    drop_pieces(r); /* what is ahead of FROM */
     r->position = from;
     r->range_end = to;
     if (seekable_n_frames(r->file) > 0 && from < r->length) {
@@ -285,6 +314,7 @@ bool zio_read_frame(struct zio_reader *r, struct zio_frame *f)
     assert(!r->piece || r->piece_at == 0 || r->piece_at == r->piece->used);
     if (r->piece)
         return_piece(r);
+    read_ahead(r, NULL, 0);
     if (take_piece(r, error))
         die_file(r->path, "%s", error);
     if (r->piece) {
@@ -440,11 +470,18 @@ static void digest_file(struct zio_reader *r, char digest[DIGEST_SIZE])
     free(block);
 }
 
+void zio_spare_digest(struct zio_reader *r)
+{
+    assert(r->file);
+    digest_free(r->hash);
+    r->hash = NULL;
+}
+
 void zio_reader_digest(struct zio_reader *r, char digest[DIGEST_SIZE])
 {
     unsigned char *block;
 
-    if (r->file && (!r->ended || r->range_end != UINT64_MAX)) {
+    if (r->file && (!r->hash || !r->ended || r->range_end != UINT64_MAX)) {
         digest_file(r, digest);
         return;
     }

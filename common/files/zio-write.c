@@ -30,8 +30,9 @@ enum { BLOCK = 1 << 20 }; /* plain bytes are written in such blocks */
 
 /* One frame on its way to the file. */
 struct piece {
-    unsigned char *content, *stored;
-    size_t used, capacity; /* of content, bytes */
+    const unsigned char *content; /* memory, or the caller's */
+    unsigned char *memory, *stored;
+    size_t used, capacity; /* of the content, of memory, bytes */
     size_t stored_len, stored_capacity;
     ZSTD_CCtx *compressor;
     int level;
@@ -43,7 +44,7 @@ static void release_piece(void *slot)
     struct piece *p = slot;
 
     ZSTD_freeCCtx(p->compressor);
-    free(p->content);
+    free(p->memory);
     free(p->stored);
 }
 
@@ -126,24 +127,29 @@ static bool put_piece(struct zio_writer *w)
     return true;
 }
 
-/* The piece to be filled, with room for LEN more bytes. */
-static struct piece *open_piece(struct zio_writer *w, size_t len)
+static struct piece *open_piece(struct zio_writer *w)
 {
-    struct piece *p = w->piece;
+    struct piece *p = &w->plain;
 
-    if (!p) {
-        p = &w->plain;
-        while (w->jobs && !(p = jobs_slot(w->jobs)))
-            put_piece(w);
-        p->used = 0;
-        p->level = w->level;
-        w->piece = p;
-    }
+    while (w->jobs && !(p = jobs_slot(w->jobs)))
+        put_piece(w);
+    p->used = 0;
+    p->level = w->level;
+    return p;
+}
+
+/* Appends to the current piece, or to a new one. */
+static void fill_piece(struct zio_writer *w, const void *data, size_t len)
+{
+    struct piece *p = w->piece = w->piece ? w->piece : open_piece(w);
+
     if (p->used + len > p->capacity) {
         p->capacity = p->used + len > 2 * p->capacity ? p->used + len : 2 * p->capacity;
-        p->content = xrealloc(p->content, p->capacity, 1);
+        p->memory = xrealloc(p->memory, p->capacity, 1);
     }
-    return p;
+    memcpy(p->memory + p->used, data, len);
+    p->content = p->memory;
+    p->used += len;
 }
 
 void zio_write(struct zio_writer *w, const void *data, size_t len)
@@ -156,10 +162,8 @@ void zio_write(struct zio_writer *w, const void *data, size_t len)
         digest_add(w->hash, data, len);
     while (len > 0) {
         size_t left = most - (w->piece ? w->piece->used : 0), n = len < left ? len : left;
-        struct piece *p = open_piece(w, n);
 
-        memcpy(p->content + p->used, at, n);
-        p->used += n;
+        fill_piece(w, at, n);
         at += n;
         len -= n;
         if (len > 0)
@@ -185,12 +189,37 @@ void zio_end_frame(struct zio_writer *w)
     profile_leave(before);
 }
 
+void zio_write_frame(struct zio_writer *w, const void *data, size_t len)
+{
+    enum profile_part before = profile_enter(PROFILE_WRITING);
+
+    if (w->piece || !w->jobs || len == 0 || len > FRAMES_MAX_CONTENT) {
+        zio_write(w, data, len);
+    } else {
+        if (w->held < 0)
+            digest_add(w->hash, data, len);
+        w->piece = open_piece(w);
+        w->piece->content = data;
+        w->piece->used = len;
+    }
+    zio_end_frame(w);
+    profile_leave(before);
+}
+
+void zio_wait(struct zio_writer *w)
+{
+    enum profile_part before = profile_enter(PROFILE_WRITING);
+
+    while (put_piece(w))
+        continue;
+    profile_leave(before);
+}
+
 /* Ends the frame and writes all that is in flight. */
 static void flush(struct zio_writer *w)
 {
     zio_end_frame(w);
-    while (put_piece(w))
-        continue;
+    zio_wait(w);
 }
 
 void zio_copy_frames(struct zio_writer *w, struct zio_reader *r, size_t n)
@@ -236,10 +265,10 @@ static void read_held(struct zio_writer *w, int held, void *data, size_t len)
 static void read_held_frame(struct zio_writer *w, int held, struct piece *p,
                             const struct frame *frame)
 {
-    xreserve(&p->content, &p->capacity, frame->content);
+    xreserve(&p->memory, &p->capacity, frame->content);
     xreserve(&p->stored, &p->stored_capacity, frame->stored);
     read_held(w, held, p->stored, frame->stored);
-    if (ZSTD_decompress(p->content, frame->content, p->stored, frame->stored) != frame->content)
+    if (ZSTD_decompress(p->memory, frame->content, p->stored, frame->stored) != frame->content)
         whole_fail(w->file, "its temporary file is damaged");
 }
 
@@ -253,11 +282,11 @@ static void revise_frames(struct zio_writer *w, int held, struct piece *p, const
     w->frames = (struct frames){0};
     read_held_frame(w, held, p, &old.list[0]);
     zio_write(w, head, len);
-    zio_write(w, p->content + old_len, old.list[0].content - old_len);
+    zio_write(w, p->memory + old_len, old.list[0].content - old_len);
     flush(w);
     for (size_t i = 1; i < old.n; i++) {
         read_held_frame(w, held, p, &old.list[i]);
-        digest_add(w->hash, p->content, old.list[i].content);
+        digest_add(w->hash, p->memory, old.list[i].content);
         frames_append(&w->frames, old.list[i]);
         put(w, p->stored, old.list[i].stored);
     }
@@ -272,11 +301,11 @@ static void revise_plain(struct zio_writer *w, int held, struct piece *p, const 
     if (left < 0 || lseek(held, old_len, SEEK_SET) < 0)
         whole_fail(w->file, strerror(errno));
     zio_write(w, head, len);
-    xreserve(&p->content, &p->capacity, BLOCK);
+    xreserve(&p->memory, &p->capacity, BLOCK);
     for (size_t n; left > 0; left -= n) {
         n = left > BLOCK ? BLOCK : left;
-        read_held(w, held, p->content, n);
-        zio_write(w, p->content, n);
+        read_held(w, held, p->memory, n);
+        zio_write(w, p->memory, n);
     }
 }
 

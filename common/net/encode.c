@@ -53,7 +53,7 @@ static size_t block_rows(const struct model *m, const struct tensor_reader *t, s
     const struct net_spec *s = &m->spec;
     size_t code = (size_t)(s->height >> s->n_layers) * (s->width >> s->n_layers)
         * s->layers[s->n_layers - 1].filters * sizeof(float);
-    size_t row = 2 * t->row_bytes + 3 * code, n; /* in turn; features */
+    size_t row = 2 * t->row_bytes + 4 * code, n; /* in turn; features */
     size_t fixed = PROCESS_MEMORY + net_memory(s, BLOCK, false) + model_memory(m)
         + tensor_memory(t->row_bytes) + tensor_memory(code);
 
@@ -75,25 +75,24 @@ static size_t read_block(struct tensor_reader *t, void *rows, size_t most)
     return n;
 }
 
-/* What is read and written while the net is at work on another block: of two of each the one that
- * is not `now`. */
+/* What is read and written while the net is at work on block NOW: the codes of the one before, the
+ * rows of the one after. The codes of the one before that may still be on their way. */
 struct turn {
     struct tensor_reader *reader;
     encode_write *write;
     void *context;
-    size_t block, n[2];
+    size_t block, now, n[2];
     void *rows[2];
-    float *code[2];
-    int now;
+    float *code[3];
 };
 
 static void write_and_read(void *context)
 {
     struct turn *u = context;
-    int other = 1 - u->now;
+    int other = (u->now + 1) % 2;
 
     if (u->n[other] > 0)
-        u->write(u->context, u->code[other], u->n[other]);
+        u->write(u->context, u->code[(u->now + 2) % 3], u->n[other]);
     u->n[other] = read_block(u->reader, u->rows[other], u->block);
     progress_show(u->reader->next_row, u->reader->end_row, "%zu of %zu rows", u->reader->next_row,
                   u->reader->end_row);
@@ -102,35 +101,37 @@ static void write_and_read(void *context)
 void encode_rows(struct net *net, struct tensor_reader *t, size_t block, encode_write *write,
                  void *context)
 {
-    struct turn u = {.reader = t, .write = write, .context = context, .block = block, .now = 1};
+    struct turn u = {.reader = t, .write = write, .context = context, .block = block, .now = 5};
 
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         u.rows[i] = xaligned(block * t->row_bytes);
+    for (int i = 0; i < 3; i++)
         u.code[i] = xaligned(block * net_code_items(net) * sizeof(float));
-    }
-    for (write_and_read(&u); u.n[u.now = 1 - u.now] > 0;) {
+    for (write_and_read(&u); u.n[++u.now % 2] > 0;) {
         enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
         bool bytes = t->header.dtype == NPY_U8;
-        struct net_rows x = {bytes ? NULL : u.rows[u.now], bytes ? u.rows[u.now] : NULL};
-        net_encode_while(net, u.code[u.now], x, u.n[u.now], write_and_read, &u);
+        void *rows = u.rows[u.now % 2];
+        struct net_rows x = {bytes ? NULL : rows, bytes ? rows : NULL};
+        net_encode_while(net, u.code[u.now % 3], x, u.n[u.now % 2], write_and_read, &u);
         profile_leave(before);
     }
-    if (u.n[1 - u.now] > 0)
-        write(context, u.code[1 - u.now], u.n[1 - u.now]);
+    write_and_read(&u);
+    write(context, NULL, 0);
     progress_end();
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         free(u.rows[i]);
+    for (int i = 0; i < 3; i++)
         free(u.code[i]);
-    }
 }
 
 static void write_codes(void *output, const float *codes, size_t n)
 {
     const struct output *o = output;
 
+    tensor_wait(o->writer); /* for the codes before, and the features of them */
     if (o->features)
         pool_rows(o->features, codes, n, o->shape, &o->form.pool);
-    tensor_write(o->writer, o->features ? o->features : codes, n);
+    tensor_write_lasting(o->writer, o->features ? o->features : codes, n);
 }
 
 void encode_run(const struct cli *cli, int revision, const struct encode_form *form)
@@ -141,7 +142,7 @@ void encode_run(const struct cli *cli, int revision, const struct encode_form *f
     struct output o = {0};
     struct npy_header header;
     struct net *net;
-    size_t block, first, n;
+    size_t block, frame, first, n;
 
     if (form)
         o.form = *form;
@@ -162,6 +163,8 @@ void encode_run(const struct cli *cli, int revision, const struct encode_form *f
     if (o.form.pool.places || o.form.pool.normalise)
         o.features = xaligned(block * net_code_items(net) * sizeof *o.features);
     header = code_header(&o, t->n_rows);
+    frame = tensor_frame_rows(&header);
+    block -= block > frame ? block % frame : 0; /* whole frames are not copied */
     o.writer = shard_create(cli->output, &header, &first, &n);
     if (shard_is_wanted())
         tensor_range(t, first, n);

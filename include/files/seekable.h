@@ -26,13 +26,15 @@ size_t seekable_frame_length(const struct seekable *s, size_t i); /* of its cont
 /* A frame decompressed: LEN bytes of CONTENT. All zero at first; what it holds serves for the next
  * frame too. */
 struct seekable_frame {
-    unsigned char *content, *stored; /* owned */
+    const unsigned char *content;
+    unsigned char *memory, *stored; /* owned: for the content, for what is stored of it */
     size_t len, capacity, stored_capacity;
     struct ZSTD_DCtx_s *decompressor; /* zstd's */
 };
 
-/* Frame I becomes F. Several threads may do so at once, each with an F of its own. */
-const char *seekable_frame(const struct seekable *s, size_t i, struct seekable_frame *f,
+/* Frame I becomes F, its content in TO (NULL: in memory of F). Several threads may do so at once,
+ * each with an F of its own. */
+const char *seekable_frame(const struct seekable *s, size_t i, struct seekable_frame *f, void *to,
                            char error[REASON_SIZE]);
 void seekable_frame_release(struct seekable_frame *f);
 

@@ -51,6 +51,10 @@ struct zio_writer *zio_create(const char *path, int level);
 void zio_write(struct zio_writer *w, const void *data, size_t len);
 /* Ends the current frame; nothing where it is empty. */
 void zio_end_frame(struct zio_writer *w);
+/* Both. DATA stays as it is until zio_wait: a whole frame is compressed from where it stands. */
+void zio_write_frame(struct zio_writer *w, const void *data, size_t len);
+/* All frames that were ended are compressed, and written. */
+void zio_wait(struct zio_writer *w);
 /* Before anything is written: its first bytes may change once more at the end, a header that is
  * known only then. What cannot be read back and written anew, a pipe, is kept aside in a scratch
  * file until zio_revise, which must be called then: returns whether it is. */
@@ -77,7 +81,8 @@ bool zio_is_seekable(
 /* Content length in bytes where it is known at once (seekable), otherwise UINT64_MAX. */
 uint64_t zio_length(const struct zio_reader *r);
 /* Reads up to LEN bytes; less only at the end of the content, 0 after it. Dies on damage. Frames
- * are decompressed ahead by a thread of its own where that helps. */
+ * are decompressed ahead by a thread of its own where that helps; those of a read of 4 MiB and more
+ * not ahead, but to where they are wanted. */
 size_t zio_read(struct zio_reader *r, void *data, size_t len);
 /* From here on zio_read gives the content from FROM to TO alone, to be called once at most;
  * seekable only. */
@@ -98,6 +103,8 @@ const char *zio_history(struct zio_reader *r);
 /* The digest of the whole content: of what zio_read gave, once it has returned 0; of a file not
  * read to its end, computed by reading it. */
 void zio_reader_digest(struct zio_reader *r, char digest[DIGEST_SIZE]);
+/* Nobody will ask for the digest of a seekable one: zio_read is spared computing it as it reads. */
+void zio_spare_digest(struct zio_reader *r);
 /* The next frame whole, seekable only: where it lies in the file, and what is stored there and in
  * it; at the end of a frame. False behind the last; what they point to lasts until the next call.
  */
