@@ -87,16 +87,18 @@ TEST_PACKAGES = $(MPI_PACKAGES) bats procps xxhash libjpeg-turbo-progs webp libt
 # Of npm, where there is one: programs of others that read what we export.
 NODE_PACKAGES = onnxruntime-node @duckdb/node-api axe-core
 
-# kernels-simd.c is compiled once for each of these; isa.c chooses at the start.
+# Each kernels-X.c is compiled once for each of these; processor.c chooses at the start.
 ISAS := base $(if $(findstring x86_64,$(shell $(CC) -dumpmachine 2>/dev/null)),avx2 avx512)
 ISA_avx2 = -mavx2 -mfma
 ISA_avx512 = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
 
+KERNELS := $(foreach isa,$(ISAS),$(patsubst common/kernels/kernels-%.c,$\
+	$(BUILD)/kernels/$(isa)/%.o,$(wildcard common/kernels/kernels-*.c)))
+
 PROGRAMS := $(patsubst stages/%.c,$(BIN)/%,$(wildcard stages/*.c))
 ROOMS = base cli files pictures samples kernels net analysis exchange report
-OBJECTS := $(patsubst common/%.c,$(BUILD)/%.o,\
-	$(filter-out %/kernels-simd.c,$(wildcard $(ROOMS:%=common/%/*.c)))) \
-	$(ISAS:%=$(BUILD)/kernels/kernels-%.o)
+OBJECTS := $(KERNELS) $(patsubst common/%.c,$(BUILD)/%.o,\
+	$(filter-out common/kernels/kernels-%,$(wildcard $(ROOMS:%=common/%/*.c))))
 
 all: $(PROGRAMS)
 
@@ -118,11 +120,11 @@ $(BUILD)/%.o: common/%.c $(BUILD)/flags
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
 # Arithmetic on sizes that its callers checked: canaries would only cost.
-$(ISAS:%=$(BUILD)/kernels/kernels-%.o): private HARDEN = -fPIE
-$(ISAS:%=$(BUILD)/kernels/kernels-%.o): \
-		$(BUILD)/kernels/kernels-%.o: common/kernels/kernels-simd.c $(BUILD)/flags
+$(KERNELS): private HARDEN = -fPIE
+.SECONDEXPANSION:
+$(KERNELS): $(BUILD)/kernels/%.o: common/kernels/kernels-$$(notdir $$*).c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) $(ISA_$*) $(SAN_VECTORS) -ffp-contract=fast -MMD -MP -c -o $@ $<
+	$(COMPILE) $(ISA_$(*D)) $(SAN_VECTORS) -ffp-contract=fast -MMD -MP -c -o $@ $<
 
 # One object knows the version.
 VERSION := $(file <VERSION)
@@ -161,7 +163,7 @@ $(BIN)/%: $(BUILD)/stages/%.o $(BUILD)/libkasane.a
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LDLIBS)
 
--include $(wildcard $(BUILD)/*/*.d)
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/kernels/*/*.d)
 
 # --- packages, the demo ---
 

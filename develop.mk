@@ -55,12 +55,12 @@ tsan:
 	../bin/neighbours codes.npy.zst --index images.tsv --threads 4 >accuracy.tsv
 
 # Needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and qemu-user.
-ARITHMETIC = kernels/kernels net/spec net/layer net/norm net/net base/profile \
+ARITHMETIC = kernels/kernels kernels/processor net/spec net/layer net/norm net/net base/profile \
 	base/rng base/report
 aarch64: ARM = build/aarch64
 aarch64:
 	$(MAKE) CC=aarch64-linux-gnu-gcc BUILD=$(ARM) LIBRARIES=-lm \
-		OBJECTS='$(ARITHMETIC:%=$(ARM)/%.o) $(ARM)/kernels/kernels-base.o' \
+		OBJECTS='$(ARITHMETIC:%=$(ARM)/%.o) $$(KERNELS)' \
 		$(ARM)/tests/check-kernels $(ARM)/tests/check-net
 	qemu-aarch64 -L /usr/aarch64-linux-gnu $(ARM)/tests/check-kernels base
 	qemu-aarch64 -L /usr/aarch64-linux-gnu $(ARM)/tests/check-net base 20

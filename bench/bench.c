@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #include "analysis/blas.h"
-#include "kernels/kernels.h"
+#include "kernels/processor.h"
 #include "net/objective.h"
 #include "net/optim.h"
 #include "base/report.h"

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "analysis/blas.h"
+#include "kernels/processor.h"
 #include "net/layer.h"
 #include "net/net.h"
 #include "base/report.h"

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kernels/kernels.h"
+#include "kernels/processor.h"
 #include "reference.h"
 #include "base/report.h"
 #include "base/rng.h"

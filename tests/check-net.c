@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/kernels.h"
+#include "kernels/processor.h"
 #include "reference.h"
 #include "base/report.h"
 #include "base/rng.h"
@@ -128,16 +128,8 @@ static const struct check checks[] = {
      6,
      {.l2 = 0.001, .l1 = 0.001},
      SMOOTH},
-    {"wide images, 7x7",
-     {138, 182, 4, 1, {{7, 7, NET_SIGMOID, false}}, NET_BCE},
-     1,
-     NONE,
-     SMOOTH},
-    {"wide images, 5x5",
-     {138, 320, 3, 1, {{5, 2, NET_RELU, false}}, NET_MSE},
-     1,
-     NONE,
-     SMOOTH},
+    {"wide images, 7x7", {138, 182, 4, 1, {{7, 7, NET_SIGMOID, false}}, NET_BCE}, 1, NONE, SMOOTH},
+    {"wide images, 5x5", {138, 320, 3, 1, {{5, 2, NET_RELU, false}}, NET_MSE}, 1, NONE, SMOOTH},
     {"one channel to 16 filters",
      {24, 28, 1, 1, {{7, 16, NET_SIGMOID, false}}, NET_BCE},
      5,

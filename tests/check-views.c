@@ -10,7 +10,7 @@
 
 #include "base/report.h"
 #include "base/rng.h"
-#include "kernels/kernels.h"
+#include "kernels/processor.h"
 #include "net/contrast.h"
 #include "net/dense.h"
 #include "net/head.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/kernels.h"
+#include "kernels/processor.h"
 #include "base/report.h"
 
 #if defined(__x86_64__)

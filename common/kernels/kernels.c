@@ -2,49 +2,6 @@
 
 #include <string.h>
 
-extern const struct kernels kernels_base;
-#if defined(__x86_64__)
-extern const struct kernels kernels_avx2, kernels_avx512;
-#endif
-
-static const struct kernels *runnable[4]; /* best first; NULL ends */
-static const struct kernels *chosen;
-
-/* Before main, so that no thread writes what another reads. */
-__attribute__((constructor)) static void find_runnable(void)
-{
-    int n = 0;
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
-        && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        runnable[n++] = &kernels_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        runnable[n++] = &kernels_avx2;
-#endif
-    runnable[n] = &kernels_base;
-}
-
-const struct kernels *const *kernels_all(void)
-{
-    return runnable;
-}
-
-bool kernels_select(const char *name)
-{
-    for (const struct kernels *const *k = kernels_all(); *k != NULL; k++)
-        if (strcmp((*k)->name, name) == 0) {
-            chosen = *k;
-            return true;
-        }
-    return false;
-}
-
-const struct kernels *kernels_get(void)
-{
-    return chosen != NULL ? chosen : runnable[0];
-}
-
 struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes)
 {
     enum { FIRST_LEVEL = (32 << 10) / sizeof(float) }; /* that cache */
@@ -52,7 +9,7 @@ struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes
               vectors = (span + lanes - 1) / lanes;
     struct winograd_sizes z = {.tiles = (g->W + M - 1) / M,
                                .height = g->both ? M : 1,
-                               .planes = g->both ? g->points * g->points : g->points,
+                               .n_points = g->both ? g->points * g->points : g->points,
                                .taps = g->both ? 1 : g->R,
                                .m_col = (size_t)(g->K + lanes - 1) / lanes * lanes};
     const bool together =
@@ -62,32 +19,32 @@ struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes
     int least, n_least;
     z.steps = together ? 1 : z.tiles;
     z.span = together ? z.tiles * g->C : span;
-    z.apart = together
+    z.deinterleaved = together
         ? ((size_t)M * (z.tiles + (g->points - 1) / M) * g->C + 15) / 16 * 16 + KERNELS_MAX_LANES
         : 0;
     z.v_col = (size_t)(together ? g->C : g->stride * span);
-    v_line = z.planes * z.tiles * z.v_col;
-    m_line = z.planes * z.tiles * z.m_col;
+    v_line = z.n_points * z.tiles * z.v_col;
+    m_line = z.n_points * z.tiles * z.m_col;
     few = g->stride == 1
-        && z.planes * z.taps * g->C * z.m_col
+        && z.n_points * z.taps * g->C * z.m_col
             <= FIRST_LEVEL / 2; /* the kernels pass through the first level with each group */
     least = g->both ? 1 : 2;
     n_least = (g->H + least * z.height - 1) / (least * z.height);
     fit = KERNELS_SECOND_LEVEL / (v_line + (few ? 0 : m_line)) / least;
     bands = (n_least + fit) / (fit + 1);
-    z.lines = (int)((n_least + bands - 1) / bands) * least;
-    image = v_line * (z.lines + z.taps - 1) + m_line * z.lines;
+    z.tile_rows = (int)((n_least + bands - 1) / bands) * least;
+    image = v_line * (z.tile_rows + z.taps - 1) + m_line * z.tile_rows;
     group = FIRST_LEVEL / m_line / 2 * 2;
     z.images = bands > 1 || image > KERNELS_SECOND_LEVEL / 2 ? 1 : KERNELS_SECOND_LEVEL / image;
-    z.group = z.images > 1 || !few || group >= (size_t)z.lines ? z.lines
-        : group < 2                                            ? 2
-                                                               : (int)group;
-    z.v_plane = (z.tiles * z.v_col * (z.lines + z.taps - 1) + 31) / 32 * 32
+    z.group = z.images > 1 || !few || group >= (size_t)z.tile_rows ? z.tile_rows
+        : group < 2                                                ? 2
+                                                                   : (int)group;
+    z.v_point = (z.tiles * z.v_col * (z.tile_rows + z.taps - 1) + 31) / 32 * 32
         + 16; /* whole vectors are written; odd numbers of cache lines, for the sets of the cache */
-    z.v_image = z.planes * z.v_plane;
-    z.m_plane = (z.tiles * z.m_col * z.group + 31) / 32 * 32 + 16;
-    z.m_image = z.planes * z.m_plane;
-    z.scratch = z.images * (z.v_image + z.m_image) + z.apart;
+    z.v_image = z.n_points * z.v_point;
+    z.m_point = (z.tiles * z.m_col * z.group + 31) / 32 * 32 + 16;
+    z.m_image = z.n_points * z.m_point;
+    z.scratch = z.images * (z.v_image + z.m_image) + z.deinterleaved;
     return z;
 }
 

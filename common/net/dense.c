@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "kernels/kernels.h"
+#include "kernels/processor.h"
 
 enum { PART = 48 }; /* of x's columns at once, whose gradients stay in the caches */
 

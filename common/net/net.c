@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/kernels.h"
+#include "kernels/processor.h"
 #include "net/layer.h"
 #include "net/norm.h"
 #include "net/share.h"

@@ -4,7 +4,7 @@
 #include "base/ranks.h"
 #include "base/report.h"
 #include "base/rng.h"
-#include "kernels/kernels.h"
+#include "kernels/processor.h"
 #include "net/objective.h"
 #include "net/share.h"
 

@@ -81,16 +81,16 @@ struct winograd_sizes { /* how the work is cut; the results do not depend on it 
      * mostly empty, one run of all tiles, whose columns are first laid apart by their place in a
      * tile, in `apart` floats; otherwise 0. */
     int steps, span;
-    size_t apart;
+    size_t deinterleaved;
     int height; /* rows of the result in a line of tiles: 1, or M along both axes */
     /* Brought to the points at once, a band; multiplied and left at once, so that few products are
      * written to be read again. */
-    int lines, group;
-    int planes, taps; /* points, or pairs of them; rows of the kernel that are taps still */
+    int tile_rows, group;
+    int n_points, taps; /* points, or pairs of them; rows of the kernel that are taps still */
     /* At once, where a band is a whole image: a point's kernels serve all before the next's. */
     size_t images;
     /* Floats from one tile, plane, image to the next: of x at the points, of the products there. */
-    size_t v_col, v_plane, v_image, m_col, m_plane, m_image;
+    size_t v_col, v_point, v_image, m_col, m_point, m_image;
     size_t scratch; /* floats in all */
 };
 struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes);
@@ -225,14 +225,6 @@ struct kernels {
     void (*noise)(float *y, const float *x, size_t n, float sigma, float low, float high,
                   const struct rng *stream);
 };
-
-/* The kernels in use: those that kernels_select chose, else the best that this processor runs. */
-const struct kernels *kernels_get(void);
-/* Chooses by name; false where there is no such or this processor cannot run it. Before any net is
- * made and any thread is started. */
-bool kernels_select(const char *name);
-/* All that this processor runs, best first; NULL ends. */
-const struct kernels *const *kernels_all(void);
 
 /* p (ceil(K/lanes),taps,run,lanes), run = taps_x*C rounded up to a multiple of `pad`:
  * p[.,r,s*C+c,.] of channel k = scale[k] * w[r*row + s*col + c*in + k*out], 0 for k >= K and behind

@@ -1,0 +1,184 @@
+/* conv: the convolution and its kernel's gradient, tiles of sums in registers. */
+#include "kernels-vectors.h"
+
+struct epilogue {
+    bool pool;
+    uint8_t *argmax;
+};
+
+/* Output positions ROWS x COLS from (0,0) of x and y, output channels k0..k0+LANES-1 of which N are
+ * real: a vector of the kernel is loaded once for all positions, an x is a broadcast operand. */
+INLINE void tile(int rows, int cols, float *y, const float *x, const float *w, vec bias,
+                 const struct conv *g, int n, struct epilogue e)
+{
+    vec acc[2][TILE_COLS];
+#pragma GCC unroll 2
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 10
+        for (int j = 0; j < cols; j++)
+            acc[i][j] = bias;
+    for (int r = 0; r < g->taps; r++) {
+        const float *base[2][2]; /* of every fifth column: with the others at 1, 2, 3 and 4 steps
+                                    from it, all addresses fit the registers */
+        size_t step = g->x_col, step3 = 3 * g->x_col;
+#pragma GCC unroll 2
+        for (int i = 0; i < rows; i++)
+#pragma GCC unroll 2
+            for (int j = 0; j < cols; j += 5)
+                base[i][j / 5] = x + r * g->x_tap + i * g->x_row + j * g->x_col;
+        step = g->x_col;
+        step3 = 3 * g->x_col;
+        for (int q = 0; q < g->run; q++, w += LANES) {
+            const vec wq = *(const vec *)w;
+            __asm__ volatile(""
+                             : "+r"(step), "+r"(step3)); /* keeps 2*step and 4*step out of
+                                                            registers: they are addressing modes */
+#pragma GCC unroll 2
+            for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 10
+                for (int j = 0; j < cols; j++)
+                    acc[i][j] += wq * base[i][j / 5][j % 5 == 3 ? step3 : j % 5 * step];
+#pragma GCC unroll 2
+                for (int j = 0; j < cols; j += 5)
+                    base[i][j / 5]++;
+            }
+        }
+    }
+    if (e.pool) {
+        if (rows != 2 || cols % 2 != 0)
+            return;
+#pragma GCC unroll 5
+        for (int j = 0; j < cols; j += 2)
+            pool(y + j / 2 * g->y_col, e.argmax == NULL ? NULL : e.argmax + j / 2 * g->y_col,
+                 acc[0][j], acc[0][j + 1], acc[1][j], acc[1][j + 1], n);
+        return;
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 10
+        for (int j = 0; j < cols; j++)
+            store_part(y + i * g->y_row + j * g->y_col, acc[i][j], n);
+}
+static void any_tile(int rows, int cols, float *y, const float *x, const float *w, vec bias,
+                     const struct conv *g, int n, struct epilogue e)
+{
+    switch (rows * 16 + cols) {
+        CASE(16 + 1, tile(1, 1, y, x, w, bias, g, n, e));
+        CASE(16 + 2, tile(1, 2, y, x, w, bias, g, n, e));
+        CASE(16 + 3, tile(1, 3, y, x, w, bias, g, n, e));
+        CASE(16 + 4, tile(1, 4, y, x, w, bias, g, n, e));
+        CASE(16 + 5, tile(1, 5, y, x, w, bias, g, n, e));
+        CASE(16 + 6, tile(1, 6, y, x, w, bias, g, n, e));
+        CASE(32 + 1, tile(2, 1, y, x, w, bias, g, n, e));
+        CASE(32 + 2, tile(2, 2, y, x, w, bias, g, n, e));
+        CASE(32 + 3, tile(2, 3, y, x, w, bias, g, n, e));
+        CASE(32 + 4, tile(2, 4, y, x, w, bias, g, n, e));
+        CASE(32 + 5, tile(2, 5, y, x, w, bias, g, n, e));
+        CASE(32 + 6, tile(2, 6, y, x, w, bias, g, n, e));
+#if defined(__AVX512F__)
+        CASE(16 + 7, tile(1, 7, y, x, w, bias, g, n, e));
+        CASE(16 + 8, tile(1, 8, y, x, w, bias, g, n, e));
+        CASE(16 + 9, tile(1, 9, y, x, w, bias, g, n, e));
+        CASE(16 + 10, tile(1, 10, y, x, w, bias, g, n, e));
+        CASE(32 + 7, tile(2, 7, y, x, w, bias, g, n, e));
+        CASE(32 + 8, tile(2, 8, y, x, w, bias, g, n, e));
+        CASE(32 + 9, tile(2, 9, y, x, w, bias, g, n, e));
+        CASE(32 + 10, tile(2, 10, y, x, w, bias, g, n, e));
+#endif
+    default:
+        assert(!"a tile");
+    }
+}
+
+/* One image: for each vector of output channels (its kernel stays in the second-level cache), for
+ * each pair of rows, the columns in tiles of nearly equal width. */
+static void each_tile(float *y, const float *x, const float *w, const float *b,
+                      const struct conv *g, struct epilogue e)
+{
+    const int shrink = e.pool
+        ? 2
+        : 1; /* conv positions per output position, per axis; tiles are multiples of it */
+    const int units = g->cols / shrink,
+              n_tiles = (units + TILE_COLS / shrink - 1) / (TILE_COLS / shrink);
+    const size_t w_group = (size_t)g->taps * g->run * LANES;
+    for (int k0 = 0; k0 < g->channels; k0 += LANES, w += w_group) {
+        const vec bias = b == NULL ? (vec){0} : *(const vec *)(b + k0);
+        for (int i = 0; i < g->rows; i += 2) {
+            const int rows = g->rows - i < 2 ? 1 : 2;
+            for (int t = 0; t < n_tiles; t++) {
+                const int j = units * t / n_tiles * shrink,
+                          end = units * (t + 1) / n_tiles * shrink;
+                struct epilogue here = e;
+                if (e.argmax != NULL)
+                    here.argmax += ((size_t)(i / 2) * (g->cols / 2) + j / 2) * g->y_col + k0;
+                any_tile(rows, end - j, y + i / shrink * g->y_row + j / shrink * g->y_col + k0,
+                         x + i * g->x_row + j * g->x_col, w, bias, g, g->channels - k0, here);
+            }
+        }
+    }
+}
+
+void KERNELS(conv)(float *y, const float *x, const float *w, const float *b, const struct conv *g)
+{
+    each_tile(y, x, w, b, g, (struct epilogue){false, NULL});
+}
+
+void KERNELS(conv_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *w,
+                             const float *b, const struct conv *g)
+{
+    each_tile(y, x, w, b, g, (struct epilogue){true, argmax});
+}
+
+/* WIDTH consecutive elements of a tap row against one vector of output channels, over all positions
+ * of N images. */
+INLINE void outer(int width, float *dw, size_t dw_row, int n_valid, const float *x, const float *dy,
+                  const struct conv *g, size_t n, size_t x_image, size_t dy_image)
+{
+    vec acc[TILE_RUN];
+#pragma GCC unroll 24
+    for (int q = 0; q < width; q++)
+        acc[q] = q < n_valid ? load(dw + q * dw_row) : (vec){0};
+    for (size_t m = 0; m < n; m++)
+        for (int i = 0; i < g->rows; i++) {
+            const float *xi = x + m * x_image + i * g->x_row;
+            const float *di = dy + m * dy_image + i * g->y_row;
+            for (int j = 0; j < g->cols; j++, xi += g->x_col, di += g->y_col) {
+                const vec d = load(di);
+#pragma GCC unroll 24
+                for (int q = 0; q < width; q++)
+                    acc[q] += d * xi[q];
+            }
+        }
+#pragma GCC unroll 24
+    for (int q = 0; q < width; q++)
+        if (q < n_valid)
+            store(dw + q * dw_row, acc[q]);
+}
+
+void KERNELS(conv_dw)(float *dw, const float *x, const float *dy, const struct conv *g, size_t n,
+                      size_t x_image, size_t dy_image)
+{
+    const size_t dw_row = (size_t)(g->channels + LANES - 1) / LANES * LANES;
+    const int n_blocks = (g->run + TILE_RUN - 1) / TILE_RUN;
+    const int width = (g->run + 4 * n_blocks - 1) / (4 * n_blocks)
+        * 4; /* nearly equal blocks, in fours: few widths to compile */
+    for (int k0 = 0; k0 < g->channels; k0 += LANES)
+        for (int r = 0; r < g->taps; r++)
+            for (int q = 0; q < g->run; q += width) {
+                float *d = dw + ((size_t)r * g->run + q) * dw_row + k0;
+                const float *xr = x + r * g->x_tap + q;
+                const int valid = g->run - q;
+                switch (valid < width ? (valid + 3) / 4 * 4 : width) {
+                    CASE(4, outer(4, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image));
+                    CASE(8, outer(8, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image));
+                    CASE(12, outer(12, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image));
+#if defined(__AVX512F__)
+                    CASE(16, outer(16, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image));
+                    CASE(20, outer(20, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image));
+                    CASE(24, outer(24, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image));
+#endif
+                default:
+                    assert(!"a width of a block");
+                }
+            }
+}
