@@ -405,12 +405,12 @@ samples                    missing'
     equal "$(env --ignore-signal=PIPE bash -c '. "$1"; ROOT=$2 BIN=$3; pipeline status DATA=images' - "$BATS_TEST_DIRNAME/pipeline.bash" "$ROOT" "$BIN" 2>&1 >/dev/full | grep -c .)" 2
 }
 
-@test "on a file system without flock a pipeline runs, and a line says what to take care of; nothing is taken for at work" {
+@test "on a file system without flock a pipeline runs, and a line says so; nothing is taken for at work" {
     printf '#include <errno.h>\nint flock(int fd, int op) { (void)fd; (void)op; errno = ENOLCK; return -1; }\n' >f.c
     gcc -shared -fPIC -o f.so f.c
     LD_PRELOAD=$PWD/f.so run -0 --separate-stderr timeout 20 "$ROOT/pipeline/host" lock out echo ran
     equal "$output" ran
-    equal "$stderr" "pipeline: 'out': no locks on this file system: take care that only one pipeline works here"
+    equal "$stderr" "pipeline: 'out': no locks on this file system: a lease keeps others away"
     LD_PRELOAD=$PWD/f.so run -1 "$ROOT/pipeline/host" busy out
 }
 

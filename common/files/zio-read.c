@@ -1,12 +1,14 @@
 #include "files/zio.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/profile.h"
@@ -269,12 +271,35 @@ const char *zio_try_read(struct zio_reader *r, void *data, size_t len, size_t *g
     return NULL;
 }
 
+/* What another host wrote may not be seen here at once, for NFS remembers a while that there was no
+ * such file: opening the folder asks anew. Waits up to KASANE_WAIT seconds of the environment. */
+static void wait_for(const char *path)
+{
+    enum { TRIES = 10 }; /* a second */
+    const char *wait = getenv("KASANE_WAIT"), *slash = strrchr(path, '/');
+    char *folder = slash ? xformat("%.*s", (int)(slash - path) + 1, path) : xstrdup(".");
+    long left = wait && strcmp(path, "-") != 0 ? TRIES * strtol(wait, NULL, 10) : 0;
+
+    for (bool said = false; left > 0 && access(path, F_OK) != 0 && errno == ENOENT; left--) {
+        DIR *dir = opendir(folder);
+
+        if (dir)
+            closedir(dir);
+        if (!said && access(path, F_OK) != 0)
+            warn_file(path, "not seen here yet: waiting up to %s s", wait);
+        said = true;
+        nanosleep(&(struct timespec){0, 1000000000 / TRIES}, NULL);
+    }
+    free(folder);
+}
+
 struct zio_reader *zio_open(const char *path)
 {
     enum profile_part before = profile_enter(PROFILE_READING); /* a pipe may come late */
     struct zio_reader *r;
     char error[ZIO_ERROR];
 
+    wait_for(path);
     if (zio_try_open(&r, path, error))
         die_file(path, "%s", error);
     profile_leave(before);
