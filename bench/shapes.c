@@ -89,12 +89,12 @@ static void count_done(double done[2], const struct net_spec *spec, double live)
     double back;
     layer_init(&l, 0, spec, kernels_get(), true);
     phases = l.R == 1 ? 1 : 4;
-    back =
-        products(&l.back, l.h, l.w, l.back_taps, l.C) * l.K; /* to small; as much for the kernel */
-    done[0] = products(&l.learn, l.H, l.W, l.R, l.C) * l.K
-        + phases * products(&l.phase, l.h, l.w, l.P + 1, l.K) * l.C + 2 * back
+    back = products(&l.back.winograd, l.h, l.w, l.back_taps, l.C)
+        * l.K; /* to small; as much for the kernel */
+    done[0] = products(&l.learn.winograd, l.H, l.W, l.R, l.C) * l.K
+        + phases * products(&l.phase.winograd, l.h, l.w, l.P + 1, l.K) * l.C + 2 * back
         + live * l.R * l.R * l.C;
-    done[1] = products(&l.infer, l.H, l.W, l.R, l.C) * l.K;
+    done[1] = products(&l.infer.winograd, l.H, l.W, l.R, l.C) * l.K;
 }
 
 /* The least seconds so far, of training and of encoding, ours and SGEMM's. */

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernels/plain.h"
 #include "kernels/processor.h"
 #include "reference.h"
 #include "base/report.h"
@@ -176,245 +177,192 @@ static bool near(const float *a, const float *b, size_t n)
     return off <= 1e-5f * largest;
 }
 
-/* x in patches, so that many windows are equal. */
-static void fill_patches(const struct winograd *g)
+enum { ALGORITHMS = 3, IMAGES = 3 };
+static const struct algorithm *const algorithms[ALGORITHMS] = {&algorithm_direct, &algorithm_dot,
+                                                               &algorithm_winograd};
+/* How often each could serve a role; how often the planner took it. */
+static int able[ALGORITHMS][CONVOLUTION_ROLES], taken[ALGORITHMS][CONVOLUTION_ROLES];
+
+/* A convolution that a layer may ask for, and images for it, within SPACE; false: too large. */
+static bool random_convolution(struct conv_shape *c, struct conv_images *g)
 {
-    const int patch = between(4, 12);
+    const enum convolution_role role = (enum convolution_role)between(0, CONVOLUTION_ROLES - 1);
+    const int P = between(0, 6), wide = between(0, 3) == 0 ? 40 : 14;
+    const bool code = role <= CONVOLUTION_CODE_ONLY;
+    *c = (struct conv_shape){.role = role,
+                             .pooled = code && between(0, 3) > 0,
+                             .R = role == CONVOLUTION_PHASE ? P + 1 : 2 * P + 1,
+                             .stride = 1,
+                             .C = between(1, 20),
+                             .K = between(1, between(0, 1) ? 6 : 35),
+                             .H = between(1, 12),
+                             .W = between(1, wide)};
+    if (code)
+        c->H += c->H % 2, c->W += c->W % 2;
+    if (role == CONVOLUTION_GRADIENTS && P > 0 && between(0, 1))
+        c->stride = 2, c->R++;
+    *g = (struct conv_images){.n = (size_t)between(1, IMAGES),
+                              .x_row = (size_t)(c->stride * (c->W - 1) + c->R) * c->C,
+                              .y_col = (size_t)(c->K + between(0, 2))};
+    g->x_image = g->x_row * (c->stride * (c->H - 1) + c->R);
+    g->small_row = g->y_row = g->y_col * c->W + (size_t)between(0, 3);
+    g->small_image = g->y_image = g->y_row * c->H;
+    return g->n * g->x_image < SPACE - 10 * (size_t)c->C && g->n * g->y_image < SPACE - BEYOND
+        && c->R * c->R * c->C * (c->K + 16) < SPACE;
+}
+
+/* What conv_relu_pool says of y, in place of it; and argmax. */
+static void pool(float *pooled, uint8_t *argmax, const struct conv_shape *c,
+                 const struct conv_images *g)
+{
+    for (size_t n = 0; n < g->n; n++)
+        for (int i = 0; i < c->H / 2; i++)
+            for (int j = 0; j < c->W / 2; j++)
+                for (int k = 0; k < c->K; k++) {
+                    const float *from =
+                        y + n * g->y_image + 2 * i * g->y_row + 2 * j * g->y_col + k;
+                    const float v[4] = {from[0], from[g->y_col], from[g->y_row],
+                                        from[g->y_row + g->y_col]};
+                    int best = 0;
+                    for (int q = 1; q < 4; q++)
+                        best = v[q] > v[best] ? q : best;
+                    pooled[n * g->y_image + i * g->y_row + j * g->y_col + k] = fmaxf(v[best], 0);
+                    argmax[((n * (c->H / 2) + i) * (c->W / 2) + j) * g->y_col + k] =
+                        v[best] > 0 ? (uint8_t)best : KERNELS_DEAD;
+                }
+}
+
+/* x in patches, so that many windows are equal. */
+static void fill_patches(const struct conv_shape *c, const struct conv_images *g)
+{
+    const size_t patch = (size_t)between(4, 12);
     for (size_t i = 0; i < SPACE; i++)
-        x[i] = 0.1f * (float)((i / g->x_row / patch + i % g->x_row / g->C / patch + i % g->C) % 3);
+        x[i] = 0.1f * (float)((i / g->x_row / patch + i % g->x_row / c->C / patch + i % c->C) % 3);
 }
 
 /* Of four windows on x under a pool that are equal by rows, by columns, the first wins. */
-static bool first_wins(const struct winograd *g, const uint8_t *argmax)
+static bool first_wins(const struct conv_shape *c, const struct conv_images *g,
+                       const uint8_t *argmax)
 {
     bool good = true;
-    for (int i = 0; i < g->H / 2; i++)
-        for (int j = 0; j < g->W / 2; j++) {
-            const float *corner = x + 2 * i * g->x_row + 2 * (size_t)j * g->C;
+    for (int i = 0; i < c->H / 2; i++)
+        for (int j = 0; j < c->W / 2; j++) {
+            const float *corner = x + 2 * i * g->x_row + 2 * (size_t)j * c->C;
             bool flat = true, upright = true; /* each row of the windows; each column */
-            for (int r = 0; r <= g->R; r++)
-                for (int q = 0; q < (g->R + 1) * g->C; q++) {
-                    flat &= corner[r * g->x_row + q] == corner[r * g->x_row + q % g->C];
+            for (int r = 0; r <= c->R; r++)
+                for (int q = 0; q < (c->R + 1) * c->C; q++) {
+                    flat &= corner[r * g->x_row + q] == corner[r * g->x_row + q % c->C];
                     upright &= corner[r * g->x_row + q] == corner[q];
                 }
-            for (int k = 0; k < g->K; k++) {
-                const uint8_t where = argmax[(i * (size_t)(g->W / 2) + j) * g->y_col + k];
+            for (int k = 0; k < c->K; k++) {
+                const uint8_t where = argmax[(i * (size_t)(c->W / 2) + j) * g->y_col + k];
                 good &= !(flat && where % 2 != 0) && !(upright && where > 1);
             }
         }
     return good;
 }
 
-/* The same results as conv_relu_pool's but for rounding. With tiles of two columns equal windows
- * tie exactly. */
-static void check_winograd(void)
+static float scratch[1 << 21] __attribute__((aligned(64))), temporary[8 * SPACE];
+
+static bool fits(const struct plan *p)
 {
-    static float by_conv[SPACE], scratch[1 << 19] __attribute__((aligned(64)));
-    static uint8_t argmax[SPACE];
-    const int half = between(1, 4), M = 2 * between(1, half == 4 ? 1 : half == 3 ? 2 : 4 - half);
-    struct winograd g = {.points = 2 * half + M,
-                         .both = half < 3 && M <= 4 && between(0, 1),
-                         .R = 2 * half + 1,
-                         .C = between(1, 20),
-                         .K = between(1, 35),
-                         .H = 2 * between(1, 8),
-                         .W = 2 * between(1, 8),
-                         .stride = 1};
-    struct winograd here;
-    struct conv plain;
-    size_t n;
-    ptrdiff_t column;
-    const float gap = 0.25f;
-    g.y_col = (size_t)(g.K + between(0, 2));
-    here = g;
-    here.x_row = (size_t)(g.W + g.R - 1) * g.C, here.y_row = (size_t)(g.W / 2) * g.y_col;
-    plain = (struct conv){.rows = g.H,
-                          .cols = g.W,
-                          .taps = g.R,
-                          .run = g.R * g.C,
-                          .channels = g.K,
-                          .x_row = here.x_row,
-                          .x_col = (size_t)g.C,
-                          .x_tap = here.x_row,
-                          .y_row = here.y_row,
-                          .y_col = here.y_col};
-    n = here.y_row * g.H / 2;
-    if (kernels_winograd_sizes(&here, kernels->lanes).scratch > sizeof scratch / sizeof *scratch
-        || g.points * (g.both ? g.points : g.R) * g.C * 48 > 4 * SPACE)
-        return;
-    column = (ptrdiff_t)g.y_col;
-    fill(x, SPACE), fill(w, SPACE), fill(bias, 64);
-    clear(by_conv, gap), clear(y, gap);
-    kernels_pack(packed, w, NULL,
-                 &(struct packing){g.R, 1, plain.run, g.K, 1, plain.run * column, 0, column, 1},
-                 kernels->lanes);
-    kernels->conv_relu_pool(by_conv, NULL, x, packed, bias, &plain);
-    kernels->winograd_pack(packed, w, NULL, &g);
+    return p->algorithm->scratch(p) <= sizeof scratch / sizeof *scratch
+        && p->algorithm->packed(p) <= sizeof packed / sizeof *packed
+        && p->algorithm->temporary(p) <= sizeof temporary / sizeof *temporary;
+}
+
+/* Forward equals the definition, under a pool too; nothing else is written. */
+static bool forward_holds(const struct plan *p, const struct conv_images *g)
+{
+    static float want[SPACE], got[SPACE];
+    static uint8_t where[SPACE], argmax[SPACE];
+    const struct conv_shape *c = &p->of;
+    const bool ties = c->pooled && c->role == CONVOLUTION_CODE_TIES;
+    bool good;
+    clear(y, 0.25f), clear(want, 0.25f), clear(got, 0.25f);
     memset(argmax, 99, sizeof argmax);
-    kernels->winograd_relu_pool(y, argmax, x, packed, bias, &here, 1, 0, 0, scratch);
-    if (!near(y, by_conv, n) || y[n] != gap || argmax[n] != 99
-        || (g.y_col > (size_t)g.K && (y[g.K] != gap || argmax[g.K] != 99)))
-        fail("winograd_relu_pool", &plain);
-    for (int k = 0; k < g.K; k++)
+    plain_forward(y, x, w, bias, c, g);
+    if (c->pooled)
+        pool(want, where, c, g);
+    else
+        memcpy(want, y, sizeof want);
+    p->algorithm->pack(p, packed, w, NULL, temporary);
+    p->algorithm->forward(p, got, c->pooled ? argmax : NULL, x, packed, bias, g, scratch);
+    good = near(got, want, SPACE);
+    for (size_t i = 0; i < SPACE; i++)
+        good &= want[i] != 0.25f || got[i] == 0.25f;
+    for (int k = 0; k < c->K && ties; k++)
         bias[k] = 10;
-    fill_patches(&here);
-    kernels->winograd_relu_pool(y, argmax, x, packed, bias, &here, 1, 0, 0, scratch);
-    if (M == 2 && g.points <= 8 && !first_wins(&here, argmax))
-        fail("winograd_relu_pool: ties between equal windows", &plain);
+    if (ties) {
+        fill_patches(c, g);
+        p->algorithm->forward(p, got, argmax, x, packed, bias, g, scratch);
+        good &= first_wins(c, g, argmax);
+        fill(x, SPACE), fill(bias, 64);
+    }
+    return good;
 }
 
-/* The same results as conv's but for rounding, positions of the result apart as a decoder's phases
- * are. */
-static void check_winograd_conv(void)
+/* Both gradients equal the definition's; small may be dsmall. */
+static bool backward_holds(const struct plan *p, const struct conv_images *g)
 {
-    static float by_conv[SPACE], scratch[1 << 19] __attribute__((aligned(64)));
-    static const int ways[][2] = {{4, 2}, {6, 2}, {8, 2}, {4, 3}, {6, 3}, {8, 3},  {6, 4},
-                                  {8, 4}, {6, 5}, {8, 5}, {8, 6}, {8, 7}, {10, 7}, {10, 9}};
-    const int *way = ways[between(0, sizeof ways / sizeof *ways - 1)], K = between(1, 35);
-    struct winograd g = {.points = way[0],
-                         .R = way[1],
-                         .C = between(1, 20),
-                         .K = K,
-                         .H = between(1, 12),
-                         .W = between(1, 16),
-                         .stride = 1,
-                         .y_col = (size_t)(K + between(0, 2))};
-    const ptrdiff_t column = (ptrdiff_t)g.y_col;
-    struct winograd here = g;
-    struct conv plain;
-    const float gap = 0.25f;
-    here.x_row = (size_t)(g.W + g.R - 1) * g.C, here.y_col = g.y_col * between(1, 2),
-    here.y_row = g.W * here.y_col;
-    plain = (struct conv){.rows = g.H,
-                          .cols = g.W,
-                          .taps = g.R,
-                          .run = g.R * g.C,
-                          .channels = g.K,
-                          .x_row = here.x_row,
-                          .x_col = (size_t)g.C,
-                          .x_tap = here.x_row,
-                          .y_row = here.y_row,
-                          .y_col = here.y_col};
-    if (here.y_row * g.H >= SPACE
-        || kernels_winograd_sizes(&here, kernels->lanes).scratch > sizeof scratch / sizeof *scratch
-        || g.points * g.R * g.C * 48 > 4 * SPACE)
+    static const float zeros[64];
+    static float want[SPACE], dw[SPACE], du[4 * SPACE] __attribute__((aligned(64)));
+    const struct conv_shape *c = &p->of;
+    const bool alone = c->role == CONVOLUTION_KERNEL;
+    const size_t row = plan_padded(p, c->K);
+    const float *folded;
+    bool good = true;
+    fill(y, SPACE);
+    memcpy(want, y, sizeof want);
+    memset(du, 0, sizeof du);
+    plain_backward(dw, x, y, c, g);
+    if (!alone)
+        plain_forward(want, x, w, zeros, c, g);
+    p->algorithm->pack(p, packed, w, NULL, temporary);
+    p->algorithm->backward(p, alone ? NULL : y, du, x, y, packed, g, scratch);
+    folded = p->algorithm->fold(p, du, temporary);
+    for (size_t t = 0; t < (size_t)(c->R * c->R * c->C); t++)
+        memcpy(other + t * c->K, folded + t * row, c->K * sizeof *other);
+    good &= near(y, want, SPACE) && near(other, dw, (size_t)(c->R * c->R * c->C * c->K));
+    return good;
+}
+
+/* Each algorithm that can, against plain.h. */
+static void check_algorithms(void)
+{
+    struct conv_shape c;
+    struct conv_images g;
+    const struct algorithm *chosen;
+    if (!random_convolution(&c, &g))
         return;
     fill(x, SPACE), fill(w, SPACE), fill(bias, 64);
-    clear(by_conv, gap), clear(y, gap);
-    kernels_pack(packed, w, NULL,
-                 &(struct packing){g.R, 1, plain.run, g.K, 1, plain.run * column, 0, column, 1},
-                 kernels->lanes);
-    kernels->conv(by_conv, x, packed, bias, &plain);
-    kernels->winograd_pack(packed, w, NULL, &g);
-    kernels->winograd_conv(y, x, packed, bias, &here, 1, 0, 0, scratch);
-    if (!near(y, by_conv, SPACE))
-        fail("winograd_conv", &plain);
+    chosen = plan_convolution(&c, kernels).algorithm;
+    for (int a = 0; a < ALGORITHMS; a++) {
+        struct plan p = {.algorithm = algorithms[a], .kernels = kernels, .of = c};
+        taken[a][c.role] += p.algorithm == chosen;
+        if (!p.algorithm->roles[c.role] || !isfinite(p.algorithm->price(&p)) || !fits(&p))
+            continue;
+        able[a][c.role]++;
+        if (c.role < CONVOLUTION_GRADIENTS ? !forward_holds(&p, &g) : !backward_holds(&p, &g)) {
+            printf("%s, role %d: wrong for %zu of %dx%d, kernel %d, stride %d, %d to %d channels, "
+                   "%d points\n",
+                   p.algorithm->name, (int)c.role, g.n, c.H, c.W, c.R, c.stride, c.C, c.K,
+                   p.winograd.points);
+            failed = true;
+        }
+    }
 }
 
-/* Both gradients of a decoder equal those by conv and conv_dw. */
-static void check_winograd_backward(void)
+/* Each was reached in each role that it has, and the planner takes it there. */
+static void check_reached(void)
 {
-    static float scratch[1 << 19] __attribute__((aligned(64))),
-        du[SPACE * 4] __attribute__((aligned(64))), blocks[SPACE], dbox[SPACE * 4], box[SPACE];
-    const int R = 2 * between(1, 6) + 1, P = (R - 1) / 2, points = 2 * between((P + 3) / 2, 4),
-              C = between(1, 6), K = between(1, 20), all = K + between(0, 2), h = between(1, 7),
-              wide = between(1, 9);
-    const struct winograd g = {.points = points,
-                               .R = P + 1,
-                               .C = C,
-                               .K = K,
-                               .H = h,
-                               .W = wide,
-                               .stride = 2,
-                               .x_row = (size_t)(2 * wide + 2 * P) * C,
-                               .y_row = (size_t)wide * all,
-                               .y_col = (size_t)all};
-    const struct conv plain = {.rows = h,
-                               .cols = wide,
-                               .taps = R + 1,
-                               .run = (R + 1) * C,
-                               .channels = K,
-                               .x_row = 2 * g.x_row,
-                               .x_col = 2 * (size_t)C,
-                               .x_tap = g.x_row,
-                               .y_row = g.y_row,
-                               .y_col = g.y_col};
-    const size_t n = g.y_row * h,
-                 row = (size_t)(K + kernels->lanes - 1) / kernels->lanes * kernels->lanes,
-                 n_box = (size_t)(R + 1) * (R + 1) * C * row;
-    static float dsmall[SPACE], want[SPACE];
-    if (kernels_winograd_sizes(&g, kernels->lanes).scratch > sizeof scratch / sizeof *scratch)
-        return;
-    fill(x, SPACE), fill(w, SPACE), fill(y, SPACE);
-    kernels_box(box, w, R, all, C);
-    kernels_pack(packed, box, NULL,
-                 &(struct packing){R + 1, R + 1, C, K, 1, (ptrdiff_t)(R + 1) * C * all,
-                                   (ptrdiff_t)C * all, 1, C},
-                 kernels->lanes);
-    clear(dsmall, 0.25f), clear(want, 0.25f);
-    memset(dbox, 0, sizeof dbox), memset(du, 0, sizeof du);
-    kernels->conv(want, x, packed, NULL, &plain);
-    kernels->conv_dw(dbox, x, y, &plain, 1, 0, 0);
-    kernels_blocks(blocks, box, R, all, C);
-    kernels->winograd_pack(packed, blocks, NULL, &g);
-    kernels->winograd_backward(dsmall, du, x, y, packed, &g, 1, 0, g.y_row, 0, 0, scratch);
-    kernels->winograd_fold(packed, du, points, P + 1, 4 * C * row);
-    kernels_unblock(blocks, packed, R, C, row);
-    for (size_t i = 0; i < n_box; i++)
-        if (i % row >= (size_t)K)
-            blocks[i] = dbox[i] = 0; /* lanes that are no channels */
-    if (!near(dsmall, want, n) || !near(blocks, dbox, n_box))
-        fail("winograd_backward", &plain);
-}
-
-/* Both gradients of an encoder likewise, dsmall in the place of small. */
-static void check_winograd_dense(void)
-{
-    static float scratch[1 << 19] __attribute__((aligned(64))),
-        du[SPACE * 4] __attribute__((aligned(64))), dw[SPACE * 4], want[SPACE];
-    const int R = 2 * between(1, 3) + 1, points = 2 * between((R + 1) / 2, 4), C = between(1, 20),
-              K = between(1, 20), h = between(1, 8), wide = between(1, 9);
-    const size_t row = (size_t)(K + kernels->lanes - 1) / kernels->lanes * kernels->lanes,
-                 n_dw = (size_t)(R * R * C) * row;
-    const struct winograd g = {.points = points,
-                               .R = R,
-                               .C = C,
-                               .K = K,
-                               .H = h,
-                               .W = wide,
-                               .stride = 1,
-                               .x_row = (size_t)(wide + R - 1) * C,
-                               .y_row = (size_t)wide * K,
-                               .y_col = (size_t)K};
-    const struct conv plain = {.rows = h,
-                               .cols = wide,
-                               .taps = R,
-                               .run = R * C,
-                               .channels = K,
-                               .x_row = g.x_row,
-                               .x_col = (size_t)C,
-                               .x_tap = g.x_row,
-                               .y_row = g.y_row,
-                               .y_col = g.y_col};
-    const size_t n = g.y_row * h;
-    if (kernels_winograd_sizes(&g, kernels->lanes).scratch > sizeof scratch / sizeof *scratch
-        || (size_t)points * R * C * row > 4 * SPACE)
-        return;
-    fill(x, SPACE), fill(w, SPACE), fill(y, SPACE);
-    pack(&plain, kernels->lanes, 1);
-    clear(want, 0.25f);
-    memset(dw, 0, sizeof dw), memset(du, 0, sizeof du);
-    kernels->conv(want, x, packed, NULL, &plain);
-    kernels->conv_dw(dw, x, y, &plain, 1, 0, 0);
-    y[n] = 0.25f;
-    kernels->winograd_pack(packed, w, NULL, &g);
-    kernels->winograd_backward(y, du, x, y, packed, &g, 1, 0, g.y_row, 0, 0, scratch);
-    kernels->winograd_fold(packed, du, points, R, C * row);
-    for (size_t i = 0; i < n_dw; i++)
-        if (i % row >= (size_t)K)
-            packed[i] = dw[i] = 0; /* lanes that are no channels */
-    if (!near(y, want, n + 1) || !near(packed, dw, n_dw))
-        fail("winograd_backward of an encoder", &plain);
+    for (int a = 0; a < ALGORITHMS; a++)
+        for (int role = 0; role < CONVOLUTION_ROLES; role++)
+            if (algorithms[a]->roles[role] && (able[a][role] == 0 || taken[a][role] == 0)) {
+                printf("%s, role %d: tried %d times, taken %d times\n", algorithms[a]->name, role,
+                       able[a][role], taken[a][role]);
+                failed = true;
+            }
 }
 
 static void check_dw(void)
@@ -673,7 +621,7 @@ static void check_noise(void)
 /* Sizes that no kernel was compiled for end the process: a result never stays unwritten. */
 static void no_way_to_the_points(void)
 {
-    static float scratch[SPACE];
+    
     kernels->winograd_relu_pool(y, NULL, x, w, bias,
                                 &(struct winograd){.points = 5,
                                                    .R = 3,
@@ -705,20 +653,10 @@ static void check_missing(void (*call)(void), const char *what)
 
 int main(int argc, char **argv)
 {
-    void (*const checks[])(void) = {check_conv,
-                                    check_dot,
-                                    check_pool,
-                                    check_winograd,
-                                    check_winograd_conv,
-                                    check_winograd_backward,
-                                    check_winograd_dense,
-                                    check_dw,
-                                    check_sparse_sum,
-                                    check_sparse_list,
-                                    check_box,
-                                    check_bce,
-                                    check_mse,
-                                    check_noise};
+    void (*const checks[])(void) = {
+        check_conv,       check_dot, check_pool,       check_algorithms,  check_algorithms,
+        check_algorithms, check_dw,  check_sparse_sum, check_sparse_list, check_box,
+        check_bce,        check_mse, check_noise};
     report_init("check-kernels");
     if (argc != 2 || !kernels_select(argv[1]))
         die("want an instruction set that this processor runs");
@@ -727,6 +665,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         for (int j = 0; j < SHAPES && !failed; j++)
             checks[i]();
+    if (!failed)
+        check_reached();
     check_sigmoid();
     check_missing(no_way_to_the_points, "winograd_relu_pool of 5 points");
     return failed;

@@ -6,10 +6,6 @@
 
 #include "base/vectors.h"
 
-/* Up to so many channels the decoder takes conv_dot, whose vectors lie along the taps: vectors of
- * so few channels would be mostly empty. */
-enum { BAND_BYTES = 16 << 10, DOT_CHANNELS = 4 };
-
 /* --- memory --- */
 
 void *arena_take(struct arena *arena, size_t n, size_t size)
@@ -61,33 +57,42 @@ static int back_step(const struct layer *l)
     return l->R == 1 ? 1 : 2;
 }
 
+/* A convolution's plan; STRIDE: see algorithm.h. */
+static struct plan plan(const struct layer *l, enum convolution_role role, int R, int stride, int C,
+                        int K, int H, int W)
+{
+    const struct conv_shape c = {.role = role,
+                                 .pooled = role <= CONVOLUTION_CODE_ONLY
+                                     && (role == CONVOLUTION_CODE || !l->norm),
+                                 .R = R,
+                                 .stride = stride,
+                                 .C = C,
+                                 .K = K,
+                                 .H = H,
+                                 .W = W};
+    return plan_convolution(&c, l->kernels);
+}
+
 /* Windows that are equal must tie in the pool, whose gradient goes to the first, or the gradient to
  * the input comes out at another pixel. A net of one layer does not need that gradient, and its
- * kernel's is the same whichever of equal windows takes it. Under batch normalisation the products
- * are winograd_conv's, along the rows alone. */
-static void choose_ways(struct layer *l, bool train)
+ * kernel's is the same whichever of equal windows takes it. */
+static void plan_layer(struct layer *l, bool train)
 {
-    const int R = l->R, C = l->C, K = l->K, taps = l->P + 1;
-    struct winograd encoder = {
-        .both = true, .R = R, .C = C, .K = K, .H = l->H, .W = l->W, .stride = 1, .y_col = K};
-    const struct winograd turned = {
-        .R = R, .C = K, .K = C, .H = l->H, .W = l->W, .stride = 1, .y_col = C};
-    struct winograd phase = {
-        .R = taps, .C = K, .K = C, .H = l->h, .W = l->w, .stride = 1, .y_col = C};
-    const struct winograd back = {
-        .R = taps, .C = C, .K = K, .H = l->h, .W = l->w, .stride = 2, .y_col = K};
-    const enum winograd_use use =
-        l->lower == NULL && l->upper == NULL ? WINOGRAD_POOL : WINOGRAD_TIES;
-    l->dot = C <= DOT_CHANNELS;
-    l->infer = kernels_winograd_choose(encoder, WINOGRAD_INFERENCE);
-    l->phase = l->dot ? phase : kernels_winograd_choose(phase, WINOGRAD_ANY);
+    const int R = l->R, C = l->C, K = l->K;
+    const bool only = l->lower == NULL && l->upper == NULL;
+    l->infer = plan(l, CONVOLUTION_CODE, R, 1, C, K, l->H, l->W);
+    l->phase = plan(l, CONVOLUTION_PHASE, l->P + 1, 1, K, C, l->h, l->w);
     if (!train)
         return;
-    encoder.both = !l->norm;
-    l->learn = kernels_winograd_choose(encoder, use);
-    if (l->norm && l->lower != NULL)
-        l->dense = kernels_winograd_choose(turned, WINOGRAD_ANY);
-    l->back = kernels_winograd_choose(back, WINOGRAD_ANY);
+    l->learn =
+        plan(l, only ? CONVOLUTION_CODE_ONLY : CONVOLUTION_CODE_TIES, R, 1, C, K, l->H, l->W);
+    l->back = plan(l, CONVOLUTION_GRADIENTS, l->back_taps, back_step(l), C, K, l->h, l->w);
+    if (!l->norm)
+        l->sparse = sparse_new(l->kernels, R, C, K, l->h, l->w);
+    else if (l->lower == NULL)
+        l->dense = plan(l, CONVOLUTION_KERNEL, R, 1, C, K, l->H, l->W);
+    else
+        l->dense = plan(l, CONVOLUTION_GRADIENTS, R, 1, K, C, l->H, l->W);
 }
 
 void layer_init(struct layer *layers, int k, const struct net_spec *spec,
@@ -113,8 +118,7 @@ void layer_init(struct layer *layers, int k, const struct net_spec *spec,
     };
     l->back_taps = l->R == 1 ? 1 : l->R + 1;
     l->above = l->upper == NULL ? NET_LINEAR : own[1].activation;
-    choose_ways(l, train);
-    l->window = layer_padded(l, l->R * l->C);
+    plan_layer(l, train);
 }
 
 /* Rows and columns of zeros around small. */
@@ -132,36 +136,35 @@ static size_t squares_size(const struct layer *l, size_t images)
                      : 0;
 }
 
+/* The N plans of L; returns N. */
+static int plans(const struct layer *l, const struct plan *all[5])
+{
+    int n = 0;
+    all[n++] = &l->infer, all[n++] = &l->phase;
+    if (l->learn.algorithm != NULL)
+        all[n++] = &l->learn, all[n++] = &l->back;
+    if (l->dense.algorithm != NULL)
+        all[n++] = &l->dense;
+    return n;
+}
+
 size_t layer_scratch(const struct layer *l, int chunk)
 {
-    const struct winograd *const all[] = {&l->infer, &l->learn, &l->phase, &l->back, &l->dense};
+    const struct plan *all[5];
     size_t most = squares_size(l, chunk);
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (all[i]->points > 0)
-            most = larger(most, kernels_winograd_sizes(all[i], l->kernels->lanes).scratch);
+    for (int n = plans(l, all), i = 0; i < n; i++)
+        most = larger(most, all[i]->algorithm->scratch(all[i]));
     return most;
 }
 
 size_t layer_entries(const struct layer *l)
 {
-    return larger(l->list, 5) * l->K; /* of a band; of a pixel, see sparse_dx */
+    return l->learn.algorithm == NULL || l->norm ? 0 : sparse_entries(&l->sparse);
 }
 
-/* Floats of the encoder's packed kernel. */
-static size_t code_size(const struct layer *l, const struct winograd *g)
+static size_t packed_size(const struct plan *p)
 {
-    const size_t taps =
-        g->points == 0 ? (size_t)l->R * l->R : (size_t)g->points * (g->both ? g->points : l->R);
-    return taps * l->C * layer_padded(l, l->K);
-}
-
-/* Of the decoder's, for one phase. */
-static size_t phase_size(const struct layer *l)
-{
-    const size_t taps = l->P + 1, run = taps * l->K;
-    if (l->dot)
-        return taps * l->C * ((run + KERNELS_DOT - 1) / KERNELS_DOT * KERNELS_DOT);
-    return (l->phase.points > 0 ? (size_t)l->phase.points : taps) * run * layer_padded(l, l->C);
+    return p->algorithm == NULL ? 0 : p->algorithm->packed(p);
 }
 
 static size_t in_slice(size_t *slice, size_t n)
@@ -174,14 +177,7 @@ static size_t in_slice(size_t *slice, size_t n)
 static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice, size_t slices,
                              size_t places, size_t passing, int chunk)
 {
-    const size_t K = l->K, C = l->C, taps = (size_t)l->R * l->R,
-                 box_taps = (size_t)(l->R + 1) * (l->R + 1);
-    const size_t columns = layer_padded(l, l->K);
-    const size_t back_taps = l->back.points > 0 ? 4 * (size_t)l->back.points * (l->P + 1)
-                                                : (size_t)l->back_taps * l->back_taps;
-    const size_t turned =
-        K * layer_padded(l, l->C) * (l->dense.points > 0 ? (size_t)l->dense.points * l->R : taps);
-    size_t band;
+    const size_t K = l->K, C = l->C;
 
     take_plane(&l->dy, arena, l->H, l->W, l->C, l->P, passing, true);
     if (l->lower == NULL)
@@ -192,49 +188,41 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
     if (l->norm)
         take_plane(&l->z, arena, l->H, l->W, l->K, l->lower == NULL ? 0 : l->P, places, false);
     l->argmax = arena_take(arena, places * l->h * l->w * K + KERNELS_MAX_LANES, 1);
-    l->decode_dx_w = arena_floats(arena, back_taps * C * columns);
-    if (l->back.points > 0) {
-        l->blocks = arena_floats(arena, box_taps * C * K);
-        l->dblocks = arena_floats(arena, box_taps * C * columns);
-        l->dbox = arena_floats(arena, box_taps * C * columns);
+    l->decode_dx_w = arena_floats(arena, packed_size(&l->back));
+    l->decode_temporary = arena_floats(arena, l->back.algorithm->temporary(&l->back));
+    l->at_decode_dw = in_slice(slice, packed_size(&l->back));
+    l->at_decode_db = in_slice(slice, (size_t)l->W * C);
+    if (l->norm) {
+        l->encode_plain = arena_floats(arena, (size_t)l->R * l->R * C * K);
+        l->encode_temporary = arena_floats(arena, l->dense.algorithm->temporary(&l->dense));
+    } else {
+        sparse_bands(&l->sparse, l->in.row, chunk);
     }
     if (l->lower != NULL)
-        l->encode_dx_w = arena_floats(arena, l->norm ? turned : l->R * l->window * K);
-    l->at_encode_dw = in_slice(slice,
-                               l->dense.points > 0 ? turned
-                                   : l->norm       ? taps * C * columns
-                                                   : l->R * l->window * K);
-    if (l->dense.points > 0) {
-        l->turned = arena_floats(arena, taps * K * C);
-        l->dturned = arena_floats(arena, taps * K * layer_padded(l, l->C));
-    }
+        l->encode_dx_w =
+            arena_floats(arena, l->norm ? packed_size(&l->dense) : sparse_size(&l->sparse));
+    l->at_encode_dw = in_slice(slice, l->norm ? packed_size(&l->dense) : sparse_size(&l->sparse));
     l->at_encode_db = in_slice(slice, K);
-    l->at_decode_dw = in_slice(slice, back_taps * C * columns);
-    l->at_decode_db = in_slice(slice, (size_t)l->W * C);
-    band = BAND_BYTES / sizeof(float) / (2 * l->in.row);
-    l->band = band < 2 ? 2 : band < (size_t)l->h ? (int)band : l->h;
-    l->list = (size_t)l->band * l->w * (l->band == l->h ? chunk : 1);
     if (l->norm) {
         float **const vectors[] = {&l->scale,  &l->shift, &l->centre,
                                    &l->spread, &l->dz_a,  &l->dz_b};
         l->sums = arena_take(arena, slices * 2 * K, sizeof *l->sums);
         for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
-            *vectors[i] = arena_floats(arena, columns);
+            *vectors[i] = arena_floats(arena, layer_padded(l, l->K));
     }
 }
 
 void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t slices,
                    size_t places, size_t passing, int chunk, bool train)
 {
-    const size_t K = l->K, box_taps = (size_t)(l->R + 1) * (l->R + 1);
+    const size_t box = (size_t)(l->R + 1) * (l->R + 1) * l->C * l->K;
 
-    l->encode_w = arena_floats(arena, larger(code_size(l, &l->infer), code_size(l, &l->learn)));
+    l->encode_w = arena_floats(arena, larger(packed_size(&l->infer), packed_size(&l->learn)));
     l->encode_b = arena_floats(arena, layer_padded(l, l->K));
-    l->box = arena_floats(arena, box_taps * l->C * K);
-    if (l->phase.points > 0)
-        l->phase_w = arena_floats(arena, (size_t)(l->P + 1) * (l->P + 1) * K * l->C);
+    l->box = arena_floats(arena, box);
+    l->decode_plain = arena_floats(arena, box);
     for (int phase = 0; phase < 4; phase++)
-        l->decode_w[phase / 2][phase % 2] = arena_floats(arena, phase_size(l));
+        l->decode_w[phase / 2][phase % 2] = arena_floats(arena, packed_size(&l->phase));
     l->decode_b = arena_floats(arena, layer_padded(l, l->C));
 
     take_plane(&l->in, arena, l->H, l->W, l->C, l->P, places, false);
@@ -259,9 +247,7 @@ void layer_pack_encoder(struct layer *l, const float *weights, bool inference)
 {
     const float *kernel = weights + l->kernel->offset, *bias = weights + l->bias->offset;
     const ptrdiff_t K = l->K, CK = (ptrdiff_t)l->C * K;
-    const struct winograd *way = inference ? &l->infer : &l->learn;
-    const struct packing turned = {l->R, l->R, l->K, l->C, 1, -l->R * CK, -CK, 1, K};
-    const float *last = kernel + (l->R * l->R - 1) * CK;
+    const struct plan *p = inference ? &l->infer : &l->learn;
     float *scale = NULL;
 
     if (l->norm && inference) { /* the running statistics go into kernel and bias */
@@ -270,27 +256,20 @@ void layer_pack_encoder(struct layer *l, const float *weights, bool inference)
             scale[o] = (float)(weights[l->gamma->offset + o]
                                / sqrt(weights[l->variance->offset + o] + NORM_EPSILON));
     }
-    if (way->points > 0)
-        l->kernels->winograd_pack(l->encode_w, kernel, scale, way);
-    else
-        kernels_pack(l->encode_w, kernel, scale,
-                     &(struct packing){l->R, l->R, l->C, l->K, 1, l->R * CK, CK, K, 1},
-                     l->kernels->lanes);
+    p->algorithm->pack(p, l->encode_w, kernel, scale, NULL);
     for (int o = 0; o < l->K; o++)
         l->encode_b[o] = scale == NULL
             ? bias[o]
             : (bias[o] - weights[l->mean->offset + o]) * scale[o] + weights[l->beta->offset + o];
     if (inference || l->encode_dx_w == NULL)
         return;
-    if (l->dense.points > 0) {
-        kernels_pack(l->turned, last, NULL, &turned, l->C);
-        l->kernels->winograd_pack(l->encode_dx_w, l->turned, NULL, &l->dense);
-    } else if (l->norm) {
-        kernels_pack(l->encode_dx_w, last, NULL, &turned, l->kernels->lanes);
+    if (l->norm) { /* turned about */
+        kernels_pack(l->encode_plain, kernel + (l->R * l->R - 1) * CK, NULL,
+                     &(struct packing){l->R, l->R, l->K, l->C, 1, -l->R * CK, -CK, 1, K}, l->C);
+        l->dense.algorithm->pack(&l->dense, l->encode_dx_w, l->encode_plain, NULL,
+                                 l->encode_temporary);
     } else {
-        kernels_pack(
-            l->encode_dx_w, kernel, NULL,
-            &(struct packing){l->R, l->R, l->C, l->K, l->kernels->lanes, l->R * CK, CK, K, 1}, 1);
+        sparse_pack(&l->sparse, l->encode_dx_w, kernel);
     }
 }
 
@@ -302,54 +281,35 @@ static int phase_origin(int a, int P)
 
 bool layer_packs_alike(const struct layer *l)
 {
-    return !l->norm && l->learn.points == l->infer.points && l->learn.both == l->infer.both;
+    const struct plan *a = &l->learn, *b = &l->infer;
+    return !l->norm && a->algorithm == b->algorithm && a->winograd.points == b->winograd.points
+        && a->winograd.both == b->winograd.both;
 }
 
 void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
 {
-    const int lanes = l->kernels->lanes, R = l->R, P = l->P, taps = l->back_taps;
+    const int R = l->R, P = l->P, taps = l->back_taps;
     const ptrdiff_t C = l->C, KC = (ptrdiff_t)l->K * C, row = (R + 1) * KC;
+    const struct plan *phase = &l->phase, *back = &l->back;
     kernels_box(l->box, weights + l->back_kernel->offset, R, l->K, l->C);
     for (int a = 0; a < 2; a++)
         for (int b = 0; b < 2; b++) {
             const float *first = l->box + (a + P - 2 * phase_origin(a, P)) * row
                 + (b + P - 2 * phase_origin(b, P)) * KC;
-            const struct packing phase = {P + 1,    P + 1,   l->K, l->C, l->dot ? KERNELS_DOT : 1,
-                                          -2 * row, -2 * KC, C,    1};
-            if (l->phase.points == 0) {
-                kernels_pack(l->decode_w[a][b], first, NULL, &phase, l->dot ? 1 : lanes);
-                continue;
-            }
-            kernels_pack(l->phase_w, first, NULL, &phase, l->C);
-            l->kernels->winograd_pack(l->decode_w[a][b], l->phase_w, NULL, &l->phase);
+            kernels_pack(l->decode_plain, first, NULL,
+                         &(struct packing){P + 1, P + 1, l->K, l->C, 1, -2 * row, -2 * KC, C, 1},
+                         l->C);
+            phase->algorithm->pack(phase, l->decode_w[a][b], l->decode_plain, NULL, NULL);
         }
     memcpy(l->decode_b, weights + l->back_bias->offset, C * sizeof *l->decode_b);
     if (inference || l->decode_dx_w == NULL)
         return;
-    if (l->back.points > 0) {
-        kernels_blocks(l->blocks, l->box, R, l->K, l->C);
-        l->kernels->winograd_pack(l->decode_dx_w, l->blocks, NULL, &l->back);
-    } else {
-        kernels_pack(l->decode_dx_w, l->box, NULL,
-                     &(struct packing){taps, taps, l->C, l->K, 1, row, KC, 1, C}, lanes);
-    }
+    kernels_pack(l->decode_plain, l->box, NULL,
+                 &(struct packing){taps, taps, l->C, l->K, 1, row, KC, 1, C}, l->K);
+    back->algorithm->pack(back, l->decode_dx_w, l->decode_plain, NULL, l->decode_temporary);
 }
 
 /* --- forward --- */
-
-struct conv layer_encoder_conv(const struct layer *l, const struct plane *y)
-{
-    return (struct conv){.rows = l->H,
-                         .cols = l->W,
-                         .taps = l->R,
-                         .run = l->R * l->C,
-                         .channels = l->K,
-                         .x_row = l->in.row,
-                         .x_col = l->C,
-                         .x_tap = l->in.row,
-                         .y_row = y->row,
-                         .y_col = l->K};
-}
 
 const float *layer_encoder_input(const struct layer *l, const struct work *w, size_t m)
 {
@@ -377,22 +337,16 @@ static struct codes codes_of(const struct layer *l, const struct work *w)
 
 void layer_encode(struct layer *l, const struct work *w)
 {
-    const struct winograd *way = w->train ? &l->learn : &l->infer;
+    const struct plan *p = w->train ? &l->learn : &l->infer;
     const struct codes to = codes_of(l, w);
-    struct conv g;
-    if (way->points > 0) {
-        struct winograd winograd = *way;
-        winograd.x_row = l->in.row, winograd.y_row = to.row;
-        l->kernels->winograd_relu_pool(to.data, w->train ? layer_argmax(l, w, 0) : NULL,
-                                       layer_encoder_input(l, w, 0), l->encode_w, l->encode_b,
-                                       &winograd, w->count, l->in.size, to.size, w->scratch);
-        return;
-    }
-    g = layer_encoder_conv(l, l->code);
-    g.y_row = to.row;
-    for (size_t m = 0; m < w->count; m++)
-        l->kernels->conv_relu_pool(to.data + m * to.size, w->train ? layer_argmax(l, w, m) : NULL,
-                                   layer_encoder_input(l, w, m), l->encode_w, l->encode_b, &g);
+    const struct conv_images g = {.n = w->count,
+                                  .x_row = l->in.row,
+                                  .x_image = l->in.size,
+                                  .y_row = to.row,
+                                  .y_col = l->K,
+                                  .y_image = to.size};
+    p->algorithm->forward(p, to.data, w->train ? layer_argmax(l, w, 0) : NULL,
+                          layer_encoder_input(l, w, 0), l->encode_w, l->encode_b, &g, w->scratch);
 }
 
 /* Each pixel of even row and column to the three beside and below it. */
@@ -416,32 +370,20 @@ VECTORS static void relu(float *y, size_t n)
 void layer_decode(struct layer *l, const struct work *w)
 {
     const struct plane *small = l->small;
-    const struct conv g = {.rows = l->h,
-                           .cols = l->w,
-                           .taps = l->P + 1,
-                           .run = (l->P + 1) * l->K,
-                           .channels = l->C,
-                           .x_row = small->row,
-                           .x_col = l->K,
-                           .x_tap = small->row,
-                           .y_row = 2 * l->y.row,
-                           .y_col = 2 * (size_t)l->C};
+    const struct conv_images g = {.n = w->count,
+                                  .x_row = small->row,
+                                  .x_image = small->size,
+                                  .y_row = 2 * l->y.row,
+                                  .y_col = 2 * (size_t)l->C,
+                                  .y_image = l->y.size};
     const int phases = l->R == 1 ? 1 : 2; /* that differ */
-    struct winograd winograd = l->phase;
-    winograd.x_row = small->row, winograd.y_row = g.y_row, winograd.y_col = g.y_col;
     for (int a = 0; a < phases; a++)
-        for (int b = 0; b < phases; b++) {
-            float *y = plane_image(&l->y, w, 0) + a * l->y.row + (size_t)b * l->C;
-            const float *x = plane_image(small, w, 0)
-                + phase_origin(a, l->P) * (ptrdiff_t)small->row
-                + phase_origin(b, l->P) * (ptrdiff_t)l->K;
-            if (l->phase.points > 0)
-                l->kernels->winograd_conv(y, x, l->decode_w[a][b], l->decode_b, &winograd, w->count,
-                                          small->size, l->y.size, w->scratch);
-            for (size_t m = 0; m < w->count && l->phase.points == 0; m++)
-                (l->dot ? l->kernels->conv_dot : l->kernels->conv)(
-                    y + m * l->y.size, x + m * small->size, l->decode_w[a][b], l->decode_b, &g);
-        }
+        for (int b = 0; b < phases; b++)
+            l->phase.algorithm->forward(
+                &l->phase, plane_image(&l->y, w, 0) + a * l->y.row + (size_t)b * l->C, NULL,
+                plane_image(small, w, 0) + phase_origin(a, l->P) * (ptrdiff_t)small->row
+                    + phase_origin(b, l->P) * (ptrdiff_t)l->K,
+                l->decode_w[a][b], l->decode_b, &g, w->scratch);
     for (size_t m = 0; m < w->count; m++) {
         float *y = plane_image(&l->y, w, m);
         if (phases == 1)
@@ -478,22 +420,6 @@ VECTORS static void bias_backward(float *db, const struct plane *dy, const float
             db[q] += image[i * dy->row + q];
 }
 
-/* From dy to dsmall. */
-static struct conv decoder_back_conv(const struct layer *l)
-{
-    const size_t row = l->R == 1 ? (size_t)l->w * l->C : l->dy.row, step = back_step(l);
-    return (struct conv){.rows = l->h,
-                         .cols = l->w,
-                         .taps = l->back_taps,
-                         .run = l->back_taps * l->C,
-                         .channels = l->K,
-                         .x_row = step * row,
-                         .x_col = step * l->C,
-                         .x_tap = row,
-                         .y_row = l->dsmall->row,
-                         .y_col = l->K};
-}
-
 /* to (h,w,C): the sums of each 2x2 pixels. */
 static void sum_squares(float *to, const struct plane *p, const float *image)
 {
@@ -510,30 +436,23 @@ void layer_decode_backward(struct layer *l, const struct work *w)
 {
     const struct plane *small = l->small, *dsmall = l->dsmall;
     const float *dy = plane_image(&l->dy, w, 0) - l->P * l->dy.row - (size_t)l->P * l->C;
-    size_t dy_image = l->dy.size;
-    float *dw = w->gradients + l->at_decode_dw;
+    struct conv_images images = {.n = w->count,
+                                 .x_row = l->dy.row,
+                                 .x_image = l->dy.size,
+                                 .y_row = dsmall->row,
+                                 .y_col = l->K,
+                                 .y_image = dsmall->size,
+                                 .small_row = small->row,
+                                 .small_image = small->size};
     const float l1 = l->upper == NULL ? (float)(w->penalty->l1 / (double)w->n) : 0;
     if (l->R == 1) {
         dy = w->scratch;
-        dy_image = (size_t)l->h * l->w * l->C;
+        images.x_row = (size_t)l->w * l->C, images.x_image = images.x_row * l->h;
         for (size_t m = 0; m < w->count; m++)
-            sum_squares(w->scratch + m * dy_image, &l->dy, plane_image(&l->dy, w, m));
+            sum_squares(w->scratch + m * images.x_image, &l->dy, plane_image(&l->dy, w, m));
     }
-    if (l->back.points > 0) {
-        struct winograd g = l->back;
-        g.x_row = l->dy.row, g.y_row = dsmall->row;
-        l->kernels->winograd_backward(plane_image(dsmall, w, 0), dw, dy, plane_image(small, w, 0),
-                                      l->decode_dx_w, &g, w->count, l->dy.size, small->row,
-                                      small->size, dsmall->size, w->scratch);
-    } else {
-        struct conv g = decoder_back_conv(l);
-        g.y_row = small->row;
-        l->kernels->conv_dw(dw, dy, plane_image(small, w, 0), &g, w->count, dy_image, small->size);
-        g.y_row = dsmall->row;
-        for (size_t m = 0; m < w->count; m++)
-            l->kernels->conv(plane_image(dsmall, w, m), dy + m * dy_image, l->decode_dx_w, NULL,
-                             &g);
-    }
+    l->back.algorithm->backward(&l->back, plane_image(dsmall, w, 0), w->gradients + l->at_decode_dw,
+                                dy, plane_image(small, w, 0), l->decode_dx_w, &images, w->scratch);
     for (size_t m = 0; m < w->count; m++) {
         float *g = plane_image(dsmall, w, m);
         bias_backward(w->gradients + l->at_decode_db, &l->dy, plane_image(&l->dy, w, m));
@@ -548,69 +467,23 @@ void layer_decode_backward(struct layer *l, const struct work *w)
     }
 }
 
-static struct pooled pooled_row(const struct layer *l)
-{
-    return (struct pooled){.cols = l->w,
-                           .channels = l->K,
-                           .step = 2 * l->C,
-                           .offset = {0, l->C, (int32_t)l->in.row, (int32_t)l->in.row + l->C}};
-}
-
-/* Kernel and bias: the gradients that passed pool and relu, listed by channel for a band of pooled
- * rows at a time, so that the input's rows stay in the first-level cache over all channels. Where a
- * band is an image, all images of the piece are listed at once. */
-static void sparse_dw(const struct layer *l, const struct work *w)
-{
-    float *dw = w->gradients + l->at_encode_dw, *db = w->gradients + l->at_encode_db;
-    const size_t images = l->band == l->h ? w->count : 1;
-    struct pooled row = pooled_row(l);
-    uint32_t n[4096];
-    for (size_t first = 0; first < w->count; first += images)
-        for (int band = 0; band < l->h; band += l->band) {
-            memset(n, 0, l->K * sizeof *n);
-            for (size_t m = first; m < first + images; m++)
-                for (int i = band; i < l->h && i < band + l->band; i++) {
-                    row.at = (int32_t)((m - first) * l->in.size + 2 * i * l->in.row);
-                    l->kernels->sparse_list(w->entries, l->list, n, db,
-                                            plane_image(&l->dcode, w, m) + i * l->dcode.row,
-                                            layer_argmax(l, w, m) + (size_t)i * l->w * l->K, &row);
-                }
-            for (int o = 0; o < l->K; o++)
-                l->kernels->sparse_sum(dw + o * l->R * l->window, l->window,
-                                       layer_encoder_input(l, w, first), l->in.row, l->R,
-                                       l->R * l->C, w->entries + o * l->list, n[o]);
-        }
-}
-
-/* The input: at each of the four positions under a pooled one, the kernels of the channels that
- * passed there. */
-static void sparse_dx(const struct layer *l, const struct work *w, size_t m)
-{
-    const struct plane *dx = &l->lower->dcode;
-    const int32_t kernel = (int32_t)(l->R * l->window);
-    float *corner = plane_image(dx, w, m) - l->P * dx->row - (size_t)l->P * l->C;
-    memset(corner, 0, dx->size * sizeof *corner);
-    for (int i = 0; i < l->h; i++)
-        for (int j = 0; j < l->w; j++) {
-            const float *g = plane_image(&l->dcode, w, m) + i * l->dcode.row + (size_t)j * l->K;
-            const uint8_t *argmax = layer_argmax(l, w, m) + ((size_t)i * l->w + j) * l->K;
-            size_t n[5] = {0};
-            for (int o = 0; o < l->K; o++)
-                w->entries[argmax[o] * l->K + n[argmax[o]]++] = (struct entry){o * kernel, g[o]};
-            for (int q = 0; q < 4; q++)
-                if (n[q] > 0)
-                    l->kernels->sparse_sum(corner + (2 * i + (q >> 1)) * dx->row
-                                               + (2 * j + (q & 1)) * (size_t)l->C,
-                                           dx->row, l->encode_dx_w, l->window, l->R, l->R * l->C,
-                                           w->entries + q * l->K, n[q]);
-        }
-}
-
 void layer_encode_backward(struct layer *l, const struct work *w)
 {
-    sparse_dw(l, w);
-    for (size_t m = 0; l->lower != NULL && m < w->count; m++)
-        sparse_dx(l, w, m);
+    const float *g = plane_image(&l->dcode, w, 0);
+    const struct sparse_images images = {.n = w->count,
+                                         .x_row = l->in.row,
+                                         .x_image = l->in.size,
+                                         .g_row = l->dcode.row,
+                                         .g_image = l->dcode.size};
+    const struct plane *dx = l->lower == NULL ? NULL : &l->lower->dcode;
+    sparse_dw(&l->sparse, w->gradients + l->at_encode_dw, w->gradients + l->at_encode_db,
+              layer_encoder_input(l, w, 0), g, layer_argmax(l, w, 0), &images, w->entries);
+    for (size_t m = 0; dx != NULL && m < w->count; m++) {
+        float *corner = plane_image(dx, w, m) - l->P * dx->row - (size_t)l->P * l->C;
+        memset(corner, 0, dx->size * sizeof *corner);
+        sparse_dx(&l->sparse, corner, dx->row, l->encode_dx_w, g + m * l->dcode.size, l->dcode.row,
+                  layer_argmax(l, w, m), w->entries);
+    }
 }
 
 /* --- gradients --- */
@@ -619,21 +492,19 @@ void layer_fold_encoder(const struct layer *l, float *gradients, const float *sl
 {
     const float *dw = slice + l->at_encode_dw;
     float *to = gradients + l->kernel->offset, *db = gradients + l->bias->offset;
-    const size_t K = l->K, run = (size_t)l->R * l->C;
-    if (l->dense.points > 0) {
-        const size_t row = layer_padded(l, l->C), taps = (size_t)l->R * l->R, C = l->C;
-        l->kernels->winograd_fold(l->dturned, dw, l->dense.points, l->R, K * row);
+    const size_t K = l->K, C = l->C, taps = (size_t)l->R * l->R;
+    if (!l->norm) {
+        sparse_fold(&l->sparse, to, dw);
+    } else if (l->lower == NULL) {
+        copy_rows(to, K, l->dense.algorithm->fold(&l->dense, dw, l->encode_temporary),
+                  layer_padded(l, l->K), (int)(taps * C), K);
+    } else { /* turned about */
+        const size_t row = layer_padded(l, l->C);
+        dw = l->dense.algorithm->fold(&l->dense, dw, l->encode_temporary);
         for (size_t t = 0; t < taps; t++)
             for (size_t c = 0; c < C; c++)
                 for (size_t o = 0; o < K; o++)
-                    to[((taps - 1 - t) * C + c) * K + o] = l->dturned[(t * K + o) * row + c];
-    } else if (l->norm) {
-        copy_rows(to, K, dw, layer_padded(l, l->K), l->R * (int)run, K);
-    } else {
-        for (size_t r = 0; r < (size_t)l->R; r++)
-            for (size_t q = 0; q < run; q++)
-                for (size_t o = 0; o < K; o++)
-                    to[(r * run + q) * K + o] = dw[(o * l->R + r) * l->window + q];
+                    to[((taps - 1 - t) * C + c) * K + o] = dw[(t * K + o) * row + c];
     }
     memcpy(db, slice + l->at_encode_db, K * sizeof *db);
 }
@@ -644,7 +515,8 @@ void layer_fold_decoder(const struct layer *l, float *gradients, const float *sl
     float *db = gradients + l->back_bias->offset;
     const size_t filters = layer_padded(l, l->K), pixel = l->C * filters;
     const ptrdiff_t taps = l->back_taps;
-    const float *dbox = slice + l->at_decode_dw;
+    const float *dbox =
+        l->back.algorithm->fold(&l->back, slice + l->at_decode_dw, l->decode_temporary);
     float *dw = gradients + l->back_kernel->offset;
 
     memset(db, 0, l->C * sizeof *db);
@@ -654,11 +526,6 @@ void layer_fold_decoder(const struct layer *l, float *gradients, const float *sl
     if (l->R == 1) {
         kernels_pack(dw, dbox, NULL, &(struct packing){1, 1, l->C, l->K, 1, 0, 0, filters, 1}, 1);
         return;
-    }
-    if (l->back.points > 0) {
-        l->kernels->winograd_fold(l->dblocks, dbox, l->back.points, l->P + 1, 4 * pixel);
-        kernels_unblock(l->dbox, l->dblocks, l->R, l->C, filters);
-        dbox = l->dbox;
     }
     kernels_box_fold(dw, l->K, dbox,
                      &(struct packing){l->R, l->R, l->C, l->K, 1, taps * pixel, pixel, filters, 1});

@@ -7,18 +7,18 @@
 
 void norm_encode(struct layer *l, const struct work *w)
 {
-    const struct conv g = layer_encoder_conv(l, &l->z);
-    struct winograd winograd = l->learn;
+    const struct conv_images g = {.n = w->count,
+                                  .x_row = l->in.row,
+                                  .x_image = l->in.size,
+                                  .y_row = l->z.row,
+                                  .y_col = l->K,
+                                  .y_image = l->z.size};
     double *sums = l->sums + w->slice * 2 * l->K;
-    winograd.x_row = l->in.row, winograd.y_row = l->z.row;
-    if (winograd.points > 0)
-        l->kernels->winograd_conv(plane_image(&l->z, w, 0), layer_encoder_input(l, w, 0),
-                                  l->encode_w, l->encode_b, &winograd, w->count, l->in.size,
-                                  l->z.size, w->scratch);
+    l->learn.algorithm->forward(&l->learn, plane_image(&l->z, w, 0), NULL,
+                                layer_encoder_input(l, w, 0), l->encode_w, l->encode_b, &g,
+                                w->scratch);
     for (size_t m = 0; m < w->count; m++) {
         float *z = plane_image(&l->z, w, m);
-        if (winograd.points == 0)
-            l->kernels->conv(z, layer_encoder_input(l, w, m), l->encode_w, l->encode_b, &g);
         for (int i = 0; i < l->H; i++)
             l->kernels->norm_sums(sums, sums + l->K, z + i * l->z.row, (size_t)l->W, l->K);
     }
@@ -123,41 +123,25 @@ void norm_gradients(struct layer *l, float *weights, float *gradients, size_t n)
 void norm_encode_backward(struct layer *l, const struct work *w)
 {
     const struct norm n = rows(l);
-    struct conv g = layer_encoder_conv(l, &l->z);
-    const struct plane *dx;
+    const struct plane *dx = l->lower == NULL ? NULL : &l->lower->dcode;
+    float *du = w->gradients + l->at_encode_dw, *z = plane_image(&l->z, w, 0);
+    struct conv_images g = {.n = w->count};
     for (size_t m = 0; m < w->count; m++)
         for (int i = 0; i < l->h; i++)
             l->kernels->norm_gradient(plane_image(&l->z, w, m) + 2 * i * l->z.row,
                                       plane_image(&l->dcode, w, m) + i * l->dcode.row,
                                       layer_argmax(l, w, m) + (size_t)i * l->w * l->K, &n);
-    if (l->dense.points > 0) {
-        struct winograd winograd = l->dense;
-        dx = &l->lower->dcode;
-        winograd.x_row = l->z.row, winograd.y_row = dx->row;
-        l->kernels->winograd_backward(
-            plane_image(dx, w, 0), w->gradients + l->at_encode_dw,
-            plane_image(&l->z, w, 0) - l->P * l->z.row - (size_t)l->P * l->K,
-            plane_image(&l->in, w, 0), l->encode_dx_w, &winograd, w->count, l->z.size, l->in.row,
-            l->in.size, dx->size, w->scratch);
+    if (dx == NULL) {
+        g.x_row = l->in.row, g.x_image = l->in.size;
+        g.small_row = l->z.row, g.small_image = l->z.size, g.y_col = l->K;
+        l->dense.algorithm->backward(&l->dense, NULL, du, layer_encoder_input(l, w, 0), z, NULL, &g,
+                                     w->scratch);
         return;
     }
-    l->kernels->conv_dw(w->gradients + l->at_encode_dw, layer_encoder_input(l, w, 0),
-                        plane_image(&l->z, w, 0), &g, w->count, l->in.size, l->z.size);
-    if (l->lower == NULL)
-        return;
-    dx = &l->lower->dcode;
-    g = (struct conv){.rows = l->H,
-                      .cols = l->W,
-                      .taps = l->R,
-                      .run = l->R * l->K,
-                      .channels = l->C,
-                      .x_row = l->z.row,
-                      .x_col = l->K,
-                      .x_tap = l->z.row,
-                      .y_row = dx->row,
-                      .y_col = l->C};
-    for (size_t m = 0; m < w->count; m++)
-        l->kernels->conv(plane_image(dx, w, m),
-                         plane_image(&l->z, w, m) - l->P * l->z.row - (size_t)l->P * l->K,
-                         l->encode_dx_w, NULL, &g);
+    g.x_row = l->z.row, g.x_image = l->z.size;
+    g.small_row = l->in.row, g.small_image = l->in.size;
+    g.y_row = dx->row, g.y_col = l->C, g.y_image = dx->size;
+    l->dense.algorithm->backward(&l->dense, plane_image(dx, w, 0), du,
+                                 z - l->P * l->z.row - (size_t)l->P * l->K,
+                                 plane_image(&l->in, w, 0), l->encode_dx_w, &g, w->scratch);
 }

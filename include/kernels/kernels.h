@@ -94,14 +94,6 @@ struct winograd_sizes { /* how the work is cut; the results do not depend on it 
     size_t scratch; /* floats in all */
 };
 struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes);
-/* Sets the points that pay best for these R, C, K, H, W and stride; 0: none pays. ANY: of up to 8;
- * POOL: with even M, and 10 points for R = 7 and 9, whose results need not tie; TIES: with M = 2;
- * INFERENCE: even M, 10 points. The last two along both axes too, where G->both allows it. */
-enum winograd_use { WINOGRAD_ANY, WINOGRAD_POOL, WINOGRAD_TIES, WINOGRAD_INFERENCE };
-struct winograd kernels_winograd_choose(struct winograd g, enum winograd_use use);
-/* An image's work in multiplications, those of the way to the points and back estimated; of the
- * plain way where points is 0. */
-double kernels_winograd_work(const struct winograd *g);
 
 struct entry { /* a place, floats from a base, and the value there */
     int32_t at;
@@ -244,10 +236,6 @@ void kernels_pack(float *p, const float *w, const float *scale, const struct pac
  * (R-1)/2. Phase a of y, rows 2i+a, reads the small rows i+o..i+o+P with o = floor((a-P)/2) through
  * t = a+P-2o, a+P-2o-2, ... */
 void kernels_box(float *box, const float *w, int R, int C, int K);
-/* The same as a kernel (P+1,P+1,4*K,C) over 2x2 pixels: blocks[u,v,(a,b,k),c] = box[2u+a, 2v+b, c,
- * k]; and back: dbox (R+1,R+1,K,row) from dblocks (P+1,P+1,4*K,row). */
-void kernels_blocks(float *blocks, const float *box, int R, int C, int K);
-void kernels_unblock(float *dbox, const float *dblocks, int R, int K, size_t row);
 /* Its adjoint, for the first K filters of dw (R,R,filters,C): dw[r,s,k,c] = sum_{e,f} dbox(R-1-r+e,
  * R-1-s+f, c, k), where dbox(t,u,c,k) stands at t*row + u*col + c*in + k*out; R = taps. */
 void kernels_box_fold(float *dw, int filters, const float *dbox, const struct packing *g);

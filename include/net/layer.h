@@ -14,7 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernels/kernels.h"
+#include "kernels/algorithm.h"
+#include "kernels/sparse.h"
 #include "net/spec.h"
 
 /* Of batch normalisation, see norm.h. */
@@ -64,20 +65,15 @@ struct layer {
     /* kernels as the convolutions want them, renewed after net_changed */
     float *encode_w, *encode_b, *decode_w[2][2], *decode_b;
     float *encode_dx_w, *decode_dx_w;
-    float *phase_w;        /* (P+1,P+1,K,C) */
-    float *box, *blocks;   /* (R+1,R+1,K,C); (P+1,P+1,4*C,K) */
-    float *dblocks, *dbox; /* their gradients, (...,padded K) */
-    /* Batch normalisation: the encoder's kernel turned about, (R,R,K,C), and its gradient,
-     * (R,R,K,padded C). */
-    float *turned, *dturned;
+    float *box; /* (R+1,R+1,K,C) */
+    /* Plain kernels on their way, and what packing and folding needs. Of encoder and decoder, which
+     * are packed and folded at once. */
+    float *encode_plain, *decode_plain, *encode_temporary, *decode_temporary;
 
-    /* Minimal filtering, or none where points is 0: of the code, in inference and in training; of a
-     * phase of y, whose neighbours are columns 2j and 2j+1; of dsmall; of the encoder's gradients
-     * under batch normalisation, to its input as well. Without the rows of y. */
-    struct winograd infer, learn, phase, back, dense;
-    bool dot; /* the phases of y by conv_dot */
-    /* Floats in a row of the encoder's window for sparse sums, R*C rounded up to vectors. */
-    size_t window;
+    /* The convolutions: code, in inference and in training; a phase of y; the decoder's gradients;
+     * the encoder's, dense under batch normalisation, otherwise sparse. */
+    struct plan infer, learn, phase, back, dense;
+    struct sparse sparse;
 
     /* Where the gradients of one slice stand in its block, floats. */
     size_t at_encode_dw, at_encode_db, at_decode_dw, at_decode_db;
@@ -94,8 +90,6 @@ struct layer {
     /* code_k, where the next layer reads it; y_k or code_K; its gradient. */
     const struct plane *code, *small, *dsmall;
     uint8_t *argmax; /* (places,h,w,K) */
-    int band;        /* pooled rows whose gradients are listed at once */
-    size_t list;     /* room for the entries of a channel */
 
     double *sums; /* batch normalisation: (slices,2,K) */
     /* (K): y = scale*z + shift; z normalised = (z - centre) * spread. */
@@ -149,9 +143,8 @@ void layer_pack_encoder(struct layer *l, const float *weights, bool inference);
 void layer_pack_decoder(struct layer *l, const float *weights, bool inference);
 bool layer_packs_alike(const struct layer *l); /* for training and for inference */
 
-/* The encoder's convolution alone, to Y (H,W,K); its input, position (0,0) minus the pad; and which
- * of each four the pool took, (h,w,K): of image m of the piece. */
-struct conv layer_encoder_conv(const struct layer *l, const struct plane *y);
+/* Of image m of the piece: the encoder's input, position (0,0) minus the pad; which of each four
+ * positions the pool took, (h,w,K). */
 const float *layer_encoder_input(const struct layer *l, const struct work *w, size_t m);
 uint8_t *layer_argmax(const struct layer *l, const struct work *w, size_t m);
 

@@ -1,0 +1,79 @@
+/* dot: for few channels of the result, where vectors of channels would be mostly empty: vectors lie
+ * along the taps. */
+#include "kernels/algorithm.h"
+
+#include <math.h>
+
+/* Measured on images of 32x32 from 8 to 32 channels, kernels 3 to 7, its time over that of the
+ * next best for a training step:
+ *
+ *     channels   AVX-512        AVX2
+ *     1          0.43 to 0.69   0.62 to 0.72
+ *     3          0.66 to 0.89   0.78 to 0.96
+ *     4          0.78 to 0.98   0.89 to 1.08
+ *     6          0.82 to 1.03   1.01 to 1.14
+ */
+enum { MOST_CHANNELS = 4 };
+
+static double price(struct plan *p)
+{
+    return p->of.K <= MOST_CHANNELS && p->of.stride == 1 ? 0 : INFINITY;
+}
+
+static size_t run_size(const struct plan *p)
+{
+    return ((size_t)p->of.R * p->of.C + KERNELS_DOT - 1) / KERNELS_DOT * KERNELS_DOT;
+}
+
+static size_t packed_size(const struct plan *p)
+{
+    return (size_t)p->of.R * p->of.K * run_size(p);
+}
+
+static size_t none(const struct plan *p)
+{
+    (void)p;
+    return 0;
+}
+
+static void pack(const struct plan *p, float *packed, const float *w, const float *scale,
+                 float *temporary)
+{
+    const struct conv_shape *c = &p->of;
+    const ptrdiff_t pixel = (ptrdiff_t)c->C * c->K;
+    (void)temporary;
+    kernels_pack(
+        packed, w, scale,
+        &(struct packing){c->R, c->R, c->C, c->K, KERNELS_DOT, c->R * pixel, pixel, c->K, 1}, 1);
+}
+
+static void forward(const struct plan *p, float *y, uint8_t *argmax, const float *x,
+                    const float *packed, const float *b, const struct conv_images *g,
+                    float *scratch)
+{
+    const struct conv_shape *c = &p->of;
+    const struct conv conv = {.rows = c->H,
+                              .cols = c->W,
+                              .taps = c->R,
+                              .run = c->R * c->C,
+                              .channels = c->K,
+                              .x_row = g->x_row,
+                              .x_col = (size_t)c->C,
+                              .x_tap = g->x_row,
+                              .y_row = g->y_row,
+                              .y_col = g->y_col};
+    (void)argmax, (void)scratch;
+    for (size_t m = 0; m < g->n; m++)
+        p->kernels->conv_dot(y + m * g->y_image, x + m * g->x_image, packed, b, &conv);
+}
+
+const struct algorithm algorithm_dot = {
+    .name = "dot",
+    .roles = {[CONVOLUTION_PHASE] = true},
+    .price = price,
+    .packed = packed_size,
+    .scratch = none,
+    .temporary = none,
+    .pack = pack,
+    .forward = forward,
+};

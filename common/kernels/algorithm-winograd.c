@@ -1,0 +1,208 @@
+/* winograd: minimal filtering, with the number of points that costs least. */
+#include "kernels/algorithm.h"
+
+#include <math.h>
+#include <string.h>
+
+struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes)
+{
+    enum { FIRST_LEVEL = (32 << 10) / sizeof(float) }; /* that cache */
+    const int M = g->points + 1 - g->R, span = g->stride * g->C,
+              vectors = (span + lanes - 1) / lanes;
+    struct winograd_sizes z = {.tiles = (g->W + M - 1) / M,
+                               .height = g->both ? M : 1,
+                               .n_points = g->both ? g->points * g->points : g->points,
+                               .taps = g->both ? 1 : g->R,
+                               .m_col = (size_t)(g->K + lanes - 1) / lanes * lanes};
+    const bool together =
+        g->stride == 1 && !g->both && (z.tiles * g->C + lanes - 1) / lanes < z.tiles * vectors;
+    size_t v_line, m_line, fit, bands, image, group;
+    bool few;
+    int least, n_least;
+    z.steps = together ? 1 : z.tiles;
+    z.span = together ? z.tiles * g->C : span;
+    z.deinterleaved = together
+        ? ((size_t)M * (z.tiles + (g->points - 1) / M) * g->C + 15) / 16 * 16 + KERNELS_MAX_LANES
+        : 0;
+    z.v_col = (size_t)(together ? g->C : g->stride * span);
+    v_line = z.n_points * z.tiles * z.v_col;
+    m_line = z.n_points * z.tiles * z.m_col;
+    few = g->stride == 1
+        && z.n_points * z.taps * g->C * z.m_col
+            <= FIRST_LEVEL / 2; /* the kernels pass through the first level with each group */
+    least = g->both ? 1 : 2;
+    n_least = (g->H + least * z.height - 1) / (least * z.height);
+    fit = KERNELS_SECOND_LEVEL / (v_line + (few ? 0 : m_line)) / least;
+    bands = (n_least + fit) / (fit + 1);
+    z.tile_rows = (int)((n_least + bands - 1) / bands) * least;
+    image = v_line * (z.tile_rows + z.taps - 1) + m_line * z.tile_rows;
+    group = FIRST_LEVEL / m_line / 2 * 2;
+    z.images = bands > 1 || image > KERNELS_SECOND_LEVEL / 2 ? 1 : KERNELS_SECOND_LEVEL / image;
+    z.group = z.images > 1 || !few || group >= (size_t)z.tile_rows ? z.tile_rows
+        : group < 2                                                ? 2
+                                                                   : (int)group;
+    z.v_point = (z.tiles * z.v_col * (z.tile_rows + z.taps - 1) + 31) / 32 * 32
+        + 16; /* whole vectors are written; odd numbers of cache lines, for the sets of the cache */
+    z.v_image = z.n_points * z.v_point;
+    z.m_point = (z.tiles * z.m_col * z.group + 31) / 32 * 32 + 16;
+    z.m_image = z.n_points * z.m_point;
+    z.scratch = z.images * (z.v_image + z.m_image) + z.deinterleaved;
+    return z;
+}
+
+/* Multiplications of an image. Both axes round more, and must pay for it by a quarter. */
+static double work(const struct winograd *g)
+{
+    const double C = (double)g->stride * g->stride * g->C, K = g->K, p = g->points,
+                 M = p + 1 - g->R, transform = 1.5 * p * p / 4;
+    const double across = ceil(g->W / M), down = g->both ? ceil(g->H / M) : g->H;
+    return across * down
+        * (g->both ? 1.25 * (p * p * C * K + transform * (2 * p * C + (p + M) * K))
+                   : p * g->R * C * K + transform * (C + K));
+}
+
+/* Whether G's points may serve ROLE: under a pool, tiles of an even number of columns; where equal
+ * windows must tie, of 2, which see what the windows of two columns see. */
+static bool allowed(const struct winograd *g, enum convolution_role role)
+{
+    const int M = g->points + 1 - g->R;
+    const bool ten = role == CONVOLUTION_CODE || (role == CONVOLUTION_CODE_ONLY && g->R >= 7),
+               both = role == CONVOLUTION_CODE || role == CONVOLUTION_CODE_TIES;
+    if (M < 2 || (role == CONVOLUTION_CODE_TIES && M != 2))
+        return false;
+    if (role != CONVOLUTION_PHASE && role != CONVOLUTION_GRADIENTS && M % 2 != 0)
+        return false;
+    if (g->points > 8 && (!ten || M > 4 || g->W < g->R))
+        return false;
+    return !g->both || (both && M <= 4 && g->R <= 5 && g->points <= 8);
+}
+
+/* Of the points that pay: along one axis in training by the products alone, a quarter fewer;
+ * otherwise by all multiplications, a quarter fewer than direct's. */
+static double price(struct plan *p)
+{
+    const struct conv_shape *c = &p->of;
+    struct winograd g = {.R = c->R / c->stride,
+                         .C = c->C,
+                         .K = c->K,
+                         .H = c->H,
+                         .W = c->W,
+                         .stride = c->stride,
+                         .y_col = (size_t)c->K};
+    const bool by_work = c->role == CONVOLUTION_CODE || c->role == CONVOLUTION_CODE_TIES;
+    const double products = (double)c->H * c->R * c->R * c->C * c->K;
+    double least = by_work ? 0.75 * products * c->W : c->W * g.R * 3 / 4 + 1;
+    if (c->R % c->stride != 0 || g.R < 2 || g.R > 9 || g.R * c->C * c->stride * c->stride < 10)
+        return INFINITY;
+    for (g.points = 4; g.points <= 10; g.points += 2)
+        for (int both = 0; both <= c->pooled; both++) {
+            const int M = g.points + 1 - g.R;
+            double cost;
+            g.both = both;
+            if (!allowed(&g, c->role))
+                continue;
+            cost = by_work ? work(&g) : (c->W + M - 1) / M * g.points;
+            if (cost < least)
+                p->winograd = g, least = cost;
+        }
+    if (p->winograd.points == 0)
+        return INFINITY;
+    return by_work ? least : products * least / g.R;
+}
+
+static size_t packed_size(const struct plan *p)
+{
+    const struct winograd *g = &p->winograd;
+    return (size_t)g->points * (g->both ? g->points : g->R) * g->stride * g->stride * g->C
+        * plan_padded(p, g->K);
+}
+
+static size_t scratch_size(const struct plan *p)
+{
+    return kernels_winograd_sizes(&p->winograd, p->kernels->lanes).scratch;
+}
+
+/* Of a stride of 2 the kernel over 2x2 pixels, and back: two gradients, one behind the other. */
+static size_t temporary_size(const struct plan *p)
+{
+    const struct conv_shape *c = &p->of;
+    return (size_t)c->R * c->R * c->C * plan_padded(p, c->K) * c->stride;
+}
+
+/* The kernel w (R,R,C,row) with stride 2 as one over 2x2 pixels, (R/2,R/2,2,2,C,row), or back. */
+static void blocks(const struct plan *p, float *to, const float *from, size_t row, bool back)
+{
+    const size_t R = (size_t)p->of.R, pixel = p->of.C * row;
+    for (size_t r = 0; r < R; r++)
+        for (size_t s = 0; s < R; s++) {
+            const size_t plain = (r * R + s) * pixel,
+                         block = ((r / 2 * (R / 2) + s / 2) * 4 + r % 2 * 2 + s % 2) * pixel;
+            memcpy(to + (back ? plain : block), from + (back ? block : plain), pixel * sizeof *to);
+        }
+}
+
+static void pack(const struct plan *p, float *packed, const float *w, const float *scale,
+                 float *temporary)
+{
+    if (p->of.stride == 2) {
+        blocks(p, temporary, w, (size_t)p->of.K, false);
+        w = temporary;
+    }
+    p->kernels->winograd_pack(packed, w, scale, &p->winograd);
+}
+
+static struct winograd geometry(const struct plan *p, const struct conv_images *g)
+{
+    struct winograd here = p->winograd;
+    here.x_row = g->x_row, here.y_row = g->y_row, here.y_col = g->y_col;
+    return here;
+}
+
+static void forward(const struct plan *p, float *y, uint8_t *argmax, const float *x,
+                    const float *packed, const float *b, const struct conv_images *g,
+                    float *scratch)
+{
+    const struct winograd here = geometry(p, g);
+    if (p->of.pooled)
+        p->kernels->winograd_relu_pool(y, argmax, x, packed, b, &here, g->n, g->x_image, g->y_image,
+                                       scratch);
+    else
+        p->kernels->winograd_conv(y, x, packed, b, &here, g->n, g->x_image, g->y_image, scratch);
+}
+
+static void backward(const struct plan *p, float *dsmall, float *du, const float *dy,
+                     const float *small, const float *packed, const struct conv_images *g,
+                     float *scratch)
+{
+    const struct winograd here = geometry(p, g);
+    p->kernels->winograd_backward(dsmall, du, dy, small, packed, &here, g->n, g->x_image,
+                                  g->small_row, g->small_image, g->y_image, scratch);
+}
+
+static const float *fold(const struct plan *p, const float *du, float *temporary)
+{
+    const struct winograd *g = &p->winograd;
+    const size_t row = plan_padded(p, g->K), pixel = (size_t)g->stride * g->stride * g->C * row;
+    p->kernels->winograd_fold(temporary, du, g->points, g->R, pixel);
+    if (g->stride == 1)
+        return temporary;
+    blocks(p, temporary + g->R * g->R * pixel, temporary, row, true);
+    return temporary + g->R * g->R * pixel;
+}
+
+const struct algorithm algorithm_winograd = {
+    .name = "winograd",
+    .roles = {[CONVOLUTION_CODE] = true,
+              [CONVOLUTION_CODE_TIES] = true,
+              [CONVOLUTION_CODE_ONLY] = true,
+              [CONVOLUTION_PHASE] = true,
+              [CONVOLUTION_GRADIENTS] = true},
+    .price = price,
+    .packed = packed_size,
+    .scratch = scratch_size,
+    .temporary = temporary_size,
+    .pack = pack,
+    .forward = forward,
+    .backward = backward,
+    .fold = fold,
+};

@@ -1,0 +1,81 @@
+/* algorithm: a convolution by the algorithm that costs least.
+ *
+ *     forward   y[i,j,k] = b[k] + sum_{r,s,c} w[r,s,c,k] * x[stride*i+r, stride*j+s, c]
+ *     backward  dsmall = forward of dy, without b
+ *               dw[r,s,c,k] += sum_{i,j} small[i,j,k] * dy[stride*i+r, stride*j+s, c]
+ *
+ * Images are as in kernels.h, in margins; x and dy point to the first tap of position (0,0). A plan
+ * is made for a convolution once; it packs the plain kernel w (R,R,C,K), runs, and folds what it
+ * summed back to the plain layout. A layer is made of such convolutions: see layer.h.
+ *
+ * To add an algorithm: a file algorithm-X.c with a `const struct algorithm`, and its line in
+ * algorithm.c.
+ */
+#ifndef ALGORITHM_H
+#define ALGORITHM_H
+
+#include "kernels/kernels.h"
+
+struct conv_shape {
+    enum convolution_role {
+        CONVOLUTION_CODE,      /* under a pool, in inference: rounding is free */
+        CONVOLUTION_CODE_TIES, /* under a pool: equal windows must give equal sums */
+        CONVOLUTION_CODE_ONLY, /* under a pool: equal windows need not */
+        CONVOLUTION_PHASE,     /* of an upsampled image */
+        CONVOLUTION_GRADIENTS, /* backward */
+        CONVOLUTION_KERNEL,    /* backward without dsmall */
+        CONVOLUTION_ROLES
+    } role;
+    bool pooled;    /* forward leaves relu and 2x2 max-pool of y, and argmax */
+    int R, stride;  /* kernel; positions of x from one of y to the next, 1 or 2 */
+    int C, K, H, W; /* channels in, out; positions of y, before pooling */
+};
+
+/* Floats from one row or image to the next. y, dsmall: also from one pixel, which has y_col. */
+struct conv_images {
+    size_t n, x_row, x_image, y_row, y_col, y_image;
+    size_t small_row, small_image;
+};
+
+struct plan {
+    const struct algorithm *algorithm;
+    const struct kernels *kernels;
+    struct conv_shape of;
+    struct winograd winograd; /* algorithm-winograd.c's own */
+};
+
+struct algorithm {
+    const char *name;
+    bool roles[CONVOLUTION_ROLES]; /* what it can do */
+    /* Multiplications of an image, transforms included; INFINITY where it cannot or does not pay.
+     * May set what is its own in the plan. */
+    double (*price)(struct plan *p);
+    /* Floats of the packed kernel, and of its gradient; of scratch, aligned to 64 bytes; either for
+     * pack and fold. */
+    size_t (*packed)(const struct plan *p);
+    size_t (*scratch)(const struct plan *p);
+    size_t (*temporary)(const struct plan *p);
+    /* From w (R,R,C,K), each channel times scale (K) unless NULL. */
+    void (*pack)(const struct plan *p, float *packed, const float *w, const float *scale,
+                 float *temporary);
+    /* n images; argmax (n,H/2,W/2,y_col) or NULL, only of a pooled one; b (K padded) is not NULL.
+     */
+    void (*forward)(const struct plan *p, float *y, uint8_t *argmax, const float *x,
+                    const float *packed, const float *b, const struct conv_images *g,
+                    float *scratch);
+    /* NULL: is no algorithm for gradients. du: in its own layout, `packed` floats, += over images.
+     * dsmall NULL: not wanted. small may be dsmall. */
+    void (*backward)(const struct plan *p, float *dsmall, float *du, const float *dy,
+                     const float *small, const float *packed, const struct conv_images *g,
+                     float *scratch);
+    /* du to the gradient (R,R,C,K padded): itself, or in TEMPORARY. */
+    const float *(*fold)(const struct plan *p, const float *du, float *temporary);
+};
+extern const struct algorithm algorithm_direct, algorithm_dot, algorithm_winograd;
+
+/* The cheapest that can. */
+struct plan plan_convolution(const struct conv_shape *c, const struct kernels *kernels);
+/* Channels rounded up to whole vectors. */
+size_t plan_padded(const struct plan *p, int channels);
+
+#endif
