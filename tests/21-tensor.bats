@@ -183,6 +183,21 @@ x.png: undamaged"
     fails 2 "tensor: 2 arguments after 'tsv', want tsv FILE"
 }
 
+@test "codes are written at level -7 by default, images at -1" {
+    draw-samples --count 2 -o drawings
+    import-images drawings --size 64 -o images.npy.zst
+    import-images drawings --size 64 --level -1 -o images-1.npy.zst
+    cmp images.npy.zst images-1.npy.zst
+    train-stage images.npy.zst images.npy.zst --epochs 0 -o model.safetensors.zst
+    encode-stage model.safetensors.zst images.npy.zst -o codes.npy.zst
+    for level in -7 -1; do
+        encode-stage model.safetensors.zst images.npy.zst --level $level -o codes$level.npy.zst
+    done
+    cmp codes.npy.zst codes-7.npy.zst
+    run -1 cmp -s codes.npy.zst codes-1.npy.zst
+    tensor verify codes*.npy.zst
+}
+
 @test "--level changes how small a file is, not what it holds, nor whether it is up to date" {
     draw-samples --count 2 -o drawings
     import-images drawings --size 64 --level 19 -o small.npy.zst

@@ -25,6 +25,15 @@
  *     codes of stage 2, float32 374 1120 36    252 790 34    155 700 36     55 680 36
  *
  * Higher levels look for longer matches, of which codes have none.
+ *
+ * ZIO_LEVEL_CODES is -7: codes are written once and read once or twice, and compressing them at -1
+ * takes longer than the arithmetic. A core of a Xeon with AVX-512:
+ *
+ *                                   level -1          -7             -50
+ *     codes of stage 1, float32 507 1640 57    837 1930 72   1448 3060 88
+ *     codes of stage 3, float32 439 1300 75    843 1890 88   1515 3160 98
+ *
+ * Frames of 128 KB to 4 MiB compress alike, and so do other hash tables and lengths of matches.
  */
 enum { BLOCK = 1 << 20 }; /* plain bytes are written in such blocks */
 

@@ -71,9 +71,9 @@ size_t tensor_memory(size_t row_bytes);
 /* --- writing --- */
 
 struct tensor_writer;
-enum {
-    TENSOR_LEVEL = ZIO_TEXT + 1
-}; /* instead of a level: that of --level, by default ZIO_LEVEL */
+/* Instead of a level: that of --level; by default ZIO_LEVEL_CODES of (N,h,w,C) in float32,
+ * ZIO_LEVEL of others. */
+enum { TENSOR_LEVEL = ZIO_TEXT + 1 };
 /* The option --level of programs that write tensors. It is no setting: the content stays the same,
  * and its digest. */
 struct cli_option tensor_option(void);

@@ -28,7 +28,8 @@
 #include "files/digest.h"
 #include "files/frames.h"
 
-enum { ZIO_LEVEL = -1 }; /* the default compression level (measured, see zio-write.c) */
+/* The default compression level; that of codes, feature maps in float32 (see zio-write.c). */
+enum { ZIO_LEVEL = -1, ZIO_LEVEL_CODES = -7 };
 
 struct zio_writer;
 struct zio_reader;
