@@ -17,12 +17,12 @@ setup() {
 PARTS='start reading arithmetic writing waiting disk checkpoint other'
 
 # profiled PROGRAM ARGUMENT...: runs it with --profile; every part has its line, and they add up to the total, which is no longer than
-# the program ran. The lines go to the file `profile`.
+# the program ran. The lines go to the file `profile`, but for those of layers.
 profiled() {
     local began=${EPOCHREALTIME/./} ended
     "$@" --profile >/dev/null 2>notes || { cat notes >&2; return 1; }
     ended=${EPOCHREALTIME/./}
-    sed -n "s/^$1: //p" notes | sed -n '/^profile: /,$p' >profile
+    sed -n "s/^$1: //p" notes | sed -n '/^profile: /,$p' | sed '/^layer /d' >profile
     equal "$(sed '1,2d' profile | cut -d ' ' -f 1 | paste -sd ' ')" "$PARTS total"
     awk -v wall=$((ended - began)) '
         NR > 2 && $1 != "total" { sum += $2; shares += $3; bad += $2 < 0 }
@@ -87,6 +87,17 @@ slices() {
     done
     profiled pca images.npy.zst -o coordinates.npy.zst
     grep -qE '^profile: .*, OpenBLAS [A-Za-z]+$' profile
+}
+
+@test "the profile says by which algorithms each layer computes" {
+    profiled train-stage images.npy.zst images.npy.zst --kernel 5 --filters 24 --epochs 1 -o layer.safetensors.zst
+    run -0 grep -o 'layer 1.*' notes
+    equal "$output" "layer 1: code winograd F(4,5), decoder dot
+layer 1 in training: code winograd F(4,5), gradients of the decoder winograd F(4,3), of the encoder sparse"
+    profiled encode-stage layer.safetensors.zst images.npy.zst -o codes.npy.zst
+    run -0 grep -c 'layer 1.*' notes
+    equal "$output" 1
+    rm layer.* codes.npy.zst
 }
 
 @test "the deep net of 80x80 images needs under 200 MiB of scratch to train at batch 128 on 2 threads" {

@@ -266,9 +266,9 @@ static float scratch[1 << 21] __attribute__((aligned(64))), temporary[8 * SPACE]
 
 static bool fits(const struct plan *p)
 {
-    return p->algorithm->scratch(p) <= sizeof scratch / sizeof *scratch
-        && p->algorithm->packed(p) <= sizeof packed / sizeof *packed
-        && p->algorithm->temporary(p) <= sizeof temporary / sizeof *temporary;
+    return plan_scratch(p) <= sizeof scratch / sizeof *scratch
+        && plan_packed(p) <= sizeof packed / sizeof *packed
+        && plan_temporary(p) <= sizeof temporary / sizeof *temporary;
 }
 
 /* Forward equals the definition, under a pool too; nothing else is written. */
@@ -621,7 +621,6 @@ static void check_noise(void)
 /* Sizes that no kernel was compiled for end the process: a result never stays unwritten. */
 static void no_way_to_the_points(void)
 {
-    
     kernels->winograd_relu_pool(y, NULL, x, w, bias,
                                 &(struct winograd){.points = 5,
                                                    .R = 3,

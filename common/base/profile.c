@@ -22,6 +22,7 @@ static struct {
     bool on, prints;
     const char *tool, *output, *table;
     char head[200];
+    char *notes; /* lines below the table */
     pid_t process;
     double began;                 /* seconds, as now() */
     double own[PROFILE_PARTS];    /* of the main thread */
@@ -85,6 +86,16 @@ void profile_head(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(profile.head, sizeof profile.head, format, arguments);
     va_end(arguments);
+    free(profile.notes);
+    profile.notes = NULL;
+}
+
+void profile_note(const char *line)
+{
+    char *before = profile.notes;
+
+    profile.notes = xformat("%s%s%s", before ? before : "", before ? "\n" : "", line);
+    free(before);
 }
 
 static void print(double total)
@@ -97,6 +108,9 @@ static void print(double total)
         note("%-10s %10.3f %6.1f %% %14.3f", names[order[i]], own, 100 * own / total, others);
     }
     note("%-10s %10.3f %6.1f %%", "total", total, 100.0);
+    for (char *line = profile.notes ? strtok(profile.notes, "\n") : NULL; line;
+         line = strtok(NULL, "\n"))
+        note("%s", line);
 }
 
 /* In one write, so that programs that end at once do not mix. A profile that cannot be kept spoils

@@ -12,12 +12,6 @@ static size_t packed_size(const struct plan *p)
     return (size_t)p->of.R * p->of.R * p->of.C * plan_padded(p, p->of.K);
 }
 
-static size_t none(const struct plan *p)
-{
-    (void)p;
-    return 0;
-}
-
 static void pack(const struct plan *p, float *packed, const float *w, const float *scale,
                  float *temporary)
 {
@@ -83,8 +77,6 @@ const struct algorithm algorithm_direct = {
     .roles = {true, true, true, true, true, true},
     .price = price,
     .packed = packed_size,
-    .scratch = none,
-    .temporary = none,
     .pack = pack,
     .forward = forward,
     .backward = backward,

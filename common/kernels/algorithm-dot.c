@@ -30,12 +30,6 @@ static size_t packed_size(const struct plan *p)
     return (size_t)p->of.R * p->of.K * run_size(p);
 }
 
-static size_t none(const struct plan *p)
-{
-    (void)p;
-    return 0;
-}
-
 static void pack(const struct plan *p, float *packed, const float *w, const float *scale,
                  float *temporary)
 {
@@ -72,8 +66,6 @@ const struct algorithm algorithm_dot = {
     .roles = {[CONVOLUTION_PHASE] = true},
     .price = price,
     .packed = packed_size,
-    .scratch = none,
-    .temporary = none,
     .pack = pack,
     .forward = forward,
 };

@@ -2,6 +2,7 @@
 #include "kernels/algorithm.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes)
@@ -110,6 +111,16 @@ static double price(struct plan *p)
     return by_work ? least : products * least / g.R;
 }
 
+static void describe(char *text, size_t size, const struct plan *p)
+{
+    const struct winograd *g = &p->winograd;
+    const int M = g->points + 1 - g->R;
+    if (g->both)
+        snprintf(text, size, " F(%dx%d,%dx%d)", M, M, g->R, g->R);
+    else
+        snprintf(text, size, " F(%d,%d)", M, g->R);
+}
+
 static size_t packed_size(const struct plan *p)
 {
     const struct winograd *g = &p->winograd;
@@ -192,6 +203,7 @@ static const float *fold(const struct plan *p, const float *du, float *temporary
 
 const struct algorithm algorithm_winograd = {
     .name = "winograd",
+    .describe = describe,
     .roles = {[CONVOLUTION_CODE] = true,
               [CONVOLUTION_CODE_TIES] = true,
               [CONVOLUTION_CODE_ONLY] = true,

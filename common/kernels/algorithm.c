@@ -1,6 +1,7 @@
 #include "kernels/algorithm.h"
 
 #include <math.h>
+#include <stdio.h>
 
 static const struct algorithm *const algorithms[] = {
     &algorithm_direct,
@@ -20,6 +21,33 @@ struct plan plan_convolution(const struct conv_shape *c, const struct kernels *k
             best = p, least = price;
     }
     return best;
+}
+
+void plan_name(char *name, size_t size, const struct plan *p)
+{
+    const int n = snprintf(name, size, "%s", p->algorithm->name);
+    if (p->algorithm->describe != NULL)
+        p->algorithm->describe(name + n, size - (size_t)n, p);
+}
+
+static size_t ask(size_t (*size)(const struct plan *p), const struct plan *p)
+{
+    return size == NULL ? 0 : size(p);
+}
+
+size_t plan_packed(const struct plan *p)
+{
+    return p->algorithm == NULL ? 0 : ask(p->algorithm->packed, p);
+}
+
+size_t plan_scratch(const struct plan *p)
+{
+    return p->algorithm == NULL ? 0 : ask(p->algorithm->scratch, p);
+}
+
+size_t plan_temporary(const struct plan *p)
+{
+    return p->algorithm == NULL ? 0 : ask(p->algorithm->temporary, p);
 }
 
 size_t plan_padded(const struct plan *p, int channels)

@@ -2,8 +2,11 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/profile.h"
+#include "base/report.h"
 #include "base/vectors.h"
 
 /* --- memory --- */
@@ -136,35 +139,36 @@ static size_t squares_size(const struct layer *l, size_t images)
                      : 0;
 }
 
-/* The N plans of L; returns N. */
-static int plans(const struct layer *l, const struct plan *all[5])
+void layer_profile(const struct layer *l, int k)
 {
-    int n = 0;
-    all[n++] = &l->infer, all[n++] = &l->phase;
-    if (l->learn.algorithm != NULL)
-        all[n++] = &l->learn, all[n++] = &l->back;
-    if (l->dense.algorithm != NULL)
-        all[n++] = &l->dense;
-    return n;
+    const struct plan *const all[] = {&l->infer, &l->phase, &l->learn, &l->back, &l->dense};
+    char name[5][40] = {"", "", "", "", "sparse"}, *line;
+    for (int i = 0; i < 5; i++)
+        if (all[i]->algorithm != NULL)
+            plan_name(name[i], sizeof name[i], all[i]);
+    line = xformat("layer %d: code %s, decoder %s", k + 1, name[0], name[1]);
+    profile_note(line);
+    free(line);
+    if (l->learn.algorithm == NULL)
+        return;
+    line = xformat("layer %d in training: code %s, gradients of the decoder %s, of the encoder %s",
+                   k + 1, name[2], name[3], name[4]);
+    profile_note(line);
+    free(line);
 }
 
 size_t layer_scratch(const struct layer *l, int chunk)
 {
-    const struct plan *all[5];
+    const struct plan *const all[] = {&l->infer, &l->phase, &l->learn, &l->back, &l->dense};
     size_t most = squares_size(l, chunk);
-    for (int n = plans(l, all), i = 0; i < n; i++)
-        most = larger(most, all[i]->algorithm->scratch(all[i]));
+    for (int i = 0; i < 5; i++)
+        most = larger(most, plan_scratch(all[i]));
     return most;
 }
 
 size_t layer_entries(const struct layer *l)
 {
     return l->learn.algorithm == NULL || l->norm ? 0 : sparse_entries(&l->sparse);
-}
-
-static size_t packed_size(const struct plan *p)
-{
-    return p->algorithm == NULL ? 0 : p->algorithm->packed(p);
 }
 
 static size_t in_slice(size_t *slice, size_t n)
@@ -188,20 +192,20 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
     if (l->norm)
         take_plane(&l->z, arena, l->H, l->W, l->K, l->lower == NULL ? 0 : l->P, places, false);
     l->argmax = arena_take(arena, places * l->h * l->w * K + KERNELS_MAX_LANES, 1);
-    l->decode_dx_w = arena_floats(arena, packed_size(&l->back));
-    l->decode_temporary = arena_floats(arena, l->back.algorithm->temporary(&l->back));
-    l->at_decode_dw = in_slice(slice, packed_size(&l->back));
+    l->decode_dx_w = arena_floats(arena, plan_packed(&l->back));
+    l->decode_temporary = arena_floats(arena, plan_temporary(&l->back));
+    l->at_decode_dw = in_slice(slice, plan_packed(&l->back));
     l->at_decode_db = in_slice(slice, (size_t)l->W * C);
     if (l->norm) {
         l->encode_plain = arena_floats(arena, (size_t)l->R * l->R * C * K);
-        l->encode_temporary = arena_floats(arena, l->dense.algorithm->temporary(&l->dense));
+        l->encode_temporary = arena_floats(arena, plan_temporary(&l->dense));
     } else {
         sparse_bands(&l->sparse, l->in.row, chunk);
     }
     if (l->lower != NULL)
         l->encode_dx_w =
-            arena_floats(arena, l->norm ? packed_size(&l->dense) : sparse_size(&l->sparse));
-    l->at_encode_dw = in_slice(slice, l->norm ? packed_size(&l->dense) : sparse_size(&l->sparse));
+            arena_floats(arena, l->norm ? plan_packed(&l->dense) : sparse_size(&l->sparse));
+    l->at_encode_dw = in_slice(slice, l->norm ? plan_packed(&l->dense) : sparse_size(&l->sparse));
     l->at_encode_db = in_slice(slice, K);
     if (l->norm) {
         float **const vectors[] = {&l->scale,  &l->shift, &l->centre,
@@ -217,12 +221,12 @@ void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t s
 {
     const size_t box = (size_t)(l->R + 1) * (l->R + 1) * l->C * l->K;
 
-    l->encode_w = arena_floats(arena, larger(packed_size(&l->infer), packed_size(&l->learn)));
+    l->encode_w = arena_floats(arena, larger(plan_packed(&l->infer), plan_packed(&l->learn)));
     l->encode_b = arena_floats(arena, layer_padded(l, l->K));
     l->box = arena_floats(arena, box);
     l->decode_plain = arena_floats(arena, box);
     for (int phase = 0; phase < 4; phase++)
-        l->decode_w[phase / 2][phase % 2] = arena_floats(arena, packed_size(&l->phase));
+        l->decode_w[phase / 2][phase % 2] = arena_floats(arena, plan_packed(&l->phase));
     l->decode_b = arena_floats(arena, layer_padded(l, l->C));
 
     take_plane(&l->in, arena, l->H, l->W, l->C, l->P, places, false);

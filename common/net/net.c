@@ -458,6 +458,8 @@ void net_profile(const struct net *net)
                      net->kernels->name, size, slices, (slices + threads - 1) / threads);
     else
         profile_head("%s, %.1f MiB of scratch", net->kernels->name, size);
+    for (int k = 0; k < net->spec.n_layers; k++)
+        layer_profile(&net->layers[k], k);
 }
 
 const char net_initialisers[] = "glorot-uniform|glorot-normal|he-normal";

@@ -32,6 +32,8 @@ void profile_start(const char *tool, const char *output, bool prints, const char
 /* What stands above the table beside the threads: what the arithmetic runs on, the size of its
  * scratch. */
 void profile_head(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A line that stands below the table, after those before it; profile_head takes them away. */
+void profile_note(const char *line);
 
 /* This thread is in PART from here on. Returns where it was, for profile_leave. */
 enum profile_part profile_enter(enum profile_part part);

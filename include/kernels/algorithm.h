@@ -46,12 +46,13 @@ struct plan {
 
 struct algorithm {
     const char *name;
-    bool roles[CONVOLUTION_ROLES]; /* what it can do */
+    void (*describe)(char *text, size_t size, const struct plan *p); /* what follows; may be NULL */
+    bool roles[CONVOLUTION_ROLES];                                   /* what it can do */
     /* Multiplications of an image, transforms included; INFINITY where it cannot or does not pay.
      * May set what is its own in the plan. */
     double (*price)(struct plan *p);
-    /* Floats of the packed kernel, and of its gradient; of scratch, aligned to 64 bytes; either for
-     * pack and fold. */
+    /* Floats of the packed kernel, and of its gradient; of forward's and backward's scratch,
+     * aligned to 64 bytes; of pack's and fold's temporary memory. NULL: 0. */
     size_t (*packed)(const struct plan *p);
     size_t (*scratch)(const struct plan *p);
     size_t (*temporary)(const struct plan *p);
@@ -75,6 +76,12 @@ extern const struct algorithm algorithm_direct, algorithm_dot, algorithm_winogra
 
 /* The cheapest that can. */
 struct plan plan_convolution(const struct conv_shape *c, const struct kernels *kernels);
+/* "direct", "winograd F(4,5)": 4 results at once of kernels of 5; "F(4x4,5x5)" along both axes. */
+void plan_name(char *name, size_t size, const struct plan *p);
+/* Floats, as the algorithm says; 0 of a plan that was not made. */
+size_t plan_packed(const struct plan *p);
+size_t plan_scratch(const struct plan *p);
+size_t plan_temporary(const struct plan *p);
 /* Channels rounded up to whole vectors. */
 size_t plan_padded(const struct plan *p, int channels);
 

@@ -137,6 +137,9 @@ size_t layer_scratch(const struct layer *l, int chunk);
 size_t layer_entries(const struct layer *l); /* entries that a thread needs; after layer_lay_out */
 size_t layer_padded(const struct layer *l, int channels); /* rounded up to whole vectors */
 
+/* Tells the profile the algorithms of layer K (from 0). */
+void layer_profile(const struct layer *l, int k);
+
 /* From the flat WEIGHTS to what the convolutions want. INFERENCE: running statistics go into kernel
  * and bias. */
 void layer_pack_encoder(struct layer *l, const float *weights, bool inference);

@@ -56,7 +56,7 @@ void net_free(struct net *net);
 const struct net_spec *net_get_spec(const struct net *net);
 /* Tells the profile the instruction set and the size of the arena, in which all scratch is; where
  * it trains, the slices of its largest batch, and how many of them a thread has where all take
- * alike. */
+ * alike; and each layer's algorithms. */
 void net_profile(const struct net *net);
 
 /* As spec_describe; the net's own. */
