@@ -57,7 +57,7 @@ static void check(const char *what, size_t P, double gap, size_t most)
     struct counts count = {0}, unused = {0};
     struct lanczos a = {.m = M,
                         .P = P,
-                        .n_steps = 60,
+                        .cost = 120,
                         .tolerance = 1e-9,
                         .none_share = 1e-13,
                         .product = multiply,
@@ -94,7 +94,7 @@ static void check(const char *what, size_t P, double gap, size_t most)
                what, count.fast, count.exact, wrong, residue, angle, error);
         failed = 1;
     }
-    a.n_steps = 1;
+    a.cost = 1;
     if (lanczos_find(&a, values, v) && diagonal[0] > diagonal[M - 1]) {
         printf("%s: found in one step\n", what);
         failed = 1;

@@ -13,14 +13,15 @@
 #include "base/vectors.h"
 
 enum {
-    COLUMNS = 256, /* of one call of BLAS */
-    ROWS = 32,     /* likewise */
-    GROUP = 8,     /* vectors made orthogonal to the others at once: divides the block */
-    ROOM = 512,    /* vectors kept, or eight blocks where that is more */
-    LANES = 8,     /* sums side by side: fixed, so that every processor adds in the same order */
+    COLUMNS = 256,  /* of one call of BLAS */
+    ROWS = 32,      /* likewise */
+    GROUP = 8,      /* vectors made orthogonal to the others at once: divides the block */
+    ROOM = 512,     /* vectors kept, or eight blocks where that is more */
+    EXACT_COST = 2, /* of a product, in fast ones */
+    LANES = 8,      /* sums side by side: fixed, so that every processor adds in the same order */
 };
 
-static const double FAST = 0x1p-22, EXACT = 1e-13;
+static const double FAST = 0x1p-22, EXACT = 1e-13, GOAL = 1e-9;
 
 /* A round, and what it starts from. */
 struct round {
@@ -243,12 +244,18 @@ static void begin(struct round *v)
     }
 }
 
+/* Whether rounds that better the worst residual as the last did cost more than is LEFT. */
+static bool is_slow(double before, double worst, double cost, double left)
+{
+    return worst >= before || cost * log(worst / GOAL) > left * log(before / worst);
+}
+
 bool lanczos_find(const struct lanczos *a, double *values, double *vectors)
 {
     size_t b = lanczos_block(a->P), room = lanczos_room(a->P);
     struct round v = {.of = a, .b = b, .room = room, .fast = FAST};
-    double worst = INFINITY, before = INFINITY;
-    bool fast = true, exact_first = false, refines = false, ends;
+    double worst = 1, before = 1, cost = 0, cost_before = 0;
+    bool fast = true, exact_first = false, ends;
 
     blas_open();
     v.q = xlarge(room * a->m * sizeof *v.q);
@@ -257,21 +264,29 @@ bool lanczos_find(const struct lanczos *a, double *values, double *vectors)
     v.values = xmalloc(b * sizeof *v.values);
     v.s = xmalloc(b * room * sizeof *v.s);
     begin(&v);
-    for (size_t j = 1, i = 1, next = 2; j <= a->n_steps && worst > 0; j++, i++) {
-        bool full = v.n + 2 * b > room;
-        step(&v, fast && !(exact_first && i == 1));
-        progress_show(j, a->n_steps, "components: step %zu of %zu at most", j, a->n_steps);
-        if (i < next && !full && j < a->n_steps)
+    for (size_t i = 1, next = 2; worst > 0 && cost < a->cost; i++) {
+        bool full = v.n + 2 * b > room, exact = !fast || (exact_first && i == 1);
+        step(&v, !exact);
+        cost += exact ? EXACT_COST : 1;
+        progress_show((size_t)cost, (size_t)a->cost, "components: step %.0f of %.0f at most", cost,
+                      a->cost);
+        if (i < next && !full && cost < a->cost)
             continue;
         next = i + 1 + i / 4;
         worst = solve(&v, &ends);
-        if (i == 1 && refines) /* nothing else was left to find */
-            v.fast = fmax(v.fast, 2 * worst);
+        if (worst > 0 && ((exact && i == 1) || (full && v.n_exact == 0))) { /* rounds compare */
+            if (is_slow(before, worst, cost - cost_before, a->cost - cost))
+                break;
+            if (exact && fast) /* nothing else was left to find */
+                v.fast = fmax(v.fast, 2 * worst);
+            fast = fast && !(exact && worst > before / 4);
+            before = worst;
+            cost_before = cost;
+        }
         if (worst > 0 && (ends || full)) {
-            refines = ends;
+            if (ends && v.n_exact == 0)
+                before = INFINITY; /* from here on it is the error of fast products */
             exact_first = ends || v.n_exact > 0;
-            fast = fast && !(ends && worst > before / 4);
-            before = ends ? worst : before;
             restart(&v);
             i = 0;
             next = 1;

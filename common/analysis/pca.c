@@ -25,7 +25,8 @@ enum {
     KEPT =
         1 << 20,  /* coordinates kept from when their signs were chosen to when they are written */
     LARGE = 1024, /* rows and columns from which on Lanczos may be used */
-    STEPS = 100,  /* of it at most */
+    MOST = 200,   /* of it: passes with a block of vectors */
+    LEAST = 10,   /* and where it may not make as many, it is not tried */
     FLUSH = 1024, /* rows of which a sum is single precision */
 };
 
@@ -378,6 +379,14 @@ static void solve_matrix(double *values, double *v, size_t P, struct rows *r, co
     free(x);
 }
 
+/* Of solve_matrix, in multiplications, of which LAPACK does few a second. */
+static double matrix_cost(size_t n, size_t D)
+{
+    double m = (double)smaller(n, D);
+
+    return (double)n * (double)D * m + 12 * m * m * m;
+}
+
 /* By passes over the rows, where that is less work. False where it is not, or fails. */
 static bool solve_passes(double *values, double *v, size_t P, struct rows *r, const double *mean,
                          double total, size_t memory)
@@ -385,9 +394,10 @@ static bool solve_passes(double *values, double *v, size_t P, struct rows *r, co
     size_t n = rows_n(r), D = rows_width(r), m = smaller(n, D), b = lanczos_block(P);
     double *middle, none, none_share = rounding(r, mean, &none);
     struct centred c = {.rows = r, .mean = mean};
+    double cost = fmin(MOST, matrix_cost(n, D) / (3.0 * (double)n * (double)D * (double)b));
     bool found;
 
-    if (m < LARGE || lanczos_room(P) > m / 2)
+    if (m < LARGE || lanczos_room(P) > m / 2 || cost < LEAST)
         return false;
     check_memory(r, P,
                  (double)(lanczos_room(P) + (4 + (size_t)omp_get_max_threads()) * b) * (double)D,
@@ -398,7 +408,7 @@ static bool solve_passes(double *values, double *v, size_t P, struct rows *r, co
         middle[j] = mean[j] * c.factor;
     found = lanczos_find(&(struct lanczos){.m = D,
                                            .P = P,
-                                           .n_steps = STEPS,
+                                           .cost = cost,
                                            .tolerance = ERROR / sqrt((double)n),
                                            .none = none,
                                            .none_share = none_share,

@@ -10,7 +10,8 @@
  * Matrix Computations, 10.3), in rounds (thick restart: Wu and Simon 2000). The first round has
  * fast products alone. Each other starts from the best b vectors so far with their exact product;
  * what the fast ones then add is a small correction, and so are their errors: iterative refinement.
- * Where a round brings too little, all products are exact from then on.
+ * Where a round brings too little, all products are exact from then on; where rounds like the last
+ * would cost too much, none is begun.
  *
  * The error of vector k is what it has of vectors outside of the wanted ones and, from these, of
  * wanted ones (Davis and Kahan 1970; to first order, mu the first unwanted eigenvalue):
@@ -33,8 +34,8 @@
 typedef void lanczos_product(void *context, double *w, const double *q, size_t b, bool fast);
 
 struct lanczos {
-    size_t m, P;    /* P values are wanted; lanczos_room(P) numbers of room <= m */
-    size_t n_steps; /* products at most */
+    size_t m, P; /* P values are wanted; lanczos_room(P) numbers of room <= m */
+    double cost; /* of the products at most: fast ones; an exact one counts as two */
     double tolerance;
     double none, none_share; /* eigenvalues up to this, or this share of the largest, are none */
     lanczos_product *product;
