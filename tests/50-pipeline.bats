@@ -106,6 +106,16 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
     done
 }
 
+@test "configs/views makes features of a folder of pictures, and no stage" {
+    pipeline features CONFIG="$ROOT/configs/views" DATA="$BATS_FILE_TMPDIR/images" import.size=32 finetune.epochs=2 \
+        finetune.head=16,16
+    equal "$(cd out && ls ./*.zst | paste -sd ' ')" \
+        './deep-init.safetensors.zst ./deep.safetensors.zst ./features.npy.zst ./images.npy.zst ./test-0.npy.zst ./train-0.npy.zst'
+    equal "$(tensor info out/features.npy.zst | grep -c '(20,2,2,128)')" 1
+    equal "$(head -n 1 out/deep.tsv | cut -f 1-3)" $'epoch\tloss\tval_loss'
+    [ "$(wc -l <out/deep.tsv)" = 3 ]
+}
+
 @test "with net.conf no stage is trained, and the deep net is that of transfer = none" {
     images=$BATS_FILE_TMPDIR/images
     pipeline deep.safetensors.zst assemble.transfer=none
