@@ -1,4 +1,5 @@
 /* extract MODEL IMAGES -o OUT: the features of images, the innermost code of a deep net. */
+#include "base/report.h"
 #include "cli/start.h"
 #include "net/encode.h"
 #include "net/net.h"
@@ -14,6 +15,8 @@ int main(int argc, char **argv)
          "features as (N,h*w*C), in the order h, w, C"},
         {"pool", CLI_INT, &form.pool.places, 0, 64, NULL, CLI_SETTING | CLI_LATER,
          "average each channel to so many rows and columns; 0: to none"},
+        {"normalise-places", CLI_FLAG, &form.pool.normalise_places, 0, 0, NULL,
+         CLI_SETTING | CLI_LATER, "channels of length 1 at each row and column; what is 0 stays 0"},
         {"normalise", CLI_FLAG, &form.pool.normalise, 0, 0, NULL, CLI_SETTING | CLI_LATER,
          "features of length 1; what is all 0 stays 0"},
         isa_option(),
@@ -32,6 +35,8 @@ int main(int argc, char **argv)
         .max_arguments = 2,
     };
     cli_parse(&cli, argc, argv);
+    if (form.pool.normalise && form.pool.normalise_places)
+        die_usage("--normalise and --normalise-places: want one of them");
     isa_select();
     encode_run(&cli, NET_REVISION, &form);
     return 0;

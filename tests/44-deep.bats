@@ -75,11 +75,19 @@ EOF
     extract deep.safetensors.zst images.npy.zst --normalise --pool 2 | zstdcat >small.npy
     extract deep.safetensors.zst images.npy.zst --normalise --pool 2 --threads 3 | zstdcat |
         cmp - small.npy
+    extract deep.safetensors.zst images.npy.zst --normalise-places | zstdcat >places.npy
+    extract deep.safetensors.zst images.npy.zst --normalise-places --pool 2 | zstdcat >few.npy
+    run -2 extract deep.safetensors.zst images.npy.zst --normalise-places --normalise
+    equal "$output" 'extract: --normalise and --normalise-places: want one of them'
     /usr/bin/python3 - <<'EOF'
 import numpy as np
 x = np.load('whole.npy').astype('f8')
 y = np.load('unit.npy')
 assert np.abs(y - x / np.sqrt((x ** 2).sum((1, 2, 3), keepdims=True))).max() < 1e-7
+lengths = np.sqrt((x ** 2).sum(3, keepdims=True))
+assert np.abs(np.load('places.npy') - x / np.where(lengths, lengths, 1)).max() < 1e-7
+few = np.sqrt((np.load('few.npy') ** 2).sum(3))
+assert few.any() and few.shape[1:] == (2, 2) and (np.minimum(np.abs(few - 1), few) < 1e-6).all()
 assert np.abs(np.sqrt((np.load('small.npy') ** 2).sum((1, 2, 3))) - 1).max() < 1e-6
 np.save('black.npy', np.full((2, 16, 16, 3), -100, 'f4'))   # where every relu gives 0
 EOF

@@ -128,7 +128,7 @@ EOP
     run -0 neighbours - --index images.tsv --like photos/ren/wide.webp --k 1 <features.npy.zst
     equal "${lines[1]##*ren/}" $'wide.webp\t0'
     # So does it among features that were pooled and normalised.
-    extract deep.safetensors.zst images.npy.zst --pool 2 --normalise -o pooled.npy.zst
+    extract deep.safetensors.zst images.npy.zst --pool 2 --normalise-places -o pooled.npy.zst
     run -0 neighbours pooled.npy.zst --index images.tsv --like photos/ren/wide.webp --k 1
     equal "${lines[1]##*ren/}" $'wide.webp\t0'
     # As rows from a pipe it has the same distances.

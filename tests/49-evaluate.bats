@@ -128,14 +128,17 @@ lines_of() { grep -v ' rows of [0-9]* numbers$' "$1" | sed 's/^evaluate: //'; }
 }
 
 @test "pooled and normalised features are compared with a random net's in the same form" {
-    extract model.safetensors.zst images.npy.zst --pool 2 --normalise -o small.npy.zst
-    evaluate small.npy.zst --index images.tsv $all -o table.tsv 2>said
-    grep -q 'random-net: 48 rows of 8 numbers' said
-    # The net of this seed, by itself.
-    start-net images.npy.zst --kernels 3 --filters 2 --initialiser glorot-uniform -o random.net
-    extract random.net images.npy.zst --pool 2 --normalise -o random.npy.zst
-    evaluate random.npy.zst --index images.tsv -o own.tsv 2>/dev/null
-    diff <(grep '^random-net' table.tsv | grep -v copies | cut -f 2-) <(grep '^features	' own.tsv | cut -f 2-)
+    local form
+    for form in --normalise --normalise-places; do
+        extract model.safetensors.zst images.npy.zst --pool 2 $form -o small.npy.zst
+        evaluate small.npy.zst --index images.tsv $all -o table.tsv 2>said
+        grep -q 'random-net: 48 rows of 8 numbers' said
+        # The net of this seed, by itself.
+        start-net images.npy.zst --kernels 3 --filters 2 --initialiser glorot-uniform -o random.net
+        extract random.net images.npy.zst --pool 2 $form -o random.npy.zst
+        evaluate random.npy.zst --index images.tsv -o own.tsv 2>/dev/null
+        diff <(grep '^random-net' table.tsv | grep -v copies | cut -f 2-) <(grep '^features	' own.tsv | cut -f 2-)
+    done
 }
 
 @test "images find their mirrored copies as brute force says, and are given back as PyTorch says" {

@@ -4,24 +4,36 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "analysis/pairs.h"
 #include "base/report.h"
 #include "base/sizes.h"
 #include "net/encode.h"
 
-/* Whether every row has length 1, to rounding, or 0; and not all 0. */
-static bool is_normalised(struct rows *features)
+static double square_of(const double *x, size_t n)
 {
-    size_t n = rows_n(features), n_units = 0, n_zeros = 0;
-    double *squares = xmalloc(n * sizeof *squares);
+    double square = 0;
 
-    pairs_squares(squares, features, NULL);
-    for (size_t i = 0; i < n; i++) {
-        n_units += fabs(squares[i] - 1) < 1e-5;
-        n_zeros += squares[i] == 0;
+    for (size_t i = 0; i < n; i++)
+        square += x[i] * x[i];
+    return square;
+}
+
+/* Whether all runs of LEN numbers have length 1, to rounding, or 0; and not all 0. */
+static bool are_units(struct rows *features, size_t len)
+{
+    size_t n = rows_n(features), D = rows_width(features), n_units = 0, n_zeros = 0;
+    double *row = xaligned(D * sizeof *row);
+
+    for (size_t i = 0; i < n && n_units + n_zeros == i * (D / len); i++) {
+        rows_get(features, row, i, 1, NULL);
+        for (size_t c = 0; c < D; c += len) {
+            double square = square_of(row + c, len);
+
+            n_units += fabs(square - 1) < 1e-5;
+            n_zeros += square == 0;
+        }
     }
-    free(squares);
-    return n_units > 0 && n_units + n_zeros == n;
+    free(row);
+    return n_units > 0 && n_units + n_zeros == n * (D / len);
 }
 
 bool codes_find_form(struct pool *form, const struct net *net, struct rows *features)
@@ -35,7 +47,8 @@ bool codes_find_form(struct pool *form, const struct net *net, struct rows *feat
                * shape[2])
         if ((size_t)++form->places > smaller(shape[0], shape[1]))
             return false;
-    form->normalise = is_normalised(features);
+    form->normalise = are_units(features, D);
+    form->normalise_places = !form->normalise && are_units(features, shape[2]);
     return true;
 }
 

@@ -225,6 +225,7 @@ static struct pool pool_of(const char *history)
     struct pool p = {0};
     const struct cli_option options[] = {
         {"pool", CLI_INT, &p.places, 0, 64, NULL, 0, NULL},
+        {"normalise-places", CLI_BOOL, &p.normalise_places, 0, 0, NULL, 0, NULL},
         {"normalise", CLI_BOOL, &p.normalise, 0, 0, NULL, 0, NULL},
     };
 
@@ -275,9 +276,9 @@ static void encode(struct rows *to, const struct model *m, const struct pool *p,
     features = xmalloc(net_code_items(net) * sizeof *features);
     before = profile_enter(PROFILE_ARITHMETIC);
     net_encode_while(net, code, (struct net_rows){NULL, pixels}, 1, nothing, NULL);
-    if (p->places || p->normalise)
+    if (pool_changes(p))
         pool_rows(features, code, 1, shape, p);
-    rows_append(to, p->places || p->normalise ? features : code, 1);
+    rows_append(to, pool_changes(p) ? features : code, 1);
     profile_leave(before);
     net_free(net);
     free(code);

@@ -160,7 +160,7 @@ void encode_run(const struct cli *cli, int revision, const struct encode_form *f
     net_profile(net);
     net_code_shape(net, o.shape);
     want_form(&o);
-    if (o.form.pool.places || o.form.pool.normalise)
+    if (pool_changes(&o.form.pool))
         o.features = xaligned(block * net_code_items(net) * sizeof *o.features);
     header = code_header(&o, t->n_rows);
     frame = tensor_frame_rows(&header);

@@ -7,6 +7,11 @@
 #include "base/report.h"
 #include "base/vectors.h"
 
+bool pool_changes(const struct pool *p)
+{
+    return p->places || p->normalise_places || p->normalise;
+}
+
 bool pool_shape(size_t shape[3], const struct pool *p)
 {
     size_t P = (size_t)p->places;
@@ -78,6 +83,8 @@ void pool_rows(float *y, const float *codes, size_t n, const size_t shape[3], co
                 average(y + i * to, codes + i * from, shape, (size_t)p->places, sums);
             else
                 memcpy(y + i * to, codes + i * from, to * sizeof *y);
+            for (size_t c = 0; c < to && p->normalise_places; c += own[2])
+                normalise(y + i * to + c, own[2]);
             if (p->normalise)
                 normalise(y + i * to, to);
         }

@@ -1,7 +1,7 @@
-/* pool: codes as features: averaged to few places, of length 1.
+/* pool: codes as features: averaged to few places, each of length 1, or all together.
  *
  *     y[p,q,c] = mean of code[i,j,c],  floor(p h/P) <= i < ceil((p+1) h/P), and so j in w
- *     y / |y|;  zeros stay zeros
+ *     y[p,q,:] / |y[p,q,:]|, or y / |y|;  zeros stay zeros
  *
  * The first is PyTorch's AdaptiveAvgPool2d: where P does not divide h, places overlap. Sums are in
  * double precision, in the order of i, j, c; rounded once.
@@ -15,8 +15,11 @@
 
 struct pool {
     int64_t places; /* P, along each axis; 0: as the code has them */
-    bool normalise;
+    bool normalise_places, normalise;
 };
+
+/* Whether features differ from codes. */
+bool pool_changes(const struct pool *p);
 
 /* shape (h,w,C) of a code becomes that of its features. False where P is more than h or w. */
 bool pool_shape(size_t shape[3], const struct pool *p);
