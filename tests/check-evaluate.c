@@ -1,6 +1,6 @@
 /* What evaluate measures with, where the value is known: information of divisions, clusters that
- * stand apart, intervals, fidelity against its definition in two dimensions, copies of images
- * likewise, and rows whose order is known. */
+ * stand apart, silhouettes by their definition, intervals, fidelity against its definition in two
+ * dimensions, copies of images likewise, and rows whose order is known. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include "analysis/fidelity.h"
 #include "analysis/interval.h"
 #include "analysis/retrieval.h"
+#include "analysis/silhouette.h"
 #include "base/report.h"
 #include "base/rng.h"
 #include "pictures/copies.h"
@@ -63,6 +64,66 @@ static void check_clusters(void)
 }
 
 /* Of n values that are 0 or 1 alike often: half, and 1.96 standard errors to both sides. */
+/* s of row I by the definition, in long double. */
+static double silhouette_of(const double *x, size_t n, size_t D, const size_t *class_of,
+                            size_t n_classes, size_t i)
+{
+    long double a = 0, b = INFINITY;
+
+    for (size_t c = 0; c < n_classes; c++) {
+        long double sum = 0;
+        size_t others = 0;
+
+        for (size_t j = 0; j < n; j++) {
+            long double square = 0;
+
+            if (class_of[j] != c || j == i)
+                continue;
+            for (size_t d = 0; d < D; d++)
+                square += powl((long double)x[i * D + d] - x[j * D + d], 2);
+            sum += sqrtl(square);
+            others++;
+        }
+        if (c == class_of[i] && others == 0)
+            return 0;
+        if (c == class_of[i])
+            a = sum / others;
+        else if (others > 0)
+            b = fminl(b, sum / others);
+    }
+    return (double)((b - a) / fmaxl(a, b));
+}
+
+/* Rows of several blocks; a class of one row, and one of none; each pair once or both ways. */
+static void check_silhouette(void)
+{
+    enum { N = 2500, D = 3, CLASSES = 5 };
+    double *x = xmalloc(sizeof(double[N * D])), *s = xmalloc(sizeof(double[N]));
+    double *both_ways = xmalloc(sizeof(double[N]));
+    size_t class_of[N];
+    struct rng rng;
+    struct rows *r = rows_create("clouds", NPY_F64, N, D, 1 << 20);
+
+    rng_init(&rng, 2, RNG_TEST, 0);
+    for (size_t i = 0; i < N; i++) {
+        class_of[i] = i == 1700 ? 3 : rng_below(&rng, 3);
+        for (size_t j = 0; j < D; j++)
+            x[i * D + j] = 100 + rng_normal(&rng) + (j == class_of[i] ? 2 : 0);
+    }
+    rows_append(r, x, N);
+    silhouette_find(s, r, class_of, CLASSES, 1 << 20);
+    silhouette_find(both_ways, r, class_of, CLASSES, 0);
+    for (size_t i = 0; i < N; i++)
+        near("each pair once", s[i], both_ways[i], 1e-13);
+    for (size_t i = 0; i < N; i += 17)
+        near("a silhouette", s[i], silhouette_of(x, N, D, class_of, CLASSES, i), 1e-10);
+    near("alone in its class", s[1700], 0, 0);
+    rows_free(r);
+    free(x);
+    free(s);
+    free(both_ways);
+}
+
 static void check_interval(void)
 {
     enum { N = 400 };
@@ -291,6 +352,7 @@ int main(void)
     report_init("check-evaluate");
     check_information();
     check_clusters();
+    check_silhouette();
     check_interval();
     check_fidelity();
     check_mirrored();

@@ -9,7 +9,7 @@
 #include "analysis/silhouette.h"
 #include "base/report.h"
 
-enum { NEAREST = 10, VOTES = 5 };
+enum { NEAREST = 10, VOTES = 5, SUMS = 64 << 20 };
 
 const char *const measure_names[N_MEASURES] = {"nearest-1", "nearest-5",  "precision-10",
                                                "probe",     "silhouette", "clusters"};
@@ -42,7 +42,7 @@ static void score_silhouette(const struct labelled *l, struct evaluation *e, str
 {
     double *s = xmalloc(l->n * sizeof *s);
 
-    silhouette_find(s, r, l->class_of, l->n_classes);
+    silhouette_find(s, r, l->class_of, l->n_classes, SUMS);
     for (size_t i = 0; i < l->n; i++)
         e->scores[MEASURE_SILHOUETTE][i] = (float)s[i];
     free(s);

@@ -62,12 +62,19 @@ static void find_distances(double *squares, const double *x, const double *a, si
         }
 }
 
+/* Pairs to be visited for the last M rows. */
+static size_t work(const struct pairs *p, size_t m, size_t n, size_t block)
+{
+    return p->once ? m * (m + block) / 2 : m * n;
+}
+
 void pairs_visit(const struct pairs *p, struct rows *r)
 {
     size_t n = rows_n(r), D = rows_width(r), block = smaller(rows_block(D), n);
     double *x = xaligned(block * D * sizeof *x), *y = xaligned(block * D * sizeof *y);
     double *distances = xaligned(block * block * sizeof *distances);
     double *own = xmalloc(n * sizeof *own), *mean = xmalloc(D * sizeof *mean);
+    const size_t total = work(p, n, n, block);
 
     blas_open();
     pca_mean(mean, r);
@@ -76,7 +83,7 @@ void pairs_visit(const struct pairs *p, struct rows *r)
         size_t got = smaller(block, n - first);
 
         rows_get(r, x, first, got, mean);
-        for (size_t other = 0; other < n; other += block) {
+        for (size_t other = p->once ? first : 0; other < n; other += block) {
             size_t width = smaller(block, n - other);
 
             rows_get(r, y, other, width, mean);
@@ -84,7 +91,8 @@ void pairs_visit(const struct pairs *p, struct rows *r)
             p->visit(p->context, distances, first, got, other, width);
         }
         p->done(p->context, first, got);
-        progress_show(first + got, n, "distances: %zu of %zu rows", first + got, n);
+        progress_show(total - work(p, n - first - got, n, block), total,
+                      "distances: %zu of %zu rows", first + got, n);
     }
     progress_end();
     free(x);

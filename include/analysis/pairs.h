@@ -9,18 +9,20 @@
 #ifndef PAIRS_H
 #define PAIRS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "analysis/rows.h"
 
 struct pairs {
-    /* squares (n,width) of rows first..first+n-1 to rows other..other+width-1; OTHER ascends.
-     * Called by one thread: it may start its own. */
-    void (*visit)(void *context, const double *squares, size_t first, size_t n, size_t other,
+    /* squares (n,width), to be written over, of rows first..first+n-1 to rows
+     * other..other+width-1; OTHER ascends. Called by one thread: it may start its own. */
+    void (*visit)(void *context, double *squares, size_t first, size_t n, size_t other,
                   size_t width);
     /* After all others of rows first..first+n-1. */
     void (*done)(void *context, size_t first, size_t n);
     void *context;
+    bool once; /* blocks OTHER from FIRST on alone: those before were visited the other way round */
 };
 
 /* Visits all pairs of the rows of R, i and i itself among them. */

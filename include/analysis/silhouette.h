@@ -14,7 +14,8 @@
 #include "analysis/rows.h"
 
 /* s (n), for the class (n) of each row, 0..n_classes-1. Where fewer than two classes have rows, 0.
- */
-void silhouette_find(double *s, struct rows *r, const size_t *class_of, size_t n_classes);
+ * MEMORY, bytes: where it holds (n,n_classes) float64, half the work. */
+void silhouette_find(double *s, struct rows *r, const size_t *class_of, size_t n_classes,
+                     size_t memory);
 
 #endif
