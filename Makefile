@@ -50,7 +50,7 @@ export ASAN_OPTIONS = abort_on_error=1:detect_leaks=0:detect_stack_use_after_ret
 export UBSAN_OPTIONS = abort_on_error=1:print_stacktrace=1:$(REPORT)
 # What tests Make, shell scripts and gnuplot, compares numbers alone, or has sanitizers of its own,
 # says the same without.
-TESTS = $(filter-out 12-% 32-% 48-% 5% 62-% 63-fuzz.bats 65-% 70-%,$\
+TESTS = $(filter-out 12-% 32-% 34-% 48-% 5% 62-% 63-fuzz.bats 65-% 70-%,$\
 	$(notdir $(wildcard tests/*.bats)))
 endif
 

@@ -16,7 +16,7 @@ export OMPI_MCA_btl_vader_single_copy_mechanism=none
 ranks() {
     local n=$1 program=$2
     shift 2
-    $run mpirun -n "$n" "$BUILD/mpi/$program" "$@"
+    ${run-} mpirun -n "$n" "$BUILD/mpi/$program" "$@"
 }
 
 # rank_of PID R: the process of rank R below that mpirun.
