@@ -498,14 +498,7 @@ static void check_box(void)
             }
     row = (size_t)between(C, C + 3);
     fill(other, SPACE);
-    kernels_box_fold(y, C, other,
-                     &(struct packing){.taps = R,
-                                       .C = K,
-                                       .K = C,
-                                       .row = (R + 1) * K * row,
-                                       .col = K * row,
-                                       .in = row,
-                                       .out = 1}); /* <box(w), g> = <w, fold(g)> */
+    kernels_box_fold(y, other, R, K, C, row); /* <box(w), g> = <w, fold(g)> */
     for (int t = 0; t < (R + 1) * (R + 1); t++)
         for (int c = 0; c < C; c++)
             for (int k = 0; k < K; k++)
@@ -621,18 +614,18 @@ static void check_noise(void)
 /* Sizes that no kernel was compiled for end the process: a result never stays unwritten. */
 static void no_way_to_the_points(void)
 {
-    kernels->winograd_relu_pool(y, NULL, x, w, bias,
-                                &(struct winograd){.points = 5,
-                                                   .R = 3,
-                                                   .C = 1,
-                                                   .K = 1,
-                                                   .H = 2,
-                                                   .W = 2,
-                                                   .stride = 1,
-                                                   .x_row = 4,
-                                                   .y_row = 1,
-                                                   .y_col = 1},
-                                1, 0, 0, scratch);
+    kernels->winograd_forward(y, NULL, x, w, bias,
+                              &(struct winograd){.points = 5,
+                                                 .R = 3,
+                                                 .C = 1,
+                                                 .K = 1,
+                                                 .H = 2,
+                                                 .W = 2,
+                                                 .stride = 1,
+                                                 .x_row = 4,
+                                                 .y_row = 1,
+                                                 .y_col = 1},
+                              1, 0, 0, scratch);
 }
 static void check_missing(void (*call)(void), const char *what)
 {

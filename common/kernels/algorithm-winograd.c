@@ -18,7 +18,7 @@ struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes
     const bool together =
         g->stride == 1 && !g->both && (z.tiles * g->C + lanes - 1) / lanes < z.tiles * vectors;
     size_t v_line, m_line, fit, bands, image, group;
-    bool few;
+    bool small;
     int least, n_least;
     z.steps = together ? 1 : z.tiles;
     z.span = together ? z.tiles * g->C : span;
@@ -28,22 +28,22 @@ struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes
     z.v_col = (size_t)(together ? g->C : g->stride * span);
     v_line = z.n_points * z.tiles * z.v_col;
     m_line = z.n_points * z.tiles * z.m_col;
-    few = g->stride == 1
+    small = g->stride == 1
         && z.n_points * z.taps * g->C * z.m_col
             <= FIRST_LEVEL / 2; /* the kernels pass through the first level with each group */
     least = g->both ? 1 : 2;
     n_least = (g->H + least * z.height - 1) / (least * z.height);
-    fit = KERNELS_SECOND_LEVEL / (v_line + (few ? 0 : m_line)) / least;
+    fit = KERNELS_SECOND_LEVEL / (v_line + (small ? 0 : m_line)) / least;
     bands = (n_least + fit) / (fit + 1);
     z.tile_rows = (int)((n_least + bands - 1) / bands) * least;
     image = v_line * (z.tile_rows + z.taps - 1) + m_line * z.tile_rows;
     group = FIRST_LEVEL / m_line / 2 * 2;
     z.images = bands > 1 || image > KERNELS_SECOND_LEVEL / 2 ? 1 : KERNELS_SECOND_LEVEL / image;
-    z.group = z.images > 1 || !few || group >= (size_t)z.tile_rows ? z.tile_rows
-        : group < 2                                                ? 2
-                                                                   : (int)group;
+    z.group = z.images > 1 || !small || group >= (size_t)z.tile_rows ? z.tile_rows
+        : group < 2                                                  ? 2
+                                                                     : (int)group;
     z.v_point = (z.tiles * z.v_col * (z.tile_rows + z.taps - 1) + 31) / 32 * 32
-        + 16; /* whole vectors are written; odd numbers of cache lines, for the sets of the cache */
+        + 16; /* a vector more is written; odd numbers of cache lines, for the sets of the cache */
     z.v_image = z.n_points * z.v_point;
     z.m_point = (z.tiles * z.m_col * z.group + 31) / 32 * 32 + 16;
     z.m_image = z.n_points * z.m_point;
@@ -83,7 +83,8 @@ static bool allowed(const struct winograd *g, enum convolution_role role)
 static double price(struct plan *p)
 {
     const struct conv_shape *c = &p->of;
-    struct winograd g = {.R = c->R / c->stride,
+    struct winograd g = {.pooled = c->pooled,
+                         .R = c->R / c->stride,
                          .C = c->C,
                          .K = c->K,
                          .H = c->H,
@@ -174,11 +175,8 @@ static void forward(const struct plan *p, float *y, uint8_t *argmax, const float
                     float *scratch)
 {
     const struct winograd here = geometry(p, g);
-    if (p->of.pooled)
-        p->kernels->winograd_relu_pool(y, argmax, x, packed, b, &here, g->n, g->x_image, g->y_image,
-                                       scratch);
-    else
-        p->kernels->winograd_conv(y, x, packed, b, &here, g->n, g->x_image, g->y_image, scratch);
+    p->kernels->winograd_forward(y, argmax, x, packed, b, &here, g->n, g->x_image, g->y_image,
+                                 scratch);
 }
 
 static void backward(const struct plan *p, float *dsmall, float *du, const float *dy,

@@ -39,7 +39,7 @@ void KERNELS(norm_gradient_sums)(double *sum, double *product, const float *g,
 {
     const int K = n->channels;
     for (int k = 0; k < K; k += LANES) {
-        const vec centre = load(n->centre + k), spread = load(n->spread + k), zero = {0};
+        const vec mean = load(n->mean + k), inverse = load(n->inverse + k), zero = {0};
         dvec s[2] = {0}, s2[2] = {0};
         for (int j = 0; j < n->cols; j++) {
             const float *from = z + 2 * (size_t)j * K + k;
@@ -48,7 +48,7 @@ void KERNELS(norm_gradient_sums)(double *sum, double *product, const float *g,
             const vec lower = select(where == 2, load(from + n->z_row), load(from + n->z_row + K));
             const vec alive = select(where == KERNELS_DEAD, zero, load(g + (size_t)j * K + k));
             add_double(s, alive);
-            add_double(s2, alive * ((select(where < 2, upper, lower) - centre) * spread));
+            add_double(s2, alive * ((select(where < 2, upper, lower) - mean) * inverse));
         }
         add_part(sum + k, s, K - k);
         add_part(product + k, s2, K - k);
@@ -65,8 +65,8 @@ void KERNELS(norm_gradient)(float *z, const float *g, const uint8_t *argmax, con
             vec dz[4];
 #pragma GCC unroll 4
             for (int q = 0; q < 4; q++) {
-                const vec zn = (load(z + (q / 2) * n->z_row + q % 2 * K + k) - load(n->centre + k))
-                    * load(n->spread + k);
+                const vec zn = (load(z + (q / 2) * n->z_row + q % 2 * K + k) - load(n->mean + k))
+                    * load(n->inverse + k);
                 dz[q] =
                     select(where == q, taking, zero) - load(n->dz_a + k) - load(n->dz_b + k) * zn;
             }

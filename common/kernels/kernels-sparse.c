@@ -48,7 +48,7 @@ void KERNELS(sparse_list)(struct entry *entries, size_t room, uint32_t *n, float
                           const float *g, const uint8_t *argmax, const struct pooled *p)
 {
     const struct pooled local = *p;
-    const int K = local.channels, whole = K / LANES * LANES;
+    const int K = local.channels, full = K / LANES * LANES;
     for (int k = 0; k < K; k++) {
         struct entry *const first = entries + k * room, *const added = first + n[k], *e = added;
         int32_t at = local.at;
@@ -58,10 +58,10 @@ void KERNELS(sparse_list)(struct entry *entries, size_t room, uint32_t *n, float
             e += where != KERNELS_DEAD;
         }
         n[k] = (uint32_t)(e - first);
-        for (const struct entry *s = added; s < e && k >= whole; s++)
+        for (const struct entry *s = added; s < e && k >= full; s++)
             sums[k] += s->g;
     }
-    for (int k = 0; k < whole; k += LANES) {
+    for (int k = 0; k < full; k += LANES) {
         vec sum = load(sums + k);
         for (int j = 0; j < local.cols; j++)
             sum += select(widen(argmax + j * K + k) != KERNELS_DEAD, load(g + j * K + k), (vec){0});

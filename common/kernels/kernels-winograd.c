@@ -6,8 +6,8 @@ void KERNELS(winograd_pack)(float *u, const float *w, const float *scale, const 
     const int R = g->R, C = g->stride * g->stride * g->C, K = g->K, down = g->both ? g->points : 1,
               taps = g->both ? 1 : R, rows = g->both ? R : 1;
     const size_t column = C * g->y_col,
-                 plane = (size_t)taps * C * ((K + LANES - 1) / LANES * LANES);
-    for (int i = 0; i < down * g->points; i++, u += plane) {
+                 point = (size_t)taps * C * ((K + LANES - 1) / LANES * LANES);
+    for (int i = 0; i < down * g->points; i++, u += point) {
         float factors[MOST_POINTS][MOST_POINTS]; /* (rows,R) of this point */
         for (int r = 0; r < rows; r++)
             for (int s = 0; s < R; s++)
@@ -103,15 +103,15 @@ INLINE void transform_tiles(int points, float *v, const float *x, const struct w
                             const struct winograd_sizes *z, int tile_rows, int below)
 {
     const int M = points + 1 - g->R;
-    for (int line = 0; line < tile_rows; line++)
+    for (int row = 0; row < tile_rows; row++)
         for (int t = 0; t < z->tiles; t++, v += z->v_col)
             for (int q = 0; q < z->span; q += LANES) {
                 vec rows[8][MOST_POINTS], d[MOST_POINTS], p[MOST_POINTS];
                 for (int r = 0; r < points; r++) {
-                    const float *from = x + (line * M + r) * g->x_row + (size_t)t * M * g->C + q;
+                    const float *from = x + (row * M + r) * g->x_row + (size_t)t * M * g->C + q;
 #pragma GCC unroll 8
                     for (int u = 0; u < points; u++)
-                        d[u] = line * M + r < below ? load(from + (size_t)u * g->C) : (vec){0};
+                        d[u] = row * M + r < below ? load(from + (size_t)u * g->C) : (vec){0};
                     input_transform(points, rows[r], d);
                 }
                 for (int i = 0; i < points; i++) {
@@ -314,9 +314,9 @@ static void inverse_rows(float *y, const float *m, const struct winograd *g,
         }
 }
 
-static void forward(bool pooled, float *y, uint8_t *argmax, const float *x, const float *u,
-                    const float *b, const struct winograd *g, size_t n, size_t x_image,
-                    size_t y_image, float *scratch)
+void KERNELS(winograd_forward)(float *y, uint8_t *argmax, const float *x, const float *u,
+                               const float *b, const struct winograd *g, size_t n, size_t x_image,
+                               size_t y_image, float *scratch)
 {
     const struct winograd_sizes z = kernels_winograd_sizes(g, LANES);
     float *v = scratch, *m = scratch + z.images * z.v_image, *columns = m + z.images * z.m_image;
@@ -342,7 +342,7 @@ static void forward(bool pooled, float *y, uint8_t *argmax, const float *x, cons
                                                  g->y_col,
                                                  g->W / 2,
                                                  g->K};
-                    if (!pooled) {
+                    if (!g->pooled) {
                         inverse_rows(image + row * g->y_row, m + i * z.m_image, g, &z, b, rows);
                         continue;
                     }
@@ -350,20 +350,6 @@ static void forward(bool pooled, float *y, uint8_t *argmax, const float *x, cons
                 }
             }
         }
-}
-
-void KERNELS(winograd_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *u,
-                                 const float *b, const struct winograd *g, size_t n, size_t x_image,
-                                 size_t y_image, float *scratch)
-{
-    forward(true, y, argmax, x, u, b, g, n, x_image, y_image, scratch);
-}
-
-void KERNELS(winograd_conv)(float *y, const float *x, const float *u, const float *b,
-                            const struct winograd *g, size_t n, size_t x_image, size_t y_image,
-                            float *scratch)
-{
-    forward(false, y, NULL, x, u, b, g, n, x_image, y_image, scratch);
 }
 
 /* A row of dsmall by the inverse transform of m; then the adjoint transform of the row of small

@@ -42,21 +42,19 @@ void kernels_box(float *box, const float *w, int R, int C, int K)
         }
 }
 
-void kernels_box_fold(float *dw, int filters, const float *dbox, const struct packing *g)
+/* Transposed by 16 columns of k: what is written stays in the first-level cache. */
+void kernels_box_fold(float *dw, const float *dbox, int R, int C, int K, size_t row)
 {
-    const int R = g->taps, C = g->C;
+    const size_t col = (size_t)C * row, below = (size_t)(R + 1) * col;
     for (int r = 0; r < R; r++)
         for (int s = 0; s < R; s++) {
-            const float *a =
-                dbox + (R - 1 - r) * g->row + (R - 1 - s) * g->col; /* e = f = 0; always inside */
-            const float *b = a + g->col, *c = a + g->row, *d = c + g->col;
-            float *to = dw + ((size_t)r * R + s) * filters * C;
-            for (int k0 = 0; k0 < g->K;
-                 k0 += 16) /* transposed: what is written stays in the first-level cache */
-                for (int i = 0; i < C; i++)
-                    for (int k = k0; k < g->K && k < k0 + 16; k++) {
-                        const ptrdiff_t at = i * g->in + k * g->out;
-                        to[(size_t)k * C + i] = (a[at] + b[at]) + (c[at] + d[at]);
+            const float *a = dbox + (R - 1 - r) * below + (R - 1 - s) * col, *b = a + below;
+            float *to = dw + ((size_t)r * R + s) * K * C;
+            for (int k0 = 0; k0 < K; k0 += 16)
+                for (int c = 0; c < C; c++)
+                    for (int k = k0; k < K && k < k0 + 16; k++) {
+                        const size_t at = c * row + k;
+                        to[(size_t)k * C + c] = (a[at] + a[col + at]) + (b[at] + b[col + at]);
                     }
         }
 }

@@ -28,9 +28,9 @@ float *plane_image(const struct plane *p, const struct work *w, size_t m)
     return p->data + ((p->passing ? w->here : w->place) + m) * p->size;
 }
 
-/* The places and, behind the last, room for what kernels read beyond an image. Where pixels are no
- * whole vectors, a gap behind each image keeps the last one's vectors out of the next image, which
- * may be another thread's. */
+/* The places and, behind the last, room for what kernels read beyond an image. A gap behind each
+ * image keeps the vectors of remainder channels out of the next image, which may be another
+ * thread's. */
 static void take_plane(struct plane *p, struct arena *arena, int H, int W, int C, int margin,
                        size_t places, bool passing)
 {
@@ -208,8 +208,8 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
     l->at_encode_dw = in_slice(slice, l->norm ? plan_packed(&l->dense) : sparse_size(&l->sparse));
     l->at_encode_db = in_slice(slice, K);
     if (l->norm) {
-        float **const vectors[] = {&l->scale,  &l->shift, &l->centre,
-                                   &l->spread, &l->dz_a,  &l->dz_b};
+        float **const vectors[] = {&l->scale,   &l->shift, &l->batch_mean,
+                                   &l->inverse, &l->dz_a,  &l->dz_b};
         l->sums = arena_take(arena, slices * 2 * K, sizeof *l->sums);
         for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
             *vectors[i] = arena_floats(arena, layer_padded(l, l->K));
@@ -315,6 +315,19 @@ void layer_pack_decoder(struct layer *l, const float *weights, bool inference)
 
 /* --- forward --- */
 
+struct conv_images layer_images(const struct work *w, const struct plane *x, const struct plane *y,
+                                const struct plane *small)
+{
+    return (struct conv_images){.n = w->count,
+                                .x_row = x->row,
+                                .x_image = x->size,
+                                .y_row = y->row,
+                                .y_col = (size_t)y->C,
+                                .y_image = y->size,
+                                .small_row = small->row,
+                                .small_image = small->size};
+}
+
 const float *layer_encoder_input(const struct layer *l, const struct work *w, size_t m)
 {
     return plane_image(&l->in, w, m) - l->P * l->in.row - (size_t)l->P * l->C;
@@ -325,7 +338,7 @@ uint8_t *layer_argmax(const struct layer *l, const struct work *w, size_t m)
     return l->argmax + (w->place + m) * l->h * l->w * l->K;
 }
 
-/* Where the codes of a piece go: to their places or straight to who asked. */
+/* Where codes go: to their places, or straight to who asked. */
 struct codes {
     float *data;
     size_t row, size;
@@ -343,18 +356,14 @@ void layer_encode(struct layer *l, const struct work *w)
 {
     const struct plan *p = w->train ? &l->learn : &l->infer;
     const struct codes to = codes_of(l, w);
-    const struct conv_images g = {.n = w->count,
-                                  .x_row = l->in.row,
-                                  .x_image = l->in.size,
-                                  .y_row = to.row,
-                                  .y_col = l->K,
-                                  .y_image = to.size};
+    struct conv_images g = layer_images(w, &l->in, l->code, l->code);
+    g.y_row = to.row, g.y_image = to.size;
     p->algorithm->forward(p, to.data, w->train ? layer_argmax(l, w, 0) : NULL,
                           layer_encoder_input(l, w, 0), l->encode_w, l->encode_b, &g, w->scratch);
 }
 
 /* Each pixel of even row and column to the three beside and below it. */
-static void spread(float *y, const struct plane *p)
+static void repeat_pixels(float *y, const struct plane *p)
 {
     const size_t C = p->C;
     for (int i = 0; i < p->H; i += 2, y += 2 * p->row) {
@@ -374,13 +383,9 @@ VECTORS static void relu(float *y, size_t n)
 void layer_decode(struct layer *l, const struct work *w)
 {
     const struct plane *small = l->small;
-    const struct conv_images g = {.n = w->count,
-                                  .x_row = small->row,
-                                  .x_image = small->size,
-                                  .y_row = 2 * l->y.row,
-                                  .y_col = 2 * (size_t)l->C,
-                                  .y_image = l->y.size};
+    struct conv_images g = layer_images(w, small, &l->y, small);
     const int phases = l->R == 1 ? 1 : 2; /* that differ */
+    g.y_row *= 2, g.y_col *= 2;
     for (int a = 0; a < phases; a++)
         for (int b = 0; b < phases; b++)
             l->phase.algorithm->forward(
@@ -391,7 +396,7 @@ void layer_decode(struct layer *l, const struct work *w)
     for (size_t m = 0; m < w->count; m++) {
         float *y = plane_image(&l->y, w, m);
         if (phases == 1)
-            spread(y, &l->y);
+            repeat_pixels(y, &l->y);
         for (int i = 0; i < l->H; i++) {
             float *row = y + i * l->y.row;
             if (l->activation == NET_RELU)
@@ -440,14 +445,7 @@ void layer_decode_backward(struct layer *l, const struct work *w)
 {
     const struct plane *small = l->small, *dsmall = l->dsmall;
     const float *dy = plane_image(&l->dy, w, 0) - l->P * l->dy.row - (size_t)l->P * l->C;
-    struct conv_images images = {.n = w->count,
-                                 .x_row = l->dy.row,
-                                 .x_image = l->dy.size,
-                                 .y_row = dsmall->row,
-                                 .y_col = l->K,
-                                 .y_image = dsmall->size,
-                                 .small_row = small->row,
-                                 .small_image = small->size};
+    struct conv_images images = layer_images(w, &l->dy, dsmall, small);
     const float l1 = l->upper == NULL ? (float)(w->penalty->l1 / (double)w->n) : 0;
     if (l->R == 1) {
         dy = w->scratch;
@@ -517,8 +515,7 @@ void layer_fold_decoder(const struct layer *l, float *gradients, const float *sl
 {
     const float *columns = slice + l->at_decode_db;
     float *db = gradients + l->back_bias->offset;
-    const size_t filters = layer_padded(l, l->K), pixel = l->C * filters;
-    const ptrdiff_t taps = l->back_taps;
+    const size_t filters = layer_padded(l, l->K);
     const float *dbox =
         l->back.algorithm->fold(&l->back, slice + l->at_decode_dw, l->decode_temporary);
     float *dw = gradients + l->back_kernel->offset;
@@ -531,6 +528,5 @@ void layer_fold_decoder(const struct layer *l, float *gradients, const float *sl
         kernels_pack(dw, dbox, NULL, &(struct packing){1, 1, l->C, l->K, 1, 0, 0, filters, 1}, 1);
         return;
     }
-    kernels_box_fold(dw, l->K, dbox,
-                     &(struct packing){l->R, l->R, l->C, l->K, 1, taps * pixel, pixel, filters, 1});
+    kernels_box_fold(dw, dbox, l->R, l->C, l->K, filters);
 }

@@ -7,12 +7,7 @@
 
 void norm_encode(struct layer *l, const struct work *w)
 {
-    const struct conv_images g = {.n = w->count,
-                                  .x_row = l->in.row,
-                                  .x_image = l->in.size,
-                                  .y_row = l->z.row,
-                                  .y_col = l->K,
-                                  .y_image = l->z.size};
+    const struct conv_images g = layer_images(w, &l->in, &l->z, &l->z);
     double *sums = l->sums + w->slice * 2 * l->K;
     l->learn.algorithm->forward(&l->learn, plane_image(&l->z, w, 0), NULL,
                                 layer_encoder_input(l, w, 0), l->encode_w, l->encode_b, &g,
@@ -56,14 +51,14 @@ void norm_statistics(struct layer *l, float *weights, float *gradients, size_t n
     for (int o = 0; o < l->K; o++) {
         const double mean = total[o] / count, square = total[l->K + o] / count - mean * mean,
                      variance = square > 0 ? square : 0;
-        const double spread = 1 / sqrt(variance + NORM_EPSILON),
+        const double inverse = 1 / sqrt(variance + NORM_EPSILON),
                      gamma = weights[l->gamma->offset + o];
         float *running = &weights[l->mean->offset + o],
               *running2 = &weights[l->variance->offset + o];
-        l->centre[o] = (float)mean;
-        l->spread[o] = (float)spread;
-        l->scale[o] = (float)(gamma * spread);
-        l->shift[o] = (float)(weights[l->beta->offset + o] - mean * gamma * spread);
+        l->batch_mean[o] = (float)mean;
+        l->inverse[o] = (float)inverse;
+        l->scale[o] = (float)(gamma * inverse);
+        l->shift[o] = (float)(weights[l->beta->offset + o] - mean * gamma * inverse);
         *running = (float)(*running * l->momentum + mean * (1 - l->momentum));
         *running2 = (float)(*running2 * l->momentum + variance * (1 - l->momentum));
     }
@@ -77,8 +72,8 @@ static struct norm rows(const struct layer *l)
                          .z_row = l->z.row,
                          .scale = l->scale,
                          .shift = l->shift,
-                         .centre = l->centre,
-                         .spread = l->spread,
+                         .mean = l->batch_mean,
+                         .inverse = l->inverse,
                          .dz_a = l->dz_a,
                          .dz_b = l->dz_b};
 }
@@ -125,23 +120,18 @@ void norm_encode_backward(struct layer *l, const struct work *w)
     const struct norm n = rows(l);
     const struct plane *dx = l->lower == NULL ? NULL : &l->lower->dcode;
     float *du = w->gradients + l->at_encode_dw, *z = plane_image(&l->z, w, 0);
-    struct conv_images g = {.n = w->count};
+    const struct conv_images g =
+        dx == NULL ? layer_images(w, &l->in, &l->z, &l->z) : layer_images(w, &l->z, dx, &l->in);
     for (size_t m = 0; m < w->count; m++)
         for (int i = 0; i < l->h; i++)
             l->kernels->norm_gradient(plane_image(&l->z, w, m) + 2 * i * l->z.row,
                                       plane_image(&l->dcode, w, m) + i * l->dcode.row,
                                       layer_argmax(l, w, m) + (size_t)i * l->w * l->K, &n);
-    if (dx == NULL) {
-        g.x_row = l->in.row, g.x_image = l->in.size;
-        g.small_row = l->z.row, g.small_image = l->z.size, g.y_col = l->K;
+    if (dx == NULL)
         l->dense.algorithm->backward(&l->dense, NULL, du, layer_encoder_input(l, w, 0), z, NULL, &g,
                                      w->scratch);
-        return;
-    }
-    g.x_row = l->z.row, g.x_image = l->z.size;
-    g.small_row = l->in.row, g.small_image = l->in.size;
-    g.y_row = dx->row, g.y_col = l->C, g.y_image = dx->size;
-    l->dense.algorithm->backward(&l->dense, plane_image(dx, w, 0), du,
-                                 z - l->P * l->z.row - (size_t)l->P * l->K,
-                                 plane_image(&l->in, w, 0), l->encode_dx_w, &g, w->scratch);
+    else
+        l->dense.algorithm->backward(&l->dense, plane_image(dx, w, 0), du,
+                                     z - l->P * l->z.row - (size_t)l->P * l->K,
+                                     plane_image(&l->in, w, 0), l->encode_dx_w, &g, w->scratch);
 }

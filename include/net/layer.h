@@ -1,5 +1,4 @@
-/* layer: one encoder layer and its mirror on images in planes, forward and backward; what a net is
- * made of.
+/* layer: one encoder layer and its mirror, forward and backward; what a net is made of.
  *
  *     code = maxpool2(relu(conv(in, E)))        y = activation(conv(upsample2(small), D))
  *
@@ -92,8 +91,8 @@ struct layer {
     uint8_t *argmax; /* (places,h,w,K) */
 
     double *sums; /* batch normalisation: (slices,2,K) */
-    /* (K): y = scale*z + shift; z normalised = (z - centre) * spread. */
-    float *scale, *shift, *centre, *spread;
+    /* (K): y = scale*z + shift; z normalised = (z - batch_mean) * inverse. */
+    float *scale, *shift, *batch_mean, *inverse;
     float *dz_a, *dz_b; /* (K): dz = scale*g - dz_a - dz_b * normalised z */
 };
 
@@ -102,7 +101,7 @@ struct work {
     const uint8_t *bytes; /* instead of x, where x is NULL */
     size_t n;             /* images in the batch */
     size_t first, count;  /* the images of this piece */
-    size_t place, here;   /* where the first of them stands in the planes; in passing ones */
+    size_t place, here;   /* where the first of them stands in a plane; in a passing one */
     /* Where code_K of these images is wanted, (count,h,w,K), and nowhere else; or NULL. */
     float *codes;
     size_t slice;
@@ -123,8 +122,11 @@ struct work {
 
 /* Image m of the piece, pixel (0,0). */
 float *plane_image(const struct plane *p, const struct work *w, size_t m);
+/* Of the images of the piece, from x to y; y's channels, and small for gradients. */
+struct conv_images layer_images(const struct work *w, const struct plane *x, const struct plane *y,
+                                const struct plane *small);
 
-/* Geometry and ways of computing of layer k (from 0) of SPEC, which is LAYERS[k]. */
+/* Geometry and algorithms of layer k (from 0) of SPEC, which is LAYERS[k]. */
 void layer_init(struct layer *layers, int k, const struct net_spec *spec,
                 const struct kernels *kernels, bool train);
 /* Takes its memory from ARENA, for PLACES images, PASSING of them at work, in pieces of at most
