@@ -45,36 +45,76 @@ job() {
     (($(grep -c '^srun -n1 -Q .*--shard' log) >= 20))
 }
 
-@test "a job that is cancelled ends the run, and the next goes on to the same bytes" {
-    cluster LAUNCH='srun -n1 -Q ./slowly' all &>log &
+# begin GOAL...: a run of slow jobs in the background, its process in $make.
+begin() {
+    cluster LAUNCH='srun -n1 -Q ./slowly' "$@" &>log 3>&- &
     make=$!
+}
+
+# restart NODE: kills its daemon, as if the host had died, and starts it again.
+restart() {
+    kill -9 "$(cat "$BATS_FILE_TMPDIR/slurm/$1.pid")"
+    "${@:2}"
+    slurmd -N "$1"
+}
+
+@test "a job cancelled, a node drained and brought back, one's daemon killed: the next run goes on to the same bytes" {
+    begin all
     scancel "$(job 'slowly node')"
     wait "$make" && status=0 || status=$?
     [ "$status" -ne 0 ]
-    cluster all
-    same_results one out
-}
-
-@test "a node that is drained gets no work, and the run goes on without it" {
     scontrol update nodename=node2 state=drain reason=test
     slurm_wait 1
-    cluster features
+    cluster stage-1.safetensors.zst
+    equal "$(squeue -h -w node2)" ''
     scontrol update nodename=node2 state=resume
+    slurm_wait 2
+    begin features
+    [ -n "$(job 'slowly node1')" ]
+    restart node1 wait "$make" || true
     slurm_wait 2
     cluster all
     same_results one out
 }
 
-@test "a node's daemon that is killed in mid-job is survived: the next run completes" {
-    cluster LAUNCH='srun -n1 -Q ./slowly' all &>log &
-    make=$!
-    [ -n "$(job 'slowly node1')" ]
-    kill -9 "$(cat "$BATS_FILE_TMPDIR/slurm/node1.pid")"
-    wait "$make" || true
-    slurmd -N node1
-    slurm_wait 2
+# befall: one of what befalls a run, drawn at random.
+befall() {
+    local node=node$((RANDOM % 2 + 1))
+    case $((RANDOM % 5)) in
+    0) scancel "$(squeue -h -o %i | shuf -n 1 --random-source=<(yes $RANDOM))" ;;
+    1) scancel -u root ;;
+    2) restart $node ;;
+    3) kill -TERM "$make" ;;
+    4) kill -KILL -- "-$make" ;;
+    esac 2>/dev/null || true
+}
+
+@test "whatever befalls a run at random moments, KILLS times: the next goes on to the same bytes" {
+    [ -n "${KILLS-}" ] || skip 'make cluster-check runs it, 20 times'
+    local kills=0 runs=0 ms
+    echo "KASANE_TEST_SEED=$KASANE_TEST_SEED repeats these moments" # shown where the test fails
+    while ((kills < KILLS)); do
+        ((++runs <= 5 * KILLS))
+        setsid make -f "$ROOT/Makefile.pipeline" CONFIG=conf OUT=out BIN="$BIN" DATA=images -j4 \
+            SHARDS=4 LAUNCH='srun -n1 -Q' FLAGS='--threads 1' all &>>log 3>&- &
+        make=$!
+        ms=$((RANDOM % 12000))
+        sleep "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))"
+        befall
+        if wait "$make" 2>/dev/null; then
+            same_results one out
+            rm -rf out
+        else
+            kills=$((kills + 1))
+        fi
+        slurm_wait 2
+        while kill -0 -- "-$make" 2>/dev/null; do sleep 0.1; done
+    done
     cluster all
     same_results one out
+    cluster audit
+    echo "# $kills kills in $runs runs, KASANE_TEST_SEED=$KASANE_TEST_SEED" >&3
+    equal "$(find out -name '*.shard-*' -o -name '*.tmp*' -o -name '*.part')" ''
 }
 
 @test "an array of batch jobs makes parts that are joined" {

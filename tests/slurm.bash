@@ -38,7 +38,7 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
-SlurmdTimeout=10
+SlurmdTimeout=5
 MessageTimeout=5
 KillWait=2
 ReturnToService=2
@@ -65,10 +65,13 @@ slurm_wait() {
     return 1
 }
 
+# They write until they end, into a folder that is deleted then.
 slurm_stop() {
-    local folder=$1 name
+    local folder=$1 name pid
     scancel -u root 2>/dev/null || true
     for name in node1 node2 slurmctld munge; do
-        kill "$(cat "$folder/$name.pid" 2>/dev/null)" 2>/dev/null || true
+        pid=$(cat "$folder/$name.pid" 2>/dev/null) || continue
+        kill "$pid" 2>/dev/null || continue
+        while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
     done
 }
