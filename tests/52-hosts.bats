@@ -111,3 +111,16 @@ SH
         rm out/train-0.npy.zst out/features.npy.zst out/stage-1.safetensors.zst
     done
 }
+
+@test "a pipeline that is told to end does so at once, with what it started" {
+    rm out/features.npy.zst
+    printf '#!/bin/sh\necho $$ >started\nexec sleep 60\n' >slowly
+    chmod +x slowly
+    KASANE_RENEW=50 make -f "$ROOT/Makefile.pipeline" CONFIG=conf OUT=out BIN="$BIN" DATA=images \
+        LAUNCH=./slowly >/dev/null 2>&1 3>&- &
+    while [ ! -s started ]; do sleep 0.05; done
+    kill -TERM $!
+    run -0 timeout 20 tail -s 0.1 --pid=$! -f /dev/null
+    run -1 kill -0 "$(cat started)"
+    equal "$(cat out/.lock)" ''
+}

@@ -101,12 +101,13 @@ befall() {
         ms=$((RANDOM % 12000))
         sleep "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))"
         befall
-        if wait "$make" 2>/dev/null; then
+        if timeout 120 tail -s 0.2 --pid="$make" -f /dev/null && wait "$make" 2>/dev/null; then
             same_results one out
             rm -rf out
         else
             kills=$((kills + 1))
         fi
+        run -1 kill -0 "$make" # none hangs
         slurm_wait 2
         while kill -0 -- "-$make" 2>/dev/null; do sleep 0.1; done
     done

@@ -41,6 +41,7 @@ SelectTypeParameters=CR_CPU
 SlurmdTimeout=5
 MessageTimeout=5
 KillWait=2
+InactiveLimit=10
 ReturnToService=2
 NodeName=node1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 1)) CPUs=2
 NodeName=node2 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 2)) CPUs=2
