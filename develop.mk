@@ -3,8 +3,8 @@
 #   lint        the form of the tree: .editorconfig, .clang-format, cppcheck, shellcheck
 #   clang       everything built by clang, without a warning
 #   soak        the pipeline killed at 200 random moments, twice: half an hour
-#   cluster-check  the pipeline on two Slurm nodes on this machine, with 20 events at random moments:
-#               jobs cancelled, a node's daemon or make killed: ten minutes
+#   cluster-check  the pipeline on two Slurm nodes on this machine, with 20 events at random
+#               moments: jobs cancelled, a node's daemon or make killed: ten minutes
 #   memcheck    the checks of kernels and nets under valgrind
 #   tsan        nets, pca, neighbours, threaded reading, training, writing, under ThreadSanitizer
 #   aarch64     the checks of kernels and nets for another processor, by its emulator
