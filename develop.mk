@@ -60,8 +60,8 @@ tsan:
 
 # Needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and qemu-user.
 ARITHMETIC = $(patsubst common/%.c,%,$(filter-out common/kernels/isa.c common/kernels/kernels-%,\
-	$(wildcard common/kernels/*.c))) net/spec net/share net/layer net/norm net/net base/profile \
-	base/rng base/ranks base/report
+	$(wildcard common/kernels/*.c))) net/spec net/share net/layer net/layer-plan \
+	net/layer-weights net/norm net/net base/profile base/rng base/ranks base/report
 aarch64: ARM = build/aarch64
 aarch64:
 	$(MAKE) CC=aarch64-linux-gnu-gcc BUILD=$(ARM) LIBRARIES=-lm \

@@ -122,6 +122,9 @@ struct work {
 
 /* Image m of the piece, pixel (0,0). */
 float *plane_image(const struct plane *p, const struct work *w, size_t m);
+/* floor((a-P)/2): the first row of the small image that rows 2i+a of y see, less i; columns alike.
+ */
+int layer_phase_origin(int a, int P);
 /* Of the images of the piece, from x to y; y's channels, and small for gradients. */
 struct conv_images layer_images(const struct work *w, const struct plane *x, const struct plane *y,
                                 const struct plane *small);
