@@ -21,9 +21,11 @@ enum {
     LANES = 8,      /* sums side by side: fixed, so that every processor adds in the same order */
 };
 
+/* Beside the largest eigenvalue: the error of a fast product, unless more is seen; the residual of
+ * an exact solution, and one that suffices for most spectra. */
 static const double FAST = 0x1p-22, EXACT = 1e-13, GOAL = 1e-9;
 
-/* A round, and what it starts from. */
+/* A round, what it starts from, and what went before. */
 struct round {
     const struct lanczos *of;
     size_t b, n, n_exact; /* n vectors so far, the last b of them the current block; those whose
@@ -33,11 +35,14 @@ struct round {
     double *t;    /* (room,room): q A q' of the blocks that were multiplied, on and above the
                      diagonal */
     double scale; /* of A: the longest row of a product so far */
-    double fast;  /* the error of a fast product, beside the largest eigenvalue */
     double *r;    /* (b,b): row i of what the current block leaves over is sum_j r[i][j] of the next
                      block's rows */
     double *values, *s; /* (b), (b,n): of t, largest first */
     struct rng rng;
+    bool all_exact;
+    double error; /* of a fast product, beside the largest eigenvalue */
+    double cost;
+    double worst_before, cost_before; /* when rounds were last compared */
 };
 
 VECTORS static double dot(const double *x, const double *y, size_t m)
@@ -165,7 +170,8 @@ static bool is_found(const struct lanczos *a, const double *values, const double
         return true;
     for (size_t i = 0; i < a->P; i++)
         if (i != k)
-            sum += pow(residuals[i] / fmax(fabs(values[k] - values[i]), DBL_MIN), 2);
+            sum += pow(residuals[i] / fmax(fabs(values[k] - values[i]), DBL_MIN), 2)
+                * fmax(1, values[i] / fmax(values[k], DBL_MIN));
     return gap > 0 && residuals[k] * sqrt(sum) <= a->tolerance * gap;
 }
 
@@ -176,7 +182,7 @@ static double solve(struct round *v, bool *ends)
 {
     size_t b = v->b, n = v->n - b, P = v->of->P;
     double *t = xmalloc(n * n * sizeof *t), *last = xmalloc((P + 1) * b * sizeof *last), worst = 0;
-    double *residuals = xmalloc((P + 1) * sizeof *residuals);
+    double *residuals = xmalloc((P + 1) * sizeof *residuals), error;
 
     for (size_t i = 0; i < n; i++)
         for (size_t j = i; j < n; j++)
@@ -186,9 +192,9 @@ static double solve(struct round *v, bool *ends)
     *ends = true;
     for (size_t k = 0; k <= P; k++) {
         residuals[k] = length(last + k * b, b);
-        last[k] = v->fast * v->values[0] * length(v->s + k * n + v->n_exact, n - v->n_exact);
-        *ends = *ends && (k == P || residuals[k] <= fmax(last[k], EXACT * v->values[0]));
-        residuals[k] += last[k];
+        error = v->error * v->values[0] * length(v->s + k * n + v->n_exact, n - v->n_exact);
+        *ends = *ends && (k == P || residuals[k] <= fmax(error, EXACT * v->values[0]));
+        residuals[k] += error;
     }
     for (size_t k = 0; k < P; k++)
         if (!is_found(v->of, v->values, residuals, k))
@@ -244,18 +250,28 @@ static void begin(struct round *v)
     }
 }
 
-/* Whether rounds that better the worst residual as the last did cost more than is LEFT. */
-static bool is_slow(double before, double worst, double cost, double left)
+/* Compares a round with the one before, by their worst residuals: whether more like these would
+ * lead to the goal at the cost that is left, and whether with fast products. */
+static bool goes_on(struct round *v, double worst, bool exact)
 {
-    return worst >= before || cost * log(worst / GOAL) > left * log(before / worst);
+    double spent = v->cost - v->cost_before, left = v->of->cost - v->cost;
+
+    if (worst >= v->worst_before || spent * log(worst / GOAL) > left * log(v->worst_before / worst))
+        return false;
+    if (exact && !v->all_exact) /* the fast products before have left nothing else to find */
+        v->error = fmax(v->error, 2 * worst);
+    v->all_exact = v->all_exact || (exact && worst > v->worst_before / 4);
+    v->worst_before = worst;
+    v->cost_before = v->cost;
+    return true;
 }
 
 bool lanczos_find(const struct lanczos *a, double *values, double *vectors)
 {
     size_t b = lanczos_block(a->P), room = lanczos_room(a->P);
-    struct round v = {.of = a, .b = b, .room = room, .fast = FAST};
-    double worst = 1, before = 1, cost = 0, cost_before = 0;
-    bool fast = true, exact_first = false, ends;
+    struct round v = {.of = a, .b = b, .room = room, .error = FAST, .worst_before = 1};
+    bool exact_first = false, ends;
+    double worst = 1;
 
     blas_open();
     v.q = xlarge(room * a->m * sizeof *v.q);
@@ -264,28 +280,22 @@ bool lanczos_find(const struct lanczos *a, double *values, double *vectors)
     v.values = xmalloc(b * sizeof *v.values);
     v.s = xmalloc(b * room * sizeof *v.s);
     begin(&v);
-    for (size_t i = 1, next = 2; worst > 0 && cost < a->cost; i++) {
-        bool full = v.n + 2 * b > room, exact = !fast || (exact_first && i == 1);
+    for (size_t i = 1, next = 2; worst > 0 && v.cost < a->cost; i++) {
+        bool full = v.n + 2 * b > room, exact = v.all_exact || (exact_first && i == 1);
         step(&v, !exact);
-        cost += exact ? EXACT_COST : 1;
-        progress_show((size_t)cost, (size_t)a->cost, "components: step %.0f of %.0f at most", cost,
-                      a->cost);
-        if (i < next && !full && cost < a->cost)
+        v.cost += exact ? EXACT_COST : 1;
+        progress_show((size_t)v.cost, (size_t)a->cost, "components: step %.0f of %.0f at most",
+                      v.cost, a->cost);
+        if (i < next && !full && v.cost < a->cost)
             continue;
         next = i + 1 + i / 4;
         worst = solve(&v, &ends);
-        if (worst > 0 && ((exact && i == 1) || (full && v.n_exact == 0))) { /* rounds compare */
-            if (is_slow(before, worst, cost - cost_before, a->cost - cost))
-                break;
-            if (exact && fast) /* nothing else was left to find */
-                v.fast = fmax(v.fast, 2 * worst);
-            fast = fast && !(exact && worst > before / 4);
-            before = worst;
-            cost_before = cost;
-        }
+        if (worst > 0 && ((exact && i == 1) || (full && v.n_exact == 0))
+            && !goes_on(&v, worst, exact))
+            break;
         if (worst > 0 && (ends || full)) {
             if (ends && v.n_exact == 0)
-                before = INFINITY; /* from here on it is the error of fast products */
+                v.worst_before = INFINITY; /* hereafter it is the error of fast products */
             exact_first = ends || v.n_exact > 0;
             restart(&v);
             i = 0;

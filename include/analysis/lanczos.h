@@ -14,9 +14,11 @@
  * would cost too much, none is begun.
  *
  * The error of vector k is what it has of vectors outside of the wanted ones and, from these, of
- * wanted ones (Davis and Kahan 1970; to first order, mu the first unwanted eigenvalue):
+ * wanted ones, those of larger values counted by what they weigh in A (Davis and Kahan 1970; to
+ * first order, mu the first unwanted eigenvalue):
  *
- *     e_k = r_k/(theta_k - mu) sqrt(1 + sum_{i != k} (r_i/(theta_k - theta_i))^2)
+ *     e_k^2 = (r_k/(theta_k - mu))^2
+ *             (1 + sum_{i != k} (r_i/(theta_k - theta_i))^2 max(1, theta_i/theta_k))
  *
  * All ends when each vector has e_k <= tolerance; or a residual below 1e-13 of the largest
  * eigenvalue, which is what LAPACK's own rounding leaves on the full matrix; or an eigenvalue that
