@@ -72,7 +72,7 @@ once="--epochs 1 --batch 10 --shuffle no --log log.tsv -o trained.safetensors.zs
 @test "stage 1, stage 2 and deep: PyTorch's epoch in double precision agrees" {
     need_python torch numpy
     [ -z "${SAN-}" ] || skip "the sanitizers change no number"
-    torch() { /usr/bin/python3 "$ROOT/tests/epoch_torch.py" "$@"; }
+    torch() { /usr/bin/python3 -B "$ROOT/tests/epoch_torch.py" "$@"; }
     train-stage train-0.npy.zst test-0.npy.zst -c "$ROOT/configs/seed/stage-1.conf" \
         --init init-1.safetensors.zst $once
     torch init-1.safetensors.zst trained.safetensors.zst train-0.npy.zst test-0.npy.zst log.tsv 10 \

@@ -150,7 +150,7 @@ training anew, for a cosine over epochs 2 -> 3"
     need_python torch numpy
     [ -z "${SAN-}" ] || skip "the sanitizers change no number"
     torch() {
-        /usr/bin/python3 "$ROOT/tests/views_torch.py" first.safetensors.zst one.safetensors.zst \
+        /usr/bin/python3 -B "$ROOT/tests/views_torch.py" first.safetensors.zst one.safetensors.zst \
             v.npy.zst one.tsv "$@"
     }
     once="--shuffle no --batch 100 --momentum 0.9 --epsilon 1e-3"

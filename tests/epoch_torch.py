@@ -8,29 +8,13 @@ Prints "weights S M loss L val_loss V": S the share of weights within 1e-4 of th
 update, M the largest deviation in units of that update, L and V the relative deviations of the
 losses. Fails where they are over the limits.
 """
-import io, json, struct, subprocess, sys
+import sys
 import numpy as np, torch
 import torch.nn.functional as F
-
-def content(path):
-    return subprocess.run(["zstdcat", path], check=True, stdout=subprocess.PIPE).stdout
-
-def model(path):
-    data = content(path)
-    length, = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8:8 + length])
-    about = header.pop("__metadata__")
-    tensors = {}
-    for name, entry in header.items():
-        if name.startswith("training."):
-            continue
-        begin, end = (8 + length + o for o in entry["data_offsets"])
-        floats = np.frombuffer(data[begin:end], "<f4")
-        tensors[name] = floats.reshape(entry["shape"]).astype(np.float64)
-    return tensors, about
+from kasane_files import model, tensor
 
 def rows(path):
-    x = np.load(io.BytesIO(content(path)))
+    x = tensor(path)
     x = (x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else x).astype(np.float64)
     return torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()
 

@@ -8,31 +8,16 @@ INIT is the model of no epochs, whose head is drawn, TRAINED that of one. Prints
 weights within 1e-4 of their tensor's largest update, the largest deviation in units of that update,
 and the deviations of the losses. Fails where they are over the limits.
 """
-import io, json, struct, subprocess, sys
+import sys
 import numpy as np, torch
 import torch.nn.functional as F
-
-def content(path):
-    return subprocess.run(["zstdcat", path], check=True, stdout=subprocess.PIPE).stdout
-
-def model(path):
-    data = content(path)
-    length, = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8:8 + length])
-    header.pop("__metadata__")
-    tensors = {}
-    for name, entry in header.items():
-        if not name.startswith("training."):
-            begin, end = (8 + length + o for o in entry["data_offsets"])
-            floats = np.frombuffer(data[begin:end], "<f4")
-            tensors[name] = floats.reshape(entry["shape"]).astype(np.float64)
-    return tensors
+from kasane_files import model, tensor
 
 init_path, trained_path, views_path, log_path = sys.argv[1:5]
 pool = int(sys.argv[5])
 temperature, weight, l2, rate, epsilon, momentum, share = map(float, sys.argv[6:13])
-init, trained = model(init_path), model(trained_path)
-x = np.load(io.BytesIO(content(views_path))).astype(np.float64)
+(init, _), (trained, _) = model(init_path), model(trained_path)
+x = tensor(views_path).astype(np.float64)
 x = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous()
 w = {}
 for name, v in init.items():
