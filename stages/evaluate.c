@@ -398,6 +398,42 @@ static void add_inputs(const struct task *t, struct history *h, struct tensor_re
         model_add_to_history(t->model, h);
 }
 
+/* Opens all that is given and holds it to one another; returns the features. */
+static struct tensor_reader *open_inputs(struct task *t, struct options *o)
+{
+    struct tensor_reader *features;
+
+    check_options(o);
+    features = tensor_open(t->cli->arguments[0]);
+    t->near[VERDICT_FEATURES] = lists_open(o->near, features, METRIC_EUCLIDEAN);
+    t->s = selection_read(&o->chosen, features);
+    t->model = o->model ? model_read(o->model) : NULL;
+    t->memory = (size_t)t->cli->memory / 2;
+    t->l = labelled_from(&t->s);
+    want_images(t, features);
+    return features;
+}
+
+static void open_outputs(struct task *t)
+{
+    const char *summary = t->options->summary;
+
+    t->verdict = (struct verdict){.l = &t->l,
+                                  .seed = (uint64_t)t->cli->seed,
+                                  .components = find_components(t),
+                                  .table = zio_create(t->cli->output, ZIO_TEXT),
+                                  .summary = summary ? zio_create(summary, ZIO_TEXT) : NULL};
+}
+
+static void commit_outputs(struct task *t, const struct history *h)
+{
+    whole_begin(t->cli->output);
+    if (t->verdict.summary)
+        history_commit_table(h, t->verdict.summary, t->options->summary);
+    history_commit_table(h, t->verdict.table, t->cli->output);
+    whole_end(t->cli->output);
+}
+
 int main(int argc, char **argv)
 {
     struct options o = {.chosen = {.split = INDEX_ALL}, .components = 64, .copies = 1000};
@@ -443,32 +479,17 @@ int main(int argc, char **argv)
     cli_parse(&cli, argc, argv);
     isa_select();
     h = history_start(&cli, REVISION);
-    check_options(&o);
-    features = tensor_open(cli.arguments[0]);
-    t.near[VERDICT_FEATURES] = lists_open(o.near, features, METRIC_EUCLIDEAN);
-    t.s = selection_read(&o.chosen, features);
-    t.model = o.model ? model_read(o.model) : NULL;
-    t.memory = (size_t)cli.memory / 2;
-    t.l = labelled_from(&t.s);
-    want_images(&t, features);
+    features = open_inputs(&t, &o);
     if (tensor_is_seekable(features)) {
         add_inputs(&t, h, features);
         if (history_is_current(h, cli.output))
             return 0;
     }
-    t.verdict = (struct verdict){.l = &t.l,
-                                 .seed = (uint64_t)cli.seed,
-                                 .components = find_components(&t),
-                                 .table = zio_create(cli.output, ZIO_TEXT),
-                                 .summary = o.summary ? zio_create(o.summary, ZIO_TEXT) : NULL};
+    open_outputs(&t);
     run(&t, features);
     if (!tensor_is_seekable(features))
         add_inputs(&t, h, features); /* a pipe tells its history at its end */
-    whole_begin(cli.output);
-    if (t.verdict.summary)
-        history_commit_table(h, t.verdict.summary, o.summary);
-    history_commit_table(h, t.verdict.table, cli.output);
-    whole_end(cli.output);
+    commit_outputs(&t, h);
     history_free(h);
     return 0;
 }
