@@ -108,9 +108,9 @@ static void print(double total)
         note("%-10s %10.3f %6.1f %% %14.3f", names[order[i]], own, 100 * own / total, others);
     }
     note("%-10s %10.3f %6.1f %%", "total", total, 100.0);
-    for (char *line = profile.notes ? strtok(profile.notes, "\n") : NULL; line;
-         line = strtok(NULL, "\n"))
-        note("%s", line);
+    for (const char *line = profile.notes; line;
+         line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+        note("%.*s", (int)strcspn(line, "\n"), line);
 }
 
 /* In one write, so that programs that end at once do not mix. A profile that cannot be kept spoils

@@ -86,8 +86,10 @@ void sparse_dx(const struct sparse *s, float *dx, size_t dx_row, const float *pa
         for (int j = 0; j < s->w; j++, argmax += s->K) {
             const float *gij = g + i * g_row + (size_t)j * s->K;
             size_t n[5] = {0};
-            for (int k = 0; k < s->K; k++)
-                entries[argmax[k] * s->K + n[argmax[k]]++] = (struct entry){k * kernel, gij[k]};
+            for (int k = 0; k < s->K; k++) {
+                struct entry *list = entries + argmax[k] * s->K;
+                list[n[argmax[k]]++] = (struct entry){k * kernel, gij[k]};
+            }
             for (int q = 0; q < 4; q++)
                 if (n[q] > 0)
                     s->kernels->sparse_sum(
