@@ -30,8 +30,8 @@ names() {
     equal "$output" "kasane $version"
     run -0 kasane pca --version
     equal "$output" "pca (Kasane) $version"
-    for room in "$ROOT"/common/* stages; do
-        mkdir -p "build/${room##*/}"
+    for room in "$ROOT"/common/* stages kernels/{base,avx2,avx512}; do
+        mkdir -p "build/${room#"$ROOT/common/"}"
     done
     touched() {
         make -C "$ROOT" BUILD="$PWD/build" BIN="$PWD" "$@"
