@@ -324,7 +324,6 @@ about_there() {
 }
 
 @test "names that look like HTML, and bytes that are no text, are shown as text" {
-    need_browser
     { printf 'row\tsplit\tclass\tpath\n'
         printf '0\ttrain\t</script><b>x\t<img src=x onerror=alert(1)>.png\n'
         printf '1\ttest\t"a'\''&amp;\t\xe2\x80\xaegnp.\xff.png\n'
@@ -332,6 +331,7 @@ about_there() {
     } >index.tsv
     tensor rows :3 "$in/images.npy.zst" -o images.npy.zst
     report images.npy.zst --images images.npy.zst --index index.tsv -o report.html 2>/dev/null
+    need_browser
     page report.html 'row=1&layout=rows'
     equal "$(js 'return [kasane.shown, document.querySelectorAll("b, img").length].join(" ")')" '3 1'
     equal "$(js 'return kasane.facts.classes.join(" | ") + " | " + kasane.facts.paths.join(" | ")')" \

@@ -3,6 +3,7 @@
 
 need_browser() {
     local program
+    [ -z "${SAN-}" ] || skip "the sanitizers change no page"
     for program in chromium chromedriver curl jq; do
         command -v "$program" >/dev/null || skip "no $program"
     done
