@@ -54,8 +54,8 @@ TESTS = $(filter-out 12-% 32-% 34-% 48-% 5% 62-% 63-fuzz.bats 65-% 70-%,$\
 	$(notdir $(wildcard tests/*.bats)))
 endif
 
-# MPI=1: with mpicc, whose compiler is ours. base/ranks.c alone knows of it; train-stage and finetune
-# alone start it.
+# MPI=1: with mpicc, whose compiler is ours. base/ranks.c alone knows of it; train-stage and
+# finetune alone start it.
 MPICC := OMPI_CC="$(CC)" MPICH_CC="$(CC)" mpicc
 ifdef MPI
 override CC := $(MPICC)

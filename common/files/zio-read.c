@@ -166,7 +166,7 @@ static void read_ahead(struct zio_reader *r, unsigned char *data, size_t len)
     if (!r->jobs)
         r->jobs = jobs_new(r->threads, sizeof *p, r->stream, r->stream ? stream_job : decode_job);
     while (r->stream ? !r->last_block : frames_are_left(r)) {
-        size_t content = r->stream ? BLOCK : seekable_frame_length(r->file, r->next_frame);
+        size_t content = r->file ? seekable_frame_length(r->file, r->next_frame) : BLOCK;
 
         if ((r->in_flight > 0 && r->in_flight + content > ZIO_IN_FLIGHT)
             || (r->file && !place_next(r, data, len, &to)) || !(p = jobs_slot(r->jobs)))
