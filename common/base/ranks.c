@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/report.h"
+#include "base/sizes.h"
 
 static int own, count = 1;
 
@@ -106,7 +107,7 @@ void ranks_broadcast(void *data, size_t len)
     enum profile_part before = profile_enter(PROFILE_WAITING);
 
     for (size_t at = 0, n; count > 1 && at < len; at += n) {
-        n = len - at < PIECE ? len - at : PIECE;
+        n = smaller(len - at, PIECE);
         MPI_Bcast((char *)data + at, (int)n, MPI_BYTE, 0, MPI_COMM_WORLD);
     }
     profile_leave(before);
@@ -157,14 +158,14 @@ static MPI_Request *new_request(void)
 void ranks_send(int to, const void *data, size_t len)
 {
     for (size_t at = 0; at < len; at += PIECE)
-        MPI_Isend((const char *)data + at, (int)(len - at < PIECE ? len - at : PIECE), MPI_BYTE, to,
-                  0, MPI_COMM_WORLD, new_request());
+        MPI_Isend((const char *)data + at, (int)(smaller(len - at, PIECE)), MPI_BYTE, to, 0,
+                  MPI_COMM_WORLD, new_request());
 }
 
 void ranks_receive(int from, void *data, size_t len)
 {
     for (size_t at = 0; at < len; at += PIECE)
-        MPI_Irecv((char *)data + at, (int)(len - at < PIECE ? len - at : PIECE), MPI_BYTE, from, 0,
+        MPI_Irecv((char *)data + at, (int)(smaller(len - at, PIECE)), MPI_BYTE, from, 0,
                   MPI_COMM_WORLD, new_request());
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/report.h"
+#include "base/sizes.h"
 #include "net/dense.h"
 #include "net/layer.h"
 

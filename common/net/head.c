@@ -8,6 +8,7 @@
 
 #include "base/report.h"
 #include "base/rng.h"
+#include "base/sizes.h"
 #include "base/vectors.h"
 #include "cli/value.h"
 #include "net/dense.h"

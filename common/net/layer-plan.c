@@ -5,6 +5,7 @@
 
 #include "base/profile.h"
 #include "base/report.h"
+#include "base/sizes.h"
 
 void *arena_take(struct arena *arena, size_t n, size_t size)
 {

@@ -17,6 +17,7 @@
 #include "base/ranks.h"
 #include "base/report.h"
 #include "base/rng.h"
+#include "base/sizes.h"
 #include "base/vectors.h"
 
 enum {
@@ -608,7 +609,7 @@ static float *add_floats(struct net *net, size_t first, size_t count, size_t fro
     float *sum = NULL;
 #pragma omp parallel for num_threads(net->threads) schedule(static) lastprivate(sum)
     for (size_t i = from; i < to; i += PART)
-        sum = add_slices(net->slices, first, count, i, to - i < PART ? to - i : PART);
+        sum = add_slices(net->slices, first, count, i, smaller(to - i, PART));
     return sum;
 }
 
@@ -817,9 +818,7 @@ static void infer(struct net *net, struct net_rows x, const float *t, size_t n, 
     struct layer *last = &net->layers[net->spec.n_layers - 1];
     const size_t first = share_image(n, ranks_own()), end = share_image(n, ranks_own() + 1),
                  share = (end - first + net->threads - 1) / net->threads,
-                 each = share == 0   ? 1
-        : share < (size_t)net->chunk ? share
-                                     : (size_t)net->chunk;
+                 each = share == 0 ? 1 : smaller(share, (size_t)net->chunk);
     pack(net, FOR_INFERENCE);
 #pragma omp parallel num_threads(net->threads)
     {

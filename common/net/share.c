@@ -4,6 +4,7 @@
 
 #include "base/ranks.h"
 #include "base/report.h"
+#include "base/sizes.h"
 #include "net/spec.h"
 
 size_t share_slice(size_t n, int r)
@@ -30,10 +31,8 @@ size_t share_most(size_t max_n)
     size_t most = ranks_count() == 1 ? max_n : 0;
 
     for (size_t n = 1; ranks_count() > 1 && n <= max_n; n++)
-        for (int r = 0; r < ranks_count(); r++) {
-            const size_t own = share_image(n, r + 1) - share_image(n, r);
-            most = own > most ? own : most;
-        }
+        for (int r = 0; r < ranks_count(); r++)
+            most = larger(most, share_image(n, r + 1) - share_image(n, r));
     return most;
 }
 

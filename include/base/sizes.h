@@ -1,4 +1,4 @@
-/* sizes: the lesser of two.
+/* sizes: the lesser and the greater of two.
  */
 #ifndef SIZES_H
 #define SIZES_H
@@ -8,6 +8,11 @@
 static inline size_t smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
+}
+
+static inline size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
 }
 
 #endif

@@ -27,10 +27,6 @@ struct arena {
     char *data;  /* NULL: nothing is given yet */
     size_t size; /* taken so far, bytes */
 };
-static inline size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
 void *arena_take(struct arena *arena, size_t n, size_t size);
 float *arena_floats(struct arena *arena, size_t n);
 
