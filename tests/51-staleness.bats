@@ -250,6 +250,29 @@ other_value() {
     grep "^images.npy.zst .*'my 'labels.tsv' is not what it was made from.*; 1 changed, such as 'my 'labels.tsv'$" <<<"$output"
 }
 
+@test "what is listed again is read where it changed since, or had just changed when it was listed" {
+    local seen=$BATS_TEST_DIRNAME/../pipeline/seen
+    mkdir photos bin
+    printf '#!/bin/bash\nprintf "%%s\\n" "${@:5}" >>"$READ"\nexec /usr/bin/b2sum "$@"\n' >bin/b2sum
+    chmod +x bin/b2sum
+    export READ=$PWD/read LIST="find photos -type f -printf '%P\t%s\t%T@\t%C@\n'" PATH=$PWD/bin:$PATH
+    echo one >photos/a
+    echo two >photos/b
+    "$seen" photos >first
+    equal "$(grep . read | paste -sd ' ')" 'a b'
+    echo zwo >photos/b
+    echo three >photos/c
+    rm read
+    touch -d '2 seconds' first
+    "$seen" photos --after first >second
+    equal "$(grep . read | paste -sd ' ')" 'b c'
+    rm read
+    touch second
+    "$seen" photos --after second >third
+    equal "$(grep . read | paste -sd ' ')" 'a b c'
+    cmp second third
+}
+
 @test "hidden files are no reason: what is seen is what is imported" {
     own_images
     echo x >images/ren/._000.png
