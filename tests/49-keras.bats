@@ -143,6 +143,22 @@ import-keras: 'cut.h5': no HDF5 file, or damaged
 END
 }
 
+@test "a damaged file on which libhdf5 itself crashes is named, like any other" {
+    [ -z "${SAN-}" ] || skip "which take the signal away"
+    /usr/bin/python3 - <<'END'
+import h5py
+with h5py.File('net.h5', 'w') as f:
+    f.attrs['layer_names'] = ['text of a length of its own']
+data = bytearray(open('net.h5', 'rb').read())
+size = data.index(b'GCOL') + 16 + 8   # of the first text in the global heap
+data[size:size + 8] = (1 << 40).to_bytes(8, 'little')
+open('net.h5', 'wb').write(data)
+END
+    run -1 --separate-stderr import-keras net.h5 -o model.safetensors.zst
+    equal "$stderr" "import-keras: 'net.h5': damaged: libhdf5 fails on it (Segmentation fault)"
+    [ ! -e model.safetensors.zst ]
+}
+
 @test "files that Keras itself wrote are read as far as they are autoencoders" {
     need_data keras
     for file in conv2d_tensorflow_1 conv2d_theano_1 cnn_tf_model cnn_tf_weights; do

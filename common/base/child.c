@@ -4,12 +4,23 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/report.h"
 #include "base/scratch.h"
+
+static int status_of(pid_t child, const char *what)
+{
+    int status;
+
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            die("no end of '%s': %s", what, strerror(errno));
+    return status;
+}
 
 int child_run(char *const argv[], char *const environment[], const int *shared, int output,
               int errors)
@@ -30,10 +41,29 @@ int child_run(char *const argv[], char *const environment[], const int *shared, 
         return -1;
     if (bad)
         die("no process for '%s': %s", argv[0], strerror(bad));
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            die("no end of '%s': %s", argv[0], strerror(errno));
+    status = status_of(child, argv[0]);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int child_try(void (*act)(void *context), void *context, unsigned seconds)
+{
+    const struct rlimit limit = {seconds, seconds + 1}, no_core = {0, 0};
+    pid_t child = fork();
+    int status;
+
+    if (child < 0)
+        die("no process: %s", strerror(errno));
+    if (child == 0) {
+        int nothing = open("/dev/null", O_RDWR);
+        dup2(nothing, STDOUT_FILENO);
+        dup2(nothing, STDERR_FILENO);
+        setrlimit(RLIMIT_CPU, &limit);
+        setrlimit(RLIMIT_CORE, &no_core);
+        act(context);
+        _exit(0);
+    }
+    status = status_of(child, "a trial");
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
 char *child_text(int fd, size_t *len)

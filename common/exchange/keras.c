@@ -4,12 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/child.h"
 #include "base/report.h"
 #include "exchange/hdf5.h"
 #include "files/json.h"
 #include "net/norm.h"
 
-enum { MOST_CONVOLUTIONS = 2 * NET_MAX_LAYERS };
+enum {
+    MOST_CONVOLUTIONS = 2 * NET_MAX_LAYERS,
+    SECONDS = 20 /* of processor time, that reading a file may take */
+};
 enum part { KERNEL, BIAS, GAMMA, BETA, MEAN, VARIANCE, N_PARTS };
 
 /* A convolution, and the batch normalisation behind it, as our parameters have them. */
@@ -436,25 +440,32 @@ static void copy_part(const struct file *f, float *x, const struct convolution *
     }
 }
 
-float *keras_read(struct net_spec *spec, const char *path, const struct keras_options *o)
+struct wanted {
+    const char *path;
+    const struct keras_options *options;
+    struct net_spec *spec;
+    float *weights;
+};
+
+static void read_net(void *wanted)
 {
     static const enum part parts[] = {
         [NET_KERNEL] = KERNEL, [NET_BIAS] = BIAS, [NET_GAMMA] = GAMMA,
         [NET_BETA] = BETA,     [NET_MEAN] = MEAN, [NET_VARIANCE] = VARIANCE};
-    struct file f = {.path = path, .options = o, .h5 = hdf5_open(path)};
+    struct wanted *w = wanted;
+    struct file f = {.path = w->path, .options = w->options, .h5 = hdf5_open(w->path)};
     size_t n, n_weights;
     struct net_parameter *p;
-    float *weights;
 
     read_file(&f);
-    make_spec(&f, spec);
-    p = spec_describe(spec, &n, &n_weights);
-    weights = xcalloc(n_weights, sizeof *weights);
+    make_spec(&f, w->spec);
+    p = spec_describe(w->spec, &n, &n_weights);
+    w->weights = xcalloc(n_weights, sizeof *w->weights);
     for (size_t i = 0; i < n; i++) {
         size_t k = (size_t)strtoul(strchr(p[i].name, '.') + 1, NULL, 10) - 1;
         const struct convolution *c = &f.convolutions[*p[i].name == 'e' ? k : f.n - 1 - k];
 
-        copy_part(&f, weights + p[i].offset, c, parts[p[i].role], p[i].count,
+        copy_part(&f, w->weights + p[i].offset, c, parts[p[i].role], p[i].count,
                   p[i].role == NET_GAMMA || p[i].role == NET_VARIANCE);
     }
     for (size_t i = 0; i < f.n; i++) {
@@ -465,5 +476,16 @@ float *keras_read(struct net_spec *spec, const char *path, const struct keras_op
     free(p);
     json_decref(f.layers);
     hdf5_close(f.h5);
-    return weights;
+}
+
+/* On a damaged file libhdf5 1.10 may crash, or go round for ever. */
+float *keras_read(struct net_spec *spec, const char *path, const struct keras_options *o)
+{
+    struct wanted w = {.path = path, .options = o, .spec = spec};
+    const int signal = child_try(read_net, &w, SECONDS);
+
+    if (signal != 0)
+        die_file(path, "damaged: libhdf5 fails on it (%s)", strsignal(signal));
+    read_net(&w);
+    return w.weights;
 }

@@ -1,4 +1,4 @@
-/* child: another program, run to its end. */
+/* child: another process, run to its end. */
 #ifndef CHILD_H
 #define CHILD_H
 
@@ -10,6 +10,10 @@
  * for a signal, and -1 where there is no such program. */
 int child_run(char *const argv[], char *const environment[], const int *shared, int output,
               int errors);
+/* Whether ACT, called with CONTEXT in a copy of this process that says nothing, ends: returns 0, or
+ * the signal that killed it, SIGXCPU after SECONDS of processor time. For what a library may do on
+ * a hostile file; that it dies by die() counts as an end. Before any thread is started. */
+int child_try(void (*act)(void *context), void *context, unsigned seconds);
 /* All that FD, a scratch file, holds: a new string. */
 char *child_text(int fd, size_t *len);
 
