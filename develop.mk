@@ -11,8 +11,8 @@
 #   fuzz        every parser under libFuzzer, FUZZ_SECONDS=600 each; fuzzers builds them; HEIF=1:
 #               that of HEIF and AVIF too, whose first inputs heif-enc makes (libheif-examples)
 #   bench       training and encoding against PyTorch and SGEMM
-#   bench-X     X = shapes, encode, pca, map, report, scaling, images, reference, memory, cluster:
-#               see below
+#   bench-X     X = shapes, encode, pca, map, report, scaling, images, reference, quality, memory,
+#               cluster: see below
 #   lint-deps   packages that lint and clang need besides those of the tests
 
 LINT_PACKAGES = editorconfig clang-format-14 cppcheck shellcheck libomp-14-dev
@@ -123,6 +123,9 @@ bench-images: all $(BUILD)/libpng $(BUILD)/libjpeg $(BUILD)/tests/check-pictures
 # DATA=folder of PNG files, [EPOCHS=3], [N=images]: takes minutes.
 bench-reference: all
 	bench/reference "$(DATA)" $(or $(EPOCHS),3) $(N)
+# DATA=folder of images in class folders, [ACCURACY=0.70], [EPOCHS="2 5 10 20"]: takes minutes.
+bench-quality: all
+	bench/quality "$(DATA)" $(or $(ACCURACY),0.70) $(EPOCHS)
 # Peak memory of each program, and training from disk against training from memory.
 bench-memory: all $(BUILD)/peak
 	bench/memory
@@ -131,4 +134,4 @@ bench-memory: all $(BUILD)/peak
 bench-cluster: all $(RANKS)
 	BUILD=$(abspath $(BUILD)) bench/cluster
 .PHONY: bench bench-shapes bench-memory bench-encode bench-pca bench-map bench-report \
-	bench-cluster bench-scaling bench-images bench-reference bench-neighbours
+	bench-cluster bench-scaling bench-images bench-reference bench-quality bench-neighbours

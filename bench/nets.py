@@ -111,7 +111,6 @@ class Views(Net):
             torch.nn.Linear(512, 512))
         self.adam = torch.optim.Adam(
             [*self.net.parameters(), *self.head.parameters()], lr=0.001)
-        self.partner = torch.arange(2 * batch).roll(batch)
 
     def train(self):
         self.adam.zero_grad(set_to_none=True)
@@ -122,7 +121,7 @@ class Views(Net):
         z = F.normalize(self.head(F.adaptive_avg_pool2d(y, 2).flatten(1)))
         s = z @ z.T / 0.2
         s.fill_diagonal_(float("-inf"))
-        loss = F.cross_entropy(s, self.partner)
+        loss = F.cross_entropy(s, torch.arange(len(z)).roll(len(z) // 2))
         if self.weight:
             for decoder in self.decoders:
                 y = decoder(F.interpolate(y, scale_factor=2))
@@ -159,4 +158,5 @@ def main():
         print(least * 1000, flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
