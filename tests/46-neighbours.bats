@@ -92,6 +92,36 @@ for n, shape, dtype, k in (700, (30,), 'f4', 1), (300, (7, 9, 3), 'u1', 3), (60,
 EOF
 }
 
+# Blocks are of 4,194,304 numbers. The huge rows are not in single precision, beside the others.
+@test "rows of several blocks have the neighbours that they have by definition, for any threads" {
+    need_python numpy
+    /usr/bin/python3 - <<'EOF'
+import subprocess, numpy as np
+rng = np.random.default_rng(4)
+for n, D, dtype in (900, 6000, 'u1'), (120, 40000, 'f4'):
+    x = rng.integers(0, 256, (n, D)).astype(dtype)
+    x[::50] = x[3]
+    if dtype == 'f4':
+        x *= 2.0 ** -60
+        x[1:3] *= 2.0 ** 140
+    np.save('x.npy', x)
+    x = x.astype('f8')
+    with open('x.tsv', 'w') as f:
+        f.write('row\tsplit\tclass\tpath\n' + ''.join('%d\ttrain\ta\t%d\n' % (i, i)
+            for i in range(n)))
+    s = (x * x).sum(1)      # of bytes all of this is exact
+    d = (s[:, None] + s - 2 * x @ x.T if dtype == 'u1' else
+        np.array([((x - row) ** 2).sum(1) for row in x]))
+    d[np.arange(n), np.arange(n)] = np.inf
+    want = np.argsort(d, axis=1, kind='stable')[:, :4]
+    for threads in '1', '3':
+        subprocess.run(['neighbours', 'x.npy', '--index', 'x.tsv', '--k', '4', '--list',
+            '--threads', threads, '-o', 'list.tsv'], check=True)
+        got = np.loadtxt('list.tsv', delimiter='\t', skiprows=1, usecols=4).reshape(n, 4)
+        assert (want == got).all(), (n, D, threads)
+EOF
+}
+
 @test "only rows of the classes and of the split that are wanted count" {
     points 0,0 1,0 2,0 9,9 8,8
     classes a b a b a

@@ -34,7 +34,7 @@ static void fill(double *to, struct rows *r, size_t first, size_t n, size_t k, e
 {
     size_t *which = xcalloc(n, sizeof *which), *neighbours = xcalloc(n, k * sizeof *neighbours);
     double *distances = xcalloc(n, k * sizeof *distances);
-    const struct row_set all = {r, NULL, rows_n(r)}, queries = {r, which, n};
+    const struct row_set all = {r, NULL, rows_n(r)}, queries = {r, n < all.n ? which : NULL, n};
 
     for (size_t i = 0; i < n; i++)
         which[i] = first + i;

@@ -36,10 +36,11 @@ static void insert(struct candidate *list, size_t *n, size_t size, struct candid
     list[i] = c;
 }
 
-/* The rows that may be the nearest to each query of a block, as one thread found them. */
+/* The rows that may be the nearest to each of some queries. */
 struct found {
-    struct candidate *lists; /* (block,size) */
-    size_t *n;               /* (block) */
+    struct candidate *lists; /* (n,size) */
+    size_t *n;               /* (n) */
+    double *limit;           /* (n) bounds above it are of no use */
 };
 
 struct search {
@@ -47,10 +48,44 @@ struct search {
     enum metric metric;
     size_t k, size; /* wanted; candidates kept */
     int n_threads;
-    struct found *found; /* (n_threads) */
+    struct found *found; /* (n_threads) of a block, as each thread found them */
+    struct found mirror; /* of all queries, where each pair is visited once; or of none */
     size_t *neighbours;  /* (n,k) */
     double *distances;   /* (n,k) */
 };
+
+static void found_clear(struct found *f, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        f->n[i] = 0;
+        f->limit[i] = INFINITY;
+    }
+}
+
+static struct found found_new(size_t n, size_t size)
+{
+    struct found f = {xcalloc(n, size * sizeof *f.lists), xcalloc(n, sizeof *f.n),
+                      xcalloc(n, sizeof *f.limit)};
+
+    found_clear(&f, n);
+    return f;
+}
+
+static void found_free(struct found *f)
+{
+    free(f->lists);
+    free(f->n);
+    free(f->limit);
+}
+
+static void offer(const struct search *s, struct found *f, size_t i, struct candidate c)
+{
+    struct candidate *list = f->lists + i * s->size;
+
+    insert(list, &f->n[i], s->size, c);
+    if (f->n[i] == s->size)
+        f->limit[i] = list[s->size - 1].square;
+}
 
 /* Whether row J of the set is the query at position QUERY of the same rows. */
 static bool is_itself(const struct search *s, size_t query, size_t j)
@@ -58,34 +93,35 @@ static bool is_itself(const struct search *s, size_t query, size_t j)
     return s->queries->rows == s->rows->rows && row_set_at(s->rows, j) == query;
 }
 
+/* Of pairs visited once, a query of an earlier block has brought itself to the rows behind its
+ * block: to those that a later block asks for, and which do not look back. */
 static void add_candidates(void *context, const struct bounds *b, int thread)
 {
-    const struct search *s = context;
-    struct found *f = &s->found[thread];
+    struct search *s = context;
+    struct found *own = &s->found[thread];
+    const bool once = s->mirror.lists;
+    size_t start = once && b->first > b->other ? b->first - b->other : 0;
+    size_t behind = b->first + b->n > b->other ? b->first + b->n - b->other : 0;
 
     for (size_t i = 0; i < b->n; i++) {
-        struct candidate *list = f->lists + i * s->size;
         const float *t = b->t + i * b->m;
+        double a = isnan(b->a[i]) ? -INFINITY : b->a[i];
         size_t query = row_set_at(s->queries, b->first + i);
 
-        for (size_t j = 0; j < b->m; j++)
-            if ((f->n[i] < s->size || t[j] <= list[s->size - 1].square)
-                && !is_itself(s, query, b->other + j))
-                insert(list, &f->n[i], s->size, (struct candidate){b->other + j, t[j]});
+        for (size_t j = start; j < b->m; j++)
+            if (a + t[j] <= own->limit[i] && !is_itself(s, query, b->other + j))
+                offer(s, own, i, (struct candidate){b->other + j, a + t[j]});
+        for (size_t j = behind; once && j < b->m; j++)
+            if (a + t[j] <= s->mirror.limit[b->other + j])
+                offer(s, &s->mirror, b->other + j, (struct candidate){b->first + i, a + t[j]});
     }
 }
 
-/* The candidates of all threads into the first one's list. */
-static void merge(const struct search *s, size_t i)
+/* The candidates of row I of F to those of query I of the block. */
+static void merge(const struct search *s, size_t i, const struct found *f, size_t row)
 {
-    struct found *to = &s->found[0];
-
-    for (int thread = 1; thread < s->n_threads; thread++) {
-        const struct found *f = &s->found[thread];
-
-        for (size_t c = 0; c < f->n[i]; c++)
-            insert(to->lists + i * s->size, &to->n[i], s->size, f->lists[i * s->size + c]);
-    }
+    for (size_t c = 0; c < f->n[row]; c++)
+        offer(s, &s->found[0], i, f->lists[row * s->size + c]);
 }
 
 /* Row J of the set as it is compared. */
@@ -111,7 +147,7 @@ static void decide(const struct search *s, const struct bounds *b, size_t i)
         insert(best, &n_best, s->k, (struct candidate){list[c].row, metric_square(x, y, D)});
     }
     if (n_found == s->size && n_found < s->rows->n
-        && !(best[s->k - 1].square * b->unit < b->a[i] + list[n_found - 1].square)) {
+        && !(best[s->k - 1].square * b->unit < list[n_found - 1].square)) {
         n_best = 0;
         for (size_t j = 0; j < s->rows->n; j++) {
             if (is_itself(s, query, j))
@@ -135,11 +171,22 @@ static void decide_all(void *context, const struct bounds *b)
 
 #pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < b->n; i++) {
-        merge(s, i);
+        for (int thread = 1; thread < s->n_threads; thread++)
+            merge(s, i, &s->found[thread], i);
+        if (s->mirror.lists)
+            merge(s, i, &s->mirror, b->first + i);
         decide(s, b, i);
-        for (int thread = 0; thread < s->n_threads; thread++)
-            s->found[thread].n[i] = 0;
     }
+    for (int thread = 0; thread < s->n_threads; thread++)
+        found_clear(&s->found[thread], b->n);
+}
+
+/* Whether each pair is to be visited once: where all rows are queries, and not too many to keep
+ * the candidates of all. */
+static bool visits_once(const struct search *s)
+{
+    return s->queries->rows == s->rows->rows && !s->queries->which && !s->rows->which
+        && s->rows->n <= NEAREST_ROOM / (s->size * sizeof(struct candidate));
 }
 
 void nearest_search(size_t *neighbours, double *distances, const struct row_set *rows,
@@ -154,19 +201,19 @@ void nearest_search(size_t *neighbours, double *distances, const struct row_set 
                        .n_threads = omp_get_max_threads(),
                        .neighbours = neighbours,
                        .distances = distances};
-    const struct bounds_visitor all = {add_candidates, decide_all, &s, false};
+    const bool once = visits_once(&s);
+    const struct bounds_visitor all = {add_candidates, decide_all, &s, once};
 
     s.found = xcalloc((size_t)s.n_threads, sizeof *s.found);
-    for (int thread = 0; thread < s.n_threads; thread++) {
-        s.found[thread].lists = xcalloc(block, s.size * sizeof *s.found->lists);
-        s.found[thread].n = xcalloc(block, sizeof *s.found->n);
-    }
+    for (int thread = 0; thread < s.n_threads; thread++)
+        s.found[thread] = found_new(block, s.size);
+    if (once)
+        s.mirror = found_new(rows->n, s.size);
     bounds_visit(&all, queries, rows, metric);
-    for (int thread = 0; thread < s.n_threads; thread++) {
-        free(s.found[thread].lists);
-        free(s.found[thread].n);
-    }
+    for (int thread = 0; thread < s.n_threads; thread++)
+        found_free(&s.found[thread]);
     free(s.found);
+    found_free(&s.mirror);
 }
 
 void nearest_find(size_t *neighbours, double *distances, struct rows *r, size_t k)

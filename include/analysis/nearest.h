@@ -14,7 +14,9 @@
 
 /* neighbours, distances (n,k): the k nearest of ROWS for each of the n QUERIES, as positions in
  * rows->rows, and how far they are. A query among the same `rows` is not its own neighbour; k
- * others must be there. */
+ * others must be there. Where all rows are queries each pair is looked at once, if the candidates
+ * of all fit NEAREST_ROOM bytes. */
+enum { NEAREST_ROOM = 64 << 20 };
 void nearest_search(size_t *neighbours, double *distances, const struct row_set *rows,
                     const struct row_set *queries, size_t k, enum metric metric);
 /* neighbours, distances (n,k): the k nearest rows of each of the n > k rows, Euclidean. */
