@@ -11,7 +11,7 @@
 #include "base/sizes.h"
 #include "base/rng.h"
 
-enum { STARTS = 4, STEPS = 100, SLICE = 64 };
+enum { STARTS = 4, STEPS = 100, SLICE = 64, COLUMNS = 64 };
 
 struct search {
     struct rows *rows;
@@ -20,6 +20,7 @@ struct search {
     double *x;       /* (block,D) */
     double *centres; /* (k,D), and */
     double *lengths; /* (k) their squared lengths */
+    double *sums;    /* (k,D) of the rows of each */
     double *squares; /* (n) squared length of each row */
     double *nearest; /* (n) squared distance of each row to its centre */
     double *products;
@@ -67,14 +68,29 @@ static void choose_centres(struct search *s, struct rng *rng)
     }
 }
 
-/* Puts each row to its nearest centre, the first of equals; returns how many rows moved, and the
- * sum of squares. */
+/* Adds the rows x, of the block from FIRST on, to the sums of their clusters. */
+static void add_rows(struct search *s, const size_t *cluster, size_t first, size_t got)
+{
+#pragma omp parallel for schedule(static)
+    for (size_t from = 0; from < s->D; from += COLUMNS)
+        for (size_t i = 0; i < got; i++) {
+            double *sum = s->sums + cluster[first + i] * s->D;
+            const double *x = s->x + i * s->D;
+
+            for (size_t j = from; j < smaller(from + COLUMNS, s->D); j++)
+                sum[j] += x[j];
+        }
+}
+
+/* Puts each row to its nearest centre, the first of equals, and adds up the rows of each; returns
+ * how many rows moved, and the sum of squares. */
 static size_t assign(struct search *s, size_t *cluster, double *inertia)
 {
     double *zero = xcalloc(s->D, sizeof *zero);
     size_t moved = 0, k = s->k;
 
     *inertia = 0;
+    memset(s->sums, 0, k * s->D * sizeof *s->sums);
     for (size_t c = 0; c < k; c++)
         s->lengths[c] = pairs_exact(s->centres + c * s->D, zero, s->D);
     for (size_t first = 0; first < s->n; first += s->block) {
@@ -98,6 +114,7 @@ static size_t assign(struct search *s, size_t *cluster, double *inertia)
                     fmax(0, s->squares[first + i] + s->lengths[best] - 2 * p[best]);
             }
         }
+        add_rows(s, cluster, first, got);
     }
     for (size_t i = 0; i < s->n; i++)
         *inertia += s->nearest[i];
@@ -110,16 +127,6 @@ static void move_centres(struct search *s, const size_t *cluster)
 {
     size_t *count = xcalloc(s->k, sizeof *count), farthest = 0;
 
-    memset(s->centres, 0, s->k * s->D * sizeof *s->centres);
-    for (size_t first = 0; first < s->n; first += s->block) {
-        size_t got = smaller(s->block, s->n - first);
-
-        rows_get(s->rows, s->x, first, got, s->mean);
-#pragma omp parallel for schedule(static)
-        for (size_t j = 0; j < s->D; j++)
-            for (size_t i = 0; i < got; i++)
-                s->centres[cluster[first + i] * s->D + j] += s->x[i * s->D + j];
-    }
     for (size_t i = 0; i < s->n; i++) {
         count[cluster[i]]++;
         if (s->nearest[i] > s->nearest[farthest])
@@ -131,7 +138,7 @@ static void move_centres(struct search *s, const size_t *cluster)
             s->nearest[farthest] = 0;
         } else {
             for (size_t j = 0; j < s->D; j++)
-                s->centres[c * s->D + j] /= (double)count[c];
+                s->centres[c * s->D + j] = s->sums[c * s->D + j] / (double)count[c];
         }
     free(count);
 }
@@ -147,6 +154,7 @@ void cluster_find(size_t *cluster, struct rows *r, size_t k, uint64_t seed)
     s.x = xaligned(s.block * D * sizeof *s.x);
     s.centres = xaligned(k * D * sizeof *s.centres);
     s.lengths = xmalloc(k * sizeof *s.lengths);
+    s.sums = xaligned(k * D * sizeof *s.sums);
     s.nearest = xmalloc(n * sizeof *s.nearest);
     s.products = xaligned(s.block * k * sizeof *s.products);
     s.squares = xmalloc(n * sizeof *s.squares);
@@ -170,6 +178,7 @@ void cluster_find(size_t *cluster, struct rows *r, size_t k, uint64_t seed)
     free(s.x);
     free(s.centres);
     free(s.lengths);
+    free(s.sums);
     free(s.squares);
     free(s.nearest);
     free(s.products);

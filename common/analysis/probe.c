@@ -10,7 +10,7 @@
 #include "base/report.h"
 #include "base/sizes.h"
 
-enum { PENALTIES = 7, TILE = 256, SLICE = 64 };
+enum { PENALTIES = 7, TILE = 256, SLICE = 64, COLUMNS = 64 };
 
 struct probe {
     struct rows *rows;
@@ -30,15 +30,6 @@ struct probe {
 bool probe_fits(size_t n, size_t D)
 {
     return smaller(n, D) <= PROBE_MOST;
-}
-
-double probe_memory(size_t n, size_t D, size_t n_classes)
-{
-    double m = (double)smaller(n, D), block = (double)rows_block(D);
-
-    return 8
-        * (3 * m * m + (n <= D ? (double)n * (double)n : block * m) + 2 * block * (double)D + 26 * m
-           + 3 * (double)D * (double)n_classes);
 }
 
 static bool is_trained_on(const struct probe *p, size_t i)
@@ -89,11 +80,15 @@ static void find_scale(struct probe *p)
 
             rows_get(p->rows, p->x, first, got, p->mean);
 #pragma omp parallel for schedule(static)
-            for (size_t j = 0; j < p->D; j++)
-                for (size_t i = 0; i < got; i++)
-                    if (is_trained_on(p, first + i))
-                        sums[j] += pass == 0 ? p->x[i * p->D + j]
-                                             : p->x[i * p->D + j] * p->x[i * p->D + j];
+            for (size_t from = 0; from < p->D; from += COLUMNS)
+                for (size_t i = 0; i < got; i++) {
+                    const double *x = p->x + i * p->D;
+
+                    if (!is_trained_on(p, first + i))
+                        continue;
+                    for (size_t j = from; j < smaller(from + COLUMNS, p->D); j++)
+                        sums[j] += pass == 0 ? x[j] : x[j] * x[j];
+                }
         }
         for (size_t j = 0; j < p->D; j++)
             if (pass == 0)

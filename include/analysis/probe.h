@@ -24,8 +24,6 @@ enum { PROBE_MOST = 4096 }; /* the lesser of rows and numbers in a row may be no
 
 /* Whether a probe of N rows of D numbers can be made. */
 bool probe_fits(size_t n, size_t D);
-/* Bytes that it takes. */
-double probe_memory(size_t n, size_t D, size_t n_classes);
 /* predicted[i], for each row with fold[i] == f, f = 0..n_folds-1: its class, by a probe trained on
  * all rows of other folds. Rows of fold n_folds and above are trained on and never predicted:
  * SIZE_MAX. class_of (n): 0..n_classes-1. */
