@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "analysis/verdict.h"
 #include "analysis/codes.h"
@@ -17,7 +16,6 @@
 #include "analysis/lists.h"
 #include "analysis/pca.h"
 #include "analysis/selection.h"
-#include "base/progress.h"
 #include "base/report.h"
 #include "base/rng.h"
 #include "base/sizes.h"
@@ -27,7 +25,7 @@
 #include "net/encode.h"
 #include "net/model.h"
 
-enum { REVISION = 3, RGB = 3, BLOCK = 64 };
+enum { REVISION = 3, RGB = 3 };
 
 struct options {
     struct selection_options chosen;
@@ -90,62 +88,13 @@ static void draw_rows(struct task *t)
     free(drawn);
 }
 
-/* bytes (items) of row ROW of the images; values 0..1 as 255 of them. */
-static void read_bytes(uint8_t *bytes, struct tensor_reader *images, size_t row, float *numbers)
-{
-    if (images->header.dtype == NPY_U8) {
-        tensor_read_at(images, bytes, row, 1);
-        return;
-    }
-    tensor_read_at(images, numbers, row, 1);
-    for (size_t i = 0; i < images->row_items; i++)
-        bytes[i] = (uint8_t)(fminf(fmaxf(numbers[i], 0), 1) * 255 + 0.5f);
-}
-
-static void append_bytes(struct rows *to, const uint8_t *bytes, bool as_bytes, float *numbers)
-{
-    if (!as_bytes)
-        net_scale(numbers, bytes, rows_width(to));
-    rows_append(to, as_bytes ? (const void *)bytes : numbers, 1);
-}
-
-static void make_copies(struct task *t)
-{
-    struct tensor_reader *images = open_images(t);
-    const size_t *shape = images->header.shape, items = images->row_items;
-    const bool as_bytes = images->header.dtype == NPY_U8;
-    uint8_t *image = xmalloc(BLOCK * items), *copies = xmalloc(BLOCK * COPY_KINDS * items);
-    float *numbers = xmalloc(items * sizeof *numbers);
-
-    for (int c = 0; c < COPY_KINDS; c++)
-        t->copies[c] = rows_create("copies", images->header.dtype, t->n_copies, items,
-                                   t->memory / (4 * COPY_KINDS));
-    for (size_t first = 0; first < t->n_copies; first += BLOCK) {
-        size_t got = smaller(BLOCK, t->n_copies - first);
-
-        for (size_t i = 0; i < got; i++)
-            read_bytes(image + i * items, images, row_at(t, t->own[first + i]), numbers);
-#pragma omp parallel for collapse(2) schedule(dynamic)
-        for (int c = 0; c < COPY_KINDS; c++)
-            for (size_t i = 0; i < got; i++)
-                copy_make(copies + ((size_t)c * BLOCK + i) * items, image + i * items, shape[1],
-                          shape[2], (enum copy_kind)c, t->verdict.seed,
-                          row_at(t, t->own[first + i]));
-        for (int c = 0; c < COPY_KINDS; c++)
-            for (size_t i = 0; i < got; i++)
-                append_bytes(t->copies[c], copies + ((size_t)c * BLOCK + i) * items, as_bytes,
-                             numbers);
-    }
-    tensor_close(images);
-    free(image);
-    free(copies);
-    free(numbers);
-}
-
 /* Draws the images and copies them, where that can be: of RGB, with a net that made the FEATURES.
  */
 static void prepare_copies(struct task *t, bool net_fits)
 {
+    struct tensor_reader *images;
+    size_t *at;
+
     if (t->options->copies == 0 || !t->model || t->l.n < 2)
         return;
     if (t->model->spec.channels != RGB || !net_fits) {
@@ -155,7 +104,13 @@ static void prepare_copies(struct task *t, bool net_fits)
         return;
     }
     draw_rows(t);
-    make_copies(t);
+    images = open_images(t);
+    at = xmalloc(t->n_copies * sizeof *at);
+    for (size_t i = 0; i < t->n_copies; i++)
+        at[i] = row_at(t, t->own[i]);
+    retrieval_copy(t->copies, images, at, t->n_copies, t->memory / 4, t->verdict.seed);
+    free(at);
+    tensor_close(images);
 }
 
 /* --- what is measured --- */
@@ -273,59 +228,32 @@ static bool find_form(struct task *t, struct rows *features)
 /* Of the test rows, or of all where there are none. */
 static void measure_fidelity(const struct task *t)
 {
-    static const char *const names[] = {"bce", "mse", "psnr", "ssim"};
     const bool test = t->l.n_test > 0;
     const uint32_t *rows = test ? t->l.test : t->l.all;
     const size_t n = test ? t->l.n_test : t->l.n;
     struct tensor_reader *images = open_images(t);
-    struct net *net = model_net(t->model, 1, false);
-    const struct net_spec *s = net_get_spec(net);
-    size_t items = net_input_items(net);
-    unsigned char *raw = xaligned(images->row_bytes);
-    float *x = xaligned(items * sizeof *x), *y = xaligned(items * sizeof *y);
-    struct interval v[4];
-    float *scores[4];
+    struct net *net = model_net(t->model, ENCODE_BLOCK, false);
+    struct interval v[N_FIDELITIES];
+    size_t *at = xmalloc(n * sizeof *at);
     char *ssim;
-    uint32_t *order = xmalloc(n * sizeof *order);
 
-    for (int m = 0; m < 4; m++)
-        scores[m] = xmalloc(n * sizeof *scores[m]);
-    for (size_t i = 0; i < n; i++) {
-        struct fidelity f;
-
-        order[i] = (uint32_t)i;
-        tensor_read_at(images, raw, row_at(t, rows[i]), 1);
-        if (images->header.dtype == NPY_U8)
-            net_scale(x, raw, items);
-        else
-            memcpy(x, raw, items * sizeof *x);
-        net_reconstruct(net, y, x, 1);
-        f = fidelity_of(x, y, (size_t)s->height, (size_t)s->width, (size_t)s->channels);
-        scores[0][i] = (float)f.bce;
-        scores[1][i] = (float)f.mse;
-        scores[2][i] = (float)f.psnr;
-        scores[3][i] = (float)f.ssim;
-        progress_show(i + 1, n, "reconstruction: %zu of %zu rows", i + 1, n);
-    }
-    progress_end();
-    for (int m = 0; m < 4; m++) {
-        v[m] = interval_mean(scores[m], order, n, (uint64_t)t->cli->seed);
+    for (size_t i = 0; i < n; i++)
+        at[i] = row_at(t, rows[i]);
+    fidelity_find(v, net, images, at, n, t->verdict.seed);
+    for (int m = 0; m < N_FIDELITIES; m++)
         if (!isnan(v[m].value))
-            verdict_write_line(&t->verdict, "reconstruction", names[m], test ? "test" : "all", "",
-                               "", n, &v[m]);
-        free(scores[m]);
-    }
-    ssim = isnan(v[3].value) ? xstrdup("") : xformat(", SSIM %.3f", v[3].value);
+            verdict_write_line(&t->verdict, "reconstruction", fidelity_names[m],
+                               test ? "test" : "all", "", "", n, &v[m]);
+    ssim = isnan(v[FIDELITY_SSIM].value) ? xstrdup("")
+                                         : xformat(", SSIM %.3f", v[FIDELITY_SSIM].value);
     verdict_tell(&t->verdict,
                  "The net gives back %zu %srows with BCE %.4f, MSE %.5f, PSNR %.2f dB%s.", n,
-                 test ? "test " : "", v[0].value, v[1].value, v[2].value, ssim);
+                 test ? "test " : "", v[FIDELITY_BCE].value, v[FIDELITY_MSE].value,
+                 v[FIDELITY_PSNR].value, ssim);
     free(ssim);
+    free(at);
     net_free(net);
     tensor_close(images);
-    free(order);
-    free(raw);
-    free(x);
-    free(y);
 }
 
 /* --- */

@@ -2,10 +2,16 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/progress.h"
 #include "base/report.h"
+#include "base/sizes.h"
+#include "net/encode.h"
 
 enum { WINDOW = 11 };
+
+const char *const fidelity_names[N_FIDELITIES] = {"bce", "mse", "psnr", "ssim"};
 
 static void fill_window(double *g)
 {
@@ -69,23 +75,72 @@ static double sum_likeness(const float *x, const float *y, size_t H, size_t W, s
     return sum;
 }
 
-struct fidelity fidelity_of(const float *x, const float *y, size_t H, size_t W, size_t C)
+void fidelity_of(double f[N_FIDELITIES], const float *x, const float *y, size_t H, size_t W,
+                 size_t C)
 {
-    struct fidelity f = {.ssim = NAN};
     size_t n = H * W * C;
 
+    memset(f, 0, N_FIDELITIES * sizeof *f);
     for (size_t i = 0; i < n; i++) {
         double t = (double)x[i], p = fmin(fmax((double)y[i], 1e-7), 1 - 1e-7);
 
-        f.mse += ((double)y[i] - t) * ((double)y[i] - t) / (double)n;
-        f.bce -= (t * log(p) + (1 - t) * log1p(-p)) / (double)n;
+        f[FIDELITY_MSE] += ((double)y[i] - t) * ((double)y[i] - t) / (double)n;
+        f[FIDELITY_BCE] -= (t * log(p) + (1 - t) * log1p(-p)) / (double)n;
     }
-    f.psnr = -10 * log10(f.mse);
-    if (H >= WINDOW && W >= WINDOW) {
-        f.ssim = 0;
-        for (size_t c = 0; c < C; c++)
-            f.ssim += sum_likeness(x + c, y + c, H, W, C)
-                / (double)(C * (H - WINDOW + 1) * (W - WINDOW + 1));
+    f[FIDELITY_PSNR] = -10 * log10(f[FIDELITY_MSE]);
+    if (H < WINDOW || W < WINDOW)
+        f[FIDELITY_SSIM] = NAN;
+    for (size_t c = 0; c < C && H >= WINDOW && W >= WINDOW; c++)
+        f[FIDELITY_SSIM] +=
+            sum_likeness(x + c, y + c, H, W, C) / (double)(C * (H - WINDOW + 1) * (W - WINDOW + 1));
+}
+
+/* Row ROW of the images into x (items). */
+static void read_row(float *x, struct tensor_reader *images, size_t row, unsigned char *raw)
+{
+    tensor_read_at(images, raw, row, 1);
+    if (images->header.dtype == NPY_U8)
+        net_scale(x, raw, images->row_items);
+    else
+        memcpy(x, raw, images->row_bytes);
+}
+
+void fidelity_find(struct interval found[N_FIDELITIES], struct net *net,
+                   struct tensor_reader *images, const size_t *rows, size_t n, uint64_t seed)
+{
+    const size_t items = images->row_items, *shape = images->header.shape;
+    unsigned char *raw = xaligned(images->row_bytes);
+    float *x = xaligned(ENCODE_BLOCK * items * sizeof *x);
+    float *y = xaligned(ENCODE_BLOCK * items * sizeof *y), *scores[N_FIDELITIES];
+    uint32_t *order = xmalloc(n * sizeof *order);
+
+    for (int m = 0; m < N_FIDELITIES; m++)
+        scores[m] = xmalloc(n * sizeof *scores[m]);
+    for (size_t first = 0; first < n; first += ENCODE_BLOCK) {
+        const size_t got = smaller(ENCODE_BLOCK, n - first);
+
+        for (size_t i = 0; i < got; i++)
+            read_row(x + i * items, images, rows[first + i], raw);
+        net_reconstruct(net, y, x, got);
+#pragma omp parallel for schedule(dynamic)
+        for (size_t i = 0; i < got; i++) {
+            double f[N_FIDELITIES];
+
+            fidelity_of(f, x + i * items, y + i * items, shape[1], shape[2], shape[3]);
+            for (int m = 0; m < N_FIDELITIES; m++)
+                scores[m][first + i] = (float)f[m];
+        }
+        progress_show(first + got, n, "reconstruction: %zu of %zu rows", first + got, n);
     }
-    return f;
+    progress_end();
+    for (size_t i = 0; i < n; i++)
+        order[i] = (uint32_t)i;
+    for (int m = 0; m < N_FIDELITIES; m++) {
+        found[m] = interval_mean(scores[m], order, n, seed);
+        free(scores[m]);
+    }
+    free(raw);
+    free(x);
+    free(y);
+    free(order);
 }

@@ -1,12 +1,68 @@
 #include "analysis/retrieval.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "analysis/nearest.h"
 #include "base/report.h"
 #include "base/sizes.h"
+#include "net/net.h"
+
+enum { BLOCK = 64 };
 
 const char *const retrieval_names[N_RETRIEVALS] = {"top-1", "top-5", "reciprocal-rank"};
+
+/* --- copies --- */
+
+/* bytes (items) of row ROW of the images; values 0..1 as 255 of them. */
+static void read_bytes(uint8_t *bytes, struct tensor_reader *images, size_t row, float *numbers)
+{
+    if (images->header.dtype == NPY_U8) {
+        tensor_read_at(images, bytes, row, 1);
+        return;
+    }
+    tensor_read_at(images, numbers, row, 1);
+    for (size_t i = 0; i < images->row_items; i++)
+        bytes[i] = (uint8_t)(fminf(fmaxf(numbers[i], 0), 1) * 255 + 0.5f);
+}
+
+static void append_bytes(struct rows *to, const uint8_t *bytes, bool as_bytes, float *numbers)
+{
+    if (!as_bytes)
+        net_scale(numbers, bytes, rows_width(to));
+    rows_append(to, as_bytes ? (const void *)bytes : numbers, 1);
+}
+
+void retrieval_copy(struct rows *copies[COPY_KINDS], struct tensor_reader *images,
+                    const size_t *rows, size_t n, size_t memory, uint64_t seed)
+{
+    const size_t *shape = images->header.shape, items = images->row_items;
+    uint8_t *image = xmalloc(BLOCK * items), *copy = xmalloc(BLOCK * COPY_KINDS * items);
+    float *numbers = xmalloc(items * sizeof *numbers);
+
+    for (int c = 0; c < COPY_KINDS; c++)
+        copies[c] = rows_create("copies", images->header.dtype, n, items, memory / COPY_KINDS);
+    for (size_t first = 0; first < n; first += BLOCK) {
+        size_t got = smaller(BLOCK, n - first);
+
+        for (size_t i = 0; i < got; i++)
+            read_bytes(image + i * items, images, rows[first + i], numbers);
+#pragma omp parallel for collapse(2) schedule(dynamic)
+        for (int c = 0; c < COPY_KINDS; c++)
+            for (size_t i = 0; i < got; i++)
+                copy_make(copy + ((size_t)c * BLOCK + i) * items, image + i * items, shape[1],
+                          shape[2], (enum copy_kind)c, seed, rows[first + i]);
+        for (int c = 0; c < COPY_KINDS; c++)
+            for (size_t i = 0; i < got; i++)
+                append_bytes(copies[c], copy + ((size_t)c * BLOCK + i) * items,
+                             images->header.dtype == NPY_U8, numbers);
+    }
+    free(image);
+    free(copy);
+    free(numbers);
+}
+
+/* --- ranks --- */
 
 /* scores: of the images that the rows of COPY are copies of. */
 static void score(float *const scores[N_RETRIEVALS], struct rows *images, struct rows *copy,

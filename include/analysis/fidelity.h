@@ -13,13 +13,21 @@
 #define FIDELITY_H
 
 #include <stddef.h>
+#include <stdint.h>
 
-struct fidelity {
-    double mse, bce, psnr;
-    double ssim; /* NAN for images less than 11 pixels high or wide */
-};
+#include "analysis/interval.h"
+#include "files/tensor.h"
+#include "net/net.h"
 
-/* Of one image x and y (H,W,C). */
-struct fidelity fidelity_of(const float *x, const float *y, size_t H, size_t W, size_t C);
+enum fidelity_measure { FIDELITY_BCE, FIDELITY_MSE, FIDELITY_PSNR, FIDELITY_SSIM, N_FIDELITIES };
+extern const char *const fidelity_names[N_FIDELITIES];
+
+/* f: of one image x and y (H,W,C). SSIM is NAN for images less than 11 pixels high or wide. */
+void fidelity_of(double f[N_FIDELITIES], const float *x, const float *y, size_t H, size_t W,
+                 size_t C);
+/* Means of what NET, for ENCODE_BLOCK rows, gives back of n rows of IMAGES, by number, ascending.
+ * SEED: of intervals. */
+void fidelity_find(struct interval found[N_FIDELITIES], struct net *net,
+                   struct tensor_reader *images, const size_t *rows, size_t n, uint64_t seed);
 
 #endif

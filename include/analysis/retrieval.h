@@ -28,6 +28,10 @@ struct retrieval {
     struct interval together; /* top-1 of all kinds: the mean of an image's copies */
 };
 
+/* copies: of each kind those of n rows of IMAGES, RGB, by number: as they are, bytes or numbers
+ * from 0 to 1. MEMORY: bytes that all may take. SEED: of what is drawn. */
+void retrieval_copy(struct rows *copies[COPY_KINDS], struct tensor_reader *images,
+                    const size_t *rows, size_t n, size_t memory, uint64_t seed);
 /* Ranks, among the rows of IMAGES, at least 2: image OWN[i] by row i of each of COPIES, n of them.
  * SEED: of intervals. */
 void retrieval_fill(struct retrieval *a, struct rows *images, struct rows *const copies[COPY_KINDS],
