@@ -1,6 +1,6 @@
 /* bench [RUNS [NET]...]: milliseconds of a training step and of an encoding pass of each net of the
  * reference experiment, 128 images, against PyTorch and against what dense matrix products could
- * do.
+ * do; KASANE_ISA as for the programs.
  *
  * cores: how many times faster all threads are than one; apart: how many times as much as one alone
  * as many nets of one thread each do side by side, which share nothing but the machine and which no
@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "analysis/blas.h"
+#include "kernels/isa.h"
 #include "kernels/processor.h"
 #include "net/objective.h"
 #include "net/optim.h"
@@ -337,7 +338,10 @@ int main(int argc, char **argv)
     report_init("bench");
     if (runs < 1)
         die_usage("want a number of runs");
-    unsetenv("OPENBLAS_CORETYPE"); /* the limit is that of the best kernel */
+    isa_select();
+    unsetenv("OPENBLAS_CORETYPE"); /* the limit is that of the best kernel... */
+    if (strcmp(kernels_get()->name, "avx2") == 0)
+        setenv("OPENBLAS_CORETYPE", "Haswell", 1); /* ...of the instruction set */
     blas_open();
     for (int k = 0; k < 2; k++)
         start_torch(&torches[k], "bench/nets.py", k == 1);

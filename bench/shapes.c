@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "analysis/blas.h"
+#include "kernels/isa.h"
 #include "kernels/processor.h"
 #include "net/layer.h"
 #include "net/net.h"
@@ -182,6 +183,7 @@ int main(int argc, char **argv)
     double worst_plain[2] = {0}, worst_done[2] = {0}, least_gemm[2] = {INFINITY, INFINITY};
     const int runs = argc > 1 ? atoi(argv[1]) : 10;
     report_init("bench");
+    isa_select();
     unsetenv("OPENBLAS_CORETYPE"); /* its best kernel */
     blas_open();
     for (size_t i = 0; i < SHAPES; i++)
