@@ -379,7 +379,10 @@ static void check_dw(void)
     for (int r = 0; r < g.taps; r++)
         for (int q = 0; q < g.run; q++)
             for (int k = 0; k < g.channels; k++) {
-                double sum = w[((size_t)r * g.run + q) * row + k], size = 1;
+                const size_t block = (size_t)(k / kernels->lanes) * g.taps * g.run,
+                             at = (block + (size_t)r * g.run + q) * kernels->lanes
+                    + k % kernels->lanes;
+                double sum = w[at], size = 1;
                 for (size_t m = 0; m < n; m++)
                     for (int i = 0; i < g.rows; i++)
                         for (int j = 0; j < g.cols; j++) {
@@ -389,7 +392,7 @@ static void check_dw(void)
                             sum += product;
                             size += fabs(product);
                         }
-                if (!(fabs(packed[((size_t)r * g.run + q) * row + k] - sum) <= 1e-6 * size)) {
+                if (!(fabs(packed[at] - sum) <= 1e-6 * size)) {
                     fail("conv_dw", &g);
                     return;
                 }
@@ -400,27 +403,36 @@ static void check_dw(void)
 
 static void check_sparse_sum(void)
 {
-    const int taps = between(1, 15), run = between(1, 200), n = between(0, 40);
-    const size_t x_row = (size_t)run + (size_t)between(0, 20),
-                 y_row = (size_t)(run + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
-    struct entry entries[40];
+    enum { LISTS = 3, ROOM = 40 };
+    const int taps = between(1, 15), run = between(1, 200), lists = between(1, LISTS);
+    const size_t y_row = (size_t)(run + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
+    const struct sparse_window g = {taps, run, (size_t)run + (size_t)between(0, 20), y_row,
+                                    taps * y_row};
+    struct entry entries[LISTS * ROOM];
+    uint32_t n[LISTS];
     fill(x, SPACE), fill(w, SPACE);
     memcpy(y, w, sizeof y);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < LISTS * ROOM; i++)
         entries[i] = (struct entry){between(0, 1000), (float)rng_uniform(&rng, -1, 1)};
-    kernels->sparse_sum(y, y_row, x, x_row, taps, run, entries, (size_t)n);
-    for (int r = 0; r < taps; r++)
-        for (int q = 0; q < run; q++) {
-            double sum = w[r * y_row + q];
-            for (int i = 0; i < n; i++)
-                sum += (double)entries[i].g * x[entries[i].at + r * x_row + q];
-            if (!(fabs(y[r * y_row + q] - sum) <= 1e-5)) {
-                printf("sparse_sum: wrong for %d rows of %d, %d entries\n", taps, run, n);
-                failed = true;
-                return;
+    for (int l = 0; l < LISTS; l++)
+        n[l] = (uint32_t)between(0, ROOM);
+    kernels->sparse_sum(y, x, &g, entries, ROOM, n, lists);
+    for (int l = 0; l < lists; l++)
+        for (int r = 0; r < taps; r++)
+            for (int q = 0; q < run; q++) {
+                const size_t at = l * g.y_list + r * y_row + q;
+                double sum = w[at];
+                for (uint32_t i = 0; i < n[l]; i++)
+                    sum += (double)entries[l * ROOM + i].g
+                        * x[entries[l * ROOM + i].at + r * g.x_row + q];
+                if (!(fabs(y[at] - sum) <= 1e-5)) {
+                    printf("sparse_sum: wrong for %d rows of %d, list %d of %d\n", taps, run, l,
+                           lists);
+                    failed = true;
+                    return;
+                }
             }
-        }
-    if (memcmp(y + taps * y_row, w + taps * y_row, BEYOND * sizeof *w) != 0) {
+    if (memcmp(y + lists * g.y_list, w + lists * g.y_list, BEYOND * sizeof *w) != 0) {
         printf("sparse_sum writes beyond its end: %d rows of %d\n", taps, run);
         failed = true;
     }

@@ -23,26 +23,11 @@ static void pack(const struct plan *p, float *packed, const float *w, const floa
                  p->kernels->lanes);
 }
 
-static struct conv geometry(const struct plan *p, const struct conv_images *g)
-{
-    const struct conv_shape *c = &p->of;
-    return (struct conv){.rows = c->H,
-                         .cols = c->W,
-                         .taps = c->R,
-                         .run = c->R * c->C,
-                         .channels = c->K,
-                         .x_row = c->stride * g->x_row,
-                         .x_col = (size_t)c->stride * c->C,
-                         .x_tap = g->x_row,
-                         .y_row = g->y_row,
-                         .y_col = g->y_col};
-}
-
 static void forward(const struct plan *p, float *y, uint8_t *argmax, const float *x,
                     const float *packed, const float *b, const struct conv_images *g,
                     float *scratch)
 {
-    const struct conv conv = geometry(p, g);
+    const struct conv conv = plan_conv(p, g);
     const size_t pooled = (size_t)(p->of.H / 2) * (p->of.W / 2) * g->y_col;
     (void)scratch;
     for (size_t m = 0; m < g->n; m++, x += g->x_image, y += g->y_image)
@@ -57,7 +42,7 @@ static void backward(const struct plan *p, float *dsmall, float *du, const float
                      const float *small, const float *packed, const struct conv_images *g,
                      float *scratch)
 {
-    struct conv conv = geometry(p, g);
+    struct conv conv = plan_conv(p, g);
     (void)scratch;
     conv.y_row = g->small_row;
     p->kernels->conv_dw(du, dy, small, &conv, g->n, g->x_image, g->small_image);
@@ -68,8 +53,10 @@ static void backward(const struct plan *p, float *dsmall, float *du, const float
 
 static const float *fold(const struct plan *p, const float *du, float *temporary)
 {
-    (void)p, (void)temporary;
-    return du;
+    const struct conv_shape *c = &p->of;
+    const size_t row = plan_padded(p, c->K);
+    kernels_unpack(temporary, du, (size_t)c->R * c->R * c->C, row, row, (size_t)p->kernels->lanes);
+    return temporary;
 }
 
 const struct algorithm algorithm_direct = {
@@ -77,6 +64,7 @@ const struct algorithm algorithm_direct = {
     .roles = {true, true, true, true, true, true},
     .price = price,
     .packed = packed_size,
+    .temporary = packed_size,
     .pack = pack,
     .forward = forward,
     .backward = backward,

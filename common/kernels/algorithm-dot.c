@@ -1,4 +1,4 @@
-/* dot: for few channels of the result, where vectors of channels would be mostly empty: vectors lie
+/* dot: for 1 to 4 channels of the result, which leave most of a channel block empty: vectors lie
  * along the taps. */
 #include "kernels/algorithm.h"
 
@@ -45,17 +45,7 @@ static void forward(const struct plan *p, float *y, uint8_t *argmax, const float
                     const float *packed, const float *b, const struct conv_images *g,
                     float *scratch)
 {
-    const struct conv_shape *c = &p->of;
-    const struct conv conv = {.rows = c->H,
-                              .cols = c->W,
-                              .taps = c->R,
-                              .run = c->R * c->C,
-                              .channels = c->K,
-                              .x_row = g->x_row,
-                              .x_col = (size_t)c->C,
-                              .x_tap = g->x_row,
-                              .y_row = g->y_row,
-                              .y_col = g->y_col};
+    const struct conv conv = plan_conv(p, g);
     (void)argmax, (void)scratch;
     for (size_t m = 0; m < g->n; m++)
         p->kernels->conv_dot(y + m * g->y_image, x + m * g->x_image, packed, b, &conv);

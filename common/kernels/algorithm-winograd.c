@@ -5,47 +5,75 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { FIRST_LEVEL = (32 << 10) / sizeof(float) }; /* that cache */
+
+static int divide_up(int n, int unit)
+{
+    return (n + unit - 1) / unit;
+}
+
+/* An odd number of cache lines, so that neighbours lie in different sets of the cache; behind the
+ * floats a vector more is written. */
+static size_t odd_lines(size_t floats)
+{
+    return (floats + 31) / 32 * 32 + 16;
+}
+
+/* The tiles of an image and the floats of each. */
+static struct winograd_sizes tiles_of(const struct winograd *g, int lanes)
+{
+    const int M = g->points + 1 - g->R, pixel = g->stride * g->C, tiles = divide_up(g->W, M);
+    const bool together = g->stride == 1 && !g->both
+        && divide_up(tiles * pixel, lanes) < tiles * divide_up(pixel, lanes);
+    return (struct winograd_sizes){
+        .tiles = tiles,
+        .height = g->both ? M : 1,
+        .n_points = g->both ? g->points * g->points : g->points,
+        .taps = g->both ? 1 : g->R,
+        .steps = together ? 1 : tiles,
+        .span = together ? tiles * pixel : pixel,
+        .deinterleaved = together
+            ? (size_t)divide_up(M * (tiles + (g->points - 1) / M) * pixel, 16) * 16 + 16
+            : 0,
+        .v_col = (size_t)g->stride * pixel,
+        .m_col = (size_t)divide_up(g->K, lanes) * lanes,
+    };
+}
+
+/* How many rows of tiles are a band, how many a group, and how many images are worked on at once:
+ *
+ *     kernel at the points   in half the first level        larger
+ *     band                   v in the second level          v and m in the second level
+ *     group                  m in the first level           the band
+ *
+ * A small kernel is read again for each group, a large one for each band. Along the rows bands and
+ * groups have pairs of rows, as a pool wants them. */
+static void cut(struct winograd_sizes *z, const struct winograd *g)
+{
+    const size_t v_row = z->n_points * z->tiles * z->v_col,
+                 m_row = z->n_points * z->tiles * z->m_col,
+                 kernel = (size_t)z->n_points * z->taps * g->C * z->m_col;
+    const bool small = g->stride == 1 && kernel <= FIRST_LEVEL / 2;
+    const int unit = g->both ? 1 : 2, units = divide_up(g->H, unit * z->height),
+              fit = (int)(KERNELS_SECOND_LEVEL / (v_row + (small ? 0 : m_row)) / unit) + 1,
+              bands = divide_up(units, fit), group = (int)(FIRST_LEVEL / m_row) / 2 * 2;
+    size_t image;
+
+    z->band = divide_up(units, bands) * unit;
+    image = v_row * (z->band + z->taps - 1) + m_row * z->band;
+    z->images = bands > 1 || image > KERNELS_SECOND_LEVEL / 2 ? 1 : KERNELS_SECOND_LEVEL / image;
+    z->group = z->band;
+    if (z->images == 1 && small && group < z->band)
+        z->group = group < 2 ? 2 : group;
+}
+
 struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes)
 {
-    enum { FIRST_LEVEL = (32 << 10) / sizeof(float) }; /* that cache */
-    const int M = g->points + 1 - g->R, span = g->stride * g->C,
-              vectors = (span + lanes - 1) / lanes;
-    struct winograd_sizes z = {.tiles = (g->W + M - 1) / M,
-                               .height = g->both ? M : 1,
-                               .n_points = g->both ? g->points * g->points : g->points,
-                               .taps = g->both ? 1 : g->R,
-                               .m_col = (size_t)(g->K + lanes - 1) / lanes * lanes};
-    const bool together =
-        g->stride == 1 && !g->both && (z.tiles * g->C + lanes - 1) / lanes < z.tiles * vectors;
-    size_t v_line, m_line, fit, bands, image, group;
-    bool small;
-    int least, n_least;
-    z.steps = together ? 1 : z.tiles;
-    z.span = together ? z.tiles * g->C : span;
-    z.deinterleaved = together
-        ? ((size_t)M * (z.tiles + (g->points - 1) / M) * g->C + 15) / 16 * 16 + KERNELS_MAX_LANES
-        : 0;
-    z.v_col = (size_t)(together ? g->C : g->stride * span);
-    v_line = z.n_points * z.tiles * z.v_col;
-    m_line = z.n_points * z.tiles * z.m_col;
-    small = g->stride == 1
-        && z.n_points * z.taps * g->C * z.m_col
-            <= FIRST_LEVEL / 2; /* the kernels pass through the first level with each group */
-    least = g->both ? 1 : 2;
-    n_least = (g->H + least * z.height - 1) / (least * z.height);
-    fit = KERNELS_SECOND_LEVEL / (v_line + (small ? 0 : m_line)) / least;
-    bands = (n_least + fit) / (fit + 1);
-    z.tile_rows = (int)((n_least + bands - 1) / bands) * least;
-    image = v_line * (z.tile_rows + z.taps - 1) + m_line * z.tile_rows;
-    group = FIRST_LEVEL / m_line / 2 * 2;
-    z.images = bands > 1 || image > KERNELS_SECOND_LEVEL / 2 ? 1 : KERNELS_SECOND_LEVEL / image;
-    z.group = z.images > 1 || !small || group >= (size_t)z.tile_rows ? z.tile_rows
-        : group < 2                                                  ? 2
-                                                                     : (int)group;
-    z.v_point = (z.tiles * z.v_col * (z.tile_rows + z.taps - 1) + 31) / 32 * 32
-        + 16; /* a vector more is written; odd numbers of cache lines, for the sets of the cache */
+    struct winograd_sizes z = tiles_of(g, lanes);
+    cut(&z, g);
+    z.v_point = odd_lines(z.tiles * z.v_col * (z.band + z.taps - 1));
     z.v_image = z.n_points * z.v_point;
-    z.m_point = (z.tiles * z.m_col * z.group + 31) / 32 * 32 + 16;
+    z.m_point = odd_lines(z.tiles * z.m_col * z.group);
     z.m_image = z.n_points * z.m_point;
     z.scratch = z.images * (z.v_image + z.m_image) + z.deinterleaved;
     return z;
@@ -142,14 +170,15 @@ static size_t temporary_size(const struct plan *p)
 }
 
 /* The kernel w (R,R,C,row) with stride 2 as one over 2x2 pixels, (R/2,R/2,2,2,C,row), or back. */
-static void blocks(const struct plan *p, float *to, const float *from, size_t row, bool back)
+static void by_squares(const struct plan *p, float *to, const float *from, size_t row, bool back)
 {
     const size_t R = (size_t)p->of.R, pixel = p->of.C * row;
     for (size_t r = 0; r < R; r++)
         for (size_t s = 0; s < R; s++) {
             const size_t plain = (r * R + s) * pixel,
-                         block = ((r / 2 * (R / 2) + s / 2) * 4 + r % 2 * 2 + s % 2) * pixel;
-            memcpy(to + (back ? plain : block), from + (back ? block : plain), pixel * sizeof *to);
+                         squares = ((r / 2 * (R / 2) + s / 2) * 4 + r % 2 * 2 + s % 2) * pixel;
+            memcpy(to + (back ? plain : squares), from + (back ? squares : plain),
+                   pixel * sizeof *to);
         }
 }
 
@@ -157,7 +186,7 @@ static void pack(const struct plan *p, float *packed, const float *w, const floa
                  float *temporary)
 {
     if (p->of.stride == 2) {
-        blocks(p, temporary, w, (size_t)p->of.K, false);
+        by_squares(p, temporary, w, (size_t)p->of.K, false);
         w = temporary;
     }
     p->kernels->winograd_pack(packed, w, scale, &p->winograd);
@@ -192,10 +221,10 @@ static const float *fold(const struct plan *p, const float *du, float *temporary
 {
     const struct winograd *g = &p->winograd;
     const size_t row = plan_padded(p, g->K), pixel = (size_t)g->stride * g->stride * g->C * row;
-    p->kernels->winograd_fold(temporary, du, g->points, g->R, pixel);
+    p->kernels->winograd_fold(temporary, du, g->points, g->R, g->stride * g->stride * g->C, g->K);
     if (g->stride == 1)
         return temporary;
-    blocks(p, temporary + g->R * g->R * pixel, temporary, row, true);
+    by_squares(p, temporary + g->R * g->R * pixel, temporary, row, true);
     return temporary + g->R * g->R * pixel;
 }
 

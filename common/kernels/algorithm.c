@@ -50,6 +50,21 @@ size_t plan_temporary(const struct plan *p)
     return p->algorithm == NULL ? 0 : ask(p->algorithm->temporary, p);
 }
 
+struct conv plan_conv(const struct plan *p, const struct conv_images *g)
+{
+    const struct conv_shape *c = &p->of;
+    return (struct conv){.rows = c->H,
+                         .cols = c->W,
+                         .taps = c->R,
+                         .run = c->R * c->C,
+                         .channels = c->K,
+                         .x_row = c->stride * g->x_row,
+                         .x_col = (size_t)c->stride * c->C,
+                         .x_tap = g->x_row,
+                         .y_row = g->y_row,
+                         .y_col = g->y_col};
+}
+
 size_t plan_padded(const struct plan *p, int channels)
 {
     const size_t lanes = (size_t)p->kernels->lanes;

@@ -12,6 +12,7 @@ INLINE void tile(int rows, int cols, float *y, const float *x, const float *w, v
                  const struct conv *g, int n, struct epilogue e)
 {
     vec acc[2][TILE_COLS];
+    assert(cols <= TILE_COLS);
 #pragma GCC unroll 2
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 10
@@ -59,35 +60,33 @@ INLINE void tile(int rows, int cols, float *y, const float *x, const float *w, v
         for (int j = 0; j < cols; j++)
             store_part(y + i * g->y_row + j * g->y_col, acc[i][j], n);
 }
+
+INLINE void any_cols(int rows, int cols, float *y, const float *x, const float *w, vec bias,
+                     const struct conv *g, int n, struct epilogue e)
+{
+    switch (cols) {
+        CASE(1, tile(rows, 1, y, x, w, bias, g, n, e));
+        CASE(2, tile(rows, 2, y, x, w, bias, g, n, e));
+        CASE(3, tile(rows, 3, y, x, w, bias, g, n, e));
+        CASE(4, tile(rows, 4, y, x, w, bias, g, n, e));
+        CASE(5, tile(rows, 5, y, x, w, bias, g, n, e));
+        CASE(6, tile(rows, 6, y, x, w, bias, g, n, e));
+        CASE(7, tile(rows, 7, y, x, w, bias, g, n, e));
+        CASE(8, tile(rows, 8, y, x, w, bias, g, n, e));
+        CASE(9, tile(rows, 9, y, x, w, bias, g, n, e));
+        CASE(10, tile(rows, 10, y, x, w, bias, g, n, e));
+    default:
+        assert(!"columns of a tile");
+    }
+}
+
 static void any_tile(int rows, int cols, float *y, const float *x, const float *w, vec bias,
                      const struct conv *g, int n, struct epilogue e)
 {
-    switch (rows * 16 + cols) {
-        CASE(16 + 1, tile(1, 1, y, x, w, bias, g, n, e));
-        CASE(16 + 2, tile(1, 2, y, x, w, bias, g, n, e));
-        CASE(16 + 3, tile(1, 3, y, x, w, bias, g, n, e));
-        CASE(16 + 4, tile(1, 4, y, x, w, bias, g, n, e));
-        CASE(16 + 5, tile(1, 5, y, x, w, bias, g, n, e));
-        CASE(16 + 6, tile(1, 6, y, x, w, bias, g, n, e));
-        CASE(32 + 1, tile(2, 1, y, x, w, bias, g, n, e));
-        CASE(32 + 2, tile(2, 2, y, x, w, bias, g, n, e));
-        CASE(32 + 3, tile(2, 3, y, x, w, bias, g, n, e));
-        CASE(32 + 4, tile(2, 4, y, x, w, bias, g, n, e));
-        CASE(32 + 5, tile(2, 5, y, x, w, bias, g, n, e));
-        CASE(32 + 6, tile(2, 6, y, x, w, bias, g, n, e));
-#if defined(__AVX512F__)
-        CASE(16 + 7, tile(1, 7, y, x, w, bias, g, n, e));
-        CASE(16 + 8, tile(1, 8, y, x, w, bias, g, n, e));
-        CASE(16 + 9, tile(1, 9, y, x, w, bias, g, n, e));
-        CASE(16 + 10, tile(1, 10, y, x, w, bias, g, n, e));
-        CASE(32 + 7, tile(2, 7, y, x, w, bias, g, n, e));
-        CASE(32 + 8, tile(2, 8, y, x, w, bias, g, n, e));
-        CASE(32 + 9, tile(2, 9, y, x, w, bias, g, n, e));
-        CASE(32 + 10, tile(2, 10, y, x, w, bias, g, n, e));
-#endif
-    default:
-        assert(!"a tile");
-    }
+    if (rows == 2)
+        any_cols(2, cols, y, x, w, bias, g, n, e);
+    else
+        any_cols(1, cols, y, x, w, bias, g, n, e);
 }
 
 /* One image: for each vector of output channels (its kernel stays in the second-level cache), for
@@ -95,13 +94,11 @@ static void any_tile(int rows, int cols, float *y, const float *x, const float *
 static void each_tile(float *y, const float *x, const float *w, const float *b,
                       const struct conv *g, struct epilogue e)
 {
-    const int shrink = e.pool
-        ? 2
-        : 1; /* conv positions per output position, per axis; tiles are multiples of it */
-    const int units = g->cols / shrink,
-              n_tiles = (units + TILE_COLS / shrink - 1) / (TILE_COLS / shrink);
-    const size_t w_group = (size_t)g->taps * g->run * LANES;
-    for (int k0 = 0; k0 < g->channels; k0 += LANES, w += w_group) {
+    const int shrink = e.pool ? 2 : 1; /* positions under one of y, along an axis */
+    const int units = g->cols / shrink, most = TILE_COLS / shrink,
+              n_tiles = (units + most - 1) / most;
+    const size_t w_block = (size_t)g->taps * g->run * LANES;
+    for (int k0 = 0; k0 < g->channels; k0 += LANES, w += w_block) {
         const vec bias = b == NULL ? (vec){0} : *(const vec *)(b + k0);
         for (int i = 0; i < g->rows; i += 2) {
             const int rows = g->rows - i < 2 ? 1 : 2;
@@ -131,13 +128,14 @@ void KERNELS(conv_relu_pool)(float *y, uint8_t *argmax, const float *x, const fl
 
 /* WIDTH consecutive elements of a tap row against one vector of output channels, over all positions
  * of N images. */
-INLINE void outer(int width, float *dw, size_t dw_row, int n_valid, const float *x, const float *dy,
+INLINE void outer(int width, float *dw, int n_valid, const float *x, const float *dy,
                   const struct conv *g, size_t n, size_t x_image, size_t dy_image)
 {
     vec acc[TILE_RUN];
+    assert(width <= TILE_RUN);
 #pragma GCC unroll 24
     for (int q = 0; q < width; q++)
-        acc[q] = q < n_valid ? load(dw + q * dw_row) : (vec){0};
+        acc[q] = q < n_valid ? *(vec *)(dw + q * LANES) : (vec){0};
     for (size_t m = 0; m < n; m++)
         for (int i = 0; i < g->rows; i++) {
             const float *xi = x + m * x_image + i * g->x_row;
@@ -152,33 +150,31 @@ INLINE void outer(int width, float *dw, size_t dw_row, int n_valid, const float 
 #pragma GCC unroll 24
     for (int q = 0; q < width; q++)
         if (q < n_valid)
-            store(dw + q * dw_row, acc[q]);
+            *(vec *)(dw + q * LANES) = acc[q];
 }
 
 void KERNELS(conv_dw)(float *dw, const float *x, const float *dy, const struct conv *g, size_t n,
                       size_t x_image, size_t dy_image)
 {
-    const size_t dw_row = (size_t)(g->channels + LANES - 1) / LANES * LANES;
-    const int n_blocks = (g->run + TILE_RUN - 1) / TILE_RUN;
-    const int width = (g->run + 4 * n_blocks - 1) / (4 * n_blocks)
-        * 4; /* nearly equal blocks, in fours: few widths to compile */
+    /* nearly equal tiles, of a multiple of 4 */
+    const int n_tiles = (g->run + TILE_RUN - 1) / TILE_RUN,
+              width = (g->run + 4 * n_tiles - 1) / (4 * n_tiles) * 4;
     for (int k0 = 0; k0 < g->channels; k0 += LANES)
         for (int r = 0; r < g->taps; r++)
             for (int q = 0; q < g->run; q += width) {
-                float *d = dw + ((size_t)r * g->run + q) * dw_row + k0;
+                float *d =
+                    dw + ((size_t)k0 * g->taps + (size_t)r * LANES) * g->run + (size_t)q * LANES;
                 const float *xr = x + r * g->x_tap + q;
                 const int valid = g->run - q;
                 switch (valid < width ? (valid + 3) / 4 * 4 : width) {
-                    CASE(4, outer(4, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image));
-                    CASE(8, outer(8, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image));
-                    CASE(12, outer(12, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image));
-#if defined(__AVX512F__)
-                    CASE(16, outer(16, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image));
-                    CASE(20, outer(20, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image));
-                    CASE(24, outer(24, d, dw_row, valid, xr, dy + k0, g, n, x_image, dy_image));
-#endif
+                    CASE(4, outer(4, d, valid, xr, dy + k0, g, n, x_image, dy_image));
+                    CASE(8, outer(8, d, valid, xr, dy + k0, g, n, x_image, dy_image));
+                    CASE(12, outer(12, d, valid, xr, dy + k0, g, n, x_image, dy_image));
+                    CASE(16, outer(16, d, valid, xr, dy + k0, g, n, x_image, dy_image));
+                    CASE(20, outer(20, d, valid, xr, dy + k0, g, n, x_image, dy_image));
+                    CASE(24, outer(24, d, valid, xr, dy + k0, g, n, x_image, dy_image));
                 default:
-                    assert(!"a width of a block");
+                    assert(!"a width of a tile");
                 }
             }
 }

@@ -1,4 +1,4 @@
-/* dot: the convolution to few channels, vectors along the taps and channels of x. */
+/* dot: the convolution as dot products, vectors along the taps and channels of x. */
 #include "kernels-vectors.h"
 
 enum { DOT = KERNELS_DOT, PARTS = DOT / LANES, DOT_COLS = PARTS == 1 ? 8 : PARTS == 2 ? 4 : 2 };

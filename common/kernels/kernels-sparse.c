@@ -1,4 +1,4 @@
-/* sparse: sums over the few gradients that a pool and a relu let pass. */
+/* sparse: sums over the gradients that a pool and a relu let pass. */
 #include "kernels-vectors.h"
 
 #if defined(__AVX512F__)
@@ -8,39 +8,69 @@ enum { HALF = LANES };
 #endif
 typedef float half_unaligned __attribute__((vector_size(4 * HALF), aligned(4), may_alias));
 
-/* ROWS x VECS vectors of the window in registers over all entries. TAIL: half a vector more in each
- * row, where a run ends so: loads that cross a cache line are fewer. */
-INLINE void windows(int rows, int vecs, bool tail, float *y, size_t y_row, const float *x,
-                    size_t x_row, const struct entry *e, size_t n)
+/* What a tile sums: of each list. */
+struct lists {
+    const struct entry *entries;
+    size_t room;
+    const uint32_t *n;
+    int count;
+};
+
+/* ROWS x VECS vectors of the window in registers over all entries of a list. TAIL: half a vector
+ * more in each row, where a run ends so: loads that cross a cache line are fewer. */
+INLINE void windows(int rows, int vecs, bool tail, float *y, const float *x,
+                    const struct sparse_window *g, struct lists lists)
 {
-    vec acc[SPARSE_TILE];
-    half_unaligned end[7];
+    const size_t x_row = g->x_row, y_row = g->y_row;
+    assert(rows * vecs <= SPARSE_TILE);
+    for (int l = 0; l < lists.count; l++, y += g->y_list) {
+        const struct entry *e = lists.entries + l * lists.room, *last = e + lists.n[l];
+        vec acc[SPARSE_TILE];
+        half_unaligned end[7];
 #pragma GCC unroll 7
-    for (int r = 0; r < rows; r++) {
-#pragma GCC unroll 9
-        for (int v = 0; v < vecs; v++)
-            acc[r * vecs + v] = load(y + r * y_row + v * LANES);
-        if (tail)
-            end[r] = *(const half_unaligned *)(y + r * y_row + vecs * LANES);
-    }
-    for (const struct entry *last = e + n; e < last; e++) {
-        const float *from = x + e->at;
-#pragma GCC unroll 7
-        for (int r = 0; r < rows; r++, from += x_row) {
+        for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 9
             for (int v = 0; v < vecs; v++)
-                acc[r * vecs + v] += load(from + v * LANES) * e->g;
+                acc[r * vecs + v] = load(y + r * y_row + v * LANES);
             if (tail)
-                end[r] += *(const half_unaligned *)(from + vecs * LANES) * e->g;
+                end[r] = *(const half_unaligned *)(y + r * y_row + vecs * LANES);
+        }
+        for (; e < last; e++) {
+            const float *from = x + e->at;
+#pragma GCC unroll 7
+            for (int r = 0; r < rows; r++, from += x_row) {
+#pragma GCC unroll 9
+                for (int v = 0; v < vecs; v++)
+                    acc[r * vecs + v] += load(from + v * LANES) * e->g;
+                if (tail)
+                    end[r] += *(const half_unaligned *)(from + vecs * LANES) * e->g;
+            }
+        }
+#pragma GCC unroll 7
+        for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 9
+            for (int v = 0; v < vecs; v++)
+                store(y + r * y_row + v * LANES, acc[r * vecs + v]);
+            if (tail)
+                *(half_unaligned *)(y + r * y_row + vecs * LANES) = end[r];
         }
     }
-#pragma GCC unroll 7
-    for (int r = 0; r < rows; r++) {
-#pragma GCC unroll 9
-        for (int v = 0; v < vecs; v++)
-            store(y + r * y_row + v * LANES, acc[r * vecs + v]);
-        if (tail)
-            *(half_unaligned *)(y + r * y_row + vecs * LANES) = end[r];
+}
+
+INLINE void any_windows(int rows, int vecs, float *y, const float *x, const struct sparse_window *g,
+                        struct lists lists)
+{
+    switch (vecs) {
+        CASE(1, windows(rows, 1, false, y, x, g, lists));
+        CASE(2, windows(rows, 2, false, y, x, g, lists));
+        CASE(3, windows(rows, 3, false, y, x, g, lists));
+        CASE(4, windows(rows, 4, false, y, x, g, lists));
+        CASE(5, windows(rows, 5, false, y, x, g, lists));
+        CASE(6, windows(rows, 6, false, y, x, g, lists));
+        CASE(7, windows(rows, 7, false, y, x, g, lists));
+        CASE(8, windows(rows, 8, false, y, x, g, lists));
+    default:
+        assert(!"vectors of a tile");
     }
 }
 
@@ -69,59 +99,34 @@ void KERNELS(sparse_list)(struct entry *entries, size_t room, uint32_t *n, float
     }
 }
 
-void KERNELS(sparse_sum)(float *y, size_t y_row, const float *x, size_t x_row, int taps, int run,
-                         const struct entry *e, size_t n)
+/* Tile by tile, and of each all lists: what a tile sees of x stays in the first-level cache. */
+void KERNELS(sparse_sum)(float *y, const float *x, const struct sparse_window *g,
+                         const struct entry *entries, size_t room, const uint32_t *n, int count)
 {
-    const int rows = taps % 7 == 0 ? 7
-        : taps % 5 == 0            ? 5
-        : taps % 3 == 0            ? 3
-        : taps % 4 == 0            ? 4
-                                   : 1;
-    const int all = (run + LANES - 1) / LANES, most = rows == 1 ? 8 : SPARSE_TILE / rows,
-              blocks = (all + most - 1) / most;
-    for (int r = 0; r < taps; r += rows, x += rows * x_row, y += rows * y_row)
-        for (int block = 0; block < blocks; block++) {
-            const int v = all * block / blocks, vecs = all * (block + 1) / blocks - v;
+    const struct lists lists = {entries, room, n, count};
+    const int rows = g->taps % 7 == 0 ? 7
+        : g->taps % 5 == 0            ? 5
+        : g->taps % 3 == 0            ? 3
+        : g->taps % 4 == 0            ? 4
+                                      : 1;
+    const int all = (g->run + LANES - 1) / LANES, most = rows == 1 ? 8 : SPARSE_TILE / rows,
+              tiles = (all + most - 1) / most;
+    for (int r = 0; r < g->taps; r += rows, x += rows * g->x_row, y += rows * g->y_row)
+        for (int t = 0; t < tiles; t++) {
+            const int v = all * t / tiles, vecs = all * (t + 1) / tiles - v;
             float *to = y + v * LANES;
             const float *from = x + v * LANES;
             const bool tail =
-                (int)HALF < LANES && rows == 7 && all == 2 && (run - 1) % LANES < HALF;
-            switch (rows * 16 + (tail ? 0 : vecs)) {
-                CASE(112, windows(7, 1, true, to, y_row, from, x_row, e, n));
-                CASE(112 + 1, windows(7, 1, false, to, y_row, from, x_row, e, n));
-                CASE(80 + 1, windows(5, 1, false, to, y_row, from, x_row, e, n));
-                CASE(80 + 2, windows(5, 2, false, to, y_row, from, x_row, e, n));
-                CASE(64 + 1, windows(4, 1, false, to, y_row, from, x_row, e, n));
-                CASE(64 + 2, windows(4, 2, false, to, y_row, from, x_row, e, n));
-                CASE(64 + 3, windows(4, 3, false, to, y_row, from, x_row, e, n));
-                CASE(48 + 1, windows(3, 1, false, to, y_row, from, x_row, e, n));
-                CASE(48 + 2, windows(3, 2, false, to, y_row, from, x_row, e, n));
-                CASE(48 + 3, windows(3, 3, false, to, y_row, from, x_row, e, n));
-                CASE(48 + 4, windows(3, 4, false, to, y_row, from, x_row, e, n));
-                CASE(16 + 1, windows(1, 1, false, to, y_row, from, x_row, e, n));
-                CASE(16 + 2, windows(1, 2, false, to, y_row, from, x_row, e, n));
-                CASE(16 + 3, windows(1, 3, false, to, y_row, from, x_row, e, n));
-                CASE(16 + 4, windows(1, 4, false, to, y_row, from, x_row, e, n));
-                CASE(16 + 5, windows(1, 5, false, to, y_row, from, x_row, e, n));
-                CASE(16 + 6, windows(1, 6, false, to, y_row, from, x_row, e, n));
-                CASE(16 + 7, windows(1, 7, false, to, y_row, from, x_row, e, n));
-                CASE(16 + 8, windows(1, 8, false, to, y_row, from, x_row, e, n));
-#if defined(__AVX512F__)
-                CASE(112 + 2, windows(7, 2, false, to, y_row, from, x_row, e, n));
-                CASE(112 + 3, windows(7, 3, false, to, y_row, from, x_row, e, n));
-                CASE(80 + 3, windows(5, 3, false, to, y_row, from, x_row, e, n));
-                CASE(80 + 4, windows(5, 4, false, to, y_row, from, x_row, e, n));
-                CASE(80 + 5, windows(5, 5, false, to, y_row, from, x_row, e, n));
-                CASE(64 + 4, windows(4, 4, false, to, y_row, from, x_row, e, n));
-                CASE(64 + 5, windows(4, 5, false, to, y_row, from, x_row, e, n));
-                CASE(64 + 6, windows(4, 6, false, to, y_row, from, x_row, e, n));
-                CASE(48 + 5, windows(3, 5, false, to, y_row, from, x_row, e, n));
-                CASE(48 + 6, windows(3, 6, false, to, y_row, from, x_row, e, n));
-                CASE(48 + 7, windows(3, 7, false, to, y_row, from, x_row, e, n));
-                CASE(48 + 8, windows(3, 8, false, to, y_row, from, x_row, e, n));
-#endif
+                (int)HALF < LANES && rows == 7 && all == 2 && (g->run - 1) % LANES < HALF;
+            switch (tail ? 0 : rows) {
+                CASE(0, windows(7, 1, true, to, from, g, lists));
+                CASE(1, any_windows(1, vecs, to, from, g, lists));
+                CASE(3, any_windows(3, vecs, to, from, g, lists));
+                CASE(4, any_windows(4, vecs, to, from, g, lists));
+                CASE(5, any_windows(5, vecs, to, from, g, lists));
+                CASE(7, any_windows(7, vecs, to, from, g, lists));
             default:
-                assert(!"a tile");
+                assert(!"rows of a tile");
             }
         }
 }

@@ -19,6 +19,46 @@ INLINE float positive_point(int points, int i)
     return points == MOST_POINTS ? ten[i] : fewer[i];
 }
 
+/* The product of x^2 - p^2 over the pairs +-p of 10 points, without pair SKIP: its coefficients,
+ * from the highest power down. */
+INLINE void product_of_pairs(float product[MOST_PAIRS + 1], int skip)
+{
+    product[0] = 1;
+#pragma GCC unroll 4
+    for (int j = 1; j <= MOST_PAIRS; j++)
+        product[j] = 0;
+#pragma GCC unroll 4
+    for (int k = 0; k < MOST_PAIRS; k++) {
+        const float p = positive_point(MOST_POINTS, k);
+        if (k == skip)
+            continue;
+#pragma GCC unroll 4
+        for (int j = MOST_PAIRS; j > 0; j--)
+            product[j] -= product[j - 1] * (p * p);
+    }
+}
+
+/* v = B' d of 10 points. A row of B' has the coefficients of a polynomial that is 0 at the other
+ * points: at 0 and at infinity the product of all pairs, at p x(x+p) times that of the others. */
+INLINE void input_transform_10(vec v[MOST_POINTS], const vec d[MOST_POINTS])
+{
+    float all[MOST_PAIRS + 1];
+    product_of_pairs(all, -1);
+    v[0] = d[8] + d[6] * all[1] + d[4] * all[2] + d[2] * all[3] + d[0] * all[4];
+    v[9] = d[9] + d[7] * all[1] + d[5] * all[2] + d[3] * all[3] + d[1] * all[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < MOST_PAIRS; i++) {
+        const float p = positive_point(MOST_POINTS, i);
+        float others[MOST_PAIRS + 1];
+        vec even, odd;
+        product_of_pairs(others, i);
+        even = d[8] + d[6] * others[1] + d[4] * others[2] + d[2] * others[3];
+        odd = d[7] + d[5] * others[1] + d[3] * others[2] + d[1] * others[3];
+        v[2 * i + 1] = even + odd * p;
+        v[2 * i + 2] = even - odd * p;
+    }
+}
+
 /* v = B' d, POINTS (4, 6, 8, 10) of each. Up to 8 points are written in differences: equal columns
  * give exactly 0 but for the point 1, so that the results within a flat tile are equal to the last
  * bit. */
@@ -51,33 +91,8 @@ INLINE void input_transform(int points, vec v[MOST_POINTS], const vec d[MOST_POI
         v[5] = even3 + odd3;
         v[6] = even3 - odd3;
         v[7] = (d[7] - d[1]) - q * 5.25f;
-    } else { /* at p: x(x+p) times the product of x^2-q^2 over the other pairs; at 0 and infinity:
-                the product over all */
-        float all[MOST_PAIRS + 1] = {1}; /* its coefficients, from x^8 down */
-#pragma GCC unroll 4
-        for (int i = 0; i < MOST_PAIRS; i++) {
-            float others[MOST_PAIRS] = {1};
-            const float point = positive_point(points, i);
-            vec even, odd;
-#pragma GCC unroll 4
-            for (int k = 0; k < MOST_PAIRS; k++) {
-                const float square = positive_point(points, k) * positive_point(points, k);
-                if (k == i)
-                    continue;
-#pragma GCC unroll 3
-                for (int j = MOST_PAIRS - 1; j > 0; j--)
-                    others[j] -= others[j - 1] * square;
-            }
-#pragma GCC unroll 4
-            for (int j = MOST_PAIRS; j > 0; j--)
-                all[j] -= all[j - 1] * (point * point);
-            even = d[8] + d[6] * others[1] + d[4] * others[2] + d[2] * others[3];
-            odd = d[7] + d[5] * others[1] + d[3] * others[2] + d[1] * others[3];
-            v[2 * i + 1] = even + odd * point;
-            v[2 * i + 2] = even - odd * point;
-        }
-        v[0] = d[8] + d[6] * all[1] + d[4] * all[2] + d[2] * all[3] + d[0] * all[4];
-        v[9] = d[9] + d[7] * all[1] + d[5] * all[2] + d[3] * all[3] + d[1] * all[4];
+    } else {
+        input_transform_10(v, d);
     }
 }
 

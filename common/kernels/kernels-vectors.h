@@ -42,26 +42,16 @@ enum { LANES = 4, TILE_COLS = 6, TILE_RUN = 12, SPARSE_TILE = 12 };
     }
 #endif
 
-/* The functions of the table, by its own types: kernels_conv_avx2 and so on. */
-#define DECLARE(name) extern __typeof__(*((const struct kernels *)0)->name) KERNELS(name)
-DECLARE(conv);
-DECLARE(conv_relu_pool);
-DECLARE(conv_dw);
-DECLARE(conv_dot);
-DECLARE(winograd_pack);
-DECLARE(winograd_fold);
-DECLARE(winograd_forward);
-DECLARE(winograd_backward);
-DECLARE(sparse_list);
-DECLARE(sparse_sum);
-DECLARE(norm_sums);
-DECLARE(norm_relu_pool);
-DECLARE(norm_gradient_sums);
-DECLARE(norm_gradient);
-DECLARE(sigmoid);
-DECLARE(bce);
-DECLARE(mse);
-DECLARE(noise);
+/* The functions of the table, by subject; declared by its types: kernels_conv_avx2 and so on. */
+#define EACH_CONV(DO) DO(conv) DO(conv_relu_pool) DO(conv_dw) DO(conv_dot)
+#define EACH_WINOGRAD(DO) \
+    DO(winograd_pack) DO(winograd_fold) DO(winograd_forward) DO(winograd_backward)
+#define EACH_SPARSE(DO) DO(sparse_list) DO(sparse_sum)
+#define EACH_NORM(DO) DO(norm_sums) DO(norm_relu_pool) DO(norm_gradient_sums) DO(norm_gradient)
+#define EACH_LOSS(DO) DO(sigmoid) DO(bce) DO(mse) DO(noise)
+#define EACH_KERNEL(DO) EACH_CONV(DO) EACH_WINOGRAD(DO) EACH_SPARSE(DO) EACH_NORM(DO) EACH_LOSS(DO)
+#define DECLARE(name) extern __typeof__(*((const struct kernels *)0)->name) KERNELS(name);
+EACH_KERNEL(DECLARE)
 extern const struct kernels KERNELS(table);
 
 typedef float vec __attribute__((vector_size(4 * LANES), may_alias));
@@ -101,7 +91,7 @@ INLINE vec select(ivec mask, vec a, vec b)
     return (vec)((mask & (ivec)a) | (~mask & (ivec)b));
 }
 
-/* In two steps, for which there are instructions: gcc takes a single one to pieces. */
+/* In two steps, for which there are instructions: gcc splits a single one into elements. */
 INLINE ivec widen(const uint8_t *p)
 {
     return (ivec) __builtin_convertvector(

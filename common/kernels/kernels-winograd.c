@@ -1,6 +1,15 @@
 /* winograd: minimal filtering: input transform, products at the points, inverse transform. */
 #include "kernels-transforms.h"
 
+/* The inverse transforms: points, and the kernel. */
+#define EACH_POOLED_ROWS(DO) \
+    DO(4, 3) DO(6, 3) DO(6, 5) DO(8, 3) DO(8, 5) DO(8, 7) DO(10, 7) DO(10, 9)
+#define EACH_POOLED_TILES(DO) DO(4, 3) DO(6, 3) DO(6, 5) DO(8, 5)
+#define EACH_UP_TO_6(DO) DO(4, 2) DO(4, 3) DO(6, 2) DO(6, 3) DO(6, 4) DO(6, 5)
+#define EACH_OF_8(DO) DO(8, 2) DO(8, 3) DO(8, 4) DO(8, 5) DO(8, 6) DO(8, 7)
+#define EACH_BACKWARD(DO) EACH_UP_TO_6(DO) EACH_OF_8(DO)
+#define EACH_FORWARD(DO) EACH_BACKWARD(DO) DO(10, 7) DO(10, 9)
+
 void KERNELS(winograd_pack)(float *u, const float *w, const float *scale, const struct winograd *g)
 {
     const int R = g->R, C = g->stride * g->stride * g->C, K = g->K, down = g->both ? g->points : 1,
@@ -33,18 +42,23 @@ void KERNELS(winograd_pack)(float *u, const float *w, const float *scale, const 
     }
 }
 
-void KERNELS(winograd_fold)(float *dw, const float *du, int points, int R, size_t column)
+void KERNELS(winograd_fold)(float *dw, const float *du, int points, int R, int C, int K)
 {
+    const size_t row = (size_t)(K + LANES - 1) / LANES * LANES, tap = (size_t)C * LANES,
+                 point_size = R * C * row;
     for (int r = 0; r < R; r++)
-        for (int s = 0; s < R; s++, dw += column) {
+        for (int s = 0; s < R; s++, dw += C * row) {
             float factors[MOST_POINTS];
             for (int point = 0; point < points; point++)
                 factors[point] = (float)transform_factor(points, point, s, R);
-            for (size_t i = 0; i < column; i += LANES) {
-                vec sum = {0};
-                for (int point = 0; point < points; point++)
-                    sum += load(du + ((size_t)point * R + r) * column + i) * factors[point];
-                store(dw + i, sum);
+            for (int k0 = 0; k0 < K; k0 += LANES) {
+                const float *from = du + ((size_t)k0 / LANES * R + r) * tap;
+                for (int c = 0; c < C; c++, from += LANES) {
+                    vec sum = {0};
+                    for (int point = 0; point < points; point++)
+                        sum += *(const vec *)(from + point * point_size) * factors[point];
+                    store(dw + c * row + k0, sum);
+                }
             }
         }
 }
@@ -143,43 +157,37 @@ static void transform_input(float *v, const float *x, const struct winograd *g,
     }
 }
 
-/* The products at one point, m from v: a conv whose positions are all tiles of TILE_ROWS rows. */
+/* The products at one point, m from v: a conv whose positions are the tiles of TILE_ROWS rows. Of
+ * several images, each is a row of positions: a channel block of the kernel serves them all. */
 static struct conv products_of(const struct winograd *g, const struct winograd_sizes *z,
-                               int tile_rows)
+                               int tile_rows, size_t images)
 {
-    const int n = tile_rows * z->tiles, rows = n % 2 == 0 ? 2 : 1;
-    const size_t cols = (size_t)n / rows;
+    const int tiles = tile_rows * z->tiles, halves = tiles % 2 == 0 ? 2 : 1,
+              rows = images > 1 ? (int)images : halves, cols = images > 1 ? tiles : tiles / halves;
     return (struct conv){.rows = rows,
-                         .cols = (int)cols,
+                         .cols = cols,
                          .taps = z->taps,
                          .run = g->stride * g->stride * g->C,
                          .channels = (int)z->m_col,
-                         .x_row = cols * z->v_col,
+                         .x_row = images > 1 ? z->v_image : cols * z->v_col,
                          .x_col = z->v_col,
                          .x_tap = z->tiles * z->v_col,
-                         .y_row = cols * z->m_col,
+                         .y_row = images > 1 ? z->m_image : cols * z->m_col,
                          .y_col = z->m_col};
 }
 
-/* The products at all points for IMAGES images: a point's kernel serves them all before the next
- * one's. Where an image has few tiles, a register tile takes two images. */
-static void multiply(float *m, const float *v, const float *u, const struct winograd *g,
-                     const struct winograd_sizes *z, int tile_rows, size_t images)
+/* Floats of a point's kernel. */
+static size_t kernel_size(const struct conv *products)
 {
-    struct conv products = products_of(g, z, tile_rows);
-    const size_t point_size = (size_t)products.taps * products.run * products.channels;
-    if (products.rows * products.cols <= TILE_COLS) {
-        products.cols *= products.rows;
-        products.rows = (int)images;
-        products.x_row = z->v_image;
-        products.y_row = z->m_image;
-        images = 1;
-    }
+    return (size_t)products->taps * products->run * products->channels;
+}
+
+static void multiply(float *m, const float *v, const float *u, const struct conv *products,
+                     const struct winograd_sizes *z)
+{
     for (int point = 0; point < z->n_points; point++)
-        for (size_t i = 0; i < images; i++)
-            KERNELS(table).conv(m + i * z->m_image + point * z->m_point,
-                                v + i * z->v_image + point * z->v_point, u + point * point_size,
-                                NULL, &products);
+        KERNELS(table).conv(m + point * z->m_point, v + point * z->v_point,
+                            u + point * kernel_size(products), NULL, products);
 }
 
 /* Where pooled position (0,0) of a group of rows goes, and its argmax unless NULL. */
@@ -248,18 +256,12 @@ static void inverse_pool(const struct pooled_at *to, const float *m, const struc
                          const struct winograd_sizes *z, const float *b, int rows)
 {
     switch (g->points * 100 + g->R * 10 + g->both) {
-        CASE(430, inverse_pool_rows(4, 3, to, m, z, b, rows));
-        CASE(630, inverse_pool_rows(6, 3, to, m, z, b, rows));
-        CASE(650, inverse_pool_rows(6, 5, to, m, z, b, rows));
-        CASE(830, inverse_pool_rows(8, 3, to, m, z, b, rows));
-        CASE(850, inverse_pool_rows(8, 5, to, m, z, b, rows));
-        CASE(870, inverse_pool_rows(8, 7, to, m, z, b, rows));
-        CASE(1070, inverse_pool_rows(10, 7, to, m, z, b, rows));
-        CASE(1090, inverse_pool_rows(10, 9, to, m, z, b, rows));
-        CASE(431, inverse_pool_tiles(4, 3, to, m, z, b, rows));
-        CASE(631, inverse_pool_tiles(6, 3, to, m, z, b, rows));
-        CASE(651, inverse_pool_tiles(6, 5, to, m, z, b, rows));
-        CASE(851, inverse_pool_tiles(8, 5, to, m, z, b, rows));
+#define ROWS(points, R) \
+    CASE(points * 100 + R * 10, inverse_pool_rows(points, R, to, m, z, b, rows));
+#define TILES(points, R) \
+    CASE(points * 100 + R * 10 + 1, inverse_pool_tiles(points, R, to, m, z, b, rows));
+        EACH_POOLED_ROWS(ROWS);
+        EACH_POOLED_TILES(TILES);
     default:
         assert(!"an inverse transform under a pool");
     }
@@ -295,23 +297,29 @@ static void inverse_rows(float *y, const float *m, const struct winograd *g,
 {
     for (int i = 0; i < rows; i++, y += g->y_row, m += z->tiles * z->m_col)
         switch (g->points * 10 + g->R) {
-            CASE(42, inverse_row(4, 3, y, m, b, g, z));
-            CASE(43, inverse_row(4, 2, y, m, b, g, z));
-            CASE(62, inverse_row(6, 5, y, m, b, g, z));
-            CASE(63, inverse_row(6, 4, y, m, b, g, z));
-            CASE(64, inverse_row(6, 3, y, m, b, g, z));
-            CASE(65, inverse_row(6, 2, y, m, b, g, z));
-            CASE(82, inverse_row(8, 7, y, m, b, g, z));
-            CASE(83, inverse_row(8, 6, y, m, b, g, z));
-            CASE(84, inverse_row(8, 5, y, m, b, g, z));
-            CASE(85, inverse_row(8, 4, y, m, b, g, z));
-            CASE(86, inverse_row(8, 3, y, m, b, g, z));
-            CASE(87, inverse_row(8, 2, y, m, b, g, z));
-            CASE(107, inverse_row(10, 4, y, m, b, g, z));
-            CASE(109, inverse_row(10, 2, y, m, b, g, z));
+#define ROW(points, R) CASE(points * 10 + R, inverse_row(points, points + 1 - R, y, m, b, g, z));
+            EACH_FORWARD(ROW);
         default:
             assert(!"an inverse transform");
         }
+}
+
+/* Rows ROW to ROW+ROWS of an image y, and of its argmax unless NULL. */
+static void inverse(float *y, uint8_t *argmax, const float *m, const struct winograd *g,
+                    const struct winograd_sizes *z, const float *b, int row, int rows)
+{
+    if (g->pooled) {
+        const size_t at = (size_t)(row / 2) * (g->W / 2) * g->y_col;
+        const struct pooled_at to = {.y = y + row / 2 * g->y_row,
+                                     .argmax = argmax == NULL ? NULL : argmax + at,
+                                     .y_row = g->y_row,
+                                     .y_col = g->y_col,
+                                     .W = g->W / 2,
+                                     .K = g->K};
+        inverse_pool(&to, m, g, z, b, rows / 2);
+    } else {
+        inverse_rows(y + row * g->y_row, m, g, z, b, rows);
+    }
 }
 
 void KERNELS(winograd_forward)(float *y, uint8_t *argmax, const float *x, const float *u,
@@ -319,8 +327,9 @@ void KERNELS(winograd_forward)(float *y, uint8_t *argmax, const float *x, const 
                                size_t y_image, float *scratch)
 {
     const struct winograd_sizes z = kernels_winograd_sizes(g, LANES);
+    const size_t argmax_image = (size_t)(g->H / 2) * (g->W / 2) * g->y_col;
     float *v = scratch, *m = scratch + z.images * z.v_image, *columns = m + z.images * z.m_image;
-    const int band_rows = z.tile_rows * z.height, group_rows = z.group * z.height;
+    const int band_rows = z.band * z.height, group_rows = z.group * z.height;
     for (size_t first = 0; first < n; first += z.images)
         for (int band = 0; band < g->H; band += band_rows) {
             const size_t images = n - first < z.images ? n - first : z.images;
@@ -331,23 +340,13 @@ void KERNELS(winograd_forward)(float *y, uint8_t *argmax, const float *x, const 
                                 columns);
             for (int row = band; row < end; row += group_rows) {
                 const int rows = end - row < group_rows ? end - row : group_rows;
-                multiply(m, v + (row - band) / z.height * z.tiles * z.v_col, u, g, &z,
-                         (rows + z.height - 1) / z.height, images);
-                for (size_t i = 0; i < images; i++) {
-                    float *image = y + (first + i) * y_image;
-                    const size_t at = ((first + i) * (g->H / 2) + row / 2) * (g->W / 2) * g->y_col;
-                    const struct pooled_at to = {image + row / 2 * g->y_row,
-                                                 argmax == NULL ? NULL : argmax + at,
-                                                 g->y_row,
-                                                 g->y_col,
-                                                 g->W / 2,
-                                                 g->K};
-                    if (!g->pooled) {
-                        inverse_rows(image + row * g->y_row, m + i * z.m_image, g, &z, b, rows);
-                        continue;
-                    }
-                    inverse_pool(&to, m + i * z.m_image, g, &z, b, rows / 2);
-                }
+                const struct conv products =
+                    products_of(g, &z, (rows + z.height - 1) / z.height, images);
+                multiply(m, v + (row - band) / z.height * z.tiles * z.v_col, u, &products, &z);
+                for (size_t i = 0; i < images; i++)
+                    inverse(y + (first + i) * y_image,
+                            argmax == NULL ? NULL : argmax + (first + i) * argmax_image,
+                            m + i * z.m_image, g, &z, b, row, rows);
             }
         }
 }
@@ -376,18 +375,8 @@ static void inverse_adjoint(float *to, float *m, const float *from, const struct
                             const struct winograd_sizes *z)
 {
     switch (g->points * 10 + g->R) {
-        CASE(42, inverse_adjoint_row(4, 2, to, m, from, g, z));
-        CASE(43, inverse_adjoint_row(4, 3, to, m, from, g, z));
-        CASE(62, inverse_adjoint_row(6, 2, to, m, from, g, z));
-        CASE(63, inverse_adjoint_row(6, 3, to, m, from, g, z));
-        CASE(64, inverse_adjoint_row(6, 4, to, m, from, g, z));
-        CASE(65, inverse_adjoint_row(6, 5, to, m, from, g, z));
-        CASE(82, inverse_adjoint_row(8, 2, to, m, from, g, z));
-        CASE(83, inverse_adjoint_row(8, 3, to, m, from, g, z));
-        CASE(84, inverse_adjoint_row(8, 4, to, m, from, g, z));
-        CASE(85, inverse_adjoint_row(8, 5, to, m, from, g, z));
-        CASE(86, inverse_adjoint_row(8, 6, to, m, from, g, z));
-        CASE(87, inverse_adjoint_row(8, 7, to, m, from, g, z));
+#define ADJOINT(points, R) CASE(points * 10 + R, inverse_adjoint_row(points, R, to, m, from, g, z));
+        EACH_BACKWARD(ADJOINT);
     default:
         assert(!"an inverse transform and its adjoint");
     }
@@ -401,9 +390,9 @@ void KERNELS(winograd_backward)(float *dsmall, float *du, const float *dy, const
     const struct winograd_sizes z = kernels_winograd_sizes(g, LANES);
     float *v = scratch, *m = scratch + z.images * z.v_image, *columns = m + z.images * z.m_image;
     for (size_t first = 0; first < n; first += z.images)
-        for (int band = 0; band < g->H; band += z.tile_rows) {
+        for (int band = 0; band < g->H; band += z.band) {
             const size_t images = n - first < z.images ? n - first : z.images;
-            const int end = g->H - band < z.tile_rows ? g->H : band + z.tile_rows;
+            const int end = g->H - band < z.band ? g->H : band + z.band;
             for (size_t i = 0; i < images; i++)
                 transform_input(v + i * z.v_image,
                                 dy + (first + i) * dy_image + band * g->stride * g->x_row, g, &z,
@@ -411,8 +400,8 @@ void KERNELS(winograd_backward)(float *dsmall, float *du, const float *dy, const
             for (int row = band; row < end; row += z.group) {
                 const int rows = end - row < z.group ? end - row : z.group;
                 const float *here = v + (row - band) * z.tiles * z.v_col;
-                const struct conv products = products_of(g, &z, rows);
-                multiply(m, here, u, g, &z, rows, images);
+                const struct conv products = products_of(g, &z, rows, images);
+                multiply(m, here, u, &products, &z);
                 for (size_t i = 0; i < images; i++)
                     for (int r = 0; r < rows; r++)
                         inverse_adjoint(dsmall + (first + i) * dsmall_image + (row + r) * g->y_row,
@@ -420,10 +409,9 @@ void KERNELS(winograd_backward)(float *dsmall, float *du, const float *dy, const
                                         small + (first + i) * small_image + (row + r) * small_row,
                                         g, &z);
                 for (int point = 0; point < g->points; point++)
-                    KERNELS(table).conv_dw(
-                        du + (size_t)point * products.taps * products.run * products.channels,
-                        here + point * z.v_point, m + point * z.m_point, &products, images,
-                        z.v_image, z.m_image);
+                    KERNELS(table).conv_dw(du + point * kernel_size(&products),
+                                           here + point * z.v_point, m + point * z.m_point,
+                                           &products, 1, 0, 0);
             }
         }
 }

@@ -4,12 +4,12 @@
 
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes)
 {
-    const int groups = (g->K + lanes - 1) / lanes;
+    const int blocks = (g->K + lanes - 1) / lanes;
     const size_t used = (size_t)g->taps_x * g->C, run = (used + g->pad - 1) / g->pad * g->pad;
-    for (int group = 0; group < groups; group++)
+    for (int block = 0; block < blocks; block++)
         for (int r = 0; r < g->taps; r++) {
-            float *to = p + ((size_t)group * g->taps + r) * run * lanes;
-            const int k0 = group * lanes, n = g->K - k0 < lanes ? g->K - k0 : lanes;
+            float *to = p + ((size_t)block * g->taps + r) * run * lanes;
+            const int k0 = block * lanes, n = g->K - k0 < lanes ? g->K - k0 : lanes;
             for (int s = 0; s < g->taps_x; s++)
                 for (int c = 0; c < g->C; c++, to += lanes) {
                     const float *from = w + r * g->row + s * g->col + c * g->in + k0 * g->out;
@@ -20,6 +20,13 @@ void kernels_pack(float *p, const float *w, const float *scale, const struct pac
                 }
             memset(to, 0, (run - used) * lanes * sizeof *to);
         }
+}
+
+void kernels_unpack(float *dw, const float *p, size_t n, size_t K, size_t row, size_t lanes)
+{
+    for (size_t k0 = 0; k0 < K; k0 += lanes)
+        for (size_t i = 0; i < n; i++, p += lanes)
+            memcpy(dw + i * row + k0, p, (K - k0 < lanes ? K - k0 : lanes) * sizeof *dw);
 }
 
 void kernels_box(float *box, const float *w, int R, int C, int K)

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { BAND_BYTES = 16 << 10 };
+enum { BAND = (16 << 10) / sizeof(float) };
 
 struct sparse sparse_new(const struct kernels *kernels, int R, int C, int K, int h, int w)
 {
@@ -18,9 +18,10 @@ struct sparse sparse_new(const struct kernels *kernels, int R, int C, int K, int
 
 void sparse_bands(struct sparse *s, size_t x_row, int chunk)
 {
-    const size_t band = BAND_BYTES / sizeof(float) / (2 * x_row);
-    s->band = band < 2 ? 2 : band < (size_t)s->h ? (int)band : s->h;
-    s->list = (size_t)s->band * s->w * (s->band == s->h ? chunk : 1);
+    const int fit = (int)(BAND / (2 * x_row)), at_once = fit / s->h;
+    s->band = fit < 2 ? 2 : fit < s->h ? fit : s->h;
+    s->images = at_once < 1 ? 1 : at_once < chunk ? at_once : chunk;
+    s->list = (size_t)s->band * s->w * s->images;
 }
 
 size_t sparse_entries(const struct sparse *s)
@@ -41,30 +42,30 @@ void sparse_pack(const struct sparse *s, float *packed, const float *w)
         &(struct packing){s->R, s->R, s->C, s->K, s->kernels->lanes, s->R * pixel, pixel, K, 1}, 1);
 }
 
-/* By bands of pooled rows, so that x stays in the first-level cache over all channels. Where a band
- * is an image, those of all images are listed at once. */
+/* By bands of pooled rows, or by as many images, whose x stays in the first-level cache over all
+ * channels. */
 void sparse_dw(const struct sparse *s, float *du, float *db, const float *x, const float *g,
                const uint8_t *argmax, const struct sparse_images *images, struct entry *entries)
 {
-    const size_t at_once = s->band == s->h ? images->n : 1, argmax_row = (size_t)s->w * s->K;
+    const size_t argmax_row = (size_t)s->w * s->K;
     const int32_t below = (int32_t)images->x_row;
+    const struct sparse_window window = {s->R, s->R * s->C, images->x_row, s->window,
+                                         s->R * s->window};
     struct pooled row = {
         .cols = s->w, .channels = s->K, .step = 2 * s->C, .offset = {0, s->C, below, below + s->C}};
     uint32_t n[4096];
-    for (size_t first = 0; first < images->n; first += at_once)
+    for (size_t first = 0; first < images->n; first += s->images)
         for (int band = 0; band < s->h; band += s->band) {
             memset(n, 0, s->K * sizeof *n);
-            for (size_t m = first; m < first + at_once; m++)
+            for (size_t m = first; m < images->n && m < first + s->images; m++)
                 for (int i = band; i < s->h && i < band + s->band; i++) {
                     row.at = (int32_t)((m - first) * images->x_image + 2 * i * images->x_row);
                     s->kernels->sparse_list(entries, s->list, n, db,
                                             g + m * images->g_image + i * images->g_row,
                                             argmax + (m * s->h + i) * argmax_row, &row);
                 }
-            for (int k = 0; k < s->K; k++)
-                s->kernels->sparse_sum(du + k * s->R * s->window, s->window,
-                                       x + first * images->x_image, images->x_row, s->R,
-                                       s->R * s->C, entries + k * s->list, n[k]);
+            s->kernels->sparse_sum(du, x + first * images->x_image, &window, entries, s->list, n,
+                                   s->K);
         }
 }
 
@@ -82,18 +83,19 @@ void sparse_dx(const struct sparse *s, float *dx, size_t dx_row, const float *pa
                const float *g, size_t g_row, const uint8_t *argmax, struct entry *entries)
 {
     const int32_t kernel = (int32_t)(s->R * s->window);
+    const struct sparse_window window = {s->R, s->R * s->C, s->window, dx_row, 0};
     for (int i = 0; i < s->h; i++)
         for (int j = 0; j < s->w; j++, argmax += s->K) {
             const float *gij = g + i * g_row + (size_t)j * s->K;
-            size_t n[5] = {0};
+            uint32_t n[5] = {0};
             for (int k = 0; k < s->K; k++) {
                 struct entry *list = entries + argmax[k] * s->K;
                 list[n[argmax[k]]++] = (struct entry){k * kernel, gij[k]};
             }
             for (int q = 0; q < 4; q++)
                 if (n[q] > 0)
-                    s->kernels->sparse_sum(
-                        dx + (2 * i + (q >> 1)) * dx_row + (2 * j + (q & 1)) * (size_t)s->C, dx_row,
-                        packed, s->window, s->R, s->R * s->C, entries + q * s->K, n[q]);
+                    s->kernels->sparse_sum(dx + (2 * i + (q >> 1)) * dx_row
+                                               + (2 * j + (q & 1)) * (size_t)s->C,
+                                           packed, &window, entries + q * s->K, 0, &n[q], 1);
         }
 }

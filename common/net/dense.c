@@ -65,7 +65,6 @@ void dense_gradient(float *dw, const float *x, size_t x_row, const float *dy, si
                                .y_col = dy_row};
         memset(sums, 0, part * row * sizeof *sums);
         kernels->conv_dw(sums, x + c, dy, &g, 1, 0, 0);
-        for (size_t i = 0; i < part; i++)
-            memcpy(dw + (c + i) * K, sums + i * row, K * sizeof *dw);
+        kernels_unpack(dw + c * K, sums, part, K, K, lanes);
     }
 }

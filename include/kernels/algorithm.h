@@ -82,7 +82,9 @@ void plan_name(char *name, size_t size, const struct plan *p);
 size_t plan_packed(const struct plan *p);
 size_t plan_scratch(const struct plan *p);
 size_t plan_temporary(const struct plan *p);
-/* Channels rounded up to whole vectors. */
+/* Its convolution on images G, as the kernels of kernels.h read them. */
+struct conv plan_conv(const struct plan *p, const struct conv_images *g);
+/* Channels rounded up to full channel blocks. */
 size_t plan_padded(const struct plan *p, int channels);
 
 #endif

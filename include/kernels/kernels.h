@@ -24,7 +24,8 @@
  *     points             where minimal filtering evaluates polynomials; tile: the M columns (or
  *                        MxM positions) of y that it gives at once
  *     input transform    a tile's x to the points, v; inverse transform: the products m to y
- *     band, group        rows of tiles transformed at once; multiplied at once
+ *     band               rows (of tiles, of pooled positions) worked on at once, for the caches
+ *     group              those rows of a band that are multiplied at once
  *     alive              a pooled position whose relu let something pass: its gradient does too
  *     entry              such a gradient and the place of its window, in a sparse list
  *
@@ -83,16 +84,30 @@ struct winograd {
     size_t x_row;        /* floats from one row of x to the next; pixels are C floats */
     size_t y_row, y_col; /* as in struct conv; y_col is K or more */
 };
-struct winograd_sizes { /* how the work is cut; the results do not depend on it */
-    int tiles;          /* in a row of them */
+/* How the work is cut, and where its scratch memory has what; the results do not depend on it.
+ *
+ *     for each `images` images, or each band of one:
+ *         v = input transform of the rows of x that the band sees
+ *         for each group of the band:
+ *             m = v times the kernel, at each point
+ *             y = inverse transform of m
+ *
+ *     scratch          v of the images | m of the images | columns of a row of x, deinterleaved
+ *     v of an image    (point, row of tiles, tile, stride^2*C); behind a band's rows of tiles
+ *                      those that the last rows of taps see
+ *     m of an image    (point, row of tiles, tile, K), the channels in full channel blocks
+ */
+struct winograd_sizes {
+    int tiles;          /* in a row of tiles */
     int height;         /* rows of y in a row of tiles: 1, or M */
-    /* A row of x is transformed in `steps` runs of `span` floats, one for each tile. Where vectors
-     * would be mostly empty, in one: its columns are deinterleaved first, in so many floats. */
+    int n_points, taps; /* points, or pairs of them; rows of taps that the products have */
+    int band, group;    /* rows of tiles */
+    size_t images;      /* at once, where a band is an image */
+    /* The input transform of a row takes `steps` of `span` floats of each column of the tiles: one
+     * tile's, or, where these would leave vectors mostly empty, those of all tiles. They lie
+     * together in a deinterleaved copy of the row then, of so many floats. */
     int steps, span;
-    size_t deinterleaved;
-    int tile_rows, group; /* rows of tiles in a band, in a group */
-    int n_points, taps;   /* points, or pairs of them; rows of taps that the products have */
-    size_t images;        /* at once, where a band is an image */
+    size_t deinterleaved; /* or 0 */
     /* Floats from one tile, point, image to the next: of v, of m. */
     size_t v_col, v_point, v_image, m_col, m_point, m_image;
     size_t scratch; /* floats in all */
@@ -103,6 +118,10 @@ struct entry { /* a place, floats from a base, and the value there */
     int32_t at;
     float g;
 };
+struct sparse_window {
+    int taps, run; /* rows of taps, floats in each */
+    size_t x_row, y_row, y_list;
+};
 struct pooled { /* a row of pooled positions over the positions of conv */
     int cols, channels;
     /* The place of the first one's upper left position; floats from one pooled position on. */
@@ -111,7 +130,7 @@ struct pooled { /* a row of pooled positions over the positions of conv */
 };
 
 /* A row of pooled positions over two rows of z, under batch normalisation; see norm.h. The vectors
- * have whole channel blocks. */
+ * have full channel blocks. */
 struct norm {
     int cols, channels;
     /* Of a pooled pixel: channels or more; of a row of z, whose pixels are `channels`. */
@@ -133,14 +152,14 @@ struct kernels {
     void (*conv_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *w,
                            const float *b, const struct conv *g);
 
-    /* Either of N images, by minimal filtering. u (points,taps*C*ceil(K/L)*L), see winograd_pack; b
+    /* Either of N images, by minimal filtering. u (points,ceil(K/L),taps,C,L), see winograd_pack; b
      * is not NULL; argmax as above where pooled, R odd then. x points to the first tap and is read
      * up to 8 pixels beyond the last row's end. Rounds two to three times more. */
     void (*winograd_forward)(float *y, uint8_t *argmax, const float *x, const float *u,
                              const float *b, const struct winograd *g, size_t n, size_t x_image,
                              size_t y_image, float *scratch);
     /* Both gradients from the input transform of dy: dsmall = conv of dy with u; du
-     * (points,R,stride^2*C,ceil(K/L)*L) += the kernel's gradient at the points. C channels of dy, K
+     * (points,ceil(K/L),R,stride^2*C,L) += the kernel's gradient at the points. C channels of dy, K
      * of small, whose columns are as dsmall's, and which may be dsmall. Decoder: R = P+1, stride 2.
      * Encoder, whose input is small: R odd, stride 1. */
     void (*winograd_backward)(float *dsmall, float *du, const float *dy, const float *small,
@@ -148,16 +167,16 @@ struct kernels {
                               size_t small_row, size_t small_image, size_t dsmall_image,
                               float *scratch);
     /* u from w (R,R,stride^2*C,y_col), times scale (K) unless NULL. fold, its adjoint: dw
-     * (R,R,column) from du (points,R,column); column a multiple of L, R up to 7. */
+     * (R,R,C,ceil(K/L)*L) from du (points,ceil(K/L),R,C,L), R up to 7. */
     void (*winograd_pack)(float *u, const float *w, const float *scale, const struct winograd *g);
-    void (*winograd_fold)(float *dw, const float *du, int points, int R, size_t column);
+    void (*winograd_fold)(float *dw, const float *du, int points, int R, int C, int K);
 
-    /* dw (taps,run,ceil(K/L)*L) as above, over N images. dy is read up to L-1 floats beyond its
-     * last channel. Register tile: up to 24 q x a channel block, over all positions. */
+    /* dw (ceil(K/L),taps,run,L), as w of conv, over N images. dy is read up to L-1 floats beyond
+     * its last channel. Register tile: up to 24 q x a channel block, over all positions. */
     void (*conv_dw)(float *dw, const float *x, const float *dy, const struct conv *g, size_t n,
                     size_t x_image, size_t dy_image);
 
-    /* conv to a few channels: vectors lie along the taps. w (K,taps,ceil(run/16)*16), zeros behind
+    /* conv, vectors along the taps: for 1 to 4 channels. w (K,taps,ceil(run/16)*16), zeros behind
      * each run; b (K) is not NULL. x is read up to 15 floats beyond a run. Element q of a run goes
      * to sum q%16 of 16, whose halves are added then. Register tile: 8 columns x 3 channels. */
     void (*conv_dot)(float *y, const float *x, const float *w, const float *b,
@@ -169,11 +188,12 @@ struct kernels {
     void (*sparse_list)(struct entry *entries, size_t room, uint32_t *n, float *sums,
                         const float *g, const uint8_t *argmax, const struct pooled *p);
 
-    /* y[r*y_row + q] += sum_e e.g * x[e.at + r*x_row + q], r < taps, q < run, entries in order. x
-     * is read, and y written, up to L-1 floats beyond each run: these gain what stands in x. See
-     * sparse.h. Register tile: up to 25 vectors of the window, over all entries. */
-    void (*sparse_sum)(float *y, size_t y_row, const float *x, size_t x_row, int taps, int run,
-                       const struct entry *e, size_t n);
+    /* For each list l: y[l*y_list + r*y_row + q] += sum_e e.g * x[e.at + r*x_row + q], r < taps,
+     * q < run, over entries[l*room] and on, n[l] of them, in order. x is read, and y written, up
+     * to L-1 floats beyond each run: these gain what stands in x. See sparse.h. Register tile: up
+     * to 25 vectors of the window, over the entries of a list. */
+    void (*sparse_sum)(float *y, const float *x, const struct sparse_window *g,
+                       const struct entry *entries, size_t room, const uint32_t *n, int lists);
 
     /* Batch normalisation. z is read up to L-1 floats beyond its end; argmax as conv_relu_pool
      * leaves it; sums in double, a channel's in the order of positions. sums: sum[k] += z,
@@ -214,6 +234,9 @@ struct packing {
     ptrdiff_t row, col, in, out;
 };
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes);
+
+/* dw (n,row), K columns of it, from p (ceil(K/lanes),n,lanes): a gradient as conv_dw leaves it. */
+void kernels_unpack(float *dw, const float *p, size_t n, size_t K, size_t row, size_t lanes);
 
 /* The kernel of the transposed convolution with stride 2 that equals nearest upsampling and then w
  * (R,R,C,K):

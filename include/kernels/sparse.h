@@ -17,6 +17,7 @@ struct sparse {
     int R, C, K, h, w;
     size_t window; /* floats of a row of taps, R*C rounded up to vectors */
     int band;      /* pooled rows whose gradients are listed at once */
+    int images;    /* where these are all of an image: so many images */
     size_t list;   /* room for the entries of a channel */
 };
 struct sparse_images { /* n of them; floats from one row or image to the next */
