@@ -71,6 +71,9 @@ function nearestOf(kind, i) {
     }));
 }
 
+/* Of the images whose pixels are compared, "32 × 32". */
+const comparedSize = () => facts.compared[1] + ' × ' + facts.compared[0];
+
 const thousands = number => number.toLocaleString('en');
 const many = (number, what, more) =>
     thousands(number) + ' ' + (number === 1 ? what : more || what + 's');

@@ -1,6 +1,7 @@
 // tiles: single images, cut out of the pages.
 
-const MOST_PAGES = 6; // decoded at once
+/* Pages of this kind that are kept decoded: of 400 MB in all. */
+const mostPages = m => Math.ceil(1e8 / (m.columns * m.cell_width * m.lines * m.cell_height));
 const pageFiles = {}; // name-k: Blob
 const pageCache = new Map();
 
@@ -23,7 +24,7 @@ function decodePage(name, k, options = {}) {
     const page = pageCache.get(key) || decode();
     pageCache.delete(key);
     pageCache.set(key, page);
-    if (pageCache.size > MOST_PAGES) pageCache.delete(pageCache.keys().next().value);
+    if (pageCache.size > mostPages(facts[name])) pageCache.delete(pageCache.keys().next().value);
     return page;
 }
 

@@ -259,7 +259,8 @@ function updatePinned() {
             'div',
             { class: 'sides' },
             side('features', 'Near by features', i, images('pixels')),
-            side('pixels', 'Near by pixels', i, images('features')),
+            near.pixels &&
+                side('pixels', 'Near by pixels, ' + comparedSize(), i, images('features')),
         ),
         factList(i),
     );

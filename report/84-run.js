@@ -324,14 +324,12 @@ function duplicateSection() {
         element(
             'p',
             { class: 'lead' },
-            pairs.length === 0
-                ? 'No two images differ by less than ' +
-                      facts.duplicate +
-                      ' (root mean square, of 1).'
-                : many(pairs.length, 'pair') +
-                      ' of images that differ by at most ' +
-                      facts.duplicate +
-                      ' (root mean square, of 1). ',
+            (pairs.length === 0 ? 'No two images' : many(pairs.length, 'pair') + ' of images') +
+                ' differ by at most ' +
+                facts.duplicate +
+                ' (root mean square, of 1), compared at ' +
+                comparedSize() +
+                ' pixels. ',
             leaks
                 ? element(
                       'span',

@@ -20,19 +20,19 @@
 #include "files/record.h"
 #include "kernels/isa.h"
 #include "net/model.h"
-#include "pictures/picture.h"
+#include "pictures/jpeg.h"
 #include "report/images.h"
 #include "report/near.h"
 #include "report/page.h"
 #include "report/sample.h"
 #include "report/tables.h"
 
-enum { REVISION = 1 };
+enum { REVISION = 2 };
 
 struct options {
     const char *index, *images, *model, *map, *pca, *evaluation, *summary, *skipped;
-    const char *near, *near_pixels;
-    int64_t thumbnail, page, limit;
+    const char *near;
+    int64_t thumbnail, page, compare, limit;
     double duplicate;
 };
 
@@ -155,37 +155,36 @@ static void write_near(struct task *t, struct rows *features)
 }
 
 /* Distances of pixels are told as the root of the mean square, of values from 0 to 1. */
-static void write_near_pixels(struct task *t)
+static void write_near_pixels(struct task *t, struct rows *pixels)
 {
-    struct tensor_reader *images = tensor_open(t->options->images);
-    bool bytes = images->header.dtype == NPY_U8;
-    double unit = (bytes ? 255 : 1) * sqrt((double)images->row_items);
-    struct tensor_reader *near = lists_open(t->options->near_pixels, images, METRIC_EUCLIDEAN);
-    struct rows *pixels = rows_read(images, t->rows, t->n, t->memory);
+    double unit = 255 * sqrt((double)rows_width(pixels));
     json_t *duplicates;
 
     note("pixels: %zu rows of %zu numbers", t->n, rows_width(pixels));
     add_fact(t, "near_pixels",
              near_write(t->page, "near-pixels", pixels, t->options->duplicate * unit, 1000,
-                        &duplicates, near));
+                        &duplicates, NULL));
     add_fact(t, "duplicates", duplicates);
     add_fact(t, "pixel_unit", json_real(unit));
     add_fact(t, "duplicate", json_real(t->options->duplicate));
     rows_free(pixels);
-    tensor_close(images);
 }
 
 static void write_images(struct task *t)
 {
     struct images_settings s = {.side = (size_t)t->options->thumbnail,
-                                .page = (size_t)t->options->page};
+                                .page = (size_t)t->options->page,
+                                .compare = (size_t)t->options->compare,
+                                .memory = t->memory};
     struct tensor_reader *images = tensor_open(t->options->images);
+    struct rows *compared;
 
     tensor_want(images, -1, 4, (size_t[4]){t->N});
     want_memory(PROCESS_MEMORY + images_memory(images, t->n, t->model, &s), t->n,
                 (size_t)t->cli->memory);
-    images_write(t->page, t->facts, images, t->rows, t->n, t->model, &s);
+    compared = images_write(t->page, t->facts, images, t->rows, t->n, t->model, &s);
     tensor_close(images);
+    write_near_pixels(t, compared);
 }
 
 /* --- the run --- */
@@ -300,10 +299,8 @@ static void write_report(struct task *t, struct rows *features)
     write_places(t, "map", t->options->map, "x");
     write_places(t, "pca", t->options->pca, "pc");
     write_near(t, features);
-    if (t->options->images) {
-        write_near_pixels(t);
+    if (t->options->images)
         write_images(t);
-    }
     if (t->model)
         images_write_kernels(t->page, t->facts, t->model);
     page_commit(t->page, t->facts, t->history);
@@ -311,16 +308,19 @@ static void write_report(struct task *t, struct rows *features)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.thumbnail = 64, .page = 4096, .limit = 20000, .duplicate = 0.02};
+    struct options o = {
+        .thumbnail = 64, .page = 2048, .compare = 32, .limit = 20000, .duplicate = 0.02};
     const struct cli_option options[] = {
         {"thumbnail", CLI_INT, &o.thumbnail, 8, 1024, NULL, CLI_SETTING,
          "longer side of an image as it is kept, pixels"},
         {"limit", CLI_INT, &o.limit, 1, 1e6, NULL, CLI_SETTING,
          "show so many rows at most, of each class in its share, at random"},
         {"page", CLI_INT, &o.page, 64, 16384, NULL, CLI_SETTING,
-         "side of a texture of many images at most, pixels; few laptops hold more than 4096"},
+         "side of a page of many images at most, pixels: what is decoded to show one of them"},
+        {"compare", CLI_INT, &o.compare, 1, 1024, NULL, CLI_SETTING,
+         "longer side of an image as its pixels are compared with others', averaged, pixels"},
         {"duplicate", CLI_REAL, &o.duplicate, 0, 1, NULL, CLI_SETTING,
-         "pairs of images are listed whose pixels differ by at most this, of 1, root mean square"},
+         "list pairs whose pixels, so compared, differ by at most this, of 1, root mean square"},
         {"index", CLI_TEXT, &o.index, 0, 0, "FILE", CLI_INPUT,
          "index of the rows: classes, splits, names"},
         {"images", CLI_TEXT, &o.images, 0, 0, "FILE", CLI_INPUT, "the images of the rows"},
@@ -335,7 +335,6 @@ int main(int argc, char **argv)
          "which pictures import-images skipped, and why"},
         {"near", CLI_TEXT, &o.near, 0, 0, "FILE", 0,
          "who is near by the features, as of neighbours --lists; else it is searched"},
-        {"near-pixels", CLI_TEXT, &o.near_pixels, 0, 0, "FILE", 0, "the same by pixels"},
         isa_option(),
         {0},
     };
@@ -363,6 +362,8 @@ int main(int argc, char **argv)
     t.history = history_new(&cli, REVISION + NET_REVISION);
     page_digest(digest);
     history_setting(t.history, "page", digest);
+    if (given(o.images))
+        history_setting(t.history, "JPEG", jpeg_library());
     history_ask(t.history);
     check_options(&o);
     t.memory = (size_t)cli.memory / 2;

@@ -1,5 +1,6 @@
 # report: a run as one HTML file. What the page does is tried in a browser.
 load helper
+load files
 load browser
 
 setup_file() {
@@ -79,6 +80,28 @@ facts() {
         block "near-${kind/images/pixels}" "$in/report.html" | od -An -v -tu4 -w4 | tr -d ' ' |
             diff wanted -
     done
+}
+
+@test "pixels are compared in images averaged to --compare, which the history and the page tell" {
+    cd "$BATS_TEST_TMPDIR"
+    tensor tsv "$in/images.npy.zst" | awk '{
+        for (y = 0; y < 16; y++) for (x = 0; x < 16; x++) for (c = 1; c <= 3; c++) {
+            at = (2 * y * 32 + 2 * x) * 3 + c
+            printf "%02x", int(($at + $(at + 3) + $(at + 96) + $(at + 99)) / 4 + .5) } }' |
+        xxd -r -p | npy '|u1' '(24, 16, 16, 3)' >small.npy
+    neighbours small.npy --index "$in/images.tsv" --k 12 --list | tail -n +2 >wanted
+    report "$in/features.npy.zst" --images "$in/images.npy.zst" --compare 16 -o report.html 2>/dev/null
+    block near-pixels report.html | od -An -v -tu4 -w4 | tr -d ' ' | diff <(cut -f 5 wanted) -
+    facts report.html | jq -r '.near_pixels.step / .pixel_unit' >step
+    block near-pixels-distances report.html | od -An -v -tu2 -w2 | paste - wanted |
+        awk -v step="$(cat step)" '{ d = $1 * step - $NF / 255 / sqrt(768)
+            if (d * d > step * step / 3) { print "line " NR; exit 1 } }'
+    tensor info report.html | grep -qE '^ *JPEG = libjpeg-turbo [0-9]'
+    tensor info report.html | grep -qE '^ *compare = 16$'
+    tensor info "$in/report.html" | grep -qE '^ *compare = 32$'
+    need_browser
+    page report.html row=3
+    js 'return document.querySelector(".sides").innerText' | grep -F 'Near by pixels, 16 × 16'
 }
 
 @test "the page shows every row, asks for nothing, and the console is silent" {

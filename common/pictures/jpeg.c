@@ -8,6 +8,8 @@
 #include "base/report.h"
 
 enum { RGB = 3 };
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
 
 _Noreturn static void on_error(j_common_ptr c)
 {
@@ -51,4 +53,9 @@ unsigned char *jpeg_format(size_t *len, const uint8_t *rgb, size_t height, size_
     jpeg_destroy_compress(&c);
     *len = file_len;
     return file;
+}
+
+const char *jpeg_library(void)
+{
+    return "libjpeg-turbo " TEXT(LIBJPEG_TURBO_VERSION);
 }

@@ -9,6 +9,7 @@
 
 #include "base/report.h"
 #include "pictures/exif.h"
+#include "pictures/jpeg.h"
 #include "pictures/picture.h"
 
 enum { RGB = 3, CMYK = 4, SCALES = 8, EXIF = JPEG_APP0 + 1, PROFILE = JPEG_APP0 + 2 };
@@ -278,14 +279,5 @@ static void close_jpeg(struct picture *p)
     free(j);
 }
 
-#define TEXT_OF(x) #x
-#define TEXT(x) TEXT_OF(x)
-
-/* The version it was compiled with: libjpeg-turbo does not tell at run time. */
-static const char *library(void)
-{
-    return "libjpeg-turbo " TEXT(LIBJPEG_TURBO_VERSION);
-}
-
 const struct picture_format picture_jpeg = {
-    "JPEG", " jpg jpeg jpe jfif ", fits, open_jpeg, plan, decode, close_jpeg, library};
+    "JPEG", " jpg jpeg jpe jfif ", fits, open_jpeg, plan, decode, close_jpeg, jpeg_library};

@@ -8,6 +8,7 @@
 #include "base/progress.h"
 #include "base/report.h"
 #include "net/dataset.h"
+#include "pictures/resize.h"
 #include "report/mosaic.h"
 
 enum { RGB = 3, BATCH = 32, QUALITY = 80, RECONSTRUCTION_QUALITY = 60 };
@@ -17,9 +18,10 @@ struct work {
     const struct tensor_reader *images;
     struct net *net; /* NULL: none */
     struct mosaic thumbnails, reconstructions;
-    size_t H, W, C, items;
+    size_t H, W, C, items, h, w; /* h, w: as they are compared */
+    struct rows *compared;
     float *x, *y;         /* (BATCH,H,W,C) */
-    uint8_t *rgb;         /* (H,W,3) */
+    uint8_t *rgb, *small; /* (H,W,3), (h,w,3) */
     unsigned char *error; /* (n) float32 */
     size_t n, n_batch;    /* rows done; in x */
 };
@@ -66,6 +68,15 @@ static void end_batch(struct work *w)
     w->n_batch = 0;
 }
 
+/* Of what is in w->rgb. */
+static void add_compared(struct work *w)
+{
+    resize_area(w->small, w->h, w->w, w->rgb, w->H, w->W, w->W * RGB);
+    for (size_t i = 0; w->C == 1 && i < w->h * w->w; i++)
+        w->small[i] = w->small[i * RGB];
+    rows_append(w->compared, w->small, 1);
+}
+
 static void add_row(struct work *w, const uint8_t *row, size_t number)
 {
     float *x = w->x + w->n_batch * w->items;
@@ -78,6 +89,7 @@ static void add_row(struct work *w, const uint8_t *row, size_t number)
         die_file(tensor_path(w->images), "row %zu holds a value that is not finite", number);
     to_rgb(w, x);
     mosaic_add(&w->thumbnails, w->page, w->rgb);
+    add_compared(w);
     if (++w->n_batch == BATCH)
         end_batch(w);
 }
@@ -117,20 +129,26 @@ static void set(json_t *facts, const char *key, json_t *value)
         die("out of memory: a fact wanted");
 }
 
-void images_write(struct page *p, json_t *facts, struct tensor_reader *t, const size_t *rows,
-                  size_t n, const struct model *m, const struct images_settings *s)
+struct rows *images_write(struct page *p, json_t *facts, struct tensor_reader *t,
+                          const size_t *rows, size_t n, const struct model *m,
+                          const struct images_settings *s)
 {
+    size_t H = t->header.shape[1], W = t->header.shape[2], longer = H > W ? H : W;
     struct work w = {.page = p,
                      .images = t,
-                     .H = t->header.shape[1],
-                     .W = t->header.shape[2],
+                     .H = H,
+                     .W = W,
                      .C = t->header.shape[3],
-                     .items = t->row_items};
+                     .items = t->row_items,
+                     .h = mosaic_shrink(H, longer, s->compare),
+                     .w = mosaic_shrink(W, longer, s->compare)};
 
     w.net = m ? model_net(m, BATCH, false) : NULL;
     w.x = xcalloc(BATCH * w.items, sizeof *w.x);
     w.y = xcalloc(BATCH * w.items, sizeof *w.y);
     w.rgb = xmalloc(w.H * w.W * RGB);
+    w.small = xmalloc(w.h * w.w * RGB);
+    w.compared = rows_create(tensor_path(t), NPY_U8, n, w.h * w.w * w.C, s->memory);
     w.error = xcalloc(n + 1, 4);
     w.thumbnails = thumbnails_new(t, n, s);
     mosaic_start(&w.thumbnails);
@@ -140,6 +158,7 @@ void images_write(struct page *p, json_t *facts, struct tensor_reader *t, const 
     read_all(&w, t, rows, n);
     mosaic_end(&w.thumbnails, p);
     set(facts, "thumbnails", mosaic_facts(&w.thumbnails));
+    set(facts, "compared", json_pack("[I,I]", (json_int_t)w.h, (json_int_t)w.w));
     set(facts, "image", json_pack("[I,I,I]", (json_int_t)w.H, (json_int_t)w.W, (json_int_t)w.C));
     if (m) {
         mosaic_end(&w.reconstructions, p);
@@ -151,7 +170,9 @@ void images_write(struct page *p, json_t *facts, struct tensor_reader *t, const 
     free(w.x);
     free(w.y);
     free(w.rgb);
+    free(w.small);
     free(w.error);
+    return w.compared;
 }
 
 void images_write_kernels(struct page *p, json_t *facts, const struct model *m)

@@ -15,8 +15,7 @@ static size_t round_up(size_t n)
     return (n + BLOCK - 1) / BLOCK * BLOCK;
 }
 
-/* n * side / longer, rounded, at least 1. */
-static size_t shrink(size_t n, size_t longer, size_t side)
+size_t mosaic_shrink(size_t n, size_t longer, size_t side)
 {
     size_t small = longer > side ? (n * side + longer / 2) / longer : n;
 
@@ -39,8 +38,8 @@ struct mosaic mosaic_new(const char *name, size_t n, size_t H, size_t W, size_t 
     size_t longer = H > W ? H : W, lines;
     struct mosaic m = {.name = name, .quality = quality, .H = H, .W = W};
 
-    m.height = shrink(H, longer, side);
-    m.width = shrink(W, longer, side);
+    m.height = mosaic_shrink(H, longer, side);
+    m.width = mosaic_shrink(W, longer, side);
     m.cell_height = round_up(m.height);
     m.cell_width = round_up(m.width);
     assert(m.cell_height <= page && m.cell_width <= page);

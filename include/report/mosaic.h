@@ -24,6 +24,8 @@ struct mosaic {
     uint8_t *pixels;                /* (lines*cell_height,columns*cell_width,3), owned */
 };
 
+/* A side of n pixels where the longer one, LONGER, is made SIDE at most: rounded, at least 1. */
+size_t mosaic_shrink(size_t n, size_t longer, size_t side);
 /* For n pictures (H,W,3) in all. */
 struct mosaic mosaic_new(const char *name, size_t n, size_t H, size_t W, size_t side, size_t page,
                          int quality);
