@@ -11,6 +11,7 @@ const state = {
     query: '',
     pinned: -1, // image
     hovered: -1,
+    lit: -1, // entry of the legend that is pointed at
     selected: new Set(),
     tool: 'move', // or box, lasso
     theme: '', // light, dark; else the system's

@@ -98,7 +98,7 @@ if (errors)
         title: 'reconstruction error',
         value: i => ranks[i],
         ends: () => {
-            const sorted = [...errors].sort((a, b) => a - b);
+            const sorted = errors.toSorted();
             return [sorted[0], sorted[N - 1]].map(e => e.toPrecision(2));
         },
     };
@@ -114,6 +114,7 @@ for (const way of Object.values(colours))
         const picked = palette(way.entries.length);
         way.entries.forEach((entry, k) => {
             entry.colour ||= picked[k];
+            entry.bytes = bytesOfColour(entry.colour);
             entry.n = 0;
         });
         for (let i = 0; i < N; i++) way.entries[way.entry(i)].n++;
@@ -125,14 +126,15 @@ state.colour = colourNames()[0];
 /* [r, g, b] of image i, 0..255, as coloured now. */
 function colourOf(i) {
     const way = colours[state.colour];
-    return way.value ? rampColour(way.value(i)) : bytesOfColour(way.entries[way.entry(i)].colour);
+    return way.value ? rampColour(way.value(i)) : way.entries[way.entry(i)].bytes;
 }
 const cssColour = i => 'rgb(' + colourOf(i).join(' ') + ')';
 const classColour = c => (colours.class ? colours.class.entries[c].colour : GREY);
 
 // --- which images are shown ---
 
-const isShown = new Uint8Array(N).fill(1); // by legend, search and layout
+const isShown = new Uint8Array(N).fill(1), // by legend, search and layout
+    isFound = new Uint8Array(N).fill(1); // by the search
 let nShown = N,
     nFound = 0;
 
@@ -150,6 +152,7 @@ function updateShown() {
         const on = !(missing && missing[i]) && !(way.entries && state.off.has(way.entry(i)));
         const found = words.every(word => foldedNames[i].includes(word));
         isShown[i] = on && found ? 1 : 0;
+        isFound[i] = found ? 1 : 0;
         nShown += isShown[i];
         nFound += found;
     }

@@ -71,7 +71,7 @@ function classGrid() {
         .map((list, c) => ({ c, list, columns: Math.ceil(Math.sqrt(list.length)) }))
         .filter(block => block.list.length);
     const gap = Math.max(1, Math.round(Math.sqrt(N) / 14)),
-        above = Math.max(1, gap);
+        above = Math.ceil(gap / 2);
     const area = blocks.reduce((sum, b) => sum + (b.columns + gap) * (b.columns + gap + above), 0);
     const most = Math.max(Math.sqrt(area * ASPECT), ...blocks.map(b => b.columns));
     let x = 0,

@@ -207,7 +207,6 @@ function fitAll() {
     const list = state.query || state.off.size ? [...isShown.keys()].filter(i => isShown[i]) : null;
     isFitted = !list;
     wantedCamera = null;
-    camera.right = camera.width > 760 ? byId('details').offsetWidth + 14 : 0;
     camera.fitScale = fittingCamera(state.layout, null).scale;
     flyTo(fittingCamera(state.layout, list && list.length ? list : null));
 }

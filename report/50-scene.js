@@ -273,7 +273,7 @@ async function loadPages() {
             page,
         );
         if (shrink > 1) page.close();
-        gl.generateMipmap(gl.TEXTURE_2D_ARRAY);
+        if (k + 1 === t.pages) gl.generateMipmap(gl.TEXTURE_2D_ARRAY);
         scene.ready = k + 1;
         scene.loaded = performance.now(); // milliseconds since the page was opened
         wantFrame();
@@ -282,9 +282,15 @@ async function loadPages() {
 
 // --- what is sent ---
 
+/* The entry of the legend that alone is not faint; -1: none. */
+const litNow = () => (state.off.has(state.lit) ? -1 : state.lit);
+
 function sendFlags() {
-    const picked = state.selected;
-    for (let i = 0; i < N; i++) scene.flags[i] = isShown[i] | (picked.has(i) ? 2 : 0);
+    const { selected } = state,
+        { entry } = colours[state.colour],
+        lit = litNow();
+    for (let i = 0; i < N; i++)
+        scene.flags[i] = isShown[i] | ((lit < 0 ? selected.has(i) : entry(i) === lit) ? 2 : 0);
     if (gl) sendBuffer(scene.buffers.flags, scene.flags);
 }
 
@@ -293,13 +299,17 @@ function sendColours() {
     sendBuffer(scene.buffers.colour, scene.colour);
 }
 
-/* Where image i is now, on its way between two layouts: as the shader does. */
+/* How far image i is on its way between two layouts, 0 to 1: as the shader does. */
+const progressOf = i =>
+    scene.time >= 1
+        ? 1
+        : ease(Math.max(0, Math.min(1, scene.time * 1.5 - 0.5 * ((i * 0.61803398875) % 1))));
+
+/* Where it is. */
 function placeNow(i) {
-    const { time, from, to } = scene,
-        k = 3 * i;
-    if (time >= 1) return [to[k], to[k + 1], to[k + 2]];
-    const e = ease(Math.max(0, Math.min(1, time * 1.5 - 0.5 * ((i * 0.61803398875) % 1))));
-    return [0, 1, 2].map(axis => from[k + axis] + (to[k + axis] - from[k + axis]) * e);
+    const { from, to } = scene,
+        e = progressOf(i);
+    return [3 * i, 3 * i + 1, 3 * i + 2].map(k => from[k] + (to[k] - from[k]) * e);
 }
 
 /* Images start for the places of the layout. */
@@ -373,7 +383,7 @@ function setUniforms({ program, uniforms: u }, share) {
     gl.uniform2f(u.sides, ...scene.sides);
     gl.uniform1f(u.ratio, ratio);
     gl.uniform1f(u.dot_share, share);
-    gl.uniform1i(u.state_mask, state.selected.size ? 2 : 0);
+    gl.uniform1i(u.state_mask, state.selected.size || litNow() >= 0 ? 2 : 0);
     if (u.frame) {
         const t = facts.thumbnails,
             side = sideNow();
@@ -407,8 +417,11 @@ function drawScene() {
     }
 }
 
-let frameWanted = 0;
-function wantFrame() {
+let frameWanted = 0,
+    sceneIsOld = true;
+/* IMAGES: they are drawn anew; otherwise what lies over them alone. */
+function wantFrame(images = true) {
+    sceneIsOld ||= images;
     if (scene.layout)
         // not before there is anything
         frameWanted ||= requestAnimationFrame(frame);
@@ -420,7 +433,8 @@ function frame(now) {
     const wasMoving = scene.time < 1;
     scene.time = scene.changeMs ? Math.min(1, (now - scene.changeBegan) / scene.changeMs) : 1;
     const flies = flyOn(now);
-    drawScene();
+    if (sceneIsOld || wasMoving) drawScene();
+    sceneIsOld = false;
     if (wasMoving && scene.time >= 1) placeLabels();
     drawOverlay();
     if (scene.time < 1 || flies) wantFrame();
@@ -434,7 +448,7 @@ function resize() {
     camera.height = box.height;
     const narrow = box.width <= 760;
     camera.left = narrow ? 0 : 252;
-    camera.right = narrow ? 0 : byId('details').offsetWidth + 14;
+    camera.right = narrow ? 0 : 364; // of the details as wide as they get
     for (const canvas of [byId('scene'), byId('overlay')]) {
         canvas.width = Math.round(box.width * devicePixelRatio);
         canvas.height = Math.round(box.height * devicePixelRatio);

@@ -3,7 +3,7 @@
 
 const pen = byId('overlay').getContext('2d');
 let outline = null; // of box or lasso, [[x, y], ...], pixels
-let labels = []; // { c, x, y, z, n }
+let labels = []; // { c, n, x, y, z, path or above }
 
 // --- names of classes ---
 
@@ -13,9 +13,10 @@ function median(values) {
     return sorted[sorted.length >> 1];
 }
 
-/* Where names stand in this layout: in a class's middle, by medians, of what is shown. */
+/* Where names stand in this layout: in the plane where a class is densest, with an outline; in
+ * space and in a grid in its middle, by medians. Of what is shown. */
 function placeLabels() {
-    const { at, labels: given } = layout(state.layout);
+    const { at, labels: given, flat, cell } = layout(state.layout);
     labels = [];
     if (!hasClasses || (state.layout === 'grid' && classes.length > 60)) return;
     const members = classes.map(() => []);
@@ -26,16 +27,43 @@ function placeLabels() {
             labels.push(
                 place
                     ? { ...place, z: 0, n: list.length, above: true }
-                    : {
-                          c,
-                          n: list.length,
-                          x: median(list.map(i => at[3 * i])),
-                          y: median(list.map(i => at[3 * i + 1])),
-                          z: median(list.map(i => at[3 * i + 2])),
-                      },
+                    : flat && !cell
+                      ? { c, n: list.length, z: 0, ...outlineOf(list, at) }
+                      : {
+                            c,
+                            n: list.length,
+                            x: median(list.map(i => at[3 * i])),
+                            y: median(list.map(i => at[3 * i + 1])),
+                            z: median(list.map(i => at[3 * i + 2])),
+                        },
             );
     });
     labels.sort((a, b) => b.n - a.n || a.c - b.c);
+}
+
+/* The class that is pointed at in the legend; -1: none. */
+const litClass = () => (state.colour === 'class' ? litNow() : -1);
+
+/* Its outline: as the plane lies now, but as thin as ever. */
+function drawOutline(paper) {
+    const label = labels.find(({ c, path }) => path && c === litClass());
+    if (!label) return;
+    const R = rotation(),
+        m = middle(),
+        { x, y, scale } = camera;
+    const view = new DOMMatrix([R[0], -R[3], R[1], -R[4], 0, 0].map(v => v * scale));
+    const at = new DOMMatrix().translate(m.x, m.y).multiply(view).translate(-x, -y);
+    const line = new Path2D();
+    line.addPath(label.path, at);
+    pen.lineCap = 'round';
+    for (const [width, colour] of [
+        [4, paper],
+        [2, classColour(label.c)],
+    ]) {
+        pen.lineWidth = width;
+        pen.strokeStyle = colour;
+        pen.stroke(line);
+    }
 }
 
 function drawLabels(project, paper, ink) {
@@ -64,15 +92,14 @@ function drawLabels(project, paper, ink) {
         )
             continue;
         taken.push(box);
+        pen.globalAlpha = litClass() < 0 || litClass() === c ? 1 : 0.4;
         pen.textBaseline = 'middle';
         pen.textAlign = 'left';
         if (!above) {
             pen.fillStyle = paper;
-            pen.globalAlpha = 0.84;
             pen.beginPath();
             pen.roundRect(...box, 10);
             pen.fill();
-            pen.globalAlpha = 1;
         }
         pen.fillStyle = classColour(c);
         pen.beginPath();
@@ -81,6 +108,7 @@ function drawLabels(project, paper, ink) {
         pen.fillStyle = ink;
         pen.fillText('\u2068' + text + '\u2069', box[0] + (above ? 12 : 16), box[1] + 10.5);
     }
+    pen.globalAlpha = 1;
 }
 
 // --- marks ---
@@ -122,7 +150,7 @@ function drawPinned(project, accent) {
     ring(state.pinned, project, accent, 3);
 }
 
-function drawOutline(accent, wash) {
+function drawLasso(accent, wash) {
     if (!outline) return;
     pen.beginPath();
     outline.forEach(([x, y], k) => (k ? pen.lineTo(x, y) : pen.moveTo(x, y)));
@@ -143,18 +171,45 @@ function drawOverlay() {
     pen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     pen.clearRect(0, 0, camera.width, camera.height);
     drawPinned(project, colour('accent'));
-    if (state.labels && scene.time >= 1) drawLabels(project, colour('raised'), colour('ink'));
+    if (state.labels && scene.time >= 1) {
+        drawOutline(colour('paper'));
+        drawLabels(project, colour('raised'), colour('ink'));
+    }
     if (state.hovered >= 0 && isShown[state.hovered])
         ring(state.hovered, project, colour('ink'), 2.5);
-    drawOutline(colour('accent'), colour('wash'));
+    drawLasso(colour('accent'), colour('wash'));
 }
 
 // --- what is where ---
 
+/* Calls visit(i, x, y, w) for each image that is shown, as projector() has it: without an array for
+ * each, for there are many. */
+function eachShown(visit) {
+    const R = rotation(),
+        m = middle(),
+        f = eye(),
+        { x: cx, y: cy, z: cz, scale } = camera,
+        { from, to } = scene;
+    for (let i = 0, k = 0; i < N; i++, k += 3) {
+        if (!isShown[i]) continue;
+        const e = progressOf(i),
+            dx = from[k] + (to[k] - from[k]) * e - cx,
+            dy = from[k + 1] + (to[k + 1] - from[k + 1]) * e - cy,
+            dz = from[k + 2] + (to[k + 2] - from[k + 2]) * e - cz;
+        const w = 1 - ((R[6] * dx + R[7] * dy + R[8] * dz) * scale) / f;
+        if (w < NEAR) continue;
+        visit(
+            i,
+            m.x + ((R[0] * dx + R[1] * dy + R[2] * dz) * scale) / w,
+            m.y - ((R[3] * dx + R[4] * dy + R[5] * dz) * scale) / w,
+            w,
+        );
+    }
+}
+
 /* The image under the pixel, the one on top; -1: none. */
 function imageAt(x, y) {
-    const project = projector(),
-        dots = dotShare() > 0.5,
+    const dots = dotShare() > 0.5,
         side = sideNow();
     const t = facts.thumbnails || { width: 1, height: 1 },
         longer = Math.max(t.width, t.height);
@@ -162,56 +217,57 @@ function imageAt(x, y) {
     const flat = layout(state.layout).flat;
     let found = -1,
         best = Infinity;
-    for (let i = 0; i < N; i++) {
-        if (!isShown[i]) continue;
-        const [px, py, w] = project(...placeNow(i)),
-            by = dots ? 1 : w;
+    eachShown((i, px, py, w) => {
         const dx = Math.abs(px - x),
-            dy = Math.abs(py - y);
-        if (w < NEAR || dx > half[0] / by || dy > half[1] / by) continue;
-        const judged = dots ? Math.hypot(dx, dy) : flat ? -i : w; // later ones lie on top
+            dy = Math.abs(py - y),
+            by = dots ? 1 : w;
+        if (dx > half[0] / by || dy > half[1] / by) return;
+        const judged = dots ? dx * dx + dy * dy : flat ? -i : w; // later ones lie on top
         if (judged < best) {
             best = judged;
             found = i;
         }
-    }
+    });
     return found;
 }
 
 /* The images shown whose middle is within the polygon, pixels. */
 function imagesWithin(polygon) {
-    const project = projector(),
-        found = new Set();
-    for (let i = 0; i < N; i++) {
-        const [x, y, w] = project(...placeNow(i));
+    const found = new Set();
+    const [left, top, right, bottom] = [
+        Math.min(...polygon.map(p => p[0])),
+        Math.min(...polygon.map(p => p[1])),
+        Math.max(...polygon.map(p => p[0])),
+        Math.max(...polygon.map(p => p[1])),
+    ];
+    eachShown((i, x, y) => {
         let inside = false;
+        if (x < left || x > right || y < top || y > bottom) return;
         for (let a = 0, b = polygon.length - 1; a < polygon.length; b = a++) {
             const [ax, ay] = polygon[a],
                 [bx, by] = polygon[b];
             if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) inside = !inside;
         }
-        if (inside && isShown[i] && w >= NEAR) found.add(i);
-    }
+        if (inside) found.add(i);
+    });
     return found;
 }
 
 /* The nearest image to image i in the direction (dx,dy) of the screen; -1: none. */
 function imageTowards(i, dx, dy) {
-    const project = projector(),
-        m = middle();
-    const [x, y] = i < 0 ? [m.x, m.y] : project(...placeNow(i));
+    const m = middle();
+    const [x, y] = i < 0 ? [m.x, m.y] : projector()(...placeNow(i));
     let found = -1,
         best = Infinity;
-    for (let j = 0; j < N; j++) {
-        if (!isShown[j] || j === i) continue;
-        const [px, py, w] = project(...placeNow(j));
+    eachShown((j, px, py) => {
+        if (j === i) return;
         const along = (px - x) * dx + (py - y) * dy,
             across = Math.abs((px - x) * dy - (py - y) * dx);
         const judged = i < 0 ? Math.hypot(px - x, py - y) : along + 2.5 * across;
-        if (w >= NEAR && (i < 0 || along > 0.5) && judged < best) {
+        if ((i < 0 || along > 0.5) && judged < best) {
             best = judged;
             found = j;
         }
-    }
+    });
     return found;
 }

@@ -74,7 +74,7 @@ function tileButton(i, label, shared = false) {
             'data-row': rows[i],
             class: shared ? 'shared' : null,
             '--colour': hasClasses ? classColour(classOf[i]) : 'transparent',
-            onclick: () => pin(i),
+            onclick: () => pin(i, true),
             onpointerenter: () => change({ hovered: i }),
             onpointerleave: () => change({ hovered: -1 }),
         },

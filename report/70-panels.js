@@ -1,11 +1,19 @@
 // panels: controls, legend, the card under the pointer, the pinned image, the selection.
 
-const tell = text => {
+/* For a reader of the screen; SHOWN: for everyone, for a while. */
+const tell = (text, shown) => {
     byId('told').textContent = text;
+    if (shown)
+        byId('told').animate(
+            { opacity: [0, 1, 1, 0], offset: [0, 0.06, 0.9, 1] },
+            { duration: 2600 },
+        );
 };
 
-function pin(i) {
+/* Pins image i; FAR: it may be out of sight, and is then brought to the middle. */
+function pin(i, far) {
     change({ pinned: i });
+    if (far) bringIntoSight(i);
     if (i >= 0) {
         tell('Pinned: ' + pathOf(i));
         openSheet('details');
@@ -65,7 +73,7 @@ function makeControls() {
     for (const [name, { title }] of Object.entries(colours))
         byId('colour').append(element('option', { value: name }, title));
     byId('colour').addEventListener('change', event =>
-        change({ colour: event.target.value, off: new Set() }),
+        change({ colour: event.target.value, off: new Set(), lit: -1 }),
     );
     byId('size').addEventListener('input', event => change({ size: +event.target.value }));
     byId('images').addEventListener('change', event => change({ images: event.target.checked }));
@@ -114,11 +122,14 @@ function updateLegend() {
                             'data-entry': k,
                             onclick: event => toggleEntry(k, event.altKey),
                             ondblclick: () => onlyEntry(k),
+                            onpointerenter: event =>
+                                event.pointerType === 'mouse' && change({ lit: k }),
+                            onpointerleave: () => change({ lit: -1 }),
                             title: 'Switch on or off; double click: it alone',
                         },
                         element('i'),
                         element('bdi', { class: 'name' }, entry.name),
-                        element('span', { class: 'number' }, thousands(entry.n)),
+                        element('span', { class: 'number' }),
                     ),
                 ),
             ),
@@ -134,8 +145,25 @@ function updateLegend() {
             });
         }
     }
-    for (const button of byId('legend').querySelectorAll('button'))
-        button.setAttribute('aria-pressed', !state.off.has(+button.dataset.entry));
+    const picked = picksOf(way),
+        most = Math.max(...(way.entries || []).map(entry => entry.n));
+    for (const button of byId('legend').querySelectorAll('button')) {
+        const k = +button.dataset.entry,
+            { n } = way.entries[k];
+        button.setAttribute('aria-pressed', !state.off.has(k));
+        button.style.setProperty('--all', n / most);
+        button.style.setProperty('--picked', picked[k] / most);
+        button.querySelector('.number').textContent =
+            (picked[k] < n ? thousands(picked[k]) + ' of ' : '') + thousands(n);
+    }
+}
+
+/* Of each entry of the legend how many are selected or, where nothing is, found. */
+function picksOf(way) {
+    const picked = new Uint32Array(way.entries ? way.entries.length : 0);
+    for (let i = 0; way.entries && i < N; i++)
+        picked[way.entry(i)] += state.selected.size ? state.selected.has(i) : isFound[i];
+    return picked;
 }
 
 function toggleEntry(k, alone) {
@@ -186,7 +214,21 @@ function side(kind, title, i, others) {
     return element(
         'div',
         {},
-        element('h3', {}, title),
+        element(
+            'div',
+            { class: 'row' },
+            element('h3', {}, title),
+            element(
+                'button',
+                {
+                    type: 'button',
+                    class: 'link',
+                    'aria-label': 'Select what is near by ' + kind,
+                    onclick: () => select([i, ...list.map(n => n.image)]),
+                },
+                'select',
+            ),
+        ),
         element('p', {}, hasClasses ? same + ' of ' + list.length + ' of its class' : '\u00a0'),
         element(
             'div',
@@ -214,6 +256,7 @@ function factList(i) {
     if (hasClasses) add('class', className(classOf[i]));
     if (splitOf) add('split', splitName(i));
     if (errors) add('reconstruction error', errors[i].toPrecision(3));
+    if (near.pixels) add('pixels compared at', comparedSize());
     for (const [name, axis] of [
         ['map', 'x'],
         ['pca', 'pc'],
@@ -259,8 +302,7 @@ function updatePinned() {
             'div',
             { class: 'sides' },
             side('features', 'Near by features', i, images('pixels')),
-            near.pixels &&
-                side('pixels', 'Near by pixels, ' + comparedSize(), i, images('features')),
+            side('pixels', 'Near by pixels', i, images('features')),
         ),
         factList(i),
     );
@@ -319,7 +361,7 @@ async function copyTable(images) {
         document.execCommand('copy');
         area.remove();
     }
-    tell(many(images.length, 'line') + ' copied');
+    tell(many(images.length, 'line') + ' copied', true);
 }
 
 function classCounts(images) {
@@ -440,6 +482,10 @@ function updateCount() {
     const sample =
         facts.shown < facts.rows ? 'A sample of ' + thousands(N) + ' of ' + whole : whole;
     byId('count').textContent = nShown < N ? thousands(nShown) + ' shown of ' + sample : sample;
+    byId('nothing').hidden = nShown > 0;
+    byId('nothing').firstElementChild.textContent = nFound
+        ? 'All of these are switched off in the legend. '
+        : 'No name or class has ' + state.query + ' in it. ';
     byId('count').title = facts.shown < facts.rows ? 'Of each class its share, at random' : '';
 }
 

@@ -87,7 +87,7 @@ function dragTo(at) {
     drag.last = at;
     change({ hovered: -1 });
     updateCard();
-    wantFrame();
+    wantFrame(false);
 }
 
 let lastMove = '';
@@ -125,10 +125,11 @@ function endDrag(event) {
         else pin(i);
     } else if (outline) {
         const found = imagesWithin(outline);
+        if (!found.size) tell('No image has its middle in there', true);
         select(event.ctrlKey || event.metaKey ? [...state.selected, ...found] : found);
     }
     outline = null;
-    wantFrame();
+    wantFrame(false);
 }
 canvas.addEventListener('pointerup', endDrag);
 canvas.addEventListener('pointercancel', event => {
@@ -165,16 +166,8 @@ function toggleSelected(i) {
 
 // --- keys ---
 
-/* Goes to the next image in a direction, or moves the map. */
-function arrow(event, dx, dy) {
-    if (event.shiftKey) {
-        panBy(-dx * 80, -dy * 80);
-        byHand();
-        return;
-    }
-    const i = imageTowards(state.hovered >= 0 ? state.hovered : state.pinned, dx, dy);
-    if (i < 0) return;
-    change({ hovered: i });
+/* Moves the map so that image i is not beyond its edge, nor under a panel. */
+function bringIntoSight(i) {
     const [x, y] = projector()(...placeNow(i)),
         m = middle();
     if (
@@ -186,6 +179,19 @@ function arrow(event, dx, dy) {
         panBy(m.x - x, m.y - y);
         byHand();
     }
+}
+
+/* Goes to the next image in a direction, or moves the map. */
+function arrow(event, dx, dy) {
+    if (event.shiftKey) {
+        panBy(-dx * 80, -dy * 80);
+        byHand();
+        return;
+    }
+    const i = imageTowards(state.hovered >= 0 ? state.hovered : state.pinned, dx, dy);
+    if (i < 0) return;
+    change({ hovered: i });
+    bringIntoSight(i);
     updateCard(...projector()(...placeNow(i)));
     tell(nameOf(i) + (hasClasses ? ', ' + className(classOf[i]) : ''));
 }

@@ -2,8 +2,8 @@
 
 /* Pins image i and shows it on the map. */
 function showOnMap(i) {
-    change({ view: 'map', pinned: i });
-    openSheet('details');
+    change({ view: 'map' });
+    pin(i, true);
 }
 
 function imageButton(i, label, ...tiles) {

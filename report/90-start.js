@@ -33,14 +33,14 @@ onChange(changed => {
         updateCount();
         placeLabels();
     }
-    if (any('layout', 'off', 'query', 'colour', 'selected')) sendFlags();
+    if (any('layout', 'off', 'query', 'colour', 'selected', 'lit')) sendFlags();
     if (any('colour') && gl) sendColours();
-    if (any('off', 'colour')) updateLegend();
+    if (any('off', 'colour', 'query', 'selected')) updateLegend();
     if (any('layout', 'colour', 'size', 'images', 'labels', 'tool', 'query')) updateControls();
     if (any('pinned', 'colour')) updatePinned();
     if (any('selected', 'colour')) updateSelection();
     if (any('pinned', 'selected')) updateHint();
-    wantFrame();
+    wantFrame(any('layout', 'off', 'query', 'colour', 'selected', 'size', 'images', 'lit'));
 });
 
 byId('view-map').addEventListener('click', () => change({ view: 'map' }));
@@ -65,6 +65,9 @@ byId('turn').addEventListener('click', () => {
         350,
     );
 });
+byId('nothing').lastElementChild.addEventListener('click', () =>
+    change({ query: '', off: new Set() }),
+);
 byId('fit').addEventListener('click', fitAll);
 byId('help-open').addEventListener('click', () => byId('help').showModal());
 byId('help-close').addEventListener('click', () => byId('help').close());
@@ -105,6 +108,9 @@ window.kasane = {
     goToLayout,
     fitAll,
     selectionTable,
+    get labels() {
+        return labels;
+    },
     get shown() {
         return nShown;
     },

@@ -101,7 +101,8 @@ facts() {
     tensor info "$in/report.html" | grep -qE '^ *compare = 32$'
     need_browser
     page report.html row=3
-    js 'return document.querySelector(".sides").innerText' | grep -F 'Near by pixels, 16 × 16'
+    js 'return document.querySelector(".facts").innerText' | grep -A 1 -x 'pixels compared at' |
+        grep -x '16 × 16'
 }
 
 @test "the page shows every row, asks for nothing, and the console is silent" {
@@ -191,8 +192,14 @@ path_of() { awk -F '\t' -v row="$1" '$1 == row { print $4 }' "$in/images.tsv"; }
     done
     near=$(js 'return document.querySelector("[data-near=features] button").dataset.row')
     echo "$near $(pixels_of '[data-near=features] canvas')" | are_themselves
-    js 'document.querySelector("[data-near=features] button").click()' >/dev/null
+    js 'kasane.change({ selected: new Set() });
+        document.querySelector("[aria-label=\"Select what is near by features\"]").click()' >/dev/null
+    equal "$(js 'return kasane.state.selected.size + " " + kasane.state.selected.has(17)')" '13 true'
+    js 'Object.assign(kasane.camera, { x: 9, y: 9 });
+        document.querySelector("[data-near=features] button").click()' >/dev/null
     equal "$(js 'return document.querySelector("#pinned").dataset.row')" "$near"
+    equal "$(js "const [x, y] = kasane.projector()(...kasane.placeNow(kasane.rows.indexOf($near)));
+        return x > 252 && x < 936 && y > 0 && y < 848")" true
     equal "$(js 'return document.querySelectorAll(".faces canvas").length')" 2
     equal "$(browser_log)" ''
 }
@@ -213,6 +220,14 @@ path_of() { awk -F '\t' -v row="$1" '$1 == row { print $4 }' "$in/images.tsv"; }
     echo "20 $(pixels_of '#card canvas')" | are_themselves
 }
 
+@test "a class's name stands in the plane where its images are" {
+    need_browser
+    page "$in/report.html"
+    equal "$(js 'return kasane.labels.map(label => kasane.rows.reduce((least, _, i) => {
+        const [x, y] = kasane.placeNow(i), own = kasane.facts.paths[i].startsWith(kasane.facts.classes[label.c] + "/");
+        return own ? Math.min(least, Math.hypot(x - label.x, y - label.y)) : least; }, 9) < 0.2).join()')" true,true,true,true
+}
+
 @test "a box and a lasso select what is within, whose list is a table" {
     need_browser
     page "$in/report.html" layout=classes
@@ -221,6 +236,11 @@ path_of() { awk -F '\t' -v row="$1" '$1 == row { print $4 }' "$in/images.tsv"; }
     js 'document.getElementById("tool-box").click()' >/dev/null
     pointer "$(to $((x - 9)) $((y - 9))),$down,$(to "$x2" "$y"),$(to $((x2 + 9)) $((y2 + 9))),$up"
     equal "$(js 'return [...kasane.state.selected].map(i => kasane.rows[i]).join(" ")')" '0 1'
+    equal "$(js 'return [...document.querySelectorAll("#legend .number")].map(n => n.textContent).join()')" \
+        '2 of 6,0 of 6,0 of 6,0 of 6'
+    pointer "$(to $((x - 14)) $((y - 20))),$down,$(to $((x - 9)) $((y - 12))),$up"
+    equal "$(js 'return kasane.state.selected.size + document.getElementById("told").textContent')" \
+        '0No image has its middle in there'
     js 'document.getElementById("tool-lasso").click()' >/dev/null
     read -r x y <<<"$(place 7)"
     pointer "$(to $((x - 9)) $((y - 9))),$down,$(to $((x + 9)) $((y - 9))),$(to $((x + 9)) $((y + 9))),$(to $((x - 9)) $((y + 9))),$up"
@@ -284,6 +304,20 @@ about_there() {
     js 'document.getElementById("scene").focus()' >/dev/null
     press / r e n /
     equal "$(js 'return kasane.state.query + " " + kasane.shown')" 'ren/ 6'
+    equal "$(js 'return [...document.querySelectorAll("#legend .number")].map(n => n.textContent).join()')" \
+        '0 of 6,0 of 6,0 of 6,6'
+    press z
+    equal "$(js 'return document.getElementById("nothing").innerText')" \
+        'No name or class has ren/z in it. Show all'
+    js 'document.querySelector("#nothing button").click()' >/dev/null
+    equal "$(js 'return kasane.shown + " " + document.getElementById("nothing").checkVisibility()')" '24 false'
+    read -r x y <<<"$(js 'const b = document.querySelectorAll("#legend button")[2].getBoundingClientRect();
+        return Math.round(b.left + 9) + " " + Math.round(b.top + 9)')"
+    picked='return [...kasane.scene.flags].map((f, i) => f & 2 ? kasane.facts.paths[i].split("/")[0] : "").join("")'
+    pointer "$(to "$x" "$y")"
+    equal "$(js "$picked")" hinatahinatahinatahinatahinatahinata
+    pointer "$(to 600 100)"
+    equal "$(js "$picked")" ''
     press '\uE00C' 3
     equal "$(js 'return kasane.state.query + kasane.shown + kasane.state.layout')" 24classes
     js 'document.querySelectorAll("#legend button")[1].click()' >/dev/null
@@ -298,9 +332,9 @@ about_there() {
     press ' ' '\uE00C'
     equal "$(js 'return kasane.state.pinned + " " + [...kasane.state.selected].join(" ")')" '-1 7'
     press +
-    equal "$(js 'await new Promise(r => setTimeout(r, 300)); return kasane.camera.scale > kasane.camera.fitScale * 1.4')" true
+    comes_true 'kasane.camera.scale > kasane.camera.fitScale * 1.4'
     press 0
-    equal "$(js 'await new Promise(r => setTimeout(r, 100)); return kasane.camera.scale === kasane.camera.fitScale')" true
+    comes_true 'kasane.camera.scale === kasane.camera.fitScale'
     press b
     equal "$(js 'return kasane.state.tool')" box
 }

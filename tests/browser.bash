@@ -67,6 +67,12 @@ js() {
         '{script: $s, args: []}')" | jq -rc .value
 }
 
+# comes_true EXPRESSION: waits for it.
+comes_true() {
+    equal "$(js "for (let n = 0; n < 1000 && !($1); n++) await new Promise(r => setTimeout(r, 25));
+        return $1")" true
+}
+
 # What the console said since it was last asked, a line each.
 browser_log() {
     driver POST /se/log '{"type":"browser"}' | jq -r '.value[].message'
