@@ -22,6 +22,7 @@
 #include "reference.h"
 #include "base/report.h"
 #include "base/rng.h"
+#include "net/share.h"
 
 enum data {
     SMOOTH,

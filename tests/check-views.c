@@ -458,7 +458,7 @@ static void check_whole(const struct whole *c)
         loss = contrast_loss(contrast, z, rows, head_row(head), c->temperature, &dz);
         head_backward(head, code, dz, rows);
         bce = net_train_back(net, code, x, rows, c->weight, &penalty);
-        loss += c->weight * bce + net_penalty(net, &penalty);
+        loss += c->weight * bce + net_penalty(net, &penalty, c->weight > 0);
         p = head_parameters(head, &n);
         loss += c->l2 * squares(p, n, blocks[1], true);
     }

@@ -257,11 +257,6 @@ static uint8_t *read_picture(const char *path, const struct import_settings *s, 
     return pixels;
 }
 
-static void nothing(void *context)
-{
-    (void)context;
-}
-
 /* Appends the features of one picture. */
 static void encode(struct rows *to, const struct model *m, const struct pool *p,
                    const size_t shape[3], const uint8_t *pixels, size_t memory)
@@ -275,7 +270,7 @@ static void encode(struct rows *to, const struct model *m, const struct pool *p,
     code = xmalloc(net_code_items(net) * sizeof *code);
     features = xmalloc(net_code_items(net) * sizeof *features);
     before = profile_enter(PROFILE_ARITHMETIC);
-    net_encode_while(net, code, (struct net_rows){NULL, pixels}, 1, nothing, NULL);
+    net_encode_while(net, code, (struct net_rows){NULL, pixels}, 1, NULL, NULL);
     if (pool_changes(p))
         pool_rows(features, code, 1, shape, p);
     rows_append(to, pool_changes(p) ? features : code, 1);

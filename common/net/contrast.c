@@ -3,12 +3,11 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "base/arena.h"
 #include "base/report.h"
 #include "base/sizes.h"
 #include "net/dense.h"
-#include "net/layer.h"
 
 struct contrast {
     size_t max_rows, width;
@@ -45,8 +44,7 @@ struct contrast *contrast_new(size_t max_rows, size_t width)
 
     *c = (struct contrast){.max_rows = max_rows, .width = width};
     lay_out(c);
-    c->arena.data = xaligned(c->arena.size);
-    memset(c->arena.data, 0, c->arena.size);
+    arena_allocate(&c->arena);
     lay_out(c);
     return c;
 }

@@ -6,15 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/ranks.h"
 #include "base/report.h"
-#include "base/rng.h"
 #include "base/sizes.h"
 #include "base/vectors.h"
 #include "cli/value.h"
 #include "net/dense.h"
-#include "net/layer.h"
+#include "net/norm.h"
+#include "net/parameters.h"
 #include "net/pool.h"
-#include "base/ranks.h"
 #include "net/share.h"
 
 enum { COLUMNS = 16 }; /* whose statistics are taken together */
@@ -176,8 +177,7 @@ struct head *head_new(const struct head_spec *spec, size_t max_rows)
 {
     struct head *h = prepare(spec, max_rows);
 
-    h->arena.data = xaligned(h->arena.size);
-    memset(h->arena.data, 0, h->arena.size);
+    arena_allocate(&h->arena);
     lay_out(h);
     return h;
 }
@@ -230,16 +230,8 @@ void head_set_momentum(struct head *h, double momentum)
 
 void head_initialise(struct head *h, uint64_t seed)
 {
-    for (size_t i = 0; i < h->n_parameters; i++) {
-        const struct net_parameter *p = &h->parameters[i];
-        float *w = h->weights + p->offset;
-        const double limit = sqrt(6.0 / (double)(p->shape[0] + p->shape[1]));
-        struct rng rng;
-        rng_init(&rng, seed, RNG_HEAD, i);
-        for (size_t j = 0; j < p->count; j++)
-            w[j] = p->role == NET_KERNEL ? (float)rng_uniform(&rng, -limit, limit)
-                                         : p->role == NET_GAMMA || p->role == NET_VARIANCE;
-    }
+    parameters_initialise(h->weights, h->parameters, h->n_parameters, NET_GLOROT_UNIFORM, RNG_HEAD,
+                          seed);
 }
 
 /* --- batch normalisation of COLUMNS columns --- */

@@ -7,33 +7,6 @@
 #include "base/report.h"
 #include "base/sizes.h"
 
-void *arena_take(struct arena *arena, size_t n, size_t size)
-{
-    void *p = arena->data == NULL ? NULL : arena->data + arena->size;
-    arena->size += (n * size + 63) / 64 * 64;
-    return p;
-}
-
-float *arena_floats(struct arena *arena, size_t n)
-{
-    return arena_take(arena, n, sizeof(float));
-}
-
-/* The places and, behind the last, room for what kernels read beyond an image. A gap behind each
- * image keeps the vectors of remainder channels out of the next image, which may be another
- * thread's. */
-static void take_plane(struct plane *p, struct arena *arena, int H, int W, int C, int margin,
-                       size_t places, bool passing)
-{
-    const size_t gap = C % KERNELS_MAX_LANES == 0 ? 0 : KERNELS_MAX_LANES;
-    *p = (struct plane){.H = H, .W = W, .C = C, .margin = margin, .passing = passing};
-    p->row = (size_t)(W + 2 * margin) * C;
-    p->size = (p->row * (H + 2 * margin) + gap + 15) / 16 * 16;
-    p->data = arena_floats(arena, p->size * places + 12 * (size_t)C + KERNELS_MAX_LANES);
-    if (p->data != NULL)
-        p->data += p->row * margin + (size_t)C * margin;
-}
-
 size_t layer_padded(const struct layer *l, int channels)
 {
     return (size_t)(channels + l->kernels->lanes - 1) / l->kernels->lanes * l->kernels->lanes;
@@ -142,10 +115,10 @@ void layer_profile(const struct layer *l, int k)
     free(line);
 }
 
-size_t layer_scratch(const struct layer *l, int chunk)
+size_t layer_scratch(const struct layer *l)
 {
     const struct plan *const all[] = {&l->infer, &l->phase, &l->learn, &l->back, &l->dense};
-    size_t most = squares_size(l, chunk);
+    size_t most = squares_size(l, MICRO_BATCH);
     for (int i = 0; i < 5; i++)
         most = larger(most, plan_scratch(all[i]));
     return most;
@@ -156,42 +129,44 @@ size_t layer_entries(const struct layer *l)
     return l->learn.algorithm == NULL || l->norm ? 0 : sparse_entries(&l->sparse);
 }
 
-static size_t in_slice(size_t *slice, size_t n)
+/* N floats of a slice's gradients, behind the *SIZE that are taken. */
+static size_t in_slice(size_t *size, size_t n)
 {
-    const size_t at = *slice;
-    *slice += (n + 15) / 16 * 16;
+    const size_t at = *size;
+    *size += (n + 15) / 16 * 16;
     return at;
 }
 
-static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice, size_t slices,
-                             size_t places, size_t passing, int chunk)
+static void lay_out_backward(struct layer *l, struct arena *arena, size_t batch_places,
+                             size_t thread_places, size_t slices, size_t *size)
 {
     const size_t K = l->K, C = l->C;
 
-    take_plane(&l->dy, arena, l->H, l->W, l->C, l->P, passing, true);
+    padded_take(&l->dy, arena, l->H, l->W, l->C, l->P, thread_places, false);
     if (l->lower == NULL)
         l->y = l->dy;
     if (l->upper == NULL || !l->upper->norm)
-        take_plane(&l->dcode, arena, l->h, l->w, l->K, l->upper == NULL ? 0 : l->upper->P, places,
-                   false);
+        padded_take(&l->dcode, arena, l->h, l->w, l->K, l->upper == NULL ? 0 : l->upper->P,
+                    batch_places, true);
     if (l->norm)
-        take_plane(&l->z, arena, l->H, l->W, l->K, l->lower == NULL ? 0 : l->P, places, false);
-    l->argmax = arena_take(arena, places * l->h * l->w * K + KERNELS_MAX_LANES, 1);
+        padded_take(&l->z, arena, l->H, l->W, l->K, l->lower == NULL ? 0 : l->P, batch_places,
+                    true);
+    l->argmax = arena_take(arena, batch_places * l->h * l->w * K + KERNELS_MAX_LANES, 1);
     l->decode_dx_w = arena_floats(arena, plan_packed(&l->back));
     l->decode_temporary = arena_floats(arena, plan_temporary(&l->back));
-    l->at_decode_dw = in_slice(slice, plan_packed(&l->back));
-    l->at_decode_db = in_slice(slice, (size_t)l->W * C);
+    l->at_decode_dw = in_slice(size, plan_packed(&l->back));
+    l->at_decode_db = in_slice(size, (size_t)l->W * C);
     if (l->norm) {
         l->encode_plain = arena_floats(arena, (size_t)l->R * l->R * C * K);
         l->encode_temporary = arena_floats(arena, plan_temporary(&l->dense));
     } else {
-        sparse_bands(&l->sparse, l->in.row, chunk);
+        sparse_bands(&l->sparse, l->in.row, MICRO_BATCH);
     }
     if (l->lower != NULL)
         l->encode_dx_w =
             arena_floats(arena, l->norm ? plan_packed(&l->dense) : sparse_size(&l->sparse));
-    l->at_encode_dw = in_slice(slice, l->norm ? plan_packed(&l->dense) : sparse_size(&l->sparse));
-    l->at_encode_db = in_slice(slice, K);
+    l->at_encode_dw = in_slice(size, l->norm ? plan_packed(&l->dense) : sparse_size(&l->sparse));
+    l->at_encode_db = in_slice(size, K);
     if (l->norm) {
         float **const vectors[] = {&l->scale,   &l->shift, &l->batch_mean,
                                    &l->inverse, &l->dz_a,  &l->dz_b};
@@ -201,8 +176,8 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t *slice
     }
 }
 
-void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t slices,
-                   size_t places, size_t passing, int chunk, bool train)
+void layer_lay_out(struct layer *l, struct arena *arena, size_t batch_places, size_t thread_places,
+                   size_t slices, size_t *size, bool train)
 {
     const size_t box = (size_t)(l->R + 1) * (l->R + 1) * l->C * l->K;
 
@@ -214,14 +189,14 @@ void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t s
         l->decode_w[phase / 2][phase % 2] = arena_floats(arena, plan_packed(&l->phase));
     l->decode_b = arena_floats(arena, layer_padded(l, l->C));
 
-    take_plane(&l->in, arena, l->H, l->W, l->C, l->P, places, false);
+    padded_take(&l->in, arena, l->H, l->W, l->C, l->P, batch_places, true);
     if (l->upper == NULL)
-        take_plane(&l->last, arena, l->h, l->w, l->K, small_margin(l), places, false);
+        padded_take(&l->last, arena, l->h, l->w, l->K, small_margin(l), batch_places, true);
     if (!train || l->lower != NULL)
-        take_plane(&l->y, arena, l->H, l->W, l->C, l->lower == NULL ? 0 : small_margin(l->lower),
-                   passing, true);
+        padded_take(&l->y, arena, l->H, l->W, l->C, l->lower == NULL ? 0 : small_margin(l->lower),
+                    thread_places, false);
     if (train)
-        lay_out_backward(l, arena, slice, slices, places, passing, chunk);
+        lay_out_backward(l, arena, batch_places, thread_places, slices, size);
     if (l->lower != NULL
         && l->norm) /* its conv is done with an image before that image's dcode is written */
         l->lower->dcode = l->in;

@@ -72,8 +72,9 @@ void layer_fold_encoder(const struct layer *l, float *gradients, const float *sl
     if (!l->norm) {
         sparse_fold(&l->sparse, to, dw);
     } else if (l->lower == NULL) {
-        copy_rows(to, K, l->dense.algorithm->fold(&l->dense, dw, l->encode_temporary),
-                  layer_padded(l, l->K), (int)(taps * C), K);
+        dw = l->dense.algorithm->fold(&l->dense, dw, l->encode_temporary);
+        for (size_t q = 0; q < taps * C; q++)
+            memcpy(to + q * K, dw + q * layer_padded(l, l->K), K * sizeof *to);
     } else { /* turned about */
         const size_t row = layer_padded(l, l->C);
         dw = l->dense.algorithm->fold(&l->dense, dw, l->encode_temporary);

@@ -6,24 +6,13 @@
 
 /* --- images --- */
 
-float *plane_image(const struct plane *p, const struct work *w, size_t m)
-{
-    return p->data + ((p->passing ? w->here : w->place) + m) * p->size;
-}
-
-void copy_rows(float *to, size_t to_row, const float *from, size_t from_row, int rows, size_t n)
-{
-    for (int i = 0; i < rows; i++)
-        memcpy(to + i * to_row, from + i * from_row, n * sizeof *to);
-}
-
 int layer_phase_origin(int a, int P)
 {
     return -((P - a + 1) / 2);
 }
 
-struct conv_images layer_images(const struct work *w, const struct plane *x, const struct plane *y,
-                                const struct plane *small)
+struct conv_images layer_images(const struct work *w, const struct padded *x,
+                                const struct padded *y, const struct padded *small)
 {
     return (struct conv_images){.n = w->count,
                                 .x_row = x->row,
@@ -37,12 +26,12 @@ struct conv_images layer_images(const struct work *w, const struct plane *x, con
 
 const float *layer_encoder_input(const struct layer *l, const struct work *w, size_t m)
 {
-    return plane_image(&l->in, w, m) - l->P * l->in.row - (size_t)l->P * l->C;
+    return padded_image(&l->in, w, m) - l->P * l->in.row - (size_t)l->P * l->C;
 }
 
 uint8_t *layer_argmax(const struct layer *l, const struct work *w, size_t m)
 {
-    return l->argmax + (w->place + m) * l->h * l->w * l->K;
+    return l->argmax + (w->batch_place + m) * l->h * l->w * l->K;
 }
 
 /* --- forward --- */
@@ -56,23 +45,23 @@ struct codes {
 static struct codes codes_of(const struct layer *l, const struct work *w)
 {
     const size_t row = (size_t)l->w * l->K;
-    if (w->codes != NULL && l->upper == NULL)
-        return (struct codes){w->codes, row, row * l->h};
-    return (struct codes){plane_image(l->code, w, 0), l->code->row, l->code->size};
+    if (w->batch->code != NULL && !w->batch->train && l->upper == NULL)
+        return (struct codes){w->batch->code + w->first * row * l->h, row, row * l->h};
+    return (struct codes){padded_image(l->code, w, 0), l->code->row, l->code->size};
 }
 
 void layer_encode(struct layer *l, const struct work *w)
 {
-    const struct plan *p = w->train ? &l->learn : &l->infer;
+    const struct plan *p = w->batch->train ? &l->learn : &l->infer;
     const struct codes to = codes_of(l, w);
     struct conv_images g = layer_images(w, &l->in, l->code, l->code);
     g.y_row = to.row, g.y_image = to.size;
-    p->algorithm->forward(p, to.data, w->train ? layer_argmax(l, w, 0) : NULL,
+    p->algorithm->forward(p, to.data, w->batch->train ? layer_argmax(l, w, 0) : NULL,
                           layer_encoder_input(l, w, 0), l->encode_w, l->encode_b, &g, w->scratch);
 }
 
 /* Each pixel of even row and column to the three beside and below it. */
-static void repeat_pixels(float *y, const struct plane *p)
+static void repeat_pixels(float *y, const struct padded *p)
 {
     const size_t C = p->C;
     for (int i = 0; i < p->H; i += 2, y += 2 * p->row) {
@@ -91,19 +80,19 @@ VECTORS static void relu(float *y, size_t n)
 
 void layer_decode(struct layer *l, const struct work *w)
 {
-    const struct plane *small = l->small;
+    const struct padded *small = l->small;
     struct conv_images g = layer_images(w, small, &l->y, small);
     const int phases = l->R == 1 ? 1 : 2; /* that differ */
     g.y_row *= 2, g.y_col *= 2;
     for (int a = 0; a < phases; a++)
         for (int b = 0; b < phases; b++)
             l->phase.algorithm->forward(
-                &l->phase, plane_image(&l->y, w, 0) + a * l->y.row + (size_t)b * l->C, NULL,
-                plane_image(small, w, 0) + layer_phase_origin(a, l->P) * (ptrdiff_t)small->row
+                &l->phase, padded_image(&l->y, w, 0) + a * l->y.row + (size_t)b * l->C, NULL,
+                padded_image(small, w, 0) + layer_phase_origin(a, l->P) * (ptrdiff_t)small->row
                     + layer_phase_origin(b, l->P) * (ptrdiff_t)l->K,
                 l->decode_w[a][b], l->decode_b, &g, w->scratch);
     for (size_t m = 0; m < w->count; m++) {
-        float *y = plane_image(&l->y, w, m);
+        float *y = padded_image(&l->y, w, m);
         if (phases == 1)
             repeat_pixels(y, &l->y);
         for (int i = 0; i < l->H; i++) {
@@ -131,7 +120,7 @@ VECTORS void layer_activation_backward(float *g, const float *y, size_t n,
 
 /* Sums over the rows; those over the columns are taken once a batch, when the gradients are
  * collected. */
-VECTORS static void bias_backward(float *db, const struct plane *dy, const float *image)
+VECTORS static void bias_backward(float *db, const struct padded *dy, const float *image)
 {
     for (int i = 0; i < dy->H; i++)
         for (int q = 0; q < dy->W * dy->C; q++)
@@ -139,7 +128,7 @@ VECTORS static void bias_backward(float *db, const struct plane *dy, const float
 }
 
 /* to (h,w,C): the sums of each 2x2 pixels. */
-static void sum_squares(float *to, const struct plane *p, const float *image)
+static void sum_squares(float *to, const struct padded *p, const float *image)
 {
     const size_t C = p->C;
     for (int i = 0; i < p->H; i += 2)
@@ -152,24 +141,25 @@ static void sum_squares(float *to, const struct plane *p, const float *image)
 
 void layer_decode_backward(struct layer *l, const struct work *w)
 {
-    const struct plane *small = l->small, *dsmall = l->dsmall;
-    const float *dy = plane_image(&l->dy, w, 0) - l->P * l->dy.row - (size_t)l->P * l->C;
+    const struct padded *small = l->small, *dsmall = l->dsmall;
+    const float *dy = padded_image(&l->dy, w, 0) - l->P * l->dy.row - (size_t)l->P * l->C;
     struct conv_images images = layer_images(w, &l->dy, dsmall, small);
-    const float l1 = l->upper == NULL ? (float)(w->penalty->l1 / (double)w->n) : 0;
+    const float l1 = l->upper == NULL ? (float)(w->batch->penalty->l1 / (double)w->batch->n) : 0;
     if (l->R == 1) {
         dy = w->scratch;
         images.x_row = (size_t)l->w * l->C, images.x_image = images.x_row * l->h;
         for (size_t m = 0; m < w->count; m++)
-            sum_squares(w->scratch + m * images.x_image, &l->dy, plane_image(&l->dy, w, m));
+            sum_squares(w->scratch + m * images.x_image, &l->dy, padded_image(&l->dy, w, m));
     }
-    l->back.algorithm->backward(&l->back, plane_image(dsmall, w, 0), w->gradients + l->at_decode_dw,
-                                dy, plane_image(small, w, 0), l->decode_dx_w, &images, w->scratch);
+    l->back.algorithm->backward(&l->back, padded_image(dsmall, w, 0),
+                                w->gradients + l->at_decode_dw, dy, padded_image(small, w, 0),
+                                l->decode_dx_w, &images, w->scratch);
     for (size_t m = 0; m < w->count; m++) {
-        float *g = plane_image(dsmall, w, m);
-        bias_backward(w->gradients + l->at_decode_db, &l->dy, plane_image(&l->dy, w, m));
+        float *g = padded_image(dsmall, w, m);
+        bias_backward(w->gradients + l->at_decode_db, &l->dy, padded_image(&l->dy, w, m));
         for (int i = 0; i < l->h; i++)
             layer_activation_backward(g + i * dsmall->row,
-                                      plane_image(small, w, m) + i * small->row,
+                                      padded_image(small, w, m) + i * small->row,
                                       (size_t)l->w * l->K, l->above);
         for (int i = 0; i < l->h && l1 > 0; i++)
             for (int q = 0; q < l->w * l->K; q++)
@@ -180,17 +170,17 @@ void layer_decode_backward(struct layer *l, const struct work *w)
 
 void layer_encode_backward(struct layer *l, const struct work *w)
 {
-    const float *g = plane_image(&l->dcode, w, 0);
+    const float *g = padded_image(&l->dcode, w, 0);
     const struct sparse_images images = {.n = w->count,
                                          .x_row = l->in.row,
                                          .x_image = l->in.size,
                                          .g_row = l->dcode.row,
                                          .g_image = l->dcode.size};
-    const struct plane *dx = l->lower == NULL ? NULL : &l->lower->dcode;
+    const struct padded *dx = l->lower == NULL ? NULL : &l->lower->dcode;
     sparse_dw(&l->sparse, w->gradients + l->at_encode_dw, w->gradients + l->at_encode_db,
               layer_encoder_input(l, w, 0), g, layer_argmax(l, w, 0), &images, w->entries);
     for (size_t m = 0; dx != NULL && m < w->count; m++) {
-        float *corner = plane_image(dx, w, m) - l->P * dx->row - (size_t)l->P * l->C;
+        float *corner = padded_image(dx, w, m) - l->P * dx->row - (size_t)l->P * l->C;
         memset(corner, 0, dx->size * sizeof *corner);
         sparse_dx(&l->sparse, corner, dx->row, l->encode_dx_w, g + m * l->dcode.size, l->dcode.row,
                   layer_argmax(l, w, m), w->entries);

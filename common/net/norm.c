@@ -1,45 +1,21 @@
 #include "net/norm.h"
 
 #include <math.h>
-#include <string.h>
 
-#include "net/share.h"
+#include "net/slices.h"
 
 void norm_encode(struct layer *l, const struct work *w)
 {
     const struct conv_images g = layer_images(w, &l->in, &l->z, &l->z);
     double *sums = l->sums + w->slice * 2 * l->K;
-    l->learn.algorithm->forward(&l->learn, plane_image(&l->z, w, 0), NULL,
+    l->learn.algorithm->forward(&l->learn, padded_image(&l->z, w, 0), NULL,
                                 layer_encoder_input(l, w, 0), l->encode_w, l->encode_b, &g,
                                 w->scratch);
     for (size_t m = 0; m < w->count; m++) {
-        float *z = plane_image(&l->z, w, m);
+        float *z = padded_image(&l->z, w, m);
         for (int i = 0; i < l->H; i++)
             l->kernels->norm_sums(sums, sums + l->K, z + i * l->z.row, (size_t)l->W, l->K);
     }
-}
-
-/* The N sums of each of COUNT slices, added to the first's. */
-static void add_slices(double *sums, size_t count, size_t n)
-{
-    const size_t half = net_half(count);
-    if (count == 1)
-        return;
-    add_slices(sums, half, n);
-    add_slices(sums + half * n, count - half, n);
-    for (size_t i = 0; i < n; i++)
-        sums[i] += sums[half * n + i];
-}
-
-/* Sums over the slices of a batch of BATCH images, of all ranks; those of all are cleared for the
- * next use. */
-static void add_sums(const struct layer *l, double *total, size_t batch)
-{
-    const size_t n = 2 * (size_t)l->K, count = net_slices(batch);
-    share_gather_slices(l->sums, n * sizeof *l->sums, batch);
-    add_slices(l->sums, count, n);
-    memcpy(total, l->sums, n * sizeof *total);
-    memset(l->sums, 0, count * n * sizeof *l->sums);
 }
 
 void norm_statistics(struct layer *l, float *weights, float *gradients, size_t n)
@@ -47,7 +23,7 @@ void norm_statistics(struct layer *l, float *weights, float *gradients, size_t n
     const double count = (double)n * l->H * l->W;
     double total[2 * 4096];
     (void)gradients;
-    add_sums(l, total, n);
+    slices_add(total, l->sums, 2 * (size_t)l->K, n);
     for (int o = 0; o < l->K; o++) {
         const double mean = total[o] / count, square = total[l->K + o] / count - mean * mean,
                      variance = square > 0 ? square : 0;
@@ -83,9 +59,9 @@ void norm_relu_pool(struct layer *l, const struct work *w)
     const struct norm n = rows(l);
     for (size_t m = 0; m < w->count; m++)
         for (int i = 0; i < l->h; i++)
-            l->kernels->norm_relu_pool(plane_image(l->code, w, m) + i * l->code->row,
+            l->kernels->norm_relu_pool(padded_image(l->code, w, m) + i * l->code->row,
                                        layer_argmax(l, w, m) + (size_t)i * l->w * l->K,
-                                       plane_image(&l->z, w, m) + 2 * i * l->z.row, &n);
+                                       padded_image(&l->z, w, m) + 2 * i * l->z.row, &n);
 }
 
 void norm_sums(struct layer *l, const struct work *w)
@@ -95,9 +71,9 @@ void norm_sums(struct layer *l, const struct work *w)
     for (size_t m = 0; m < w->count; m++)
         for (int i = 0; i < l->h; i++)
             l->kernels->norm_gradient_sums(sums, sums + l->K,
-                                           plane_image(&l->dcode, w, m) + i * l->dcode.row,
+                                           padded_image(&l->dcode, w, m) + i * l->dcode.row,
                                            layer_argmax(l, w, m) + (size_t)i * l->w * l->K,
-                                           plane_image(&l->z, w, m) + 2 * i * l->z.row, &n);
+                                           padded_image(&l->z, w, m) + 2 * i * l->z.row, &n);
 }
 
 void norm_gradients(struct layer *l, float *weights, float *gradients, size_t n)
@@ -105,7 +81,7 @@ void norm_gradients(struct layer *l, float *weights, float *gradients, size_t n)
     const double count = (double)n * l->H * l->W;
     double total[2 * 4096];
     (void)weights;
-    add_sums(l, total, n);
+    slices_add(total, l->sums, 2 * (size_t)l->K, n);
     for (int o = 0; o < l->K; o++) {
         gradients[l->beta->offset + o] = (float)total[o];
         gradients[l->gamma->offset + o] = (float)total[l->K + o];
@@ -118,20 +94,20 @@ void norm_gradients(struct layer *l, float *weights, float *gradients, size_t n)
 void norm_encode_backward(struct layer *l, const struct work *w)
 {
     const struct norm n = rows(l);
-    const struct plane *dx = l->lower == NULL ? NULL : &l->lower->dcode;
-    float *du = w->gradients + l->at_encode_dw, *z = plane_image(&l->z, w, 0);
+    const struct padded *dx = l->lower == NULL ? NULL : &l->lower->dcode;
+    float *du = w->gradients + l->at_encode_dw, *z = padded_image(&l->z, w, 0);
     const struct conv_images g =
         dx == NULL ? layer_images(w, &l->in, &l->z, &l->z) : layer_images(w, &l->z, dx, &l->in);
     for (size_t m = 0; m < w->count; m++)
         for (int i = 0; i < l->h; i++)
-            l->kernels->norm_gradient(plane_image(&l->z, w, m) + 2 * i * l->z.row,
-                                      plane_image(&l->dcode, w, m) + i * l->dcode.row,
+            l->kernels->norm_gradient(padded_image(&l->z, w, m) + 2 * i * l->z.row,
+                                      padded_image(&l->dcode, w, m) + i * l->dcode.row,
                                       layer_argmax(l, w, m) + (size_t)i * l->w * l->K, &n);
     if (dx == NULL)
         l->dense.algorithm->backward(&l->dense, NULL, du, layer_encoder_input(l, w, 0), z, NULL, &g,
                                      w->scratch);
     else
-        l->dense.algorithm->backward(&l->dense, plane_image(dx, w, 0), du,
+        l->dense.algorithm->backward(&l->dense, padded_image(dx, w, 0), du,
                                      z - l->P * l->z.row - (size_t)l->P * l->K,
-                                     plane_image(&l->in, w, 0), l->encode_dx_w, &g, w->scratch);
+                                     padded_image(&l->in, w, 0), l->encode_dx_w, &g, w->scratch);
 }

@@ -126,7 +126,8 @@ static double head_penalty(struct objective *o, bool train)
 static double total(struct objective *o, const double *parts, bool train)
 {
     return parts[0] + o->job.settings->reconstruction * parts[1]
-        + net_penalty(o->net, o->job.penalty) + head_penalty(o, train);
+        + net_penalty(o->net, o->job.penalty, o->job.settings->reconstruction > 0)
+        + head_penalty(o, train);
 }
 
 static double train(struct objective *o, const struct objective_batch *b, double *parts)

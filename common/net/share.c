@@ -5,7 +5,6 @@
 #include "base/ranks.h"
 #include "base/report.h"
 #include "base/sizes.h"
-#include "net/spec.h"
 
 size_t share_slice(size_t n, int r)
 {

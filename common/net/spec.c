@@ -1,9 +1,9 @@
 #include "net/spec.h"
 
-#include <stdint.h>
 #include <stdio.h>
 
 #include "base/report.h"
+#include "base/vectors.h"
 #include "kernels/kernels.h"
 
 /* Places within the kernels of layer K (from 0), one window a filter, and within an image in its
@@ -40,6 +40,12 @@ const char *spec_check(const struct net_spec *s)
     if (s->loss == NET_BCE && s->layers[0].activation != NET_SIGMOID)
         return "binary cross-entropy needs a sigmoid at the end";
     return NULL;
+}
+
+VECTORS void net_scale(float *x, const uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)bytes[i] / 255.0f;
 }
 
 struct net_parameter *spec_describe(const struct net_spec *spec, size_t *n, size_t *n_weights)

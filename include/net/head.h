@@ -3,8 +3,10 @@
  *
  *     a_0 = code averaged to pool x pool: cell (i,j) over rows floor(i*h/pool) to
  *           ceil((i+1)*h/pool) - 1, columns likewise, flattened in the order i, j, channel
- *     u_l = a_{l-1} W_l                    a_l = relu(gamma * (u_l - mean) / sqrt(var + eps) +
- * beta) u_L = a_{L-1} W_L + b                z = u_L / |u_L|
+ *     u_l = a_{l-1} W_l
+ *     a_l = relu(gamma * (u_l - mean) / sqrt(var + eps) + beta)                l < L
+ *     u_L = a_{L-1} W_L + b
+ *     z = u_L / |u_L|
  *
  * mean and var over the rows of the batch, in inference their running averages, eps 1e-3. Trained
  * beside the net, kept in the model's file, no part of the features.
@@ -52,7 +54,7 @@ float *head_weights(struct head *head, size_t *n); /* flat */
 float *head_gradients(struct head *head);          /* flat; of mean and variance 0 */
 /* Of the running averages, 0.99 in a new head. */
 void head_set_momentum(struct head *head, double momentum);
-/* Kernels U(+-sqrt(6/(in+out))) from (seed, RNG_HEAD, layer), gamma and variance 1, all else 0. */
+/* As parameters.h says, Glorot uniform, from the streams (seed, RNG_HEAD, index). */
 void head_initialise(struct head *head, uint64_t seed);
 
 /* The z of N codes (n,h,w,C): rows of head_row floats, the head's until it is called again. TRAIN:

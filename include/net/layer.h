@@ -2,9 +2,9 @@
  *
  *     code = maxpool2(relu(conv(in, E)))        y = activation(conv(upsample2(small), D))
  *
- * in is code_{k-1}, small is y_k (code_K in the last layer), y is y_{k-1}. A step works on the
- * `count` images of a piece, on one core; the pieces of a batch that belong to one slice come in
- * order and add to that slice's gradients. Batch normalisation between conv and relu is in norm.h.
+ * in is code_{k-1}, small is y_k (code_K in the last layer), y is y_{k-1}. A function that takes a
+ * struct work is a step (passes.h): it works on the images of a micro-batch, on one core, and adds
+ * to the gradients of their slice. Batch normalisation between conv and relu is in norm.h.
  */
 #ifndef LAYER_H
 #define LAYER_H
@@ -15,33 +15,11 @@
 
 #include "kernels/algorithm.h"
 #include "kernels/sparse.h"
-#include "net/spec.h"
+#include "net/padded.h"
 
 /* Of batch normalisation, see norm.h. */
 #define NORM_EPSILON 1e-3
 #define NORM_MOMENTUM 0.99
-
-/* Memory in one block, taken twice by the same calls: first from no block, to learn the size, then
- * for good. Aligned to 64 bytes. */
-struct arena {
-    char *data;  /* NULL: nothing is given yet */
-    size_t size; /* taken so far, bytes */
-};
-void *arena_take(struct arena *arena, size_t n, size_t size);
-float *arena_floats(struct arena *arena, size_t n);
-
-/* Images of one kind, (places,H,W,C), each inside a margin of zeros that nothing ever writes to. */
-struct plane {
-    int H, W, C, margin;
-    /* Only pieces at work have a place; otherwise, where batch normalisation looks at all of a
-     * batch, each of its images. */
-    bool passing;
-    size_t row;  /* floats from one row to the next */
-    size_t size; /* floats from one place to the next */
-    float *data; /* row 0, pixel 0 of place 0 */
-};
-/* N floats in each of ROWS rows. */
-void copy_rows(float *to, size_t to_row, const float *from, size_t from_row, int rows, size_t n);
 
 struct layer {
     const struct kernels *kernels;
@@ -73,18 +51,18 @@ struct layer {
     /* Where the gradients of one slice stand in its block, floats. */
     size_t at_encode_dw, at_encode_db, at_decode_dw, at_decode_db;
 
-    struct plane in; /* code_{k-1} */
+    struct padded in; /* code_{k-1} */
     /* y_{k-1}; its gradient. In training y_0 shares dy_0's place: before the activation, then the
      * gradient. */
-    struct plane y, dy;
-    struct plane z; /* batch normalisation: what the convolution gives; then its gradient */
+    struct padded y, dy;
+    struct padded z; /* batch normalisation: what the convolution gives; then its gradient */
     /* Of code_k; its margin takes what the next encoder's windows add there. Where that one
      * normalises, the place of its input. */
-    struct plane dcode;
-    struct plane last; /* code_K, in the last layer */
+    struct padded dcode;
+    struct padded last; /* code_K, in the last layer */
     /* code_k, where the next layer reads it; y_k or code_K; its gradient. */
-    const struct plane *code, *small, *dsmall;
-    uint8_t *argmax; /* (places,h,w,K) */
+    const struct padded *code, *small, *dsmall;
+    uint8_t *argmax; /* (places of a batch,h,w,K) */
 
     double *sums; /* batch normalisation: (slices,2,K) */
     /* (K): y = scale*z + shift; z normalised = (z - batch_mean) * inverse. */
@@ -92,49 +70,22 @@ struct layer {
     float *dz_a, *dz_b; /* (K): dz = scale*g - dz_a - dz_b * normalised z */
 };
 
-struct work {
-    const float *x, *t;
-    const uint8_t *bytes; /* instead of x, where x is NULL */
-    size_t n;             /* images in the batch */
-    size_t first, count;  /* the images of this piece */
-    size_t place, here;   /* where the first of them stands in a plane; in a passing one */
-    /* Where code_K of these images is wanted, (count,h,w,K), and nowhere else; or NULL. */
-    float *codes;
-    size_t slice;
-    bool train;
-    /* Of all of the batch, or NULL: where code_K is wanted besides; the gradient it has besides
-     * the decoder's, or alone, unless that `decodes`. */
-    float *given;
-    const float *wanted;
-    bool decodes;
-    double weight; /* of the loss, in its gradient */
-    const struct net_penalty *penalty;
-    enum net_loss loss;
-    double *losses, *code_sums; /* of each image of the batch */
-    float *gradients;           /* the slice's block */
-    float *scratch;             /* of the thread, see layer_scratch */
-    struct entry *entries;      /* of the thread, see layer_entries */
-};
-
-/* Image m of the piece, pixel (0,0). */
-float *plane_image(const struct plane *p, const struct work *w, size_t m);
 /* floor((a-P)/2): the first row of the small image that rows 2i+a of y see, less i; columns alike.
  */
 int layer_phase_origin(int a, int P);
-/* Of the images of the piece, from x to y; y's channels, and small for gradients. */
-struct conv_images layer_images(const struct work *w, const struct plane *x, const struct plane *y,
-                                const struct plane *small);
+/* Of the images of the micro-batch, from x to y; y's channels, and small for gradients. */
+struct conv_images layer_images(const struct work *w, const struct padded *x,
+                                const struct padded *y, const struct padded *small);
 
 /* Geometry and algorithms of layer k (from 0) of SPEC, which is LAYERS[k]. */
 void layer_init(struct layer *layers, int k, const struct net_spec *spec,
                 const struct kernels *kernels, bool train);
-/* Takes its memory from ARENA, for PLACES images, PASSING of them at work, in pieces of at most
- * CHUNK; and its part of a slice of gradients behind *SLICE floats; of so many SLICES. In order of
- * the layers. */
-void layer_lay_out(struct layer *l, struct arena *arena, size_t *slice, size_t slices,
-                   size_t places, size_t passing, int chunk, bool train);
-/* Floats that a thread needs for pieces of at most CHUNK images; after layer_init. */
-size_t layer_scratch(const struct layer *l, int chunk);
+/* Takes its memory from ARENA, in the order of the layers: places for the images of a batch and
+ * those of the threads (padded.h), for so many SLICES; of a slice's gradients what is behind *SIZE
+ * floats. */
+void layer_lay_out(struct layer *l, struct arena *arena, size_t batch_places, size_t thread_places,
+                   size_t slices, size_t *size, bool train);
+size_t layer_scratch(const struct layer *l); /* floats that a thread needs; after layer_init */
 size_t layer_entries(const struct layer *l); /* entries that a thread needs; after layer_lay_out */
 size_t layer_padded(const struct layer *l, int channels); /* rounded up to whole vectors */
 
@@ -147,8 +98,8 @@ void layer_pack_encoder(struct layer *l, const float *weights, bool inference);
 void layer_pack_decoder(struct layer *l, const float *weights, bool inference);
 bool layer_packs_alike(const struct layer *l); /* for training and for inference */
 
-/* Of image m of the piece: the encoder's input, position (0,0) minus the pad; which of each four
- * positions the pool took, (h,w,K). */
+/* Of image m of the micro-batch: the encoder's input, position (0,0) minus the pad; which of each
+ * four positions the pool took, (h,w,K). */
 const float *layer_encoder_input(const struct layer *l, const struct work *w, size_t m);
 uint8_t *layer_argmax(const struct layer *l, const struct work *w, size_t m);
 

@@ -14,20 +14,15 @@
  * All parameters lie in one flat block, all gradients in another of the same layout, all scratch in
  * one arena sized when the net is made. Layout NHWC, kernels HWIO, float32.
  *
- * Slices. A batch is cut into slices by its size alone (net_slices in spec.h): 8 up to 128 rows, 16
- * up to 256, 32 for 512. A slice's images add to its gradients in their order; the slices'
- * gradients, losses and sums of batch normalisation are added as a balanced binary tree. So the
- * bytes do not depend on the number of threads, and halves, quarters and eighths of a batch, whose
- * sums are nodes of that tree, may be summed apart. A slice is one thread's work at a time: more
- * threads than slices bring nothing in training. Memory: a block of gradients for each slice up to
- * about two for each thread, at least 16; where there are more slices, two neighbours that are done
- * are added to make room. Batch normalisation takes a block for each slice.
+ * A batch becomes gradients so: passes.h takes it through the steps of the layers (layer.h, norm.h,
+ * loss.h), slices.h adds what each slice of it has summed. Its bytes do not depend on the number of
+ * threads. A slice is one thread's work at a time: more threads than slices bring nothing in
+ * training.
  *
  * Ranks. Where several processes train together (ranks.h), each computes its share of the slices
  * (share.h): of x, t, code and dcode, which always have room for the whole batch, it reads and
- * writes the images of its share alone. The sums of its slices go to the others, which add them in
- * the same tree; so losses, gradients and weights have the same bytes on every rank, for any number
- * of ranks.
+ * writes the images of its share alone. Losses, gradients and weights have the same bytes on every
+ * rank, for any number of ranks.
  */
 #ifndef NET_H
 #define NET_H
@@ -36,7 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "net/spec.h"
+#include "net/parameters.h"
 
 /* The revision of all programs that compute with nets, in the history of what they make. Raise it
  * with any change after which the same input, settings and instruction set give other bytes. A
@@ -65,11 +60,7 @@ float *net_weights(struct net *net, size_t *n); /* flat; after changing them cal
 float *net_gradients(struct net *net);          /* flat, same layout; of untrained parameters 0 */
 void net_changed(struct net *net);
 
-/* Fan in and out of a kernel as Keras counts: R*R*in, R*R*out. Initialises all parameters: kernels
- * from (seed, RNG_WEIGHTS, index), biases, beta, mean 0, gamma, variance 1. */
-enum net_initialiser { NET_GLOROT_UNIFORM, NET_GLOROT_NORMAL, NET_HE_NORMAL };
-/* Their names in this order: "glorot-uniform|glorot-normal|he-normal". */
-extern const char net_initialisers[];
+/* All parameters, see parameters.h: from the streams (seed, RNG_WEIGHTS, index). */
 void net_initialise(struct net *net, enum net_initialiser how, uint64_t seed);
 
 /* The shapes of code_K and of x. */
@@ -90,24 +81,18 @@ double net_train(struct net *net, const float *x, const float *t, size_t n,
 void net_train_encode(struct net *net, float *code, const float *x, size_t n);
 double net_train_back(struct net *net, const float *dcode, const float *t, size_t n, double weight,
                       const struct net_penalty *penalty);
-/* What l2 adds to the loss; of the encoder alone where the decoder was not trained last. */
-double net_penalty(const struct net *net, const struct net_penalty *penalty);
+/* What l2 adds to the loss; DECODER: of the decoder too. */
+double net_penalty(const struct net *net, const struct net_penalty *penalty, bool decoder);
 /* Of the running averages of batch normalisation, 0.99 in a new net. */
 void net_set_momentum(struct net *net, double momentum);
 /* The loss alone, with running statistics. */
 double net_evaluate(struct net *net, const float *x, const float *t, size_t n,
                     const struct net_penalty *penalty);
 void net_encode(struct net *net, float *code, const float *x, size_t n); /* code (n,h,w,C_K) */
-/* The same of numbers, or of bytes, numbers being NULL; and meanwhile(context) once, on the calling
- * thread, before it joins the others: it may not touch what net_encode_while was given. */
-struct net_rows {
-    const float *numbers;
-    const uint8_t *bytes;
-};
+/* The same of numbers or bytes; and meanwhile(context), unless NULL, once, on the calling thread,
+ * before it joins the others: it may not touch what net_encode_while was given. */
 void net_encode_while(struct net *net, float *code, struct net_rows x, size_t n,
                       void (*meanwhile)(void *context), void *context);
-/* Bytes as the net takes them: x = b/255, n of them. */
-void net_scale(float *x, const uint8_t *bytes, size_t n);
 void net_reconstruct(struct net *net, float *y, const float *x, size_t n); /* y (n,H,W,C) */
 
 #endif

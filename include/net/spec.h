@@ -5,8 +5,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-enum { NET_MAX_LAYERS = 16, NET_SLICE_ROWS = 16 };
+enum { NET_MAX_LAYERS = 16 };
 enum net_activation { NET_LINEAR, NET_RELU, NET_SIGMOID };
 /* Mean squared error; binary cross-entropy, which needs a sigmoid at the end. */
 enum net_loss { NET_MSE, NET_BCE };
@@ -25,6 +26,14 @@ struct net_spec {
     enum net_loss loss;
 };
 
+/* What a net is given: numbers, or bytes where numbers is NULL. */
+struct net_rows {
+    const float *numbers;
+    const uint8_t *bytes;
+};
+/* Bytes as a net takes them: x = b/255, n of them. */
+void net_scale(float *x, const uint8_t *bytes, size_t n);
+
 /* What is added to the loss in training and validation. */
 struct net_penalty {
     double l2; /* l2 * sum of w^2 over all kernels; gradient 2*l2*w */
@@ -40,24 +49,6 @@ struct net_parameter {
     size_t shape[4];
     size_t offset, count; /* in the flat blocks, floats */
 };
-
-/* Slices of a batch of N rows: 8 to 128 rows; beyond, one for each NET_SLICE_ROWS, rounded up to a
- * multiple of 8. Slice s holds rows net_slice_start(n, s) to net_slice_start(n, s+1) - 1, so that
- * an eighth of the slices is an eighth of the rows. Of fewer than 8 rows some slices are empty. */
-static inline size_t net_slices(size_t n)
-{
-    return n <= 8 * NET_SLICE_ROWS ? 8 : (n + 8 * NET_SLICE_ROWS - 1) / (8 * NET_SLICE_ROWS) * 8;
-}
-static inline size_t net_slice_start(size_t n, size_t s)
-{
-    return n * s / net_slices(n);
-}
-/* What slices give is added as a balanced binary tree: the sum of COUNT neighbours is that of the
- * first net_half(COUNT) plus that of the others. */
-static inline size_t net_half(size_t count)
-{
-    return count - count / 2;
-}
 
 /* The parameters that a net of this spec has, encoders 1..K, then decoders 1..K: a new table of *n
  * for free(), and the length of the flat block in floats. SPEC must pass spec_check. */
