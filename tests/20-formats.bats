@@ -32,6 +32,21 @@ load files
     equal "$table" "$((128 + 682 * 3072)) $((318 * 3072)) 0 "
 }
 
+@test "--level 0 stores the content as it is: frames of raw blocks, which zstd reads and tests" {
+    large x
+    tensor from-npy --level 0 x.npy -o stored.npy.zst
+    zstdcat stored.npy.zst | cmp - x.npy
+    zstd -q -t stored.npy.zst
+    # The head of a frame (10), a block of each 128 KiB behind its header (3), the checksum (4).
+    equal "$(head -c 13 stored.npy.zst | od -An -tx1)" " 28 b5 2f fd 84 38 80 f8 1f 00 00 00 10"
+    cmp -n 131072 -i 13:0 stored.npy.zst x.npy
+    table=$(tail -c $((3 * 12 + 9)) stored.npy.zst | od -An -v -tu4 -w12 -N24 | awk '{print $1 - $2}')
+    equal "$table" "$((14 + 16 * 3))
+$((14 + 8 * 3))"
+    cat stored.npy.zst | tensor npy - | cmp - x.npy
+    tensor npy stored.npy.zst | cmp - x.npy
+}
+
 @test "the file ends with the seek table of the zstd seekable format, over the data frames and the record frame" {
     counting x
     table=$(tail -c 41 x.npy.zst | od -An -v -tx1 -w41)

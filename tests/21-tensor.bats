@@ -183,17 +183,17 @@ x.png: undamaged"
     fails 2 "tensor: 2 arguments after 'tsv', want tsv FILE"
 }
 
-@test "codes are written at level -7 by default, images at -1" {
+@test "codes are stored as they are by default, images at level -1" {
     draw-samples --count 2 -o drawings
     import-images drawings --size 64 -o images.npy.zst
     import-images drawings --size 64 --level -1 -o images-1.npy.zst
     cmp images.npy.zst images-1.npy.zst
     train-stage images.npy.zst images.npy.zst --epochs 0 -o model.safetensors.zst
     encode-stage model.safetensors.zst images.npy.zst -o codes.npy.zst
-    for level in -7 -1; do
+    for level in 0 -1; do
         encode-stage model.safetensors.zst images.npy.zst --level $level -o codes$level.npy.zst
     done
-    cmp codes.npy.zst codes-7.npy.zst
+    cmp codes.npy.zst codes0.npy.zst
     run -1 cmp -s codes.npy.zst codes-1.npy.zst
     tensor verify codes*.npy.zst
 }
@@ -203,14 +203,17 @@ x.png: undamaged"
     import-images drawings --size 64 --level 19 -o small.npy.zst
     import-images drawings --size 64 -o default.npy.zst
     import-images drawings --size 64 --level -50 -o large.npy.zst
+    import-images drawings --size 64 --level 0 -o stored.npy.zst
     [ "$(stat -c %s small.npy.zst)" -lt "$(stat -c %s default.npy.zst)" ]
     [ "$(stat -c %s default.npy.zst)" -lt "$(stat -c %s large.npy.zst)" ]
+    [ "$(stat -c %s large.npy.zst)" -lt "$(stat -c %s stored.npy.zst)" ]
     cmp <(zstdcat small.npy.zst) <(zstdcat large.npy.zst)
+    cmp <(zstdcat small.npy.zst) <(zstdcat stored.npy.zst)
     equal "$(tensor info small.npy.zst | grep -E '^(digest|history)')" \
         "$(tensor info large.npy.zst | grep -E '^(digest|history)')"
     run -0 --separate-stderr import-images drawings --size 64 --level 3 -o small.npy.zst
     equal "$stderr" "import-images: 'small.npy.zst' is up to date: same inputs, same settings"
-    tensor verify small.npy.zst default.npy.zst large.npy.zst
+    tensor verify small.npy.zst default.npy.zst large.npy.zst stored.npy.zst
     for program in augment extract encode-stage pca tensor import-images; do
         run -2 --separate-stderr $program --level 20 small.npy.zst
         fails 2 "$program: --level '20', want a whole number from -50 to 19"

@@ -60,6 +60,24 @@ damaged() {
     equal $((BASH_REMATCH[1] - BASH_REMATCH[2])) "$(stat -c %s x)"
 }
 
+@test "damage in any block of a frame that is stored as it is is found, with the name of the file" {
+    large x
+    tensor from-npy --level 0 x.npy -o x
+    # The header of the second block, a byte in the last one, the checksum, the second frame's head.
+    size=$((128 + 682 * 3072 + 14 + 16 * 3))
+    for at in $((10 + 3 + 131072)) $((size - 5000)) $((size - 2)) $((size + 4)); do
+        cp x bad
+        printf "\\$(printf %o $(($(od -An -tu1 -j $at -N 1 x) ^ 64)))" |
+            dd of=bad bs=1 seek=$at conv=notrunc status=none
+        for command in 'tensor verify' 'tensor npy' 'tensor rows 0:1000'; do
+            run -1 --separate-stderr $command bad
+            [[ $stderr =~ ^"tensor: 'bad': damaged: frame "[12]" of 2, at byte "(0|$size)$ ]]
+        done
+        run -1 --separate-stderr tensor npy - < <(cat bad)
+        [[ $stderr == "tensor: standard input: damaged: "* ]]
+    done
+}
+
 @test "nothing may follow the seek table of a pipe" {
     counting x
     { cat x.npy.zst; printf '\x50\x2a\x4d\x18\0\0\0\0'; } >y   # a skippable frame of somebody else
@@ -90,7 +108,8 @@ damaged() {
     pca x.npy --components 1 --basis b -o y
     local how=readers bits=8
     [ -z "${SAN-}" ] || how=some-readers bits=1   # a process for each takes long there
-    for f in x.npy.zst m b; do
+    tensor from-npy --level 0 x.npy -o stored
+    for f in x.npy.zst stored m b; do
         equal "$("$BUILD/tests/check-damage" $how $f)" "$((bits * $(wc -c <$f)))"
     done
 }

@@ -1,6 +1,6 @@
 /* Tensors of random shapes and types: what is written is what is read, in order, by blocks and at
- * random, and neither the size of the blocks nor whether the number of rows was known beforehand
- * nor whether the rows are copied changes a byte of the file.
+ * random, compressed or stored as it is, and neither the size of the blocks nor whether the number
+ * of rows was known beforehand nor whether the rows are copied changes a byte of the file.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,15 +23,14 @@ static void expect(bool truth, const char *what, const struct npy_header *h)
 }
 
 static void write_file(const char *path, struct npy_header h, const unsigned char *data,
-                       const size_t *expected, bool lasting)
+                       const size_t *expected, bool lasting, int level)
 {
     size_t n = h.shape[0], row = npy_count(&h, 1) * npy_item_size(h.dtype);
     struct tensor_writer *w;
 
     if (expected)
         h.shape[0] = *expected;
-    w = expected ? tensor_create_expecting(path, &h, ZIO_LEVEL)
-                 : tensor_create(path, &h, ZIO_LEVEL);
+    w = expected ? tensor_create_expecting(path, &h, level) : tensor_create(path, &h, level);
     for (size_t at = 0, k; at < n; at += k) {
         k = 1 + rng_below(&rng, 200);
         k = k < n - at ? k : n - at;
@@ -98,7 +97,7 @@ static unsigned char *content(const char *path, size_t *len)
     return data;
 }
 
-static void check(struct npy_header h)
+static void check(struct npy_header h, int level)
 {
     size_t size = npy_count(&h, 0) * npy_item_size(h.dtype), len, other_len;
     size_t right = h.shape[0], wrong = right + 1 + rng_below(&rng, 100);
@@ -106,16 +105,16 @@ static void check(struct npy_header h)
 
     for (size_t i = 0; i < size; i++)
         data[i] = i % 5 ? i / 7 : rng_u32(&rng);
-    write_file("known", h, data, NULL, false);
+    write_file("known", h, data, NULL, false, level);
     read_file("known", &h, data, got);
-    write_file("plain.npy", h, data, &wrong, true);
+    write_file("plain.npy", h, data, &wrong, true, level);
     read_file("plain.npy", &h, data, got);
     file = content("known", &len);
     for (int k = 0; k < 4; k++) {
         const char *what[] = {"bytes of fewer rows than expected", "bytes of rows as expected",
                               "bytes of fewer rows that last", "bytes of rows that last"};
 
-        write_file("expected", h, data, k % 2 ? &right : &wrong, k / 2);
+        write_file("expected", h, data, k % 2 ? &right : &wrong, k / 2, level);
         other = content("expected", &other_len);
         expect(len == other_len && memcmp(file, other, len) == 0, what[k], &h);
         free(other);
@@ -125,24 +124,30 @@ static void check(struct npy_header h)
     free(file);
 }
 
+static void check_both(struct npy_header h)
+{
+    check(h, ZIO_LEVEL);
+    check(h, ZIO_STORED);
+}
+
 int main(void)
 {
     report_init("check-tensor");
     rng_init(&rng, 1, RNG_TEST, 0);
-    check((struct npy_header){NPY_U8, 1, {0}});
-    check((struct npy_header){NPY_F32, 4, {0, 8, 8, 3}});
-    check((struct npy_header){NPY_U8, 1, {5000000}});
-    check((struct npy_header){
+    check_both((struct npy_header){NPY_U8, 1, {0}});
+    check_both((struct npy_header){NPY_F32, 4, {0, 8, 8, 3}});
+    check_both((struct npy_header){NPY_U8, 1, {5000000}});
+    check_both((struct npy_header){
         NPY_F32, 2, {3, 1000000}}); /* a row is longer than a frame is meant to be */
-    check((struct npy_header){NPY_U8, 2, {2, 2 << 20}}); /* a row is a frame */
-    check((struct npy_header){NPY_F32, 2, {4000, 900}});
-    check((struct npy_header){NPY_I64, 8, {3, 1, 2, 1, 3, 1, 1, 2}});
+    check_both((struct npy_header){NPY_U8, 2, {2, 2 << 20}}); /* a row is a frame */
+    check_both((struct npy_header){NPY_F32, 2, {4000, 900}});
+    check_both((struct npy_header){NPY_I64, 8, {3, 1, 2, 1, 3, 1, 1, 2}});
     for (int i = 0; i < 24; i++) {
         struct npy_header h = {rng_below(&rng, 4), 1 + rng_below(&rng, 4), {rng_below(&rng, 900)}};
 
         for (int d = 1; d < h.rank; d++)
             h.shape[d] = 1 + rng_below(&rng, 14);
-        check(h);
+        check(h, i % 2 ? ZIO_LEVEL : ZIO_STORED);
     }
     return 0;
 }

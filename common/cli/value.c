@@ -34,6 +34,11 @@ static void format_size(char *text, size_t size, int64_t v)
     snprintf(text, size, "%lld%.*s", (long long)v, unit > 0, &" KMGT"[unit]);
 }
 
+static bool in_range(const struct cli_option *o, double v)
+{
+    return (o->min == 0 && o->max == 0) || (v >= o->min && v <= o->max);
+}
+
 void value_format(char *text, size_t size, const struct cli_option *o)
 {
     const uint8_t *rgb = o->value;
@@ -42,7 +47,10 @@ void value_format(char *text, size_t size, const struct cli_option *o)
 
     switch (o->type) {
     case CLI_INT:
-        snprintf(text, size, "%lld", (long long)*(int64_t *)o->value);
+        if (in_range(o, (double)*(int64_t *)o->value))
+            snprintf(text, size, "%lld", (long long)*(int64_t *)o->value);
+        else
+            *text = '\0';
         break;
     case CLI_REAL:
         format_real(text, size, *(double *)o->value);
@@ -204,11 +212,6 @@ static bool parse_choice(const char *text, const char *choices, int *position)
         }
     }
     return false;
-}
-
-static bool in_range(const struct cli_option *o, double v)
-{
-    return (o->min == 0 && o->max == 0) || (v >= o->min && v <= o->max);
 }
 
 bool value_parse(const struct cli_option *o, const char *text)

@@ -22,15 +22,6 @@ void frames_append(struct frames *f, struct frame frame)
     f->list[f->n++] = frame;
 }
 
-void frames_add(struct frames *f, const void *data, size_t len, size_t content)
-{
-    frames_append(f,
-                  (struct frame){.stored = len,
-                                 .content = content,
-                                 .hash = hash64_data(data, len),
-                                 .checksum = get_le32((const unsigned char *)data + len - 4)});
-}
-
 uint64_t frames_stored(const struct frames *f)
 {
     return f->n ? f->list[f->n - 1].start + f->list[f->n - 1].stored : 0;

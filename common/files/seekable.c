@@ -11,6 +11,7 @@
 #include "base/report.h"
 #include "files/digest.h"
 #include "files/frames.h"
+#include "files/raw.h"
 
 struct seekable {
     int fd;
@@ -117,23 +118,53 @@ const char *seekable_history(const struct seekable *s)
     return s->history;
 }
 
+/* Whether F is a frame of raw blocks, and undamaged: then its content stands at TO. What is wrong
+ * with it otherwise is found the other way. */
+static bool read_raw(const struct seekable *s, const struct frame *f, unsigned char *to,
+                     char error[REASON_SIZE])
+{
+    struct hash64 *hash = hash64_new();
+    unsigned char head[RAW_HEAD], want[RAW_HEAD];
+    uint64_t start = f->start;
+    bool good = f->stored == raw_stored(f->content);
+
+    for (size_t at = 0, m, n; good && at < f->content; at += n, start += m + n) {
+        m = raw_head(want, at, f->content);
+        n = raw_block(at, f->content);
+        good = !pread_all(s->fd, head, m, start, error) && memcmp(head, want, m) == 0
+            && !pread_all(s->fd, to + at, n, start + m, error);
+        if (good) {
+            hash64_add(hash, head, m);
+            hash64_add(hash, to + at, n);
+        }
+    }
+    if (good && (good = !pread_all(s->fd, head, RAW_CHECKSUM, start, error))) {
+        hash64_add(hash, head, RAW_CHECKSUM);
+        good = get_le32(head) == f->checksum && hash64_value(hash) == f->hash;
+    }
+    hash64_free(hash);
+    return good;
+}
+
 const char *seekable_frame(const struct seekable *s, size_t i, struct seekable_frame *d, void *to,
                            char error[REASON_SIZE])
 {
     const struct frame *f = &s->frames.list[i];
     size_t got;
 
+    d->len = f->content;
+    d->content = to;
+    if (to && read_raw(s, f, to, error))
+        return NULL;
     if (!to) {
         xreserve(&d->memory, &d->capacity, f->content);
-        to = d->memory;
+        d->content = to = d->memory;
     }
-    d->content = to;
     xreserve(&d->stored, &d->stored_capacity, f->stored);
     if (!d->decompressor)
         d->decompressor = ZSTD_createDCtx();
     if (!d->decompressor)
         die("out of memory: a decompressor wanted");
-    d->len = f->content;
     if (pread_all(s->fd, d->stored, f->stored, f->start, error))
         return error;
     if (hash64_data(d->stored, f->stored) != f->hash)

@@ -8,7 +8,7 @@
 #include "base/report.h"
 #include "files/record.h"
 
-static int64_t level_wanted; /* 0: by what is written */
+static int64_t level_wanted = TENSOR_LEVEL;
 
 enum { BLOCK = 1 << 20, FRAME_CONTENT = 2 << 20, MAX_FRAME_CONTENT = (64 << 20) - 2 * NPY_FIXED };
 
@@ -265,14 +265,14 @@ struct cli_option tensor_option(void)
                                19,
                                NULL,
                                0,
-                               "zstd level of the output: -50 is fast, 19 is small; 0: by its "
-                               "kind"};
+                               "zstd level of the output: 0 stores it as it is, -50 is fast, 19 is "
+                               "small; default: by its kind"};
 }
 
 /* By the header alone, so that parts of a tensor and their whole are compressed alike. */
 static int level_of(const struct npy_header *header)
 {
-    return header->dtype == NPY_F32 && header->rank == 4 ? ZIO_LEVEL_CODES : ZIO_LEVEL;
+    return header->dtype == NPY_F32 && header->rank == 4 ? ZIO_STORED : ZIO_LEVEL;
 }
 
 static bool is_plain(const char *path)
@@ -297,7 +297,8 @@ static struct tensor_writer *create(const char *path, const struct npy_header *h
     w->row_bytes = items * npy_item_size(header->dtype);
     w->frame_rows = rows_per_frame(w->row_bytes);
     w->plain = is_plain(path) || level == ZIO_PLAIN;
-    level = level != TENSOR_LEVEL ? level : level_wanted ? (int)level_wanted : level_of(header);
+    level = level == TENSOR_LEVEL ? (int)level_wanted : level;
+    level = level == TENSOR_LEVEL ? level_of(header) : level;
     w->file = zio_create(path, w->plain ? ZIO_PLAIN : level);
     w->may_differ = may_differ;
     w->held = may_differ && zio_hold(w->file);

@@ -19,7 +19,7 @@
 #include "files/stream.h"
 
 enum { BLOCK = 1 << 20 };  /* pipes and plain files are read in such blocks */
-enum { DIRECT = 4 << 20 }; /* so long a read has frames decompressed to where it wants them */
+enum { DIRECT = 3 << 20 }; /* so long a read has frames decompressed to where it wants them */
 
 struct zio_reader {
     char *path;

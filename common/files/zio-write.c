@@ -8,12 +8,14 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "base/endian.h"
 #include "base/profile.h"
 #include "base/report.h"
 #include "base/scratch.h"
 #include "files/digest.h"
 #include "files/frames.h"
 #include "files/jobs.h"
+#include "files/raw.h"
 #include "files/whole.h"
 
 /* ZIO_LEVEL is -1: little larger than 1, and read almost twice as fast, each time. One core,
@@ -26,14 +28,16 @@
  *
  * Higher levels look for longer matches, of which codes have none.
  *
- * ZIO_LEVEL_CODES is -7: codes are written once and read once or twice, and compressing them at -1
- * takes longer than the arithmetic. A core of a Xeon with AVX-512:
+ * Codes are stored as they are: they are written once and read once or twice, and compressing them
+ * takes longer than the arithmetic. A core of a Xeon with AVX-512, first idle, then busy:
  *
- *                                   level -1          -7             -50
+ *                                   level -1          -7             -50      stored
  *     codes of stage 1, float32 507 1640 57    837 1930 72   1448 3060 88
  *     codes of stage 3, float32 439 1300 75    843 1890 88   1515 3160 98
+ *     codes of stage 1, float32 435 1774 57    670 2128 73   1018 4031 87   2344 3526 100
  *
  * Frames of 128 KB to 4 MiB compress alike, and so do other hash tables and lengths of matches.
+ * What is stored is hashed once more than what is compressed, and not copied.
  */
 enum { BLOCK = 1 << 20 }; /* plain bytes are written in such blocks */
 
@@ -42,7 +46,8 @@ struct piece {
     const unsigned char *content; /* memory, or the caller's */
     unsigned char *memory, *stored;
     size_t used, capacity; /* of the content, of memory, bytes */
-    size_t stored_len, stored_capacity;
+    size_t stored_capacity;
+    struct frame frame;
     ZSTD_CCtx *compressor;
     int level;
     const char *bad; /* zstd's name of the failure */
@@ -70,11 +75,9 @@ struct zio_writer {
     int held;                  /* the scratch file of a pipe's bytes that are held, or -1 */
 };
 
-static void compress(void *slot)
+static void compress(struct piece *p)
 {
-    enum profile_part before = profile_enter(PROFILE_WRITING);
-    struct piece *p = slot;
-    size_t bound = ZSTD_compressBound(p->used);
+    size_t bound = ZSTD_compressBound(p->used), len;
 
     xreserve(&p->stored, &p->stored_capacity, bound);
     if (!p->compressor)
@@ -83,8 +86,46 @@ static void compress(void *slot)
         die("out of memory: a compressor wanted");
     ZSTD_CCtx_setParameter(p->compressor, ZSTD_c_compressionLevel, p->level);
     ZSTD_CCtx_setParameter(p->compressor, ZSTD_c_checksumFlag, 1);
-    p->stored_len = ZSTD_compress2(p->compressor, p->stored, bound, p->content, p->used);
-    p->bad = ZSTD_isError(p->stored_len) ? ZSTD_getErrorName(p->stored_len) : NULL;
+    len = ZSTD_compress2(p->compressor, p->stored, bound, p->content, p->used);
+    p->bad = ZSTD_isError(len) ? ZSTD_getErrorName(len) : NULL;
+    if (!p->bad)
+        p->frame = (struct frame){.stored = len,
+                                  .content = p->used,
+                                  .hash = hash64_data(p->stored, len),
+                                  .checksum = get_le32(p->stored + len - 4)};
+}
+
+/* Block by block: what one hash has read is in the cache for the other. */
+static void hash_raw(struct piece *p)
+{
+    struct hash64 *content = hash64_new(), *stored = hash64_new();
+    unsigned char head[RAW_HEAD];
+
+    for (size_t at = 0, n; at < p->used; at += n) {
+        n = raw_block(at, p->used);
+        hash64_add(stored, head, raw_head(head, at, p->used));
+        hash64_add(stored, p->content + at, n);
+        hash64_add(content, p->content + at, n);
+    }
+    p->frame = (struct frame){.stored = raw_stored(p->used),
+                              .content = p->used,
+                              .checksum = (uint32_t)hash64_value(content)};
+    put_le32(head, p->frame.checksum);
+    hash64_add(stored, head, RAW_CHECKSUM);
+    p->frame.hash = hash64_value(stored);
+    hash64_free(content);
+    hash64_free(stored);
+}
+
+static void make_frame(void *slot)
+{
+    enum profile_part before = profile_enter(PROFILE_WRITING);
+    struct piece *p = slot;
+
+    if (p->level == ZIO_STORED)
+        hash_raw(p);
+    else
+        compress(p);
     profile_leave(before);
 }
 
@@ -108,7 +149,7 @@ struct zio_writer *zio_create(const char *path, int level)
         die_usage("standard output is a terminal; use -o FILE");
     }
     if (is_framed(w))
-        w->jobs = jobs_new(omp_get_max_threads(), sizeof *w->piece, false, compress);
+        w->jobs = jobs_new(omp_get_max_threads(), sizeof *w->piece, false, make_frame);
     return w;
 }
 
@@ -120,6 +161,19 @@ static void put(struct zio_writer *w, const void *data, size_t len)
         scratch_write(w->held, data, len);
 }
 
+static void put_raw(struct zio_writer *w, const struct piece *p)
+{
+    unsigned char head[RAW_HEAD];
+
+    for (size_t at = 0, n; at < p->used; at += n) {
+        n = raw_block(at, p->used);
+        put(w, head, raw_head(head, at, p->used));
+        put(w, p->content + at, n);
+    }
+    put_le32(head, p->frame.checksum);
+    put(w, head, RAW_CHECKSUM);
+}
+
 /* Writes the oldest piece; false where there is none. */
 static bool put_piece(struct zio_writer *w)
 {
@@ -129,8 +183,11 @@ static bool put_piece(struct zio_writer *w)
         return false;
     if (p->bad)
         die("zstd: %s", p->bad);
-    frames_add(&w->frames, p->stored, p->stored_len, p->used);
-    put(w, p->stored, p->stored_len);
+    frames_append(&w->frames, p->frame);
+    if (p->level == ZIO_STORED)
+        put_raw(w, p);
+    else
+        put(w, p->stored, p->frame.stored);
     w->in_flight -= p->used;
     jobs_return(w->jobs, p);
     return true;

@@ -11,9 +11,10 @@
 #include "base/profile.h"
 #include "base/progress.h"
 #include "base/report.h"
+#include "base/sizes.h"
 #include "files/tensor.h"
 
-enum { BLOCK = ENCODE_BLOCK }; /* rows at a time, or fewer where the memory does not hold them */
+enum { BLOCK = ENCODE_BLOCK }; /* rows at a time, and some to whole frames */
 
 /* Where codes go, in their form. */
 struct output {
@@ -47,19 +48,29 @@ static void want_form(const struct output *o)
                   shape[0] < shape[1] ? shape[0] : shape[1]);
 }
 
-/* How many rows at a time: no more than MEMORY allows beside the net. Dies where that is none. */
-static size_t block_rows(const struct model *m, const struct tensor_reader *t, size_t memory)
+/* How many rows MEMORY holds beside the net. Dies where that is none. */
+static size_t most_rows(const struct model *m, const struct tensor_reader *t, size_t memory)
 {
     const struct net_spec *s = &m->spec;
     size_t code = (size_t)(s->height >> s->n_layers) * (s->width >> s->n_layers)
         * s->layers[s->n_layers - 1].filters * sizeof(float);
-    size_t row = 2 * t->row_bytes + 4 * code, n; /* in turn; features */
+    size_t row = 2 * t->row_bytes + 4 * code; /* in turn; features */
     size_t fixed = PROCESS_MEMORY + net_memory(s, BLOCK, false) + model_memory(m)
         + tensor_memory(t->row_bytes) + tensor_memory(code);
 
     want_memory(fixed + row, 1, memory);
-    n = (memory - fixed) / row;
-    return n < BLOCK ? n : BLOCK;
+    return (memory - fixed) / row;
+}
+
+/* How many rows at a time, up to MOST: whole frames of the longer ones, which are read or written
+ * where they stand. Two of them, for what a single frame holds is read ahead and copied. */
+static size_t block_rows(size_t most, const struct tensor_reader *t, const struct npy_header *codes)
+{
+    const bool read = t->row_bytes > npy_count(codes, 1) * sizeof(float);
+    const size_t frame = tensor_frame_rows(read ? &t->header : codes),
+                 block = larger(2, (BLOCK + frame - 1) / frame) * frame;
+
+    return block <= most ? block : most > frame ? most - most % frame : most;
 }
 
 /* Reads up to MOST rows, as they are; returns how many. */
@@ -142,7 +153,7 @@ void encode_run(const struct cli *cli, int revision, const struct encode_form *f
     struct output o = {0};
     struct npy_header header;
     struct net *net;
-    size_t block, frame, first, n;
+    size_t most, block, first, n;
 
     if (form)
         o.form = *form;
@@ -155,16 +166,15 @@ void encode_run(const struct cli *cli, int revision, const struct encode_form *f
         if (history_is_current(h, cli->output))
             return;
     }
-    block = block_rows(m, t, (size_t)cli->memory);
+    most = most_rows(m, t, (size_t)cli->memory);
     net = model_net(m, BLOCK, false);
     net_profile(net);
     net_code_shape(net, o.shape);
     want_form(&o);
+    header = code_header(&o, t->n_rows);
+    block = block_rows(most, t, &header);
     if (pool_changes(&o.form.pool))
         o.features = xaligned(block * net_code_items(net) * sizeof *o.features);
-    header = code_header(&o, t->n_rows);
-    frame = tensor_frame_rows(&header);
-    block -= block > frame ? block % frame : 0; /* whole frames are not copied */
     o.writer = shard_create(cli->output, &header, &first, &n);
     if (shard_is_wanted())
         tensor_range(t, first, n);

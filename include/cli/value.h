@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 enum cli_type {
-    CLI_INT,    /* int64_t, min..max inclusive */
+    CLI_INT,    /* int64_t, min..max inclusive; a default beyond them is none: it has no text */
     CLI_REAL,   /* double, min..max inclusive; finite */
     CLI_BOOL,   /* bool; yes or no */
     CLI_FLAG,   /* bool; takes no value on the command line ("--tsv"); yes or no in a file */

@@ -47,8 +47,6 @@ struct frames {
 
 /* Appends FRAME; start and offset are filled in. */
 void frames_append(struct frames *f, struct frame frame);
-/* Appends the frame that is stored in the LEN bytes at DATA and holds CONTENT bytes. */
-void frames_add(struct frames *f, const void *data, size_t len, size_t content);
 uint64_t frames_stored(const struct frames *f);  /* length of all data frames as stored */
 uint64_t frames_content(const struct frames *f); /* length of their content */
 /* The frame that holds the content at OFFSET, which is less than frames_content. */

@@ -71,8 +71,8 @@ size_t tensor_memory(size_t row_bytes);
 /* --- writing --- */
 
 struct tensor_writer;
-/* Instead of a level: that of --level; by default ZIO_LEVEL_CODES of (N,h,w,C) in float32,
- * ZIO_LEVEL of others. */
+/* Instead of a level: that of --level; by default ZIO_STORED of (N,h,w,C) in float32, codes and
+ * features, ZIO_LEVEL of others. */
 enum { TENSOR_LEVEL = ZIO_TEXT + 1 };
 /* The option --level of programs that write tensors. It is no setting: the content stays the same,
  * and its digest. */

@@ -5,8 +5,8 @@
  * may go to a terminal.
  *
  * Frames. Each frame is a zstd frame with its content size and checksum, compressed on its own, so
- * that the bytes do not depend on the number of threads. The record (hashes of the frames, history)
- * and the seek table end the file (frames.h).
+ * that the bytes do not depend on the number of threads, or stored as it is (raw.h). The record
+ * (hashes of the frames, history) and the seek table end the file (frames.h).
  *
  * Reading. A regular file is read through its seek table, whose absence is an error; every frame is
  * held to its hash before it is decompressed, and to its entry after. A pipe is read in order;
@@ -28,8 +28,8 @@
 #include "files/digest.h"
 #include "files/frames.h"
 
-/* The default compression level; that of codes, feature maps in float32 (see zio-write.c). */
-enum { ZIO_LEVEL = -1, ZIO_LEVEL_CODES = -7 };
+/* The default compression level; instead of a level: frames of raw blocks, the content as it is. */
+enum { ZIO_LEVEL = -1, ZIO_STORED = 0 };
 
 struct zio_writer;
 struct zio_reader;
@@ -82,7 +82,7 @@ bool zio_is_seekable(
 /* Content length in bytes where it is known at once (seekable), otherwise UINT64_MAX. */
 uint64_t zio_length(const struct zio_reader *r);
 /* Reads up to LEN bytes; less only at the end of the content, 0 after it. Dies on damage. Frames
- * are decompressed ahead by a thread of its own where that helps; those of a read of 4 MiB and more
+ * are decompressed ahead by a thread of its own where that helps; those of a read of 3 MiB and more
  * not ahead, but to where they are wanted. */
 size_t zio_read(struct zio_reader *r, void *data, size_t len);
 /* From here on zio_read gives the content from FROM to TO alone, to be called once at most;
