@@ -20,9 +20,16 @@ enum { BLOCK = ENCODE_BLOCK }; /* rows at a time, and some to whole frames */
 struct output {
     struct tensor_writer *writer;
     struct encode_form form;
-    size_t shape[3]; /* of a code */
+    size_t shape[3]; /* (h,w,C_K), of a code */
     float *features; /* (block) of them, in the form; NULL: the codes themselves */
 };
+
+static void code_shape(size_t shape[3], const struct net_spec *s)
+{
+    shape[0] = (size_t)(s->height >> s->n_layers);
+    shape[1] = (size_t)(s->width >> s->n_layers);
+    shape[2] = (size_t)s->layers[s->n_layers - 1].filters;
+}
 
 static struct npy_header code_header(const struct output *o, size_t n_rows)
 {
@@ -49,11 +56,11 @@ static void want_form(const struct output *o)
 }
 
 /* How many rows MEMORY holds beside the net. Dies where that is none. */
-static size_t most_rows(const struct model *m, const struct tensor_reader *t, size_t memory)
+static size_t most_rows(const struct model *m, const struct tensor_reader *t, const size_t shape[3],
+                        size_t memory)
 {
     const struct net_spec *s = &m->spec;
-    size_t code = (size_t)(s->height >> s->n_layers) * (s->width >> s->n_layers)
-        * s->layers[s->n_layers - 1].filters * sizeof(float);
+    size_t code = shape[0] * shape[1] * shape[2] * sizeof(float);
     size_t row = 2 * t->row_bytes + 4 * code; /* in turn; features */
     size_t fixed = PROCESS_MEMORY + net_memory(s, BLOCK, false) + model_memory(m)
         + tensor_memory(t->row_bytes) + tensor_memory(code);
@@ -166,13 +173,13 @@ void encode_run(const struct cli *cli, int revision, const struct encode_form *f
         if (history_is_current(h, cli->output))
             return;
     }
-    most = most_rows(m, t, (size_t)cli->memory);
-    net = model_net(m, BLOCK, false);
-    net_profile(net);
-    net_code_shape(net, o.shape);
+    code_shape(o.shape, &m->spec);
+    most = most_rows(m, t, o.shape, (size_t)cli->memory);
     want_form(&o);
     header = code_header(&o, t->n_rows);
     block = block_rows(most, t, &header);
+    net = model_net(m, (int)block, false);
+    net_profile(net);
     if (pool_changes(&o.form.pool))
         o.features = xaligned(block * net_code_items(net) * sizeof *o.features);
     o.writer = shard_create(cli->output, &header, &first, &n);

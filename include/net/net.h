@@ -88,8 +88,7 @@ void net_set_momentum(struct net *net, double momentum);
 /* The loss alone, with running statistics. */
 double net_evaluate(struct net *net, const float *x, const float *t, size_t n,
                     const struct net_penalty *penalty);
-/* code (n,h,w,C_K), of any n. */
-void net_encode(struct net *net, float *code, const float *x, size_t n);
+void net_encode(struct net *net, float *code, const float *x, size_t n); /* code (n,h,w,C_K) */
 /* The same of numbers or bytes; and meanwhile(context), unless NULL, once, on the calling thread,
  * before it joins the others: it may not touch what net_encode_while was given. */
 void net_encode_while(struct net *net, float *code, struct net_rows x, size_t n,
