@@ -188,7 +188,7 @@ static bool random_convolution(struct conv_shape *c, struct conv_images *g)
 {
     const enum convolution_role role = (enum convolution_role)between(0, CONVOLUTION_ROLES - 1);
     const int P = between(0, 6), wide = between(0, 3) == 0 ? 40 : 14;
-    const bool code = role <= CONVOLUTION_CODE_ONLY;
+    const bool code = role <= CONVOLUTION_CODE_TIES;
     *c = (struct conv_shape){.role = role,
                              .pooled = code && between(0, 3) > 0,
                              .R = role == CONVOLUTION_PHASE ? P + 1 : 2 * P + 1,

@@ -61,7 +61,7 @@ static const float *fold(const struct plan *p, const float *du, float *temporary
 
 const struct algorithm algorithm_direct = {
     .name = "direct",
-    .roles = {true, true, true, true, true, true},
+    .roles = {true, true, true, true, true},
     .price = price,
     .packed = packed_size,
     .temporary = packed_size,

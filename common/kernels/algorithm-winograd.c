@@ -95,19 +95,17 @@ static double work(const struct winograd *g)
 static bool allowed(const struct winograd *g, enum convolution_role role)
 {
     const int M = g->points + 1 - g->R;
-    const bool ten = role == CONVOLUTION_CODE || (role == CONVOLUTION_CODE_ONLY && g->R >= 7),
-               both = role == CONVOLUTION_CODE || role == CONVOLUTION_CODE_TIES;
     if (M < 2 || (role == CONVOLUTION_CODE_TIES && M != 2))
         return false;
-    if (role != CONVOLUTION_PHASE && role != CONVOLUTION_GRADIENTS && M % 2 != 0)
+    if (role <= CONVOLUTION_CODE_TIES && M % 2 != 0)
         return false;
-    if (g->points > 8 && (!ten || M > 4 || g->W < g->R))
+    if (g->points > 8 && (role != CONVOLUTION_CODE || M > 4 || g->W < g->R))
         return false;
-    return !g->both || (both && M <= 4 && g->R <= 5 && g->points <= 8);
+    return !g->both || (M <= 4 && g->R <= 5 && g->points <= 8);
 }
 
-/* Of the points that pay: along one axis in training by the products alone, a quarter fewer;
- * otherwise by all multiplications, a quarter fewer than direct's. */
+/* Of the points that pay, those of the least price: of the code by all multiplications, a quarter
+ * fewer than direct's; otherwise by the products alone, a quarter fewer. */
 static double price(struct plan *p)
 {
     const struct conv_shape *c = &p->of;
@@ -119,7 +117,7 @@ static double price(struct plan *p)
                          .W = c->W,
                          .stride = c->stride,
                          .y_col = (size_t)c->K};
-    const bool by_work = c->role == CONVOLUTION_CODE || c->role == CONVOLUTION_CODE_TIES;
+    const bool by_work = c->role <= CONVOLUTION_CODE_TIES;
     const double products = (double)c->H * c->R * c->R * c->C * c->K;
     double least = by_work ? 0.75 * products * c->W : c->W * g.R * 3 / 4 + 1;
     if (c->R % c->stride != 0 || g.R < 2 || g.R > 9 || g.R * c->C * c->stride * c->stride < 10)
@@ -233,7 +231,6 @@ const struct algorithm algorithm_winograd = {
     .describe = describe,
     .roles = {[CONVOLUTION_CODE] = true,
               [CONVOLUTION_CODE_TIES] = true,
-              [CONVOLUTION_CODE_ONLY] = true,
               [CONVOLUTION_PHASE] = true,
               [CONVOLUTION_GRADIENTS] = true},
     .price = price,

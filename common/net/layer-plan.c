@@ -19,18 +19,11 @@ static int back_step(const struct layer *l)
 }
 
 /* A convolution's plan; STRIDE: see algorithm.h. */
-static struct plan plan(const struct layer *l, enum convolution_role role, int R, int stride, int C,
-                        int K, int H, int W)
+static struct plan plan(const struct layer *l, enum convolution_role role, bool pooled, int R,
+                        int stride, int C, int K, int H, int W)
 {
-    const struct conv_shape c = {.role = role,
-                                 .pooled = role <= CONVOLUTION_CODE_ONLY
-                                     && (role == CONVOLUTION_CODE || !l->norm),
-                                 .R = R,
-                                 .stride = stride,
-                                 .C = C,
-                                 .K = K,
-                                 .H = H,
-                                 .W = W};
+    const struct conv_shape c = {
+        .role = role, .pooled = pooled, .R = R, .stride = stride, .C = C, .K = K, .H = H, .W = W};
     return plan_convolution(&c, l->kernels);
 }
 
@@ -41,19 +34,19 @@ static void plan_layer(struct layer *l, bool train)
 {
     const int R = l->R, C = l->C, K = l->K;
     const bool only = l->lower == NULL && l->upper == NULL;
-    l->infer = plan(l, CONVOLUTION_CODE, R, 1, C, K, l->H, l->W);
-    l->phase = plan(l, CONVOLUTION_PHASE, l->P + 1, 1, K, C, l->h, l->w);
+    l->infer = plan(l, CONVOLUTION_CODE, true, R, 1, C, K, l->H, l->W);
+    l->phase = plan(l, CONVOLUTION_PHASE, false, l->P + 1, 1, K, C, l->h, l->w);
     if (!train)
         return;
     l->learn =
-        plan(l, only ? CONVOLUTION_CODE_ONLY : CONVOLUTION_CODE_TIES, R, 1, C, K, l->H, l->W);
-    l->back = plan(l, CONVOLUTION_GRADIENTS, l->back_taps, back_step(l), C, K, l->h, l->w);
+        plan(l, only ? CONVOLUTION_CODE : CONVOLUTION_CODE_TIES, !l->norm, R, 1, C, K, l->H, l->W);
+    l->back = plan(l, CONVOLUTION_GRADIENTS, false, l->back_taps, back_step(l), C, K, l->h, l->w);
     if (!l->norm)
         l->sparse = sparse_new(l->kernels, R, C, K, l->h, l->w);
     else if (l->lower == NULL)
-        l->dense = plan(l, CONVOLUTION_KERNEL, R, 1, C, K, l->H, l->W);
+        l->dense = plan(l, CONVOLUTION_KERNEL, false, R, 1, C, K, l->H, l->W);
     else
-        l->dense = plan(l, CONVOLUTION_GRADIENTS, R, 1, K, C, l->H, l->W);
+        l->dense = plan(l, CONVOLUTION_GRADIENTS, false, R, 1, K, C, l->H, l->W);
 }
 
 void layer_init(struct layer *layers, int k, const struct net_spec *spec,

@@ -18,9 +18,8 @@
 
 struct conv_shape {
     enum convolution_role {
-        CONVOLUTION_CODE,      /* under a pool, in inference: rounding is free */
-        CONVOLUTION_CODE_TIES, /* under a pool: equal windows must give equal sums */
-        CONVOLUTION_CODE_ONLY, /* under a pool: equal windows need not */
+        CONVOLUTION_CODE,      /* a pool follows */
+        CONVOLUTION_CODE_TIES, /* likewise; equal windows must give equal sums */
         CONVOLUTION_PHASE,     /* of an upsampled image */
         CONVOLUTION_GRADIENTS, /* backward */
         CONVOLUTION_KERNEL,    /* backward without dsmall */
