@@ -28,6 +28,29 @@ function toGrid(at, i, column, line, columns, lines, cell) {
     at[3 * i + 1] = (lines / 2 - line - 0.5) * cell;
 }
 
+/* Brings those N of PART to its front that come first by KEY(image), equals by number, as sorting
+ * would, but in no order (Hoare 1961, quickselect). */
+function bringFirst(part, n, key) {
+    const before = (i, j) => key(i) < key(j) || (key(i) === key(j) && i < j);
+    for (let low = 0, high = part.length - 1; low < high;) {
+        const pivot = part[(low + high) >> 1];
+        let i = low,
+            j = high;
+        while (i <= j) {
+            while (before(part[i], pivot)) i++;
+            while (before(pivot, part[j])) j--;
+            if (i <= j) {
+                [part[i], part[j]] = [part[j], part[i]];
+                i++;
+                j--;
+            }
+        }
+        if (n <= j) high = j;
+        else if (n >= i) low = i;
+        else return;
+    }
+}
+
 /* Images in cells so that those near one another stay so: the places are halved, again and again,
  * along the longer side of the cells that are left. */
 function nearGrid() {
@@ -49,7 +72,7 @@ function nearGrid() {
             sign = wide ? 1 : -1;
         const half = (wide ? width : height) >> 1;
         const n = Math.min(part.length, half * (wide ? height : width)); // what is empty comes last
-        part.sort((a, b) => sign * (from.at[3 * a + axis] - from.at[3 * b + axis]) || a - b);
+        bringFirst(part, n, i => sign * from.at[3 * i + axis]);
         halve(part.subarray(0, n), x, y, wide ? half : width, wide ? height : half);
         halve(
             part.subarray(n),

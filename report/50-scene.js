@@ -45,7 +45,7 @@ const DOT_VERTEX =
 void main()
 {
     gl_Position = place();
-    gl_PointSize = clamp(side * .8, 5., 15.) * ratio + 1.;
+    gl_PointSize = clamp(side * .8, 3., 15.) * ratio + 1.;
     v_alpha *= dot_share;
 }`;
 
@@ -131,6 +131,8 @@ const scene = {
     time: 1,
     sides: [1, 1],
     layout: '',
+    texels: Infinity, // of the longer side of an image, where the texture is shrunk
+    sharp: 0, // images that were drawn of the pages themselves
     frames: 0,
     drawn: 0,
 };
@@ -239,6 +241,7 @@ async function loadPages() {
     )
         shrink *= 2;
     const [w, h] = [Math.ceil(width / shrink), Math.ceil(height / shrink)];
+    if (shrink > 1) scene.texels = Math.max(t.width, t.height) / shrink;
     let levels = 1; // smaller ones as long as a cell is whole texels
     for (let side = t.cell_width | t.cell_height; !((side / shrink) & 1) && levels < 5; side /= 2)
         levels++;
@@ -281,6 +284,8 @@ async function loadPages() {
 }
 
 // --- what is sent ---
+
+const isFaint = i => (state.selected.size || litNow() >= 0) && !(scene.flags[i] & 2);
 
 /* The entry of the legend that alone is not faint; -1: none. */
 const litNow = () => (state.off.has(state.lit) ? -1 : state.lit);
@@ -353,9 +358,12 @@ function sideIn(name) {
         user = 2 ** state.size;
     if (cell) return cell * camera.scale * Math.min(0.94, 0.94 * user);
     const area = camera.width * camera.height * covered(name);
-    const plain = Math.max(5, Math.min(46, 1.45 * Math.sqrt(area / Math.max(1, N))));
+    const plain = Math.max(3, Math.min(46, 1.45 * Math.sqrt(area / Math.max(1, N))));
     return Math.min(220, plain * user * Math.sqrt(camera.scale / camera.fitScale) ** 1.3);
 }
+
+/* How wide the frame is of an image of this side, pixels. */
+const frameOf = side => Math.max(0, Math.min(3, (side - 11) / 8));
 
 function sideNow() {
     const [a, b] = scene.sides;
@@ -392,7 +400,7 @@ function setUniforms({ program, uniforms: u }, share) {
         gl.uniform2f(u.tile, t.width, t.height);
         gl.uniform2f(u.page, t.columns * t.cell_width, t.lines * t.cell_height);
         gl.uniform1i(u.ready, scene.ready);
-        gl.uniform1f(u.frame, Math.max(0, Math.min(3, (side - 11) / 8)) * ratio);
+        gl.uniform1f(u.frame, frameOf(side) * ratio);
     }
 }
 

@@ -111,6 +111,71 @@ function drawLabels(project, paper, ink) {
     pen.globalAlpha = 1;
 }
 
+// --- sharp images, where the texture is too small for all to be ---
+
+const MOST_SHARP = 300, // in sight
+    MOST_WAITING = 8;
+let sharp = new Map(), // image: its canvas
+    nWaiting = 0;
+
+/* Draws the images in sight once more, of the pages themselves, as far as these are decoded. */
+function drawSharp() {
+    const t = facts.thumbnails,
+        side = sideNow(),
+        seen = [],
+        before = sharp;
+    sharp = new Map();
+    scene.sharp = 0;
+    if (
+        side * devicePixelRatio < 1.5 * scene.texels ||
+        dotShare() > 0 ||
+        scene.time < 1 ||
+        !layout(state.layout).flat
+    )
+        return;
+    eachShown((i, x, y) => {
+        if (x > -side && y > -side && x < camera.width + side && y < camera.height + side)
+            seen.push([i, x, y]);
+    });
+    if (seen.length > MOST_SHARP) return;
+    const scale = side / Math.max(t.width, t.height),
+        [w, h] = [t.width * scale, t.height * scale],
+        frame = frameOf(side),
+        round = Math.min(0.08 * Math.min(w, h), 9);
+    for (const [i, x, y] of seen) {
+        if (!before.has(i) && nWaiting < MOST_WAITING && !drag) {
+            nWaiting++;
+            before.set(
+                i,
+                tile(i, 'thumbnails', () => {
+                    nWaiting--;
+                    wantFrame(false);
+                }),
+            );
+        }
+        const image = before.get(i);
+        if (image) sharp.set(i, image);
+        if (!image || image.dataset.drawn === undefined || isFaint(i)) continue;
+        scene.sharp++;
+        pen.save();
+        pen.beginPath();
+        pen.roundRect(x - w / 2, y - h / 2, w, h, round);
+        pen.fillStyle = cssColour(i);
+        pen.fill();
+        pen.beginPath();
+        pen.roundRect(
+            x - w / 2 + frame,
+            y - h / 2 + frame,
+            w - 2 * frame,
+            h - 2 * frame,
+            Math.max(0, round - frame),
+        );
+        pen.clip();
+        pen.drawImage(image, x - w / 2, y - h / 2, w, h);
+        pen.restore();
+    }
+}
+
 // --- marks ---
 
 function ring(i, project, colour, width) {
@@ -170,6 +235,7 @@ function drawOverlay() {
     const colour = name => style.getPropertyValue('--' + name).trim();
     pen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     pen.clearRect(0, 0, camera.width, camera.height);
+    drawSharp();
     drawPinned(project, colour('accent'));
     if (state.labels && scene.time >= 1) {
         drawOutline(colour('paper'));

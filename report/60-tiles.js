@@ -28,8 +28,9 @@ function decodePage(name, k, options = {}) {
     return page;
 }
 
-/* A canvas with image i; 'reconstructions': what the net gives back for it. */
-function tile(i, name = 'thumbnails') {
+/* A canvas with image i; 'reconstructions': what the net gives back for it. Calls done() when it is
+ * drawn. */
+function tile(i, name = 'thumbnails', done = () => {}) {
     const m = facts[name],
         canvas = element('canvas', { class: 'tile' });
     if (!m) {
@@ -59,6 +60,7 @@ function tile(i, name = 'thumbnails') {
                 m.height,
             );
         canvas.dataset.drawn = '';
+        done();
     });
     return canvas;
 }

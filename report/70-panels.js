@@ -214,10 +214,11 @@ function side(kind, title, i, others) {
     return element(
         'div',
         {},
+        element('h3', {}, title),
         element(
             'div',
             { class: 'row' },
-            element('h3', {}, title),
+            element('p', {}, hasClasses ? same + '/' + list.length + ' of its class' : ''),
             element(
                 'button',
                 {
@@ -229,7 +230,6 @@ function side(kind, title, i, others) {
                 'select',
             ),
         ),
-        element('p', {}, hasClasses ? same + ' of ' + list.length + ' of its class' : '\u00a0'),
         element(
             'div',
             { class: 'tiles', 'data-near': kind },

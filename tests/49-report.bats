@@ -151,20 +151,23 @@ pixels_of() {
         return list.join(' ')"
 }
 
-# What is drawn on the map: of each image shown its row and the pixels in 6 x 6 places.
+# What is drawn on the map, or on the canvas over it: of each image shown its row and the pixels in
+# 6 x 6 places.
 drawn() {
     js "const k = kasane, gl = k.gl, project = k.projector(), ratio = devicePixelRatio, lines = [];
         k.drawScene();
         const side = k.scene.sides[1], [W, H] = [gl.canvas.width, gl.canvas.height];
         const all = new Uint8Array(4 * W * H);
         gl.readPixels(0, 0, W, H, gl.RGBA, gl.UNSIGNED_BYTE, all);
+        const over = document.getElementById('overlay').getContext('2d').getImageData(0, 0, W, H);
         for (let i = 0; i < k.rows.length; i++) {
             if (!(k.scene.flags[i] & 1)) continue;
             const [px, py] = project(...k.placeNow(i)), line = [k.rows[i]];
             for (let y = 0; y < 6; y++) for (let x = 0; x < 6; x++) {
                 const column = Math.floor((px + ((x + .5) / 6 - .5) * side) * ratio);
                 const up = Math.floor(H - (py + ((y + .5) / 6 - .5) * side) * ratio);
-                line.push(...all.slice(4 * (up * W + column), 4 * (up * W + column) + 3));
+                const at = 4 * ((${1-0} ? H - 1 - up : up) * W + column);
+                line.push(...(${1-0} ? over.data : all).slice(at, at + 3));
             }
             lines.push(line.join(' '));
         }
@@ -218,6 +221,17 @@ path_of() { awk -F '\t' -v row="$1" '$1 == row { print $4 }' "$in/images.tsv"; }
     read -r x y <<<"$(place 20)"
     pointer "$(to "$x" "$y")"
     echo "20 $(pixels_of '#card canvas')" | are_themselves
+}
+
+@test "where the texture is too small, what is in sight is drawn anew of the pages themselves" {
+    need_browser
+    page "$in/pages.html" layout=grid\&labels=no
+    js 'kasane.scene.texels = 1; kasane.change({ size: 0.1 })' >/dev/null
+    comes_true 'kasane.scene.sharp === 24'
+    drawn 1 | are_themselves
+    js 'kasane.change({ selected: new Set([3]) })' >/dev/null
+    comes_true 'kasane.scene.sharp === 1'
+    equal "$(drawn 1 | awk '{ for (k = 2; k <= NF && !$k; k++); if (k <= NF) print $1 }')" 3
 }
 
 @test "a class's name stands in the plane where its images are" {
