@@ -17,6 +17,7 @@ layout(location = 1) in vec3 to;
 layout(location = 2) in vec4 colour;
 layout(location = 3) in uint flags;  // 1: shown, 2: picked out
 layout(location = 4) in float rank;  // of moving, 0 to 1
+layout(location = 5) in uint image;
 out vec3 v_colour;
 out float v_alpha;
 float w;
@@ -79,8 +80,8 @@ void main()
 {
     vec4 centre = place();
     vec2 corner = vec2(gl_VertexID & 1, gl_VertexID >> 1) * 2. - 1.;
-    int per_page = cells.x * cells.y, k = gl_InstanceID % per_page;
-    int number = gl_InstanceID / per_page;
+    int per_page = cells.x * cells.y, k = int(image) % per_page;
+    int number = int(image) / per_page;
     vec2 shape = tile / max(tile.x, tile.y);
     v_half = shape * side * .5 * ratio;
     v_at = corner;
@@ -122,6 +123,7 @@ const gl = byId('scene').getContext('webgl2', {
     premultipliedAlpha: true,
     powerPreference: 'high-performance',
 });
+const MOST_NEAR = 50000; // images that are sent anew for a frame
 const MOST_TEXELS = matchMedia('(pointer: coarse)').matches ? 32e6 : 96e6;
 const scene = {
     ready: 0,
@@ -178,23 +180,24 @@ function sendBuffer(buffer, data) {
     gl.bufferSubData(gl.ARRAY_BUFFER, 0, data);
 }
 
-/* The vertex array of dots, or of squares: the same buffers, a step for each instance. */
-function makeArray(step) {
-    const array = gl.createVertexArray(),
-        b = scene.buffers;
+/* The vertex array of dots, or of squares: the same buffers B, a step for each instance. */
+function makeArray(step, b) {
+    const array = gl.createVertexArray();
     gl.bindVertexArray(array);
-    const bind = (where, buffer, size, type, normal) => {
+    const bind = (where, buffer, size, type, integer) => {
+        if (!buffer) return;
         gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
         gl.enableVertexAttribArray(where);
-        if (type === 'integer') gl.vertexAttribIPointer(where, size, gl.UNSIGNED_BYTE, 0, 0);
-        else gl.vertexAttribPointer(where, size, type, normal, 0, 0);
+        if (integer) gl.vertexAttribIPointer(where, size, type, 0, 0);
+        else gl.vertexAttribPointer(where, size, type, type === gl.UNSIGNED_BYTE, 0, 0);
         gl.vertexAttribDivisor(where, step);
     };
-    bind(0, b.from, 3, gl.FLOAT, false);
-    bind(1, b.to, 3, gl.FLOAT, false);
-    bind(2, b.colour, 4, gl.UNSIGNED_BYTE, true);
-    bind(3, b.flags, 1, 'integer');
-    bind(4, b.rank, 1, gl.FLOAT, false);
+    bind(0, b.from, 3, gl.FLOAT);
+    bind(1, b.to, 3, gl.FLOAT);
+    bind(2, b.colour, 4, gl.UNSIGNED_BYTE);
+    bind(3, b.flags, 1, gl.UNSIGNED_BYTE, true);
+    bind(4, b.rank, 1, gl.FLOAT);
+    bind(5, b.image, 1, gl.UNSIGNED_INT, true);
     return array;
 }
 
@@ -216,9 +219,24 @@ function startScene() {
         flags: makeBuffer(scene.flags),
         colour: makeBuffer(scene.colour),
         rank: makeBuffer(Float32Array.from({ length: N }, (_, i) => (i * 0.61803398875) % 1)),
+        image: makeBuffer(Uint32Array.from({ length: N }, (_, i) => i)),
     };
-    scene.dots = { ...compile(DOT_VERTEX, DOT_FRAGMENT), array: makeArray(0) };
-    scene.tiles = { ...compile(TILE_VERTEX, TILE_FRAGMENT), array: makeArray(1) };
+    const most = Math.min(N, MOST_NEAR);
+    scene.near = {
+        at: new Float32Array(3 * most),
+        colour: new Uint8Array(4 * most),
+        flags: new Uint8Array(most),
+        image: new Uint32Array(most),
+    };
+    const b = (scene.nearBuffers = {});
+    for (const [name, data] of Object.entries(scene.near)) b[name] = makeBuffer(data);
+    b.from = b.to = b.at;
+    const arrays = step => ({
+        all: makeArray(step, scene.buffers),
+        near: makeArray(step, scene.nearBuffers),
+    });
+    scene.dots = { ...compile(DOT_VERTEX, DOT_FRAGMENT), ...arrays(0) };
+    scene.tiles = { ...compile(TILE_VERTEX, TILE_FRAGMENT), ...arrays(1) };
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     byId('scene').addEventListener('webglcontextlost', () =>
@@ -255,12 +273,12 @@ async function loadPages() {
     gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE);
     gl.pixelStorei(gl.UNPACK_COLORSPACE_CONVERSION_WEBGL, gl.NONE);
     scene.nPages = t.pages;
-    for (let k = 0; k < t.pages; k++) {
-        const page = await decodePage(
-            'thumbnails',
-            k,
-            shrink > 1 ? { resizeWidth: w, resizeHeight: h, resizeQuality: 'high' } : {},
-        );
+    const smaller = shrink > 1 ? { resizeWidth: w, resizeHeight: h, resizeQuality: 'high' } : {};
+    const coming = []; // a few pages at once
+    for (let k = 0, asked = 0; k < t.pages; k++) {
+        for (; asked < Math.min(t.pages, k + 4); asked++)
+            coming.push(decodePage('thumbnails', asked, smaller));
+        const page = await coming.shift();
         gl.bindTexture(gl.TEXTURE_2D_ARRAY, scene.texture);
         gl.texSubImage3D(
             gl.TEXTURE_2D_ARRAY,
@@ -404,24 +422,53 @@ function setUniforms({ program, uniforms: u }, share) {
     }
 }
 
+/* Sends the images in sight alone, where the map is near enough for them to be few: there are four
+ * corners of each to be placed otherwise. Returns how many; -1: too many, draw all. */
+function sendNear() {
+    const { near, to, colour, flags } = scene,
+        side = sideNow();
+    let n = 0;
+    if (scene.time < 1 || camera.scale < 1.5 * camera.fitScale) return -1;
+    eachShown((i, x, y, w) => {
+        const margin = side / w + 15;
+        if (x < -margin || y < -margin || x > camera.width + margin || y > camera.height + margin)
+            return;
+        if (n < MOST_NEAR) {
+            for (let axis = 0; axis < 3; axis++) near.at[3 * n + axis] = to[3 * i + axis];
+            for (let c = 0; c < 4; c++) near.colour[4 * n + c] = colour[4 * i + c];
+            near.flags[n] = flags[i];
+            near.image[n] = i;
+        }
+        n++;
+    });
+    if (n > MOST_NEAR) return -1;
+    for (const [name, data] of Object.entries(near)) {
+        const size = data.length / near.flags.length;
+        sendBuffer(scene.nearBuffers[name], data.subarray(0, n * size));
+    }
+    return n;
+}
+
 function drawScene() {
     const flat = layout(scene.layout).flat && layout(scene.before).flat;
     scene.sides = [sideIn(scene.before), sideIn(scene.layout)];
     if (!gl) return;
-    const share = dotShare();
+    const share = dotShare(),
+        near = sendNear(),
+        [which, n] = near < 0 ? ['all', N] : ['near', near];
     gl.viewport(0, 0, gl.canvas.width, gl.canvas.height);
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     (flat ? gl.disable : gl.enable).call(gl, gl.DEPTH_TEST);
     if (share > 0) {
         setUniforms(scene.dots, share);
-        gl.bindVertexArray(scene.dots.array);
-        gl.drawArrays(gl.POINTS, 0, N);
+        gl.bindVertexArray(scene.dots[which]);
+        gl.drawArrays(gl.POINTS, 0, n);
     }
     if (share < 1) {
         setUniforms(scene.tiles, share);
-        gl.bindVertexArray(scene.tiles.array);
-        gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, N);
+        gl.bindVertexArray(scene.tiles[which]);
+        gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, n);
     }
 }
 

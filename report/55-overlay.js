@@ -113,7 +113,7 @@ function drawLabels(project, paper, ink) {
 
 // --- sharp images, where the texture is too small for all to be ---
 
-const MOST_SHARP = 300, // in sight
+const MOST_SHARP = 600, // in sight
     MOST_WAITING = 8;
 let sharp = new Map(), // image: its canvas
     nWaiting = 0;
@@ -157,22 +157,17 @@ function drawSharp() {
         if (image) sharp.set(i, image);
         if (!image || image.dataset.drawn === undefined || isFaint(i)) continue;
         scene.sharp++;
-        pen.save();
         pen.beginPath();
         pen.roundRect(x - w / 2, y - h / 2, w, h, round);
         pen.fillStyle = cssColour(i);
         pen.fill();
-        pen.beginPath();
-        pen.roundRect(
+        pen.drawImage(
+            image,
             x - w / 2 + frame,
             y - h / 2 + frame,
             w - 2 * frame,
             h - 2 * frame,
-            Math.max(0, round - frame),
         );
-        pen.clip();
-        pen.drawImage(image, x - w / 2, y - h / 2, w, h);
-        pen.restore();
     }
 }
 
