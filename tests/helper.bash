@@ -51,7 +51,8 @@ need_data() {
 need_python() {
     local module
     for module in "$@"; do
-        /usr/bin/python3 -c "import $module" 2>/dev/null || skip "python3 has no $module"
+        /usr/bin/python3 -c "import sys, importlib.util as u
+sys.exit(not u.find_spec('$module'))" 2>/dev/null || skip "python3 has no $module"
     done
 }
 
