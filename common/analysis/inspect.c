@@ -193,11 +193,11 @@ static struct image read_picture(const char *path)
     return im;
 }
 
-static void picture_info(const char *path)
+static void picture_info(struct zio_reader *r)
 {
-    struct image im = read_picture(path);
+    struct image im = read_picture(zio_path(r));
     struct statistics s = {0};
-    char digest[DIGEST_SIZE], *history = keep_read(path);
+    char digest[DIGEST_SIZE], *history = keep_read(zio_path(r));
 
     printf("shape       (%zu,%zu,3)\ndtype       uint8\n", im.height, im.width);
     add_numbers(&s, NPY_U8, im.pixels, im.height * im.width * 3);
@@ -207,6 +207,7 @@ static void picture_info(const char *path)
     print_history(history);
     free(history);
     image_release(&im);
+    zio_close(r);
 }
 
 static bool ends_with(const char *data, size_t len, const char *end)
@@ -257,8 +258,10 @@ static void digest_export(struct zio_reader *r, char digest[DIGEST_SIZE])
     free(text);
 }
 
-static void text_digest(struct zio_reader *r, enum kind kind, char digest[DIGEST_SIZE])
+static void text_digest(struct zio_reader *r, char digest[DIGEST_SIZE])
 {
+    const enum kind kind = kind_of(r);
+
     if (kind == KIND_MARKUP)
         digest_markup(r, digest);
     else if (kind == KIND_EXPORT)
@@ -267,39 +270,15 @@ static void text_digest(struct zio_reader *r, enum kind kind, char digest[DIGEST
         table_digest(r, digest);
 }
 
-static void text_info(struct zio_reader *r, enum kind kind)
+static void text_info(struct zio_reader *r)
 {
     char digest[DIGEST_SIZE], *history = keep_read(zio_path(r));
 
-    text_digest(r, kind, digest);
+    text_digest(r, digest);
     printf("digest      %s\n", digest);
     print_history(history);
     free(history);
     zio_close(r);
-}
-
-void inspect_info(const char *path)
-{
-    struct zio_reader *r = zio_open(path);
-    enum kind kind = kind_of(r);
-
-    switch (kind) {
-    case KIND_TENSOR:
-        tensor_info(r);
-        break;
-    case KIND_MODEL:
-        model_info(r);
-        break;
-    case KIND_PICTURE:
-        zio_close(r);
-        picture_info(path);
-        break;
-    case KIND_MARKUP:
-    case KIND_EXPORT:
-    case KIND_TABLE:
-        text_info(r, kind);
-        break;
-    }
 }
 
 /* --- verify --- */
@@ -375,50 +354,52 @@ static void check_chunks(struct zio_reader *r)
     if (!chunk_is(&c, "IEND") || chunk_after(&c) != len)
         die_file(zio_path(r), chunk_is(&c, "IEND") ? "damaged: data after its end" : "cut short");
     free(data);
-    zio_close(r);
 }
 
-static void picture_verify(struct zio_reader *r, const char *path)
+static void picture_verify(struct zio_reader *r)
 {
-    struct image im = read_picture(path);
-    char digest[DIGEST_SIZE], *history = keep_read(path);
+    struct image im = read_picture(zio_path(r));
+    char digest[DIGEST_SIZE], *history = keep_read(zio_path(r));
 
     check_chunks(r);
     image_digest(&im, digest);
-    check_digest(path, history, digest);
+    check_digest(zio_path(r), history, digest);
     free(history);
     image_release(&im);
+    zio_close(r);
 }
 
-static void text_verify(struct zio_reader *r, enum kind kind)
+static void text_verify(struct zio_reader *r)
 {
     char digest[DIGEST_SIZE], *history = keep_read(zio_path(r));
 
-    text_digest(r, kind, digest);
+    text_digest(r, digest);
     check_digest(zio_path(r), history, digest);
     free(history);
     zio_close(r);
 }
 
+/* --- */
+
+/* What is done with a file of each kind; each closes it. */
+static const struct {
+    void (*info)(struct zio_reader *r), (*verify)(struct zio_reader *r);
+} of[] = {
+    [KIND_TENSOR] = {tensor_info, tensor_verify},    [KIND_MODEL] = {model_info, model_verify},
+    [KIND_PICTURE] = {picture_info, picture_verify}, [KIND_MARKUP] = {text_info, text_verify},
+    [KIND_EXPORT] = {text_info, text_verify},        [KIND_TABLE] = {text_info, text_verify},
+};
+
+void inspect_info(const char *path)
+{
+    struct zio_reader *r = zio_open(path);
+
+    of[kind_of(r)].info(r);
+}
+
 void inspect_verify(const char *path)
 {
     struct zio_reader *r = zio_open(path);
-    enum kind kind = kind_of(r);
 
-    switch (kind) {
-    case KIND_TENSOR:
-        tensor_verify(r);
-        break;
-    case KIND_MODEL:
-        model_verify(r);
-        break;
-    case KIND_PICTURE:
-        picture_verify(r, path);
-        break;
-    case KIND_MARKUP:
-    case KIND_EXPORT:
-    case KIND_TABLE:
-        text_verify(r, kind);
-        break;
-    }
+    of[kind_of(r)].verify(r);
 }
