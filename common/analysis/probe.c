@@ -214,10 +214,10 @@ static void leave_out(struct probe *p)
                 row[n++] = first + i;
             }
 #pragma omp parallel for collapse(2) schedule(dynamic)
-        for (size_t s = 0; s < n; s += SLICE)
+        for (size_t s = 0; s < n; s += TILE)
             for (size_t t = 0; t < D; t += TILE)
-                blas_dgemm(false, true, smaller(SLICE, n - s), smaller(TILE, D - t), D,
-                           p->x + s * D, D, p->vectors + t * D, D, 0, q + s * D + t, D);
+                blas_dgemm(false, true, smaller(TILE, n - s), smaller(TILE, D - t), D, p->x + s * D,
+                           D, p->vectors + t * D, D, 0, q + s * D + t, D);
         add_errors(p, q, row, n);
     }
     free(q);
@@ -271,18 +271,23 @@ static void find_products(struct probe *p, double *k)
         size_t got = smaller(p->block, n - first);
 
         get_standardised(p, p->x, first, got);
-        for (size_t other = 0; other < n; other += p->block) {
+        for (size_t other = first; other < n; other += p->block) {
             size_t width = smaller(p->block, n - other);
 
             get_standardised(p, y, other, width);
 #pragma omp parallel for collapse(2) schedule(dynamic)
-            for (size_t s = 0; s < got; s += SLICE)
-                for (size_t t = 0; t < width; t += SLICE)
-                    blas_dgemm(false, true, smaller(SLICE, got - s), smaller(SLICE, width - t), D,
-                               p->x + s * D, D, y + t * D, D, 0, k + (first + s) * n + other + t,
-                               n);
+            for (size_t s = 0; s < got; s += TILE)
+                for (size_t t = 0; t < width; t += TILE)
+                    if (first + s <= other + t)
+                        blas_dgemm(false, true, smaller(TILE, got - s), smaller(TILE, width - t), D,
+                                   p->x + s * D, D, y + t * D, D, 0,
+                                   k + (first + s) * n + other + t, n);
         }
     }
+#pragma omp parallel for schedule(dynamic)
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++)
+            k[i * n + j] = k[j * n + i];
     free(y);
 }
 
