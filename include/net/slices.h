@@ -41,8 +41,8 @@ struct slices {
 /* For batches of up to MAX_BATCH images. ALL: a block for each slice. */
 void slices_lay_out(struct slices *s, struct arena *arena, size_t max_batch, size_t size,
                     int threads, bool all);
-/* The last of COUNT slices, in the middle of which slices_take may be called for others: as many as
- * threads, at least 8. */
+/* How many of COUNT slices, the last of them, may all be at work at once beside those of the
+ * threads: as many as there are threads, at least 8. */
 size_t slices_late(const struct slices *s, size_t count);
 
 /* A batch of n images begins. */
