@@ -61,17 +61,21 @@ damaged() {
 }
 
 @test "damage in any block of a frame that is stored as it is is found, with the name of the file" {
-    large x
+    bytes 3072 >part
+    printf 'part%.0s ' {1..1100} | xargs cat | npy '|u1' '(1100, 32, 32, 3)' >x.npy
     tensor from-npy --level 0 x.npy -o x
-    # The header of the second block, a byte in the last one, the checksum, the second frame's head.
-    size=$((128 + 682 * 3072 + 14 + 16 * 3))
-    for at in $((10 + 3 + 131072)) $((size - 5000)) $((size - 2)) $((size + 4)); do
+    train-stage x x --epochs 0 --kernel 1 --filters 1 -o m
+    # The head of the second block, a byte of content and the checksum of the first frame, which is
+    # read ahead; the head and the same of the second one, which one thread reads where it belongs.
+    size=$((128 + 682 * 3072 + 14 + 16 * 3)) both=$((128 + 1100 * 3072 + 2 * 14 + 26 * 3))
+    for at in $((10 + 3 + 131072)) $((size - 5000)) $((size - 2)) $((size + 4)) \
+        $((size + 10 + 3 + 131072)) $((both - 5000)) $((both - 2)); do
         cp x bad
         printf "\\$(printf %o $(($(od -An -tu1 -j $at -N 1 x) ^ 64)))" |
             dd of=bad bs=1 seek=$at conv=notrunc status=none
-        for command in 'tensor verify' 'tensor npy' 'tensor rows 0:1000'; do
+        for command in 'tensor verify' 'tensor npy' 'encode-stage --threads 1 m'; do
             run -1 --separate-stderr $command bad
-            [[ $stderr =~ ^"tensor: 'bad': damaged: frame "[12]" of 2, at byte "(0|$size)$ ]]
+            [[ $stderr =~ ^"${command%% *}: 'bad': damaged: frame "[12]" of 2, at byte "(0|$size)$ ]]
         done
         run -1 --separate-stderr tensor npy - < <(cat bad)
         [[ $stderr == "tensor: standard input: damaged: "* ]]
