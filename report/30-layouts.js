@@ -2,7 +2,7 @@
 // missing (N): 1 where an image has none; cell: the side of a square for each image where they
 // stand in a grid, else 0; flat: z is 0; labels: where names of classes stand, or null.
 
-const ASPECT = innerWidth > 760 ? 1.5 : 0.7; // of a grid, width by height
+const ASPECT = innerWidth > 760 ? 1.2 : 0.7; // of a grid, width by height
 
 const layouts = {};
 
