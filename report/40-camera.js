@@ -15,12 +15,16 @@ const camera = {
     width: 1,
     height: 1, // of the canvas, pixels of CSS
     left: 0,
-    right: 0, // taken by panels
+    right: 0,
+    bottom: 0, // taken by panels and tools
     fitScale: 1,
 };
 const NEAR = 0.08; // the least w that is drawn
 
-const middle = () => ({ x: (camera.left + camera.width - camera.right) / 2, y: camera.height / 2 });
+const middle = () => ({
+    x: (camera.left + camera.width - camera.right) / 2,
+    y: (camera.height - camera.bottom) / 2,
+});
 const eye = () => 1.6 * Math.max(camera.width, camera.height);
 
 /* R, row by row. */
@@ -108,7 +112,10 @@ function fittingCamera(name, list) {
     if (low[0] > high[0])
         return { x: 0, y: 0, z: 0, scale: camera.fitScale, yaw: 0, pitch: 0, roll: 0 };
     const size = low.map((l, axis) => Math.max(high[axis] - l + cell, list ? 0.12 : 0.02));
-    const room = [camera.width - camera.left - camera.right - 60, camera.height - 110];
+    const room = [
+        camera.width - camera.left - camera.right - 60,
+        camera.height - camera.bottom - 70,
+    ];
     const scale = flat
         ? Math.min(room[0] / size[0], room[1] / size[1])
         : (Math.min(...room) / Math.hypot(...size)) * 1.15;

@@ -504,6 +504,7 @@ function resize() {
     const narrow = box.width <= 760;
     camera.left = narrow ? 0 : 252;
     camera.right = narrow ? 0 : 364; // of the details as wide as they get
+    camera.bottom = narrow ? 0 : 60;
     for (const canvas of [byId('scene'), byId('overlay')]) {
         canvas.width = Math.round(box.width * devicePixelRatio);
         canvas.height = Math.round(box.height * devicePixelRatio);

@@ -58,7 +58,10 @@ function pinch(id, at) {
     zoomAt(...m, Math.hypot(...is) / Math.max(1, Math.hypot(...was)));
     if (layout(state.layout).flat) {
         const place = placeUnder(...m);
-        camera.roll -= Math.atan2(is[1], is[0]) - Math.atan2(was[1], was[0]);
+        camera.roll -= Math.atan2(
+            was[0] * is[1] - was[1] * is[0],
+            was[0] * is[0] + was[1] * is[1],
+        );
         const after = placeUnder(...m);
         camera.x += place[0] - after[0];
         camera.y += place[1] - after[1];
@@ -174,7 +177,7 @@ function bringIntoSight(i) {
         x < camera.left + 30 ||
         y < 30 ||
         x > camera.width - camera.right - 30 ||
-        y > camera.height - 30
+        y > camera.height - camera.bottom - 30
     ) {
         panBy(m.x - x, m.y - y);
         byHand();

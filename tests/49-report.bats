@@ -330,7 +330,7 @@ about_there() {
     picked='return [...kasane.scene.flags].map((f, i) => f & 2 ? kasane.facts.paths[i].split("/")[0] : "").join("")'
     pointer "$(to "$x" "$y")"
     equal "$(js "$picked")" hinatahinatahinatahinatahinatahinata
-    pointer "$(to 600 100)"
+    pointer "$(to 600 60)"
     equal "$(js "$picked")" ''
     press '\uE00C' 3
     equal "$(js 'return kasane.state.query + kasane.shown + kasane.state.layout')" 24classes
