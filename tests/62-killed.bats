@@ -3,7 +3,7 @@
 load helper
 load tiny
 
-KILLS=${KILLS:-10}
+KILLS=${KILLS:-7}
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR"
