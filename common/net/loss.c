@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/sizes.h"
 #include "net/slices.h"
 
 enum { PART = 256 }; /* of a row, whose y is needed yet when d is known */
@@ -14,7 +15,7 @@ static double squares(const struct layer *l, float *y, const float *t, size_t n,
         return l->kernels->mse(y, y, t, n, scale);
     for (size_t q = 0; q < n; q += PART) {
         float d[PART];
-        const size_t part = n - q < PART ? n - q : PART;
+        const size_t part = smaller(n - q, PART);
         sum += l->kernels->mse(d, y + q, t + q, part, scale);
         layer_activation_backward(d, y + q, part, l->activation);
         memcpy(y + q, d, part * sizeof *d);

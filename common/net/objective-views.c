@@ -6,6 +6,7 @@
 #include "files/tensor.h"
 #include "net/contrast.h"
 #include "net/objective.h"
+#include "net/parameters.h"
 #include "net/share.h"
 #include "net/views.h"
 
@@ -112,15 +113,10 @@ static double head_penalty(struct objective *o, bool train)
     size_t n, n_weights;
     const struct net_parameter *p = head_parameters(o->head, &n);
     const float *w = head_weights(o->head, &n_weights);
-    double squares = 0;
 
-    for (size_t i = 0; l2 > 0 && i < n; i++)
-        for (size_t j = p[i].offset; p[i].role == NET_KERNEL && j < p[i].offset + p[i].count; j++) {
-            squares += (double)w[j] * (double)w[j];
-            if (train)
-                head_gradients(o->head)[j] += (float)(2 * l2) * w[j];
-        }
-    return l2 * squares;
+    if (train)
+        parameters_penalise(head_gradients(o->head), w, p, n, l2);
+    return parameters_penalty(w, p, n, l2);
 }
 
 static double total(struct objective *o, const double *parts, bool train)
