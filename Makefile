@@ -9,9 +9,9 @@
 # In install.mk: install uninstall dist deb. For developers, in develop.mk: lint clang soak
 # memcheck tsan aarch64 fuzz fuzzers bench bench-X.
 # Variables: CC CPPFLAGS CFLAGS LDFLAGS LDLIBS; HEIF=1 (HEIF and AVIF pictures, by libheif),
-# MPI=1 (training by several processes of mpirun, on several machines), HDF5= (no import-keras,
-# though libhdf5 is installed), HARDEN= (not hardened), SAN=1 (sanitizers), BUILD and BIN (folders),
-# PREFIX and DESTDIR.
+# MPI=1 (training and pca by several processes of mpirun, on several machines), HDF5= (no
+# import-keras, though libhdf5 is installed), HARDEN= (not hardened), SAN=1 (sanitizers), BUILD and
+# BIN (folders), PREFIX and DESTDIR.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -54,8 +54,8 @@ TESTS = $(filter-out 12-% 32-% 34-% 48-% 5% 62-% 63-fuzz.bats 65-% 70-%,$\
 	$(notdir $(wildcard tests/*.bats)))
 endif
 
-# MPI=1: with mpicc, whose compiler is ours. base/ranks.c alone knows of it; train-stage and
-# finetune alone start it.
+# MPI=1: with mpicc, whose compiler is ours. base/ranks.c alone knows of it; train-stage, finetune
+# and pca alone start it.
 MPICC := OMPI_CC="$(CC)" MPICH_CC="$(CC)" mpicc
 ifdef MPI
 override CC := $(MPICC)
@@ -209,8 +209,8 @@ $(BUILD)/tests/reference.o: override FLAGS += $(if $(SAN),-O3 -fno-sanitize=all)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/reference.o $(BUILD)/libkasane.a
 	$(LINK) -o $@ $^ $(LDLIBS)
 
-# What MPI=1 would make of the two, beside those without, for tests of both.
-RANKS := $(BUILD)/mpi/train-stage $(BUILD)/mpi/finetune
+# What MPI=1 would make of the three, beside those without, for tests of both.
+RANKS := $(patsubst %,$(BUILD)/mpi/%,train-stage finetune pca)
 $(RANKS) $(BUILD)/mpi/ranks.o: private override CC := $(MPICC)
 $(BUILD)/mpi/ranks.o: common/base/ranks.c $(BUILD)/flags
 	@mkdir -p $(@D)

@@ -25,7 +25,7 @@
 #include "net/encode.h"
 #include "net/model.h"
 
-enum { REVISION = 3, RGB = 3 };
+enum { REVISION = 4, RGB = 3 };
 
 struct options {
     struct selection_options chosen;

@@ -21,7 +21,7 @@
 #include "files/shard.h"
 #include "files/whole.h"
 
-enum { REVISION = 2 };
+enum { REVISION = 3 };
 
 struct options {
     int64_t components, iterations;

@@ -12,13 +12,15 @@
 #include "cli/start.h"
 #include "analysis/pca.h"
 #include "base/profile.h"
+#include "base/ranks.h"
 #include "base/report.h"
 #include "analysis/rows.h"
 #include "analysis/selection.h"
+#include "files/alike.h"
 #include "files/record.h"
 #include "files/whole.h"
 
-enum { REVISION = 4, SHOWN = 10 }; /* components whose variance is printed */
+enum { REVISION = 5, SHOWN = 10 }; /* components whose variance is printed */
 
 struct options {
     int64_t components;
@@ -48,13 +50,11 @@ static void check_origin(struct tensor_reader *t, const struct basis *b, const c
 }
 
 static void add_inputs(struct history *h, struct tensor_reader *t, const struct basis *b,
-                       const struct index *ix)
+                       const struct selection *s)
 {
-    tensor_add_to_history(t, h);
+    selection_add_to_history(s, t, h);
     if (b->pca.D > 0)
         history_input(h, b->digest, b->history);
-    if (ix)
-        history_input(h, ix->digest, NULL);
 }
 
 static void print_variance(const struct pca *p)
@@ -148,10 +148,10 @@ int main(int argc, char **argv)
          "only rows of these; or \"A,B,C\""},
         {"split", CLI_CHOICE, &o.rows.split, 0, 0, "train|test|all", CLI_SETTING,
          "only rows of this split"},
-        {"apply", CLI_TEXT, &o.apply, 0, 0, "BASIS", CLI_INPUT,
-         "take the basis from this file instead of fitting one"},
         {"index", CLI_TEXT, &o.rows.index, 0, 0, "FILE", CLI_INPUT,
          "index of the rows: for --classes, --split and tables"},
+        {"apply", CLI_TEXT, &o.apply, 0, 0, "BASIS", CLI_INPUT,
+         "take the basis from this file instead of fitting one"},
         {"tsv", CLI_FLAG, &o.to.tsv, 0, 0, NULL, 0, "write a table instead of a tensor"},
         {"table", CLI_TEXT, &o.to.table, 0, 0, "FILE", CLI_OUTPUT, "write the table here besides"},
         {"basis", CLI_TEXT, &o.basis, 0, 0, "FILE", CLI_OUTPUT,
@@ -176,21 +176,23 @@ int main(int argc, char **argv)
     struct selection s;
     struct basis b = {0};
     struct rows *r;
+    ranks_start(cli.tool);
     cli_parse(&cli, argc, argv);
     check_options(&o, &cli);
+    alike_want_files(&cli);
     h = coordinates_history(&o.to, &cli, REVISION);
     t = tensor_open(cli.arguments[0]);
     s = selection_read(&o.rows, t);
     if (o.apply)
         basis_read(&b, o.apply);
     if (tensor_is_seekable(t)) {
-        add_inputs(h, t, &b, s.ix);
-        if (history_is_current(h, cli.output))
+        add_inputs(h, t, &b, &s);
+        if (alike_is_current(h, &cli))
             return 0;
     }
-    r = rows_read(t, s.rows, s.n, (size_t)cli.memory / 2);
+    r = sums_read(t, s.rows, s.n, (size_t)cli.memory / 2);
     if (!tensor_is_seekable(t))
-        add_inputs(h, t, &b, s.ix); /* a pipe tells its history at its end */
+        add_inputs(h, t, &b, &s); /* a pipe tells its history at its end */
     if (o.apply)
         check_origin(t, &b, o.apply);
     else
@@ -198,6 +200,10 @@ int main(int argc, char **argv)
     if (o.components > (int64_t)b.pca.P)
         die_file(o.apply, "has %zu components, got --components %lld", b.pca.P,
                  (long long)o.components);
-    write_coordinates(&cli, &o, &b.pca, o.components ? (size_t)o.components : b.pca.P, r, &s, h);
+    if (ranks_own() > 0)
+        pca_hand_over(&b.pca, r, (size_t)cli.memory / 2);
+    else
+        write_coordinates(&cli, &o, &b.pca, o.components ? (size_t)o.components : b.pca.P, r, &s,
+                          h);
     return 0;
 }

@@ -1,6 +1,8 @@
-# Training by several processes of MPI, ranks: the same bytes as one, for any number of them.
+# Training and pca by several processes of MPI, ranks: the same bytes as one, for any number of
+# them.
 load helper
 load pipeline
+load matrices
 load mpi
 
 setup_file() {
@@ -99,6 +101,58 @@ said() {
     grep -qxF "$2" <<<"$stderr"
 }
 
+# any_components "RANKS/THREADS..." FEATURES [ARGUMENT]...: what pca writes and says, each time.
+any_components() {
+    local numbers=$1 n suffix
+    shift
+    pca "$@" --basis one.safetensors.zst --table one.tsv -o one.npy.zst 2>one.said
+    for n in $numbers; do
+        ranks "${n%/*}" pca "$@" --threads "${n#*/}" --basis n.safetensors.zst --table n.tsv \
+            -o n.npy.zst 2>n.said
+        for suffix in safetensors.zst tsv npy.zst said; do cmp one.$suffix n.$suffix; done
+        rm n.*
+    done
+}
+
+@test "pca in ranks writes the bytes of one process: by passes, by the matrix, of few rows" {
+    rows() { { npy_header '|u1' "$2, $3"; yes "$(seq 3001)" | head -c $(($2 * $3)); } >"$1.npy"; }
+    rows passes 17000 1024
+    any_components '2/1 3/2' passes.npy --components 3
+    rows columns 2000 600
+    any_components 4/1 columns.npy --components 9 --sign v
+    rows rows 120 40000 # in blocks of 52
+    any_components 3/2 rows.npy --components 4
+    rows few 3 200
+    any_components 18/1 few.npy --components 3
+}
+
+@test "pca in ranks writes the bytes of one process: some rows of a joined file, an applied basis" {
+    start-net images.npy.zst --kernels 3 --filters 4 -o net.safetensors.zst
+    for i in 1 2 3; do
+        extract net.safetensors.zst train.npy.zst --shard $i/3 -o part-$i.npy.zst
+    done
+    tensor join part-[1-3].npy.zst -o features.npy.zst
+    make_index "$(tensor info features.npy.zst | sed -n 's/^shape *(\([0-9]*\),.*/\1/p')" \
+        >index.tsv
+    any_components 3/2 features.npy.zst --index index.tsv --classes 'a c' --split train
+    pca features.npy.zst --apply one.safetensors.zst --tsv -o one.tsv
+    ranks 3 pca features.npy.zst --apply one.safetensors.zst --tsv -o n.tsv
+    cmp one.tsv n.tsv
+}
+
+@test "pca ends where a rank is killed, which is named, and leaves no output" {
+    KASANE_WAIT=60 exec mpirun -n 2 "$BUILD/mpi/pca" train.npy.zst --table x.tsv -o x.npy.zst : \
+        -n 1 "$BUILD/mpi/pca" late.npy.zst --table x.tsv -o x.npy.zst 2>said &
+    mpirun=$!
+    there() { rank=$(rank_of "$mpirun" 2) && [ -n "$rank" ]; }
+    await "$mpirun" there
+    kill -9 "$rank"
+    wait "$mpirun" && status=0 || status=$?
+    equal "$status" 137
+    grep -q 'rank 2 .* signal 9 (Killed)' said
+    equal "$(find . -name 'x.*')" ''
+}
+
 @test "an error is said once, by rank 0 or the one that has it alone" {
     local rest='--epochs 1 --kernel 3 --filters 2 -o x.safetensors.zst'
     run --separate-stderr ranks 3 train-stage train.npy.zst test.npy.zst --epochs many
@@ -129,14 +183,15 @@ said() {
     equal "$output" "$(train-stage --version)"
 }
 
-@test "the pipeline trains in ranks with LAUNCH_TRAIN, to the same files" {
+@test "the pipeline trains and finds components in ranks with LAUNCH_TRAIN, to the same files" {
     settings conf
-    pipeline features
+    pipeline features out/pca-2.tsv
     mv out one
     mkdir bin
     ln -s "$BIN"/* bin
-    ln -sf "$BUILD"/mpi/{train-stage,finetune} bin
-    bin=bin pipeline features LAUNCH_TRAIN='mpirun -n 2' >log
-    equal "$(grep -c '^mpirun -n 2 ' log)" 3
+    ln -sf "$BUILD"/mpi/{train-stage,finetune,pca} bin
+    bin=bin pipeline features out/pca-2.tsv LAUNCH_TRAIN='mpirun -n 2' >log
+    equal "$(grep -c '^mpirun -n 2 ' log)" 4
     same_results one out
+    bin=bin pipeline -q features out/pca-2.tsv LAUNCH_TRAIN='mpirun -n 3'
 }

@@ -106,15 +106,15 @@ launcher() {
     asked '' SHARDS=2 images.npy.zst
 }
 
-@test "heavy commands start with LAUNCH, training with LAUNCH_TRAIN, light ones with neither" {
+@test "heavy commands start with LAUNCH, training and pca with LAUNCH_TRAIN, light ones with neither" {
     launcher heavy
     launcher trains
     pipeline SHARDS=2 LAUNCH=./heavy.sh LAUNCH_TRAIN=./trains.sh all
     equal "$(grep -c import-images heavy)" 3
-    equal "$(sort trains | uniq -c | tr -s ' ' | paste -sd ,)" ' 1 finetune, 2 train-stage'
+    equal "$(sort trains | uniq -c | tr -s ' ' | paste -sd ,)" ' 1 finetune, 2 pca, 2 train-stage'
     equal "$(grep -c encode-stage heavy)" 4
     equal "$(grep -c extract heavy)" 2
-    equal "$(grep -cE 'train-stage|finetune|plot|tensor|assemble' heavy)" 0
+    equal "$(grep -cE 'train-stage|finetune|pca|plot|tensor|assemble' heavy)" 0
     same_results one out
     rm -rf out heavy trains
     pipeline LAUNCH=./heavy.sh features

@@ -6,7 +6,7 @@
 
 #include "analysis/blas.h"
 #include "analysis/pairs.h"
-#include "analysis/pca.h"
+#include "analysis/sums.h"
 #include "base/report.h"
 #include "base/sizes.h"
 #include "base/rng.h"
@@ -158,7 +158,7 @@ void cluster_find(size_t *cluster, struct rows *r, size_t k, uint64_t seed)
     s.nearest = xmalloc(n * sizeof *s.nearest);
     s.products = xaligned(s.block * k * sizeof *s.products);
     s.squares = xmalloc(n * sizeof *s.squares);
-    pca_mean(s.mean, r);
+    sums_mean(s.mean, r);
     pairs_squares(s.squares, r, s.mean);
     for (uint64_t start = 0; start < STARTS; start++) {
         struct rng rng;

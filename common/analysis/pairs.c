@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "analysis/blas.h"
-#include "analysis/pca.h"
+#include "analysis/sums.h"
 #include "base/progress.h"
 #include "base/report.h"
 #include "base/sizes.h"
@@ -77,7 +77,7 @@ void pairs_visit(const struct pairs *p, struct rows *r)
     const size_t total = work(p, n, n, block);
 
     blas_open();
-    pca_mean(mean, r);
+    sums_mean(mean, r);
     pairs_squares(own, r, mean);
     for (size_t first = 0; first < n; first += block) {
         size_t got = smaller(block, n - first);

@@ -1,5 +1,6 @@
 #include "analysis/rows.h"
 
+#include <assert.h>
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
@@ -19,10 +20,11 @@ enum { PIECE = 4 << 20, CHUNK = 1 << 16 };
 struct rows {
     char *path;
     enum npy_dtype dtype;
-    size_t n, D, row_bytes, filled; /* filled: rows that are there so far */
-    unsigned char *kept;            /* (n,row_bytes), or NULL and */
-    int scratch;                    /* the same bytes on disk */
-    double *zeros;                  /* (D) */
+    size_t n, D, row_bytes;
+    size_t first, filled; /* the first of those held; how many are there so far */
+    unsigned char *kept;  /* (held,row_bytes), or NULL and */
+    int scratch;          /* the same bytes on disk */
+    double *zeros;        /* (D) */
 };
 
 VECTORS static bool is_finite(const unsigned char *row, enum npy_dtype dtype, size_t D)
@@ -66,19 +68,27 @@ VECTORS static void convert(double *restrict x, const unsigned char *row, enum n
     }
 }
 
-struct rows *rows_create(const char *path, enum npy_dtype dtype, size_t n, size_t D, size_t memory)
+/* Rows FIRST..END-1 of n. */
+static struct rows *create(const char *path, enum npy_dtype dtype, size_t n, size_t D, size_t first,
+                           size_t end, size_t memory)
 {
     struct rows *r = xcalloc(1, sizeof *r);
     size_t bytes;
 
-    *r = (struct rows){.path = xstrdup(path), .dtype = dtype, .n = n, .D = D, .scratch = -1};
+    *r = (struct rows){
+        .path = xstrdup(path), .dtype = dtype, .n = n, .D = D, .first = first, .scratch = -1};
     r->row_bytes = D * npy_item_size(dtype);
     r->zeros = xcalloc(D, sizeof *r->zeros);
-    if (!__builtin_mul_overflow(n, r->row_bytes, &bytes) && bytes <= memory)
+    if (!__builtin_mul_overflow(end - first, r->row_bytes, &bytes) && bytes <= memory)
         r->kept = xlarge(bytes);
     else
         r->scratch = scratch_open();
     return r;
+}
+
+struct rows *rows_create(const char *path, enum npy_dtype dtype, size_t n, size_t D, size_t memory)
+{
+    return create(path, dtype, n, D, 0, n, memory);
 }
 
 void rows_append(struct rows *r, const void *rows, size_t n)
@@ -90,27 +100,28 @@ void rows_append(struct rows *r, const void *rows, size_t n)
     r->filled += n;
 }
 
-struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, size_t memory)
+/* Rows FIRST..END-1 of n, which are among those that are left of T. */
+static struct rows *read_rows(struct tensor_reader *t, const size_t *which, size_t n, size_t first,
+                              size_t end, size_t memory)
 {
     enum profile_part before = profile_enter(PROFILE_READING);
     size_t at_once = t->row_bytes < PIECE ? PIECE / (t->row_bytes + 1) : 1;
     unsigned char *space = xaligned(at_once * t->row_bytes), *piece = space;
+    size_t start = t->next_row;
     struct rows *r;
 
-    if (t->header.rank < 2 || t->row_items == 0)
-        die_file(tensor_path(t), "rows of %s, want at least two dimensions",
-                 t->row_items == 0 ? "no numbers" : "one number");
-    r = rows_create(tensor_path(t), t->header.dtype, which ? n : t->n_rows, t->row_items, memory);
-    for (size_t row = 0, got;; row += got) {
+    r = create(tensor_path(t), t->header.dtype, n, t->row_items, first, end, memory);
+    for (size_t row = start, got;; row += got) {
         size_t wanted = 0;     /* moved to the front of the piece */
         if (r->kept && !which) /* to where they stay */
-            piece = r->kept + row * r->row_bytes;
+            piece = r->kept + (row - start) * r->row_bytes;
         got = tensor_read(t, piece, at_once);
         if (got == 0)
             break;
         for (size_t i = 0; i < got; i++) {
             const unsigned char *from = piece + i * r->row_bytes;
-            if (which && (r->filled + wanted == n || which[r->filled + wanted] != row + i))
+            size_t next = r->filled + wanted;
+            if (which && (next == end - first || which[first + next] != row + i))
                 continue;
             if (!is_finite(from, r->dtype, r->D))
                 die_file(r->path, "row %zu holds a value that is not finite", row + i);
@@ -122,13 +133,38 @@ struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, s
             rows_append(r, piece, wanted);
         else
             r->filled += wanted;
-        progress_show(row + got, t->n_rows, "reading %s: %zu of %zu rows", r->path, row + got,
-                      t->n_rows);
+        progress_show(row - start + got, t->end_row - start, "reading %s: %zu of %zu rows", r->path,
+                      row - start + got, t->end_row - start);
     }
     progress_end();
     free(space);
     profile_leave(before);
     return r;
+}
+
+static void want_vectors(const struct tensor_reader *t)
+{
+    if (t->header.rank < 2 || t->row_items == 0)
+        die_file(tensor_path(t), "rows of %s, want at least two dimensions",
+                 t->row_items == 0 ? "no numbers" : "one number");
+}
+
+struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, size_t memory)
+{
+    want_vectors(t);
+    n = which ? n : t->n_rows;
+    return read_rows(t, which, n, 0, n, memory);
+}
+
+struct rows *rows_read_part(struct tensor_reader *t, const size_t *which, size_t n, size_t first,
+                            size_t end, size_t memory)
+{
+    size_t start = which && first < end ? which[first] : first,
+           stop = which && first < end ? which[end - 1] + 1 : end;
+
+    want_vectors(t);
+    tensor_range(t, start, stop - start);
+    return read_rows(t, which, n, first, end, memory);
 }
 
 size_t rows_n(const struct rows *r)
@@ -199,6 +235,8 @@ static void get(struct rows *r, void *x, size_t first, size_t n, double factor,
 {
     size_t at_once = r->row_bytes < CHUNK ? CHUNK / r->row_bytes : 1, D = r->D;
 
+    assert(first >= r->first && first + n <= r->first + r->filled);
+    first -= r->first;
 #pragma omp parallel
     {
         unsigned char *chunk = r->kept ? NULL : xaligned(at_once * r->row_bytes);
@@ -234,8 +272,8 @@ static const unsigned char *get_row(struct rows *r, size_t row, unsigned char **
 {
     *own = r->kept ? NULL : xaligned(r->row_bytes);
     if (*own)
-        scratch_read(r->scratch, *own, r->row_bytes, row * r->row_bytes);
-    return *own ? *own : r->kept + row * r->row_bytes;
+        scratch_read(r->scratch, *own, r->row_bytes, (row - r->first) * r->row_bytes);
+    return *own ? *own : r->kept + (row - r->first) * r->row_bytes;
 }
 
 double rows_get_float(struct rows *r, float *x, size_t row, double factor, const double *middle)

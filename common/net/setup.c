@@ -2,11 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "base/ranks.h"
 #include "base/report.h"
 #include "base/sizes.h"
+#include "files/alike.h"
 
 const struct setup_settings setup_defaults = {
     .epochs = 100,
@@ -69,22 +68,12 @@ void setup_open(struct setup *t, char *const paths[2])
                  a[0], a[1], a[2], paths[0]);
 }
 
-static void want_file(void *unused, const char *path)
-{
-    struct stat st;
-
-    (void)unused;
-    if (strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
-        die_file(path, "read once, want a file that all %d ranks can read", ranks_count());
-}
-
 /* More epochs move the end of a cosine, and all rates before. */
 void setup_start(struct setup *t, int revision)
 {
     char *epochs = xformat("%lld", (long long)t->settings->epochs);
 
-    if (ranks_count() > 1)
-        cli_each_file(t->cli, CLI_INPUT, want_file, NULL);
+    alike_want_files(t->cli);
     t->history = history_new(t->cli, revision);
     if (t->settings->optim.schedule == OPTIM_COSINE)
         history_setting(t->history, "training anew, for a cosine over epochs", epochs);
@@ -147,28 +136,10 @@ static enum dataset_outside outside(const struct net_spec *spec)
                                                     : DATASET_TAKE;
 }
 
-/* Ranks that were given something else than rank 0 would wait for one another in vain. */
-static void want_alike(const struct history *h)
-{
-    char *own = history_text(h, ""), *first = own;
-    size_t len = strlen(own) + 1, own_len = len;
-
-    ranks_broadcast(&len, sizeof len);
-    if (ranks_own() > 0)
-        first = xmalloc(len);
-    ranks_broadcast(first, len);
-    if (own_len != len || memcmp(first, own, len) != 0)
-        die("files or settings that are not those of rank 0");
-    if (first != own)
-        free(first);
-    free(own);
-}
-
 bool setup_is_current(const struct setup *t, const struct net_spec *spec)
 {
     const struct objective_job job = setup_objective(t, spec);
     const bool piped = dataset_is_piped(t->train) || dataset_is_piped(t->test);
-    bool current = false;
 
     objective_check(&job);
     dataset_want_unit(t->train, outside(spec));
@@ -179,11 +150,7 @@ bool setup_is_current(const struct setup *t, const struct net_spec *spec)
     dataset_add_to_history(t->test, t->history);
     if (t->init)
         model_add_to_history(t->init, t->history);
-    want_alike(t->history);
-    if (ranks_own() == 0 || t->cli->audit)
-        current = history_is_current(t->history, t->cli->output);
-    ranks_broadcast(&current, sizeof current);
-    if (current)
+    if (alike_is_current(t->history, t->cli))
         return true;
     if (!piped)
         divide_memory(t, spec);

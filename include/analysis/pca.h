@@ -3,13 +3,12 @@
  *     mean = sum(x)/n;   X = x - mean;   X'X v_k = s_k^2 v_k,  s_1 >= s_2 >= ...,  |v_k| = 1
  *     coordinates y = X v;   variance_k = s_k^2/(n-1);   total variance = trace(X'X)/(n-1)
  *
- * The rows are centred first. Where few components of much data are wanted, block Lanczos
- * (lanczos.h) finds them by passes over the rows, never forming a matrix: passes in single
- * precision, then one or more in double with corrections, until residuals tell that each coordinate
- * is within 1e-4 of the largest of its component, and mostly far below; otherwise LAPACK does, in
- * double precision, from X'X (D,D) or, where there are fewer rows than numbers in a row, from u_k
- * of XX' (n,n), and v_k = X'u_k/s_k. Which way is taken depends on n, D, P and the numbers, never
- * on threads or memory; sums run over fixed slices and tiles in a fixed order. Components of equal
+ * The rows are centred first. Where few components of much data are wanted, block Lanczos finds
+ * them by passes over the rows, never forming a matrix (krylov.h): passes in single precision, then
+ * one or more in double with corrections, until residuals tell that each coordinate is within 1e-4
+ * of the largest of its component, and mostly far below; otherwise LAPACK does, from X'X or XX'
+ * (matrix.h). Which way is taken depends on n, D, P and the numbers, never on threads, ranks or
+ * memory; sums run over fixed slices and tiles in a fixed order (sums.h). Components of equal
  * variance are any that span the same space.
  *
  * A component with nothing but rounding in it is 0 and has variance 0: from the n-th on, for n
@@ -17,6 +16,9 @@
  * (the square below 64 + min(n,D) epsilon), which is all that sums of squares can tell apart. Mean
  * and components are rounded to what a basis file holds, so that a basis read back gives the same
  * coordinates.
+ *
+ * Of several ranks (ranks.h) each has its share of the rows (sums_read). All find the same basis;
+ * rank 0 projects its own blocks of rows and receives those of the others.
  */
 #ifndef PCA_H
 #define PCA_H
@@ -24,6 +26,7 @@
 #include <stddef.h>
 
 #include "analysis/rows.h"
+#include "analysis/sums.h"
 
 /* The entry of each component that shall be positive: the largest in magnitude of u_k (the first of
  * equals), or of v_k. */
@@ -41,28 +44,31 @@ struct pca {
     float *share;           /* (P), of the total variance; 0 where that is 0 */
     double *centre;         /* (D) mean + mean_rest, and */
     double *axes;           /* (P,D) components + components_rest, for computing */
-    double *
-        coordinates; /* (n,P) of the rows it was fitted to, where they are few and known; or NULL */
+    double *coordinates; /* (end-first,P) of this rank's blocks of the rows it was fitted to, where
+                            they are few and known; or NULL */
+    size_t first, end;
 };
 
 /* Fits P <= D components to n >= 2 rows. MEMORY: bytes it may take; dies where they don't
  * suffice. */
 void pca_fit(struct pca *p, struct rows *r, size_t P, enum pca_sign sign, size_t memory);
-/* mean (D) of all rows; returns the sum of squares of the rows minus their mean. */
-double pca_mean(double *mean, struct rows *r);
 /* Storage for D, P, all 0; after filling in the numbers pca_widen makes centre and axes from them.
  */
 void pca_init(struct pca *p, size_t D, size_t P);
 void pca_widen(struct pca *p);
 /* y (n,P) = the coordinates of rows FIRST..FIRST+n-1 of R; where P was fitted in this process, R
  * must be the rows it was fitted to. FIRST a multiple of PCA_BLOCK, n that or less at the end.
- * Works on all threads. */
-enum { PCA_BLOCK = 1024 };
+ * Works on all threads. Rank 0 waits for those of another rank, in their order. */
+enum { PCA_BLOCK = SUMS_BLOCK };
 void pca_project(const struct pca *p, double *y, struct rows *r, size_t first, size_t n);
 void pca_release(struct pca *p);
 /* The coordinates of the rows that were fitted are forgotten: any others may be projected. */
 void pca_forget(struct pca *p);
-/* Rows (n,P) of float64: the coordinates of R. MEMORY: bytes that may be kept. */
+/* The coordinates of this rank's blocks, which is not rank 0, to rank 0. MEMORY: bytes that may be
+ * kept. */
+void pca_hand_over(const struct pca *p, struct rows *r, size_t memory);
+/* Rows (n,P) of float64: the coordinates of R, of this rank's blocks. MEMORY: bytes that may be
+ * kept. */
 struct rows *pca_rows(const struct pca *p, struct rows *r, size_t memory);
 /* The same in P components fitted to R. MEMORY: bytes that the
  * fit may take; they are kept in half of them. */

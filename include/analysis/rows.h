@@ -17,6 +17,10 @@ struct rows;
 /* Reads all that is left of T, which stays open. WHICH: n row numbers, ascending, to keep; NULL:
  * all. MEMORY: bytes that may be kept. */
 struct rows *rows_read(struct tensor_reader *t, const size_t *which, size_t n, size_t memory);
+/* The same of rows FIRST..END-1 of these n alone, of a file: no others are read, and no others may
+ * be asked for. */
+struct rows *rows_read_part(struct tensor_reader *t, const size_t *which, size_t n, size_t first,
+                            size_t end, size_t memory);
 /* Rows that are made here: n of D numbers of this type, to be appended in order; PATH is for
  * messages. */
 struct rows *rows_create(const char *path, enum npy_dtype dtype, size_t n, size_t D, size_t memory);

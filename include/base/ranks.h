@@ -1,4 +1,4 @@
-/* ranks: the processes that train together, started by mpirun or srun, numbered from 0. The only
+/* ranks: the processes that work together, started by mpirun or srun, numbered from 0. The only
  * module that knows MPI; in a build without MPI=1, and where nothing started several, there is one.
  *
  * Ranks move bytes and never add any: what is summed, and in which order, is the caller's. Rank 0
