@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 void *XXH64_createState(void), *XXH3_createState(void); /* xxHash; NULL: no memory */
@@ -68,7 +69,10 @@ static int fails(const char *name, int *calls)
 
 CALL(ssize_t, read, -1, (int fd, void *data, size_t len), fd, data, len)
 CALL(ssize_t, pread, -1, (int fd, void *data, size_t len, off_t offset), fd, data, len, offset)
+CALL(ssize_t, preadv, -1, (int fd, const struct iovec *parts, int n, off_t offset), fd, parts, n,
+     offset)
 CALL(ssize_t, write, -1, (int fd, const void *data, size_t len), fd, data, len)
+CALL(ssize_t, writev, -1, (int fd, const struct iovec *parts, int n), fd, parts, n)
 CALL(int, fsync, -1, (int fd), fd)
 CALL(int, close, -1, (int fd), fd)
 CALL(int, rename, -1, (const char *from, const char *to), from, to)

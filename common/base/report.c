@@ -263,11 +263,15 @@ void *xaligned(size_t size)
 
 void *xlarge(size_t size)
 {
-    unsigned char *p = xaligned(size);
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), skip = (page - (uintptr_t)p % page) % page;
+    const size_t huge = 2 << 20;
+    void *p = NULL;
 
-    if (size > skip)
-        madvise(p + skip, size - skip, MADV_HUGEPAGE); /* where it fails, all works as well */
+    if (size < huge)
+        return xaligned(size);
+    if (posix_memalign(&p, huge, size) != 0)
+        p = NULL;
+    allocated(p, size);
+    madvise(p, size, MADV_HUGEPAGE); /* where it fails, all works as well */
     return p;
 }
 

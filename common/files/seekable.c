@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -120,27 +121,31 @@ const char *seekable_history(const struct seekable *s)
 
 /* Whether F is a frame of raw blocks, and undamaged: then its content stands at TO. What is wrong
  * with it otherwise is found the other way. */
-static bool read_raw(const struct seekable *s, const struct frame *f, unsigned char *to,
-                     char error[REASON_SIZE])
+static bool read_raw(const struct seekable *s, const struct frame *f, unsigned char *to)
 {
-    struct hash64 *hash = hash64_new();
-    unsigned char head[RAW_HEAD], want[RAW_HEAD];
+    unsigned char head[RAW_HEAD], want[RAW_HEAD], end[RAW_CHECKSUM];
     uint64_t start = f->start;
-    bool good = f->stored == raw_stored(f->content);
+    struct hash64 *hash;
+    bool good = true;
 
+    if (f->stored != raw_stored(f->content))
+        return false;
+    hash = hash64_new();
     for (size_t at = 0, m, n; good && at < f->content; at += n, start += m + n) {
         m = raw_head(want, at, f->content);
         n = raw_block(at, f->content);
-        good = !pread_all(s->fd, head, m, start, error) && memcmp(head, want, m) == 0
-            && !pread_all(s->fd, to + at, n, start + m, error);
-        if (good) {
+        good = preadv(s->fd, (struct iovec[2]){{head, m}, {to + at, n}}, 2, (off_t)start)
+                == (ssize_t)(m + n)
+            && memcmp(head, want, m) == 0;
+        if (good) { /* while the cache holds it */
             hash64_add(hash, head, m);
             hash64_add(hash, to + at, n);
         }
     }
-    if (good && (good = !pread_all(s->fd, head, RAW_CHECKSUM, start, error))) {
-        hash64_add(hash, head, RAW_CHECKSUM);
-        good = get_le32(head) == f->checksum && hash64_value(hash) == f->hash;
+    good = good && pread(s->fd, end, RAW_CHECKSUM, (off_t)start) == RAW_CHECKSUM;
+    if (good) {
+        hash64_add(hash, end, RAW_CHECKSUM);
+        good = get_le32(end) == f->checksum && hash64_value(hash) == f->hash;
     }
     hash64_free(hash);
     return good;
@@ -152,14 +157,14 @@ const char *seekable_frame(const struct seekable *s, size_t i, struct seekable_f
     const struct frame *f = &s->frames.list[i];
     size_t got;
 
-    d->len = f->content;
-    d->content = to;
-    if (to && read_raw(s, f, to, error))
-        return NULL;
     if (!to) {
         xreserve(&d->memory, &d->capacity, f->content);
-        d->content = to = d->memory;
+        to = d->memory;
     }
+    d->len = f->content;
+    d->content = to;
+    if (read_raw(s, f, to))
+        return NULL;
     xreserve(&d->stored, &d->stored_capacity, f->stored);
     if (!d->decompressor)
         d->decompressor = ZSTD_createDCtx();

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/profile.h"
@@ -261,6 +262,33 @@ void whole_write(struct whole *w, const void *data, size_t len)
         at += n;
         len -= n;
         w->len += n;
+    }
+    start_flush(w);
+}
+
+/* Passes over the first LEN bytes of N parts; returns how many are left, from *parts on. */
+static int pass(struct iovec **parts, int n, size_t len)
+{
+    for (; n > 0 && (*parts)->iov_len <= len; n--)
+        len -= (*parts)++->iov_len;
+    if (n > 0) {
+        (*parts)->iov_base = (char *)(*parts)->iov_base + len;
+        (*parts)->iov_len -= len;
+    }
+    return n;
+}
+
+void whole_write_parts(struct whole *w, struct iovec *parts, int n)
+{
+    while (n > 0) {
+        ssize_t written = writev(w->fd, parts, n);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            whole_fail(w, strerror(errno));
+        w->len += written;
+        n = pass(&parts, n, (size_t)written);
     }
     start_flush(w);
 }

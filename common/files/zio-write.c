@@ -166,9 +166,17 @@ static void put_raw(struct zio_writer *w, const struct piece *p)
     unsigned char head[RAW_HEAD];
 
     for (size_t at = 0, n; at < p->used; at += n) {
+        size_t m = raw_head(head, at, p->used);
+
         n = raw_block(at, p->used);
-        put(w, head, raw_head(head, at, p->used));
-        put(w, p->content + at, n);
+        if (w->held < 0) { /* the write finds in the cache what the digest has read */
+            digest_add(w->hash, p->content + at, n);
+            whole_write_parts(w->file, (struct iovec[2]){{head, m}, {(void *)(p->content + at), n}},
+                              2);
+        } else {
+            scratch_write(w->held, head, m);
+            scratch_write(w->held, p->content + at, n);
+        }
     }
     put_le32(head, p->frame.checksum);
     put(w, head, RAW_CHECKSUM);
@@ -204,6 +212,13 @@ static struct piece *open_piece(struct zio_writer *w)
     return p;
 }
 
+/* Whether the digest goes over content as it comes. What is stored waits for put_raw; what is held
+ * for zio_revise. */
+static bool hashes_early(const struct zio_writer *w)
+{
+    return w->held < 0 && w->level != ZIO_STORED;
+}
+
 /* Appends to the current piece, or to a new one. */
 static void fill_piece(struct zio_writer *w, const void *data, size_t len)
 {
@@ -224,7 +239,7 @@ void zio_write(struct zio_writer *w, const void *data, size_t len)
     size_t most = is_framed(w) ? FRAMES_MAX_CONTENT : BLOCK;
     const char *at = data;
 
-    if (w->held < 0) /* held: the digest is that of zio_revise */
+    if (hashes_early(w))
         digest_add(w->hash, data, len);
     while (len > 0) {
         size_t left = most - (w->piece ? w->piece->used : 0), n = len < left ? len : left;
@@ -262,7 +277,7 @@ void zio_write_frame(struct zio_writer *w, const void *data, size_t len)
     if (w->piece || !w->jobs || len == 0 || len > FRAMES_MAX_CONTENT) {
         zio_write(w, data, len);
     } else {
-        if (w->held < 0)
+        if (hashes_early(w))
             digest_add(w->hash, data, len);
         w->piece = open_piece(w);
         w->piece->content = data;
@@ -403,6 +418,7 @@ void zio_fail(const struct zio_writer *w, const char *reason)
 
 void zio_writer_digest(struct zio_writer *w, char digest[DIGEST_SIZE])
 {
+    flush(w);
     digest_format(digest, digest_value(w->hash));
 }
 

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/dataset.h"
 #include "files/history.h"
 #include "files/shard.h"
 #include "net/model.h"
@@ -80,38 +79,29 @@ static size_t block_rows(size_t most, const struct tensor_reader *t, const struc
     return block <= most ? block : most > frame ? most - most % frame : most;
 }
 
-/* Reads up to MOST rows, as they are; returns how many. */
-static size_t read_block(struct tensor_reader *t, void *rows, size_t most)
-{
-    enum profile_part before = profile_enter(PROFILE_READING);
-    size_t n = tensor_read(t, rows, most), items = n * t->row_items, bad;
-
-    if (t->header.dtype == NPY_F32 && (bad = dataset_not_finite(rows, items)) < items)
-        die_file(tensor_path(t), "row %zu holds a value that is not finite",
-                 t->next_row - n + bad / t->row_items);
-    profile_leave(before);
-    return n;
-}
-
 /* What is read and written while the net is at work on block NOW: the codes of the one before, the
  * rows of the one after. The codes of the one before that may still be on their way. */
 struct turn {
     struct tensor_reader *reader;
     encode_write *write;
     void *context;
-    size_t block, now, n[2];
+    size_t block, now, first[2], n[2];
     void *rows[2];
     float *code[3];
 };
 
 static void write_and_read(void *context)
 {
+    enum profile_part before;
     struct turn *u = context;
     int other = (u->now + 1) % 2;
 
     if (u->n[other] > 0)
         u->write(u->context, u->code[(u->now + 2) % 3], u->n[other]);
-    u->n[other] = read_block(u->reader, u->rows[other], u->block);
+    before = profile_enter(PROFILE_READING);
+    u->first[other] = u->reader->next_row;
+    u->n[other] = tensor_read(u->reader, u->rows[other], u->block);
+    profile_leave(before);
     progress_show(u->reader->next_row, u->reader->end_row, "%zu of %zu rows", u->reader->next_row,
                   u->reader->end_row);
 }
@@ -122,15 +112,19 @@ void encode_rows(struct net *net, struct tensor_reader *t, size_t block, encode_
     struct turn u = {.reader = t, .write = write, .context = context, .block = block, .now = 5};
 
     for (int i = 0; i < 2; i++)
-        u.rows[i] = xaligned(block * t->row_bytes);
+        u.rows[i] = xlarge(block * t->row_bytes);
     for (int i = 0; i < 3; i++)
-        u.code[i] = xaligned(block * net_code_items(net) * sizeof(float));
+        u.code[i] = xlarge(block * net_code_items(net) * sizeof(float));
     for (write_and_read(&u); u.n[++u.now % 2] > 0;) {
         enum profile_part before = profile_enter(PROFILE_ARITHMETIC);
         bool bytes = t->header.dtype == NPY_U8;
+        size_t n = u.n[u.now % 2], good;
         void *rows = u.rows[u.now % 2];
         struct net_rows x = {bytes ? NULL : rows, bytes ? rows : NULL};
-        net_encode_while(net, u.code[u.now % 3], x, u.n[u.now % 2], write_and_read, &u);
+        good = net_encode_while(net, u.code[u.now % 3], x, n, write_and_read, &u);
+        if (good < n)
+            die_file(tensor_path(t), "row %zu holds a value that is not finite",
+                     u.first[u.now % 2] + good);
         profile_leave(before);
     }
     write_and_read(&u);

@@ -282,13 +282,16 @@ void net_encode(struct net *net, float *code, const float *x, size_t n)
     net_encode_while(net, code, (struct net_rows){x, NULL}, n, NULL, NULL);
 }
 
-void net_encode_while(struct net *net, float *code, struct net_rows x, size_t n,
-                      void (*meanwhile)(void *context), void *context)
+size_t net_encode_while(struct net *net, float *code, struct net_rows x, size_t n,
+                        void (*meanwhile)(void *context), void *context)
 {
+    atomic_size_t not_finite = n;
     struct batch b = batch_of(net, n, false);
+    b.not_finite = &not_finite;
     b.x = x;
     b.code = code;
     passes_infer(&net->passes, &b, net->passes.inference.code, meanwhile, context);
+    return not_finite;
 }
 
 void net_reconstruct(struct net *net, float *y, const float *x, size_t n)

@@ -1,6 +1,11 @@
 #include "net/padded.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
+
+#include "base/sizes.h"
+#include "base/vectors.h"
 
 void padded_take(struct padded *p, struct arena *arena, int H, int W, int C, int margin,
                  size_t places, bool of_batch)
@@ -32,14 +37,27 @@ static size_t dense_place(const struct padded *p, const struct work *w, size_t r
     return (w->first * p->H + r) * p->W * p->C;
 }
 
-void padded_load(const struct padded *p, const struct work *w, struct net_rows x)
+/* Copies n numbers; returns whether all are finite. */
+VECTORS static bool copy(float *restrict to, const float *restrict from, size_t n)
+{
+    int finite = 1;
+    for (size_t i = 0; i < n; i++) {
+        to[i] = from[i];
+        finite &= fabsf(from[i]) <= FLT_MAX;
+    }
+    return finite;
+}
+
+size_t padded_load(const struct padded *p, const struct work *w, struct net_rows x)
 {
     const size_t n = (size_t)p->W * p->C;
+    size_t good = w->count;
     for (size_t r = 0; r < w->count * p->H; r++)
-        if (x.numbers != NULL)
-            memcpy(row_of(p, w, r), x.numbers + dense_place(p, w, r), n * sizeof(float));
-        else
+        if (x.numbers == NULL)
             net_scale(row_of(p, w, r), x.bytes + dense_place(p, w, r), n);
+        else if (!copy(row_of(p, w, r), x.numbers + dense_place(p, w, r), n))
+            good = smaller(good, r / p->H);
+    return good;
 }
 
 void padded_add(const struct padded *p, const struct work *w, const float *x)

@@ -15,7 +15,13 @@
 
 static void load_input(struct layer *l, const struct work *w)
 {
-    padded_load(&l->in, w, w->batch->x);
+    const size_t good = padded_load(&l->in, w, w->batch->x), image = w->first + good;
+    size_t before;
+    if (good == w->count || w->batch->not_finite == NULL)
+        return;
+    before = atomic_load(w->batch->not_finite);
+    while (image < before && !atomic_compare_exchange_weak(w->batch->not_finite, &before, image))
+        continue;
 }
 
 static void store_code(struct layer *l, const struct work *w)

@@ -15,12 +15,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/uio.h>
 
 struct whole;
 
 struct whole *whole_create(const char *path); /* NULL or "-": standard output */
 bool whole_is_terminal(const struct whole *w);
 void whole_write(struct whole *w, const void *data, size_t len);
+/* N parts one after the other, in one call; uses PARTS up. */
+void whole_write_parts(struct whole *w, struct iovec *parts, int n);
 void whole_commit(struct whole *w); /* names it, closes, frees */
 /* The name of the hidden file ".NAME.ENDING" beside PATH, links followed, which the caller frees;
  * NULL: what is written straight has none. */

@@ -66,7 +66,8 @@ void zio_revise(struct zio_writer *w, const void *head, size_t len, size_t old_l
 /* Appends the N frames that zio_read of R would give next, as they are stored: they are
  * decompressed for the digest alone. Both at the end of a frame, and W no plain bytes. */
 void zio_copy_frames(struct zio_writer *w, struct zio_reader *r, size_t n);
-/* Digest of everything written so far (after zio_hold: call it after zio_revise). */
+/* Digest of everything written so far (after zio_hold: call it after zio_revise). Ends the current
+ * frame, and waits. */
 void zio_writer_digest(struct zio_writer *w, char digest[DIGEST_SIZE]);
 /* Dies with the name of the output and the reason. */
 _Noreturn void zio_fail(const struct zio_writer *w, const char *reason);

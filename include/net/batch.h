@@ -7,6 +7,7 @@
 #ifndef BATCH_H
 #define BATCH_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -28,6 +29,7 @@ struct batch {
     double loss_weight; /* of that loss in the gradients; 0: no gradient comes from it */
     const struct net_penalty *penalty;
     double *losses, *code_sums; /* (n): loss of y_0; sum of |code_K| */
+    atomic_size_t *not_finite;  /* the first image whose x is not, n where all are */
 };
 
 /* A micro-batch on a thread. */

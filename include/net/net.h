@@ -90,9 +90,10 @@ double net_evaluate(struct net *net, const float *x, const float *t, size_t n,
                     const struct net_penalty *penalty);
 void net_encode(struct net *net, float *code, const float *x, size_t n); /* code (n,h,w,C_K) */
 /* The same of numbers or bytes; and meanwhile(context), unless NULL, once, on the calling thread,
- * before it joins the others: it may not touch what net_encode_while was given. */
-void net_encode_while(struct net *net, float *code, struct net_rows x, size_t n,
-                      void (*meanwhile)(void *context), void *context);
+ * before it joins the others: it may not touch what net_encode_while was given. Returns how many
+ * images there are before the first of numbers that are not all finite. */
+size_t net_encode_while(struct net *net, float *code, struct net_rows x, size_t n,
+                        void (*meanwhile)(void *context), void *context);
 void net_reconstruct(struct net *net, float *y, const float *x, size_t n); /* y (n,H,W,C) */
 
 #endif

@@ -25,8 +25,8 @@ void padded_take(struct padded *p, struct arena *arena, int H, int W, int C, int
 float *padded_image(const struct padded *p, const struct work *w, size_t m);
 
 /* The images of the micro-batch, from or to those of all of the batch, (n,H,W,C). add: to what is
- * there. */
-void padded_load(const struct padded *p, const struct work *w, struct net_rows x);
+ * there. load returns how many there are before the first with a value that is not finite. */
+size_t padded_load(const struct padded *p, const struct work *w, struct net_rows x);
 void padded_add(const struct padded *p, const struct work *w, const float *x);
 void padded_store(float *x, const struct padded *p, const struct work *w);
 
