@@ -28,6 +28,33 @@ content() { zstdcat "$1"; }
     cmp <(content stagewise.npy.zst) <(content features.npy.zst)
 }
 
+@test "the first row with a value that is not finite is named, whichever thread meets it" {
+    rows() {   # BYTES ROW...: 700 rows of zeros, whose last number has these bytes in these rows
+        local bytes=$1 row
+        shift
+        { printf '\x93NUMPY\1\0v\0%-117s\n' \
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (700, 8, 8, 4), }"
+            head -c $((700 * 1024)) /dev/zero; } >rows.npy
+        for row; do
+            printf "$bytes" | dd of=rows.npy bs=1 seek=$((128 + row * 1024 + 1020)) conv=notrunc \
+                status=none
+        done
+    }
+    for bytes in '\0\0\xc0\x7f' '\0\0\x80\x7f' '\0\0\x80\xff'; do   # nan, inf, -inf
+        for wanted in 0 3 127 128 699; do
+            rows "$bytes" 699 $((wanted < 600 ? wanted + 90 : 699)) "$wanted"
+            for threads in 1 3; do
+                run -1 --separate-stderr encode-stage two.safetensors.zst rows.npy \
+                    --threads $threads -o none.npy.zst
+                fails 1 "encode-stage: 'rows.npy': row $wanted holds a value that is not finite"
+                [ ! -e none.npy.zst ]
+            done
+        done
+    done
+    rows '\xff\xff\x7f\x7f' 5   # the largest number
+    encode-stage two.safetensors.zst rows.npy -o some.npy.zst
+}
+
 @test "features have the shape (N,h,w,C), flattened (N,h*w*C), and the same values in the same order" {
     extract deep.safetensors.zst images.npy.zst -o a.npy.zst
     extract deep.safetensors.zst images.npy.zst --flatten -o b.npy.zst

@@ -22,10 +22,47 @@ static void expect(bool truth, const char *what, const struct npy_header *h)
     die("%s: %s %s", what, npy_dtype_name(h->dtype), shape);
 }
 
+/* What is lent to a writer: a copy of each block, spoilt at the second tensor_wait. */
+struct loan {
+    struct {
+        unsigned char *data;
+        size_t len;
+        int waits;
+    } copies[1000];
+    size_t n;
+};
+
+static unsigned char *lent(struct loan *l, const unsigned char *data, size_t len)
+{
+    unsigned char *copy = xmalloc(len);
+
+    if (l->n == sizeof l->copies / sizeof *l->copies)
+        die("more blocks lent than there is room for");
+    l->copies[l->n].data = memcpy(copy, data, len);
+    l->copies[l->n].len = len;
+    l->copies[l->n++].waits = 0;
+    return copy;
+}
+
+static void waited(struct loan *l)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < l->n; i++)
+        if (++l->copies[i].waits == 2) {
+            memset(l->copies[i].data, 0xAA, l->copies[i].len);
+            free(l->copies[i].data);
+        } else {
+            l->copies[left++] = l->copies[i];
+        }
+    l->n = left;
+}
+
 static void write_file(const char *path, struct npy_header h, const unsigned char *data,
                        const size_t *expected, bool lasting, int level)
 {
     size_t n = h.shape[0], row = npy_count(&h, 1) * npy_item_size(h.dtype);
+    struct loan loan = {0};
     struct tensor_writer *w;
 
     if (expected)
@@ -35,12 +72,19 @@ static void write_file(const char *path, struct npy_header h, const unsigned cha
         k = 1 + rng_below(&rng, 200);
         k = k < n - at ? k : n - at;
         if (lasting)
-            tensor_write_lasting(w, data + at * row, k);
+            tensor_write_lasting(w, lent(&loan, data + at * row, k * row), k);
         else
             tensor_write(w, data + at * row, k);
-        if (rng_below(&rng, 4) == 0)
+        if (rng_below(&rng, 4) == 0) {
             tensor_wait(w);
+            waited(&loan);
+        }
     }
+    if (lasting)
+        for (int i = 0; i < 2; i++) {
+            tensor_wait(w);
+            waited(&loan);
+        }
     tensor_commit(w, NULL);
 }
 

@@ -263,9 +263,11 @@ void *xaligned(size_t size)
 
 void *xlarge(size_t size)
 {
-    const size_t huge = 2 << 20;
+    const size_t huge = 2 << 20, rest = size % huge;
     void *p = NULL;
 
+    if (rest > 0 && huge - rest < size / 8) /* the last one too */
+        size += huge - rest;
     if (size < huge)
         return xaligned(size);
     if (posix_memalign(&p, huge, size) != 0)

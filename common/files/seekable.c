@@ -163,7 +163,8 @@ const char *seekable_frame(const struct seekable *s, size_t i, struct seekable_f
     }
     d->len = f->content;
     d->content = to;
-    if (read_raw(s, f, to))
+    d->raw = read_raw(s, f, to);
+    if (d->raw)
         return NULL;
     xreserve(&d->stored, &d->stored_capacity, f->stored);
     if (!d->decompressor)

@@ -332,7 +332,6 @@ size_t tensor_frame_rows(const struct npy_header *header)
     return rows_per_frame(npy_count(header, 1) * npy_item_size(header->dtype));
 }
 
-/* LASTING: the rows stay as they are until tensor_wait. */
 static void write_rows(struct tensor_writer *w, const void *rows, size_t n, bool lasting)
 {
     const unsigned char *at = rows;
@@ -341,13 +340,9 @@ static void write_rows(struct tensor_writer *w, const void *rows, size_t n, bool
         size_t used = w->rows % w->frame_rows;
         size_t take = n < w->frame_rows - used ? n : w->frame_rows - used;
 
-        if (lasting && take == w->frame_rows) {
-            zio_write_frame(w->file, at, take * w->row_bytes);
-        } else {
-            zio_write(w->file, at, take * w->row_bytes);
-            if (used + take == w->frame_rows)
-                zio_end_frame(w->file);
-        }
+        (lasting ? zio_write_lasting : zio_write)(w->file, at, take * w->row_bytes);
+        if (used + take == w->frame_rows)
+            zio_end_frame(w->file);
         w->rows += take;
         at += take * w->row_bytes;
         n -= take;

@@ -20,6 +20,7 @@
 
 enum { BLOCK = 1 << 20 };  /* pipes and plain files are read in such blocks */
 enum { DIRECT = 3 << 20 }; /* so long a read has frames decompressed to where it wants them */
+enum { HEADER = 64 };      /* so long is any, at least */
 
 struct zio_reader {
     char *path;
@@ -143,7 +144,7 @@ static bool frames_are_left(const struct zio_reader *r)
 
 /* Whether the next frame is to be read ahead of the LEN bytes wanted from the place of zio_read on,
  * and *to: where in DATA it belongs, NULL where it is not whole in there. A long read waits for
- * none ahead of it: the next one will say where they belong. */
+ * none ahead of it: the next one will say where they belong. Nor does that of a header. */
 static bool place_next(const struct zio_reader *r, unsigned char *data, size_t len,
                        unsigned char **to)
 {
@@ -151,7 +152,7 @@ static bool place_next(const struct zio_reader *r, unsigned char *data, size_t l
     uint64_t before = f->offset - r->position; /* used where it is not negative */
 
     *to = NULL;
-    if (len < DIRECT || f->offset < r->position)
+    if ((len < DIRECT && r->position >= HEADER) || f->offset < r->position)
         return true;
     *to = before + f->content <= len ? data + before : NULL;
     return before < len;
@@ -343,8 +344,10 @@ bool zio_read_frame(struct zio_reader *r, struct zio_frame *f)
     if (take_piece(r, error))
         die_file(r->path, "%s", error);
     if (r->piece) {
+        const struct seekable_frame *frame = &r->piece->frame;
+
         *f = (struct zio_frame){seekable_frames(r->file)->list[r->piece->number],
-                                r->piece->frame.stored, r->piece->content};
+                                frame->raw ? NULL : frame->stored, r->piece->content};
         r->piece_at = r->piece->used; /* zio_read goes on behind it */
     }
     profile_leave(before);

@@ -5,6 +5,7 @@
 #include <omp.h>
 #include <string.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -12,6 +13,7 @@
 #include "base/profile.h"
 #include "base/report.h"
 #include "base/scratch.h"
+#include "base/sizes.h"
 #include "files/digest.h"
 #include "files/frames.h"
 #include "files/jobs.h"
@@ -40,10 +42,13 @@
  * What is stored is hashed once more than what is compressed, and not copied.
  */
 enum { BLOCK = 1 << 20 }; /* plain bytes are written in such blocks */
+enum { PARTS = 4 };
 
 /* One frame on its way to the file. */
 struct piece {
-    const unsigned char *content; /* memory, or the caller's */
+    struct iovec parts[PARTS]; /* the content: memory, or the caller's */
+    int n_parts;
+    bool waited; /* the caller's was there at a zio_wait */
     unsigned char *memory, *stored;
     size_t used, capacity; /* of the content, of memory, bytes */
     size_t stored_capacity;
@@ -75,10 +80,54 @@ struct zio_writer {
     int held;                  /* the scratch file of a pipe's bytes that are held, or -1 */
 };
 
+static bool is_in_memory(const struct piece *p)
+{
+    return p->n_parts > 0 && p->parts[0].iov_base == p->memory;
+}
+
+/* Has all of the content in memory, and room there for LEN bytes. */
+static void copy_to_memory(struct piece *p, size_t len)
+{
+    int first = is_in_memory(p) ? 1 : 0;
+    size_t at = first ? p->parts[0].iov_len : 0;
+
+    if (len > p->capacity) {
+        p->capacity = len > 2 * p->capacity ? len : 2 * p->capacity;
+        p->memory = xrealloc(p->memory, p->capacity, 1);
+    }
+    for (int i = first; i < p->n_parts; at += p->parts[i++].iov_len)
+        memcpy(p->memory + at, p->parts[i].iov_base, p->parts[i].iov_len);
+    p->parts[0] = (struct iovec){p->memory, p->used};
+    p->n_parts = 1;
+    p->waited = false;
+}
+
+/* The N bytes of the content from AT on; returns of how many parts they are. */
+static int parts_of(const struct piece *p, size_t at, size_t n, struct iovec parts[PARTS])
+{
+    int k = 0;
+
+    for (int i = 0; n > 0; i++) {
+        const struct iovec *part = &p->parts[i];
+
+        if (at < part->iov_len) {
+            parts[k].iov_base = (char *)part->iov_base + at;
+            parts[k].iov_len = smaller(n, part->iov_len - at);
+            n -= parts[k++].iov_len;
+            at = 0;
+        } else {
+            at -= part->iov_len;
+        }
+    }
+    return k;
+}
+
 static void compress(struct piece *p)
 {
     size_t bound = ZSTD_compressBound(p->used), len;
 
+    if (p->n_parts > 1)
+        copy_to_memory(p, p->used);
     xreserve(&p->stored, &p->stored_capacity, bound);
     if (!p->compressor)
         p->compressor = ZSTD_createCCtx();
@@ -86,7 +135,7 @@ static void compress(struct piece *p)
         die("out of memory: a compressor wanted");
     ZSTD_CCtx_setParameter(p->compressor, ZSTD_c_compressionLevel, p->level);
     ZSTD_CCtx_setParameter(p->compressor, ZSTD_c_checksumFlag, 1);
-    len = ZSTD_compress2(p->compressor, p->stored, bound, p->content, p->used);
+    len = ZSTD_compress2(p->compressor, p->stored, bound, p->parts[0].iov_base, p->used);
     p->bad = ZSTD_isError(len) ? ZSTD_getErrorName(len) : NULL;
     if (!p->bad)
         p->frame = (struct frame){.stored = len,
@@ -100,12 +149,15 @@ static void hash_raw(struct piece *p)
 {
     struct hash64 *content = hash64_new(), *stored = hash64_new();
     unsigned char head[RAW_HEAD];
+    struct iovec parts[PARTS];
 
     for (size_t at = 0, n; at < p->used; at += n) {
         n = raw_block(at, p->used);
         hash64_add(stored, head, raw_head(head, at, p->used));
-        hash64_add(stored, p->content + at, n);
-        hash64_add(content, p->content + at, n);
+        for (int i = 0, k = parts_of(p, at, n, parts); i < k; i++) {
+            hash64_add(stored, parts[i].iov_base, parts[i].iov_len);
+            hash64_add(content, parts[i].iov_base, parts[i].iov_len);
+        }
     }
     p->frame = (struct frame){.stored = raw_stored(p->used),
                               .content = p->used,
@@ -164,19 +216,21 @@ static void put(struct zio_writer *w, const void *data, size_t len)
 static void put_raw(struct zio_writer *w, const struct piece *p)
 {
     unsigned char head[RAW_HEAD];
+    struct iovec parts[1 + PARTS];
 
     for (size_t at = 0, n; at < p->used; at += n) {
-        size_t m = raw_head(head, at, p->used);
+        int k;
 
         n = raw_block(at, p->used);
-        if (w->held < 0) { /* the write finds in the cache what the digest has read */
-            digest_add(w->hash, p->content + at, n);
-            whole_write_parts(w->file, (struct iovec[2]){{head, m}, {(void *)(p->content + at), n}},
-                              2);
-        } else {
-            scratch_write(w->held, head, m);
-            scratch_write(w->held, p->content + at, n);
-        }
+        k = 1 + parts_of(p, at, n, parts + 1);
+        parts[0] = (struct iovec){head, raw_head(head, at, p->used)};
+        for (int i = 1; i < k && w->held < 0; i++) /* the write finds it in the cache */
+            digest_add(w->hash, parts[i].iov_base, parts[i].iov_len);
+        if (w->held < 0)
+            whole_write_parts(w->file, parts, k);
+        else
+            for (int i = 0; i < k; i++)
+                scratch_write(w->held, parts[i].iov_base, parts[i].iov_len);
     }
     put_le32(head, p->frame.checksum);
     put(w, head, RAW_CHECKSUM);
@@ -208,6 +262,8 @@ static struct piece *open_piece(struct zio_writer *w)
     while (w->jobs && !(p = jobs_slot(w->jobs)))
         put_piece(w);
     p->used = 0;
+    p->n_parts = 0;
+    p->waited = false;
     p->level = w->level;
     return p;
 }
@@ -220,20 +276,21 @@ static bool hashes_early(const struct zio_writer *w)
 }
 
 /* Appends to the current piece, or to a new one. */
-static void fill_piece(struct zio_writer *w, const void *data, size_t len)
+static void fill_piece(struct zio_writer *w, const void *data, size_t len, bool lasting)
 {
     struct piece *p = w->piece = w->piece ? w->piece : open_piece(w);
 
-    if (p->used + len > p->capacity) {
-        p->capacity = p->used + len > 2 * p->capacity ? p->used + len : 2 * p->capacity;
-        p->memory = xrealloc(p->memory, p->capacity, 1);
+    if (lasting && p->n_parts < PARTS) {
+        p->parts[p->n_parts++] = (struct iovec){(void *)data, len};
+    } else {
+        copy_to_memory(p, p->used + len);
+        memcpy(p->memory + p->used, data, len);
+        p->parts[0].iov_len += len;
     }
-    memcpy(p->memory + p->used, data, len);
-    p->content = p->memory;
     p->used += len;
 }
 
-void zio_write(struct zio_writer *w, const void *data, size_t len)
+static void append(struct zio_writer *w, const void *data, size_t len, bool lasting)
 {
     enum profile_part before = profile_enter(PROFILE_WRITING);
     size_t most = is_framed(w) ? FRAMES_MAX_CONTENT : BLOCK;
@@ -244,13 +301,23 @@ void zio_write(struct zio_writer *w, const void *data, size_t len)
     while (len > 0) {
         size_t left = most - (w->piece ? w->piece->used : 0), n = len < left ? len : left;
 
-        fill_piece(w, at, n);
+        fill_piece(w, at, n, lasting);
         at += n;
         len -= n;
         if (len > 0)
             zio_end_frame(w);
     }
     profile_leave(before);
+}
+
+void zio_write(struct zio_writer *w, const void *data, size_t len)
+{
+    append(w, data, len, false);
+}
+
+void zio_write_lasting(struct zio_writer *w, const void *data, size_t len)
+{
+    append(w, data, len, is_framed(w));
 }
 
 void zio_end_frame(struct zio_writer *w)
@@ -260,7 +327,7 @@ void zio_end_frame(struct zio_writer *w)
 
     w->piece = NULL;
     if (p && !w->jobs) {
-        put(w, p->content, p->used);
+        put(w, p->memory, p->used);
     } else if (p) {
         w->in_flight += p->used;
         jobs_start(w->jobs, p);
@@ -270,29 +337,16 @@ void zio_end_frame(struct zio_writer *w)
     profile_leave(before);
 }
 
-void zio_write_frame(struct zio_writer *w, const void *data, size_t len)
-{
-    enum profile_part before = profile_enter(PROFILE_WRITING);
-
-    if (w->piece || !w->jobs || len == 0 || len > FRAMES_MAX_CONTENT) {
-        zio_write(w, data, len);
-    } else {
-        if (hashes_early(w))
-            digest_add(w->hash, data, len);
-        w->piece = open_piece(w);
-        w->piece->content = data;
-        w->piece->used = len;
-    }
-    zio_end_frame(w);
-    profile_leave(before);
-}
-
 void zio_wait(struct zio_writer *w)
 {
     enum profile_part before = profile_enter(PROFILE_WRITING);
 
     while (put_piece(w))
         continue;
+    if (w->piece && w->piece->waited)
+        copy_to_memory(w->piece, w->piece->used);
+    else if (w->piece)
+        w->piece->waited = w->piece->n_parts > (is_in_memory(w->piece) ? 1 : 0);
     profile_leave(before);
 }
 
@@ -311,9 +365,17 @@ void zio_copy_frames(struct zio_writer *w, struct zio_reader *r, size_t n)
     assert(is_framed(w) && w->held < 0);
     flush(w);
     for (; n > 0 && zio_read_frame(r, &f); n--) {
-        digest_add(w->hash, f.content, f.place.content);
         frames_append(&w->frames, f.place);
-        put(w, f.stored, f.place.stored);
+        if (f.stored) {
+            digest_add(w->hash, f.content, f.place.content);
+            put(w, f.stored, f.place.stored);
+        } else {
+            put_raw(w,
+                    &(struct piece){.parts = {{(void *)f.content, f.place.content}},
+                                    .n_parts = 1,
+                                    .used = f.place.content,
+                                    .frame = f.place});
+        }
     }
     profile_leave(before);
 }

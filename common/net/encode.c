@@ -80,7 +80,7 @@ static size_t block_rows(size_t most, const struct tensor_reader *t, const struc
 }
 
 /* What is read and written while the net is at work on block NOW: the codes of the one before, the
- * rows of the one after. The codes of the one before that may still be on their way. */
+ * rows of the one after. Of the codes of the one before that some may be part of a frame. */
 struct turn {
     struct tensor_reader *reader;
     encode_write *write;
@@ -102,6 +102,7 @@ static void write_and_read(void *context)
     u->first[other] = u->reader->next_row;
     u->n[other] = tensor_read(u->reader, u->rows[other], u->block);
     profile_leave(before);
+    u->write(u->context, NULL, 0);
     progress_show(u->reader->next_row, u->reader->end_row, "%zu of %zu rows", u->reader->next_row,
                   u->reader->end_row);
 }
@@ -140,10 +141,14 @@ static void write_codes(void *output, const float *codes, size_t n)
 {
     const struct output *o = output;
 
-    tensor_wait(o->writer); /* for the codes before, and the features of them */
-    if (o->features)
+    if (n == 0) {
+        tensor_wait(o->writer);
+    } else if (o->features) {
         pool_rows(o->features, codes, n, o->shape, &o->form.pool);
-    tensor_write_lasting(o->writer, o->features ? o->features : codes, n);
+        tensor_write(o->writer, o->features, n);
+    } else {
+        tensor_write_lasting(o->writer, codes, n);
+    }
 }
 
 void encode_run(const struct cli *cli, int revision, const struct encode_form *form)

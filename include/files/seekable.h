@@ -7,6 +7,7 @@
 #ifndef SEEKABLE_H
 #define SEEKABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct seekable_frame {
     const unsigned char *content;
     unsigned char *memory, *stored; /* owned: for the content, for what is stored of it */
     size_t len, capacity, stored_capacity;
+    bool raw;                         /* of raw blocks (raw.h), read without stored */
     struct ZSTD_DCtx_s *decompressor; /* zstd's */
 };
 

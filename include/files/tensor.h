@@ -93,9 +93,9 @@ struct tensor_writer *tensor_create_part(const char *path, const struct npy_head
 /* The rows of a frame of such a tensor. */
 size_t tensor_frame_rows(const struct npy_header *header);
 void tensor_write(struct tensor_writer *w, const void *rows, size_t n);
-/* The same, of rows that stay as they are until tensor_wait: whole frames of them are not copied.
- */
+/* The same without a copy: the rows stay as they are until the second tensor_wait from here. */
 void tensor_write_lasting(struct tensor_writer *w, const void *rows, size_t n);
+/* All frames that are whole are written. */
 void tensor_wait(struct tensor_writer *w);
 /* Writes all rows of T. Where T is a part that begins where a frame does, its frames are copied as
  * they are stored. */

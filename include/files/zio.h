@@ -50,10 +50,11 @@ enum {
 struct zio_writer *zio_create(const char *path, int level);
 /* Appends LEN bytes to the current frame; at 64 MiB it ends by itself. */
 void zio_write(struct zio_writer *w, const void *data, size_t len);
+/* The same without a copy, where there are frames: DATA stays as it is until the second zio_wait
+ * from here. */
+void zio_write_lasting(struct zio_writer *w, const void *data, size_t len);
 /* Ends the current frame; nothing where it is empty. */
 void zio_end_frame(struct zio_writer *w);
-/* Both. DATA stays as it is until zio_wait: a whole frame is compressed from where it stands. */
-void zio_write_frame(struct zio_writer *w, const void *data, size_t len);
 /* All frames that were ended are compressed, and written. */
 void zio_wait(struct zio_writer *w);
 /* Before anything is written: its first bytes may change once more at the end, a header that is
@@ -107,9 +108,9 @@ const char *zio_history(struct zio_reader *r);
 void zio_reader_digest(struct zio_reader *r, char digest[DIGEST_SIZE]);
 /* Nobody will ask for the digest of a seekable one: zio_read is spared computing it as it reads. */
 void zio_spare_digest(struct zio_reader *r);
-/* The next frame whole, seekable only: where it lies in the file, and what is stored there and in
- * it; at the end of a frame. False behind the last; what they point to lasts until the next call.
- */
+/* The next frame whole, seekable only: where it lies in the file, what is stored there (NULL: raw
+ * blocks, raw.h) and what is in it; at the end of a frame. False behind the last; what they point
+ * to lasts until the next call. */
 struct zio_frame {
     struct frame place;
     const unsigned char *stored, *content;

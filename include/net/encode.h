@@ -10,8 +10,8 @@
 #include "net/net.h"
 #include "net/pool.h"
 
-/* Takes N codes, in order; they stay as they are until the next call, the last of which has none.
- */
+/* Takes N codes, in order, or none: then it may wait for what it does with them. Codes stay as they
+ * are until the second call with none from there. */
 typedef void encode_write(void *context, const float *codes, size_t n);
 /* All that is left of T, BLOCK rows at a time, through NET, made for so many; rows are read and
  * codes given away while the net is at work. Dies where a value is not finite. */
