@@ -58,6 +58,25 @@ any_ranks() {
     cmp none.safetensors.zst three.safetensors.zst
 }
 
+# early PIECES PROGRAM...: a training of two batches by three ranks of two threads says that of so
+# many pieces of the gradients all but one a batch set out while slices were still at work.
+early() {
+    ranks 3 "${@:2}" --epochs 1 --threads 2 --profile -o x.safetensors.zst 2>profile
+    grep -q "exchange: $(($1 - 2)) of $1 pieces set out during the passes" profile
+}
+
+@test "gradients set out while those of lower layers are computed; the bytes stay" {
+    local rows='all.npy.zst test.npy.zst'
+    augment images.npy.zst --margin 4 -o all.npy.zst
+    start-net all.npy.zst --kernels 5,3,3 --filters 4,6,6 -o three.safetensors.zst
+    early 8 finetune three.safetensors.zst $rows --batch 150
+    early 6 finetune deep.safetensors.zst $rows --batch 150
+    early 4 finetune deep.safetensors.zst $rows --batch 150 --objective views --head 16,8 \
+        --reconstruction 0
+    early 4 train-stage $rows --kernel 3 --filters 4 --batch 150
+    any_ranks '2/1 2/2' finetune three.safetensors.zst $rows --batch 280 --epochs 1
+}
+
 # long N: a training of N ranks that lasts some seconds.
 long() {
     ranks "$1" train-stage train.npy.zst test.npy.zst --kernel 7 --filters 8 --epochs 80 \

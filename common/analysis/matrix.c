@@ -87,10 +87,10 @@ static void share_block(const struct blocks *b, size_t first, size_t got)
     if (own == owner)
         rows_get(b->rows, b->x, first, got, b->mean);
     for (int r = owner + 1; own == owner && r < ranks_count(); r++)
-        ranks_send(r, b->x, got * b->D * sizeof *b->x);
+        ranks_send(0, r, b->x, got * b->D * sizeof *b->x);
     if (own > owner)
-        ranks_receive(owner, b->x, got * b->D * sizeof *b->x);
-    ranks_wait();
+        ranks_receive(0, owner, b->x, got * b->D * sizeof *b->x);
+    ranks_wait(0);
 }
 
 /* Rows FIRST to FIRST+got-1 of a (n,n), of which each rank has the columns of its rows, go to the
@@ -106,15 +106,15 @@ static void collect(double *a, const struct blocks *b, size_t first, size_t got)
         if (ranks_own() == r) {
             for (size_t i = 0; i < got; i++)
                 memcpy(packed + i * width, a + (first + i) * b->n + from, width * sizeof *a);
-            ranks_send(last, packed, got * width * sizeof *packed);
+            ranks_send(0, last, packed, got * width * sizeof *packed);
         } else if (ranks_own() == last) {
-            ranks_receive(r, packed, got * width * sizeof *packed);
-            ranks_wait();
+            ranks_receive(0, r, packed, got * width * sizeof *packed);
+            ranks_wait(0);
             for (size_t i = 0; i < got; i++)
                 memcpy(a + (first + i) * b->n + from, packed + i * width, width * sizeof *a);
         }
     }
-    ranks_wait();
+    ranks_wait(0);
     free(packed);
 }
 

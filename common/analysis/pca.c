@@ -204,8 +204,8 @@ void pca_project(const struct pca *p, double *y, struct rows *r, size_t first, s
     int owner = sums_owner(rows_n(r), PCA_BLOCK, first);
 
     if (owner != ranks_own()) {
-        ranks_receive(owner, y, n * p->P * sizeof *y);
-        ranks_wait();
+        ranks_receive(0, owner, y, n * p->P * sizeof *y);
+        ranks_wait(0);
         return;
     }
     if (p->coordinates) {
@@ -265,8 +265,8 @@ void pca_hand_over(const struct pca *p, struct rows *r, size_t memory)
     for (size_t first = 0, got; first < rows_n(own); first += got) {
         got = smaller(PCA_BLOCK, rows_n(own) - first);
         rows_get(own, y, first, got, NULL);
-        ranks_send(0, y, got * p->P * sizeof *y);
-        ranks_wait();
+        ranks_send(0, 0, y, got * p->P * sizeof *y);
+        ranks_wait(0);
     }
     free(y);
     rows_free(own);

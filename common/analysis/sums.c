@@ -81,14 +81,14 @@ static void add_slices(double *sums, const double *slices, size_t width)
     for (int r = 0; r < ranks; r++)
         for (size_t s = first_slice(r); s < first_slice(r + 1); s++)
             if (r != own)
-                ranks_receive(r, others + s * n, n * sizeof *others);
+                ranks_receive(0, r, others + s * n, n * sizeof *others);
     for (size_t s = first_slice(own); s < first_slice(own + 1); s++, slices += width)
         for (int r = 0; r < ranks; r++)
             if (r == own)
                 memcpy(others + s * n, slices + start, n * sizeof *others);
             else
-                ranks_send(r, slices + starts[r], (starts[r + 1] - starts[r]) * sizeof *slices);
-    ranks_wait();
+                ranks_send(0, r, slices + starts[r], (starts[r + 1] - starts[r]) * sizeof *slices);
+    ranks_wait(0);
     for (size_t s = 0; s < SUMS_SLICES; s++)
         add_to(sums + start, others + s * n, n);
     ranks_gather(sums, sizeof *sums, starts);
@@ -209,23 +209,23 @@ double sums_mean(double *mean, struct rows *r)
 void sums_go_on(double *sums, size_t width)
 {
     if (ranks_own() > 0)
-        ranks_receive(ranks_own() - 1, sums, width * sizeof *sums);
-    ranks_wait();
+        ranks_receive(0, ranks_own() - 1, sums, width * sizeof *sums);
+    ranks_wait(0);
 }
 
 void sums_hand_on(const double *sums, size_t width)
 {
     if (ranks_own() + 1 < ranks_count())
-        ranks_send(ranks_own() + 1, sums, width * sizeof *sums);
-    ranks_wait();
+        ranks_send(0, ranks_own() + 1, sums, width * sizeof *sums);
+    ranks_wait(0);
 }
 
 void sums_spread(double *sums, size_t width, int from)
 {
     if (ranks_own() == from && from > 0)
-        ranks_send(0, sums, width * sizeof *sums);
+        ranks_send(0, 0, sums, width * sizeof *sums);
     if (ranks_own() == 0 && from > 0)
-        ranks_receive(from, sums, width * sizeof *sums);
-    ranks_wait();
+        ranks_receive(0, from, sums, width * sizeof *sums);
+    ranks_wait(0);
     ranks_broadcast(sums, width * sizeof *sums);
 }

@@ -40,15 +40,16 @@ static int environment(const char *name, int otherwise)
 #include <fcntl.h>
 #include <limits.h>
 #include <mpi.h>
-#include <stdbool.h>
 #include <unistd.h>
 
 #include "base/profile.h"
 
 enum { PIECE = 1 << 30 }; /* bytes of a message: MPI counts in int */
 
-static MPI_Request *requests; /* of what is under way */
-static size_t n_requests, capacity;
+static struct group {
+    MPI_Request *requests; /* of what is under way */
+    size_t n, capacity;
+} groups[RANKS_GROUPS];
 
 /* Rank 0, which mostly fails in the same way, then ends all. */
 static void let_first_speak(void)
@@ -146,35 +147,50 @@ int ranks_most(int number)
     return most;
 }
 
-static MPI_Request *new_request(void)
+static MPI_Request *new_request(int group)
 {
-    if (n_requests == capacity) {
-        capacity = 2 * capacity + 16;
-        requests = xrealloc(requests, capacity, sizeof *requests);
+    struct group *g = &groups[group];
+
+    assert(group < RANKS_GROUPS);
+    if (g->n == g->capacity) {
+        g->capacity = 2 * g->capacity + 16;
+        g->requests = xrealloc(g->requests, g->capacity, sizeof *g->requests);
     }
-    return &requests[n_requests++];
+    return &g->requests[g->n++];
 }
 
-void ranks_send(int to, const void *data, size_t len)
+void ranks_send(int group, int to, const void *data, size_t len)
 {
     for (size_t at = 0; at < len; at += PIECE)
-        MPI_Isend((const char *)data + at, (int)(smaller(len - at, PIECE)), MPI_BYTE, to, 0,
-                  MPI_COMM_WORLD, new_request());
+        MPI_Isend((const char *)data + at, (int)(smaller(len - at, PIECE)), MPI_BYTE, to, group,
+                  MPI_COMM_WORLD, new_request(group));
 }
 
-void ranks_receive(int from, void *data, size_t len)
+void ranks_receive(int group, int from, void *data, size_t len)
 {
     for (size_t at = 0; at < len; at += PIECE)
-        MPI_Irecv((char *)data + at, (int)(smaller(len - at, PIECE)), MPI_BYTE, from, 0,
-                  MPI_COMM_WORLD, new_request());
+        MPI_Irecv((char *)data + at, (int)(smaller(len - at, PIECE)), MPI_BYTE, from, group,
+                  MPI_COMM_WORLD, new_request(group));
 }
 
-void ranks_wait(void)
+bool ranks_done(int group)
+{
+    struct group *g = &groups[group];
+    int done;
+
+    MPI_Testall((int)g->n, g->requests, &done, MPI_STATUSES_IGNORE);
+    if (done)
+        g->n = 0;
+    return done;
+}
+
+void ranks_wait(int group)
 {
     enum profile_part before = profile_enter(PROFILE_WAITING);
+    struct group *g = &groups[group];
 
-    MPI_Waitall((int)n_requests, requests, MPI_STATUSES_IGNORE);
-    n_requests = 0;
+    MPI_Waitall((int)g->n, g->requests, MPI_STATUSES_IGNORE);
+    g->n = 0;
     profile_leave(before);
 }
 
@@ -205,16 +221,25 @@ int ranks_most(int number)
     return number;
 }
 
-void ranks_send(int to, const void *data, size_t len)
+void ranks_send(int group, int to, const void *data, size_t len)
 {
-    (void)to, (void)data, (void)len;
+    (void)group, (void)to, (void)data, (void)len;
 }
 
-void ranks_receive(int from, void *data, size_t len)
+void ranks_receive(int group, int from, void *data, size_t len)
 {
-    (void)from, (void)data, (void)len;
+    (void)group, (void)from, (void)data, (void)len;
 }
 
-void ranks_wait(void) {}
+bool ranks_done(int group)
+{
+    (void)group;
+    return true;
+}
+
+void ranks_wait(int group)
+{
+    (void)group;
+}
 
 #endif

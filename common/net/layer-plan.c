@@ -122,16 +122,8 @@ size_t layer_entries(const struct layer *l)
     return l->learn.algorithm == NULL || l->norm ? 0 : sparse_entries(&l->sparse);
 }
 
-/* N floats of a slice's gradients, behind the *SIZE that are taken. */
-static size_t in_slice(size_t *size, size_t n)
-{
-    const size_t at = *size;
-    *size += (n + 15) / 16 * 16;
-    return at;
-}
-
 static void lay_out_backward(struct layer *l, struct arena *arena, size_t batch_places,
-                             size_t thread_places, size_t slices, size_t *size)
+                             size_t thread_places, size_t slices)
 {
     const size_t K = l->K, C = l->C;
 
@@ -147,8 +139,6 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t batch_
     l->argmax = arena_take(arena, batch_places * l->h * l->w * K + KERNELS_MAX_LANES, 1);
     l->decode_dx_w = arena_floats(arena, plan_packed(&l->back));
     l->decode_temporary = arena_floats(arena, plan_temporary(&l->back));
-    l->at_decode_dw = in_slice(size, plan_packed(&l->back));
-    l->at_decode_db = in_slice(size, (size_t)l->W * C);
     if (l->norm) {
         l->encode_plain = arena_floats(arena, (size_t)l->R * l->R * C * K);
         l->encode_temporary = arena_floats(arena, plan_temporary(&l->dense));
@@ -158,8 +148,6 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t batch_
     if (l->lower != NULL)
         l->encode_dx_w =
             arena_floats(arena, l->norm ? plan_packed(&l->dense) : sparse_size(&l->sparse));
-    l->at_encode_dw = in_slice(size, l->norm ? plan_packed(&l->dense) : sparse_size(&l->sparse));
-    l->at_encode_db = in_slice(size, K);
     if (l->norm) {
         float **const vectors[] = {&l->scale,   &l->shift, &l->batch_mean,
                                    &l->inverse, &l->dz_a,  &l->dz_b};
@@ -170,7 +158,7 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t batch_
 }
 
 void layer_lay_out(struct layer *l, struct arena *arena, size_t batch_places, size_t thread_places,
-                   size_t slices, size_t *size, bool train)
+                   size_t slices, bool train)
 {
     const size_t box = (size_t)(l->R + 1) * (l->R + 1) * l->C * l->K;
 
@@ -189,11 +177,31 @@ void layer_lay_out(struct layer *l, struct arena *arena, size_t batch_places, si
         padded_take(&l->y, arena, l->H, l->W, l->C, l->lower == NULL ? 0 : small_margin(l->lower),
                     thread_places, false);
     if (train)
-        lay_out_backward(l, arena, batch_places, thread_places, slices, size);
+        lay_out_backward(l, arena, batch_places, thread_places, slices);
     if (l->lower != NULL
         && l->norm) /* its conv is done with an image before that image's dcode is written */
         l->lower->dcode = l->in;
     l->code = l->upper == NULL ? &l->last : &l->upper->in;
     l->small = l->upper == NULL ? &l->last : &l->upper->y;
     l->dsmall = l->upper == NULL ? &l->dcode : &l->upper->dy;
+}
+
+/* N floats of a slice's gradients, behind the *SIZE that are taken. */
+static size_t in_slice(size_t *size, size_t n)
+{
+    const size_t at = *size;
+    *size += (n + 15) / 16 * 16;
+    return at;
+}
+
+void layer_place_decoder(struct layer *l, size_t *size)
+{
+    l->at_decode_dw = in_slice(size, plan_packed(&l->back));
+    l->at_decode_db = in_slice(size, (size_t)l->W * l->C);
+}
+
+void layer_place_encoder(struct layer *l, size_t *size)
+{
+    l->at_encode_dw = in_slice(size, l->norm ? plan_packed(&l->dense) : sparse_size(&l->sparse));
+    l->at_encode_db = in_slice(size, l->K);
 }

@@ -155,6 +155,11 @@ void net_profile(const struct net *net)
         layer_profile(&net->layers[k], k);
 }
 
+void net_profile_exchange(const struct net *net)
+{
+    slices_profile(&net->passes.slices);
+}
+
 void net_initialise(struct net *net, enum net_initialiser how, uint64_t seed)
 {
     parameters_initialise(net->weights, net->parameters, net->n_parameters, how, RNG_WEIGHTS, seed);

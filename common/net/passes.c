@@ -116,21 +116,35 @@ void passes_init(struct passes *p, struct layer *layers, int n_layers, bool trai
 
 /* --- memory --- */
 
+/* Images of a batch that keep their places, in training by several ranks. */
+static size_t most_kept(const struct passes *p, size_t max_batch)
+{
+    const size_t most = share_most(max_batch);
+    return !p->train || ranks_count() == 1
+        ? 0
+        : smaller(most, slices_late(p->threads, most) * NET_SLICE_ROWS);
+}
+
 void passes_lay_out(struct passes *p, struct arena *arena, size_t max_batch)
 {
     const size_t threads = (size_t)p->threads, thread_places = threads * MICRO_BATCH,
-                 batch_places =
-                     p->keeps ? larger(thread_places, share_most(max_batch)) : thread_places,
+                 batch_places = p->keeps ? larger(thread_places, share_most(max_batch))
+                                         : thread_places + most_kept(p, max_batch),
                  slices = net_slices(max_batch);
     size_t size = 0;
     for (struct layer *l = p->layers; l < p->layers + p->n_layers; l++) {
-        layer_lay_out(l, arena, batch_places, thread_places, slices, &size, p->train);
+        layer_lay_out(l, arena, batch_places, thread_places, slices, p->train);
         p->scratch_size = larger(p->scratch_size, layer_scratch(l));
         p->n_entries = larger(p->n_entries, layer_entries(l));
     }
+    p->kept_place = p->keeps ? 0 : thread_places;
     p->scratch = arena_floats(arena, threads * p->scratch_size);
     if (!p->train)
         return;
+    for (int k = 0; k < p->n_layers; k++)
+        layer_place_decoder(&p->layers[k], &size);
+    for (int k = p->n_layers - 1; k >= 0; k--)
+        layer_place_encoder(&p->layers[k], &size);
     p->entries = arena_take(arena, threads * p->n_entries, sizeof *p->entries);
     slices_lay_out(&p->slices, arena, max_batch, size, p->threads, p->keeps);
     p->begun = arena_take(arena, slices, sizeof *p->begun);
@@ -139,20 +153,22 @@ void passes_lay_out(struct passes *p, struct arena *arena, size_t max_batch)
 /* --- running --- */
 
 /* The micro-batch W through the steps FROM to TO. */
-static void run(const struct passes *p, const struct step *from, const struct step *to,
-                struct work w)
+static void run(struct passes *p, const struct step *from, const struct step *to, struct work w)
 {
     const size_t thread = (size_t)omp_get_thread_num();
     w.thread_place = thread * MICRO_BATCH;
-    w.batch_place = p->keeps && w.batch->train ? w.first - share_image(w.batch->n, ranks_own())
-                                               : w.thread_place;
+    w.batch_place =
+        w.batch->train && w.first >= p->kept ? p->kept_place + w.first - p->kept : w.thread_place;
     w.scratch = p->scratch + thread * p->scratch_size;
     w.entries = p->entries + thread * p->n_entries;
-    for (const struct step *s = from; s < to; s++)
+    for (const struct step *s = from; s < to; s++) {
         s->run(s->layer, &w);
+        if (thread == 0)
+            slices_progress(&p->slices);
+    }
 }
 
-void passes_infer(const struct passes *p, const struct batch *b, int n_steps,
+void passes_infer(struct passes *p, const struct batch *b, int n_steps,
                   void (*meanwhile)(void *context), void *context)
 {
     const size_t first = share_image(b->n, ranks_own()), end = share_image(b->n, ranks_own() + 1),
@@ -191,50 +207,80 @@ static size_t last_start(size_t n, size_t slice)
     return end == start ? end : end - 1 - (end - 1 - start) % MICRO_BATCH;
 }
 
-/* All of this rank's slices through the steps FROM to TO. The last micro-batches of the late slices
- * come when all else is taken: threads that are not equally fast then share out little work, and
- * end nearly at the same time. */
-static void run_slices(struct passes *p, const struct batch *b, const struct step *from,
-                       const struct step *to)
+/* The first of the COUNT slices up to END whose last micro-batches come last. */
+static size_t late_start(const struct passes *p, size_t first, size_t end)
 {
-    const size_t n = b->n, first = share_slice(n, ranks_own()),
-                 end = share_slice(n, ranks_own() + 1),
-                 late = end - slices_late(&p->slices, end - first);
+    return end - slices_late(p->threads, end - first);
+}
+
+/* This rank's slices from FIRST on through the steps FROM to TO, those before KEPT through all. The
+ * last micro-batches of the late slices come when all else is taken: threads that are not equally
+ * fast then share out little work, and end nearly at the same time. */
+static void run_slices(struct passes *p, const struct batch *b, const struct step *from,
+                       const struct step *to, size_t first, size_t kept)
+{
+    const size_t n = b->n, end = share_slice(n, ranks_own() + 1), late = late_start(p, first, end);
+    const struct step *last = p->training.list + p->training.n;
     for (size_t s = late; s < end; s++)
         atomic_store_explicit(&p->begun[s], false, memory_order_relaxed);
 #pragma omp parallel num_threads(p->threads)
     {
 #pragma omp for schedule(monotonic : dynamic, 1) nowait
         for (size_t s = first; s < end; s++) {
-            run_images(p, b, from, to, s, net_slice_start(n, s),
+            run_images(p, b, from, s < kept ? last : to, s, net_slice_start(n, s),
                        s < late ? net_slice_start(n, s + 1) : last_start(n, s));
-            if (s < late)
-                slices_done(&p->slices, s);
-            else
+            if (s >= late)
                 atomic_store_explicit(&p->begun[s], true, memory_order_release);
+            else if (s < kept || to == last)
+                slices_done(&p->slices, s);
         }
 #pragma omp for schedule(dynamic, 1) nowait
         for (size_t s = late; s < end; s++) {
             while (!atomic_load_explicit(&p->begun[s], memory_order_acquire))
                 sched_yield();
             run_images(p, b, from, to, s, last_start(n, s), net_slice_start(n, s + 1));
-            slices_done(&p->slices, s);
+            if (to == last)
+                slices_done(&p->slices, s);
         }
     }
+}
+
+/* How many floats of a slice's gradients are complete after step S; 0: no more than before. */
+static size_t complete(const struct passes *p, const struct step *s)
+{
+    const struct layer *l = s->layer;
+    if (s->run == layer_decode_backward && l->upper == NULL)
+        return l->at_encode_dw;
+    if (s->run == layer_encode_backward || s->run == norm_encode_backward)
+        return l->lower == NULL ? p->slices.size : l->lower->at_encode_dw;
+    return 0;
+}
+
+/* Whether the threads meet after step S. */
+static bool meet(const struct passes *p, const struct step *s)
+{
+    return s->reduce != NULL || (ranks_count() > 1 && complete(p, s) > 0);
 }
 
 void passes_train(struct passes *p, const struct batch *b, int from, int to)
 {
     const struct step *step = p->training.list + from, *last = p->training.list + to;
+    const size_t end = share_slice(b->n, ranks_own() + 1);
+    size_t first = share_slice(b->n, ranks_own()), kept = end;
+    if (p->keeps)
+        kept = first;
+    else if (ranks_count() > 1)
+        kept = late_start(p, first, end);
+    p->kept = kept < end ? net_slice_start(b->n, kept) : SIZE_MAX;
     if (from == 0)
         slices_begin(&p->slices, b->n);
-    while (step < last) {
-        const struct step *end = step + 1;
-        while (end < last && end[-1].reduce == NULL)
-            end++;
-        run_slices(p, b, step, end);
-        if (end[-1].reduce != NULL)
-            end[-1].reduce(end[-1].layer, p->weights, p->gradients, b->n);
-        step = end;
+    for (const struct step *next; step < last; step = next, first = kept) {
+        for (next = step + 1; next < last && !meet(p, next - 1);)
+            next++;
+        run_slices(p, b, step, next, first, kept);
+        if (next[-1].reduce != NULL)
+            next[-1].reduce(next[-1].layer, p->weights, p->gradients, b->n);
+        if (complete(p, next - 1) > 0)
+            slices_share(&p->slices, complete(p, next - 1));
     }
 }

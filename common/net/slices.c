@@ -1,10 +1,10 @@
 #include "net/slices.h"
 
-#include <assert.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/profile.h"
 #include "base/ranks.h"
 #include "base/report.h"
 #include "base/sizes.h"
@@ -15,9 +15,9 @@ enum { PART = 1024 }; /* floats whose sums stay in the first-level cache */
 
 /* --- memory --- */
 
-size_t slices_late(const struct slices *s, size_t count)
+size_t slices_late(int threads, size_t count)
 {
-    return smaller(count, larger((size_t)s->threads, 8));
+    return smaller(count, larger((size_t)threads, 8));
 }
 
 static size_t levels(size_t slices)
@@ -33,31 +33,24 @@ static size_t levels(size_t slices)
 static size_t blocks_needed(const struct slices *s, size_t slices, bool all)
 {
     const size_t ranks = (size_t)ranks_count(), own = (slices + ranks - 1) / ranks,
-                 some = slices_late(s, own) + s->threads + 1 + (ranks > 1 ? 2 : 1) * levels(slices);
+                 some = slices_late(s->threads, own) + s->threads + 1
+        + (ranks > 1 ? 2 : 1) * levels(slices);
     return all ? own : smaller(own, some);
 }
 
-/* Where rank R's part of a block begins. */
-static size_t part_start(const struct slices *s, int r)
-{
-    return r == ranks_count() ? s->size : s->size / 16 * (size_t)r / (size_t)ranks_count() * 16;
-}
-
-static size_t own_part(const struct slices *s)
-{
-    return part_start(s, ranks_own() + 1) - part_start(s, ranks_own());
-}
-
-/* Sums of others, see exchange: each border between two ranks divides one sum a level. They stand
- * behind the blocks, further from the start of the arena than any part from the start of a block.
- */
+/* Sums of others, see exchange: each border between two ranks divides one sum a level. Of each
+ * there is a part of each piece. They stand behind the blocks, further from the start of the arena
+ * than any part from the start of a block. */
 static void lay_out_others(struct slices *s, struct arena *arena, size_t slices)
 {
-    if (ranks_count() == 1)
+    const size_t ranks = (size_t)ranks_count(),
+                 sums = smaller(slices, 1 + (ranks - 1) * levels(slices));
+    if (ranks == 1)
         return;
-    s->n_others = smaller(slices, 1 + (size_t)(ranks_count() - 1) * levels(slices));
-    s->others = arena_floats(arena, s->n_others * own_part(s));
+    s->others = arena_floats(arena, sums * (s->size / ranks + 16 * SLICES_PIECES));
     s->total = arena_floats(arena, s->size);
+    for (int i = 0; i < SLICES_PIECES; i++)
+        s->pieces[i].slices = arena_take(arena, slices, sizeof *s->slices);
 }
 
 void slices_lay_out(struct slices *s, struct arena *arena, size_t max_batch, size_t size,
@@ -83,6 +76,9 @@ void slices_begin(struct slices *s, size_t n)
 {
     s->n = n;
     s->used = 0;
+    s->n_pieces = s->n_summed = 0;
+    s->others_end = s->others;
+    s->began = s->set_out = profile_seconds();
     memset(s->slices, 0, net_slices(n) * sizeof *s->slices);
 }
 
@@ -163,71 +159,140 @@ static float *add_part(const struct slice *slices, size_t first, size_t count, s
     return sum;
 }
 
-/* The same of floats FROM to TO, on all threads. */
-static float *add_parts(struct slices *s, size_t first, size_t count, size_t from, size_t to)
+/* The same of floats FROM to TO, on all threads; on one while they are at work. */
+static float *add_parts(const struct slices *s, const struct slice *slices, size_t first,
+                        size_t count, size_t from, size_t to)
 {
     float *sum = NULL;
 #pragma omp parallel for num_threads(s->threads) schedule(static) lastprivate(sum)
     for (size_t i = from; i < to; i += PART)
-        sum = add_part(s->slices, first, count, i, smaller(to - i, PART));
+        sum = add_part(slices, first, count, i, smaller(to - i, PART));
     return sum;
 }
 
 /* --- several ranks --- */
 
-/* Each rank adds a part of the floats, for all: it gets that part of those sums of the tree, of
- * slices FIRST to FIRST+COUNT, that other ranks have, and gives them theirs of its own. A part that
- * was received stands as if within a block. Returns how many of the OTHERS are taken. */
-static size_t exchange(struct slices *s, size_t first, size_t count, size_t others)
+/* Where rank R's part of a piece begins. */
+static size_t part_start(const struct piece *p, int r)
 {
-    const int owner = share_owner(s->n, first), own = ranks_own();
-    struct slice *slice = &s->slices[first];
-    if (net_slice_start(s->n, first) == net_slice_start(s->n, first + count))
-        return others;
-    if (share_owner(s->n, first + count - 1) != owner) {
-        const size_t half = net_half(count);
-        others = exchange(s, first, half, others);
-        return exchange(s, first + half, count - half, others);
-    }
-    if (owner == own) {
-        slice->gradients = add_parts(s, first, count, 0, s->size);
-        for (int r = 0; r < ranks_count(); r++)
-            if (r != own)
-                ranks_send(r, slice->gradients + part_start(s, r),
-                           (part_start(s, r + 1) - part_start(s, r)) * sizeof(float));
-    } else {
-        const size_t start = part_start(s, own);
-        assert(others < s->n_others);
-        slice->gradients = s->others + others++ * own_part(s) - start;
-        ranks_receive(owner, slice->gradients + start, own_part(s) * sizeof(float));
-    }
-    slice->count = count;
-    return others;
+    return r == ranks_count()
+        ? p->to
+        : p->from + (p->to - p->from) / 16 * (size_t)r / (size_t)ranks_count() * 16;
 }
 
-/* Each rank's part of the total to all. */
-static void gather_parts(struct slices *s)
+static size_t part_size(const struct piece *p, int r)
 {
-    size_t *starts = xcalloc((size_t)ranks_count() + 1, sizeof *starts);
-    for (int r = 0; r <= ranks_count(); r++)
-        starts[r] = part_start(s, r);
-    ranks_gather(s->total, sizeof *s->total, starts);
-    free(starts);
+    return part_start(p, r + 1) - part_start(p, r);
+}
+
+/* Piece i has two groups of messages: 2i, sums to who adds them, and 2i+1, totals to all. */
+enum { SUMS, TOTALS };
+
+/* Each rank adds a part of the floats of piece I, for all: it gets that part of those sums of the
+ * tree, of slices FIRST to FIRST+COUNT, that other ranks have, and gives them theirs of its own. A
+ * part that was received stands as if within a block. */
+static void exchange(struct slices *s, int i, size_t first, size_t count)
+{
+    const struct piece *p = &s->pieces[i];
+    const int owner = share_owner(s->n, first), own = ranks_own();
+    struct slice *slice = &p->slices[first];
+    if (net_slice_start(s->n, first) == net_slice_start(s->n, first + count))
+        return;
+    if (share_owner(s->n, first + count - 1) != owner) {
+        const size_t half = net_half(count);
+        exchange(s, i, first, half);
+        exchange(s, i, first + half, count - half);
+        return;
+    }
+    if (owner == own) {
+        slice->gradients = add_parts(s, p->slices, first, count, p->from, p->to);
+        for (int r = 0; r < ranks_count(); r++)
+            if (r != own)
+                ranks_send(2 * i + SUMS, r, slice->gradients + part_start(p, r),
+                           part_size(p, r) * sizeof(float));
+    } else {
+        slice->gradients = s->others_end - part_start(p, own);
+        ranks_receive(2 * i + SUMS, owner, s->others_end, part_size(p, own) * sizeof(float));
+        s->others_end += part_size(p, own);
+    }
+    slice->count = count;
+}
+
+/* Whether any slice of this rank is. */
+static bool at_work(const struct slices *s)
+{
+    for (size_t i = share_slice(s->n, ranks_own()); i < share_slice(s->n, ranks_own() + 1); i++)
+        if (s->slices[i].count == 0 && s->slices[i].gradients != NULL)
+            return true;
+    return false;
+}
+
+void slices_share(struct slices *s, size_t until)
+{
+    const int i = s->n_pieces;
+    struct piece *p = &s->pieces[i];
+    if (ranks_count() == 1)
+        return;
+    p->from = i == 0 ? 0 : p[-1].to;
+    p->to = until;
+    memcpy(p->slices, s->slices, net_slices(s->n) * sizeof *p->slices);
+    exchange(s, i, 0, net_slices(s->n));
+    for (int r = 0; r < ranks_count(); r++)
+        if (r != ranks_own())
+            ranks_receive(2 * i + TOTALS, r, s->total + part_start(p, r),
+                          part_size(p, r) * sizeof(float));
+    if (s->n_pieces++ == 0)
+        s->set_out = profile_seconds();
+    s->all++;
+    s->early += at_work(s);
+}
+
+/* This rank's part of the total of piece I, to all. */
+static void pass_on(struct slices *s, int i)
+{
+    const struct piece *p = &s->pieces[i];
+    const int own = ranks_own();
+    const size_t start = part_start(p, own), size = part_size(p, own);
+    const float *sum = add_parts(s, p->slices, 0, net_slices(s->n), start, start + size);
+    if (sum != NULL)
+        memcpy(s->total + start, sum + start, size * sizeof *sum);
+    for (int r = 0; r < ranks_count(); r++)
+        if (r != own)
+            ranks_send(2 * i + TOTALS, r, s->total + start, size * sizeof *sum);
+}
+
+/* Any request that is asked for moves all. */
+void slices_progress(struct slices *s)
+{
+    while (s->n_summed < s->n_pieces && ranks_done(2 * s->n_summed + SUMS))
+        pass_on(s, s->n_summed++);
+    if (s->n_pieces > 0)
+        ranks_done(2 * (s->n_pieces - 1) + TOTALS);
 }
 
 const float *slices_total(struct slices *s)
 {
-    const size_t slices = net_slices(s->n), start = part_start(s, ranks_own());
-    const float *sum;
     if (ranks_count() == 1)
-        return add_parts(s, 0, slices, 0, s->size);
-    exchange(s, 0, slices, 0);
-    ranks_wait();
-    sum = add_parts(s, 0, slices, start, start + own_part(s));
-    if (sum != NULL)
-        memcpy(s->total + start, sum + start, own_part(s) * sizeof *sum);
-    gather_parts(s);
+        return add_parts(s, s->slices, 0, net_slices(s->n), 0, s->size);
+    s->overlap += profile_seconds() - s->set_out;
+    s->passes += profile_seconds() - s->began;
+    for (; s->n_summed < s->n_pieces; s->n_summed++) {
+        ranks_wait(2 * s->n_summed + SUMS);
+        pass_on(s, s->n_summed);
+    }
+    for (int i = 0; i < s->n_pieces; i++)
+        ranks_wait(2 * i + TOTALS);
     return s->total;
+}
+
+void slices_profile(const struct slices *s)
+{
+    char *line = xformat("exchange: %zu of %zu pieces set out during the passes, "
+                         "the first when %.0f %% of their time was left",
+                         s->early, s->all, 100 * s->overlap / s->passes);
+    if (s->all > 0)
+        profile_note(line);
+    free(line);
 }
 
 /* --- sums of numbers --- */

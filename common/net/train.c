@@ -378,6 +378,7 @@ void train_run(const struct setup *job, struct objective *o)
     net_profile(o->net);
     open_run(&r);
     train_epochs(&r);
+    net_profile_exchange(o->net);
     close_run(&r);
     objective_close(o);
 }

@@ -6,12 +6,13 @@
  * left out; an error is said after a second in which rank 0, which mostly has the same one, says
  * it first. A rank that ends with an error ends all.
  *
- * Every rank makes the same calls in the same order, on its main thread. Time in them counts as
- * waiting.
+ * Every rank makes the same calls in the same order, but for messages to one rank, on its main
+ * thread. Time in which they wait counts as waiting.
  */
 #ifndef RANKS_H
 #define RANKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* First in main, of the program TOOL. Dies (2) where several processes were started that cannot
@@ -27,10 +28,14 @@ void ranks_broadcast(void *data, size_t len);
 void ranks_gather(void *data, size_t size, const size_t *starts);
 /* The largest of the ranks' numbers. No rank returns before all have called. */
 int ranks_most(int number);
-/* LEN bytes to one rank, as it receives them: between the same two in the order of the calls. DATA
- * is theirs until ranks_wait. */
-void ranks_send(int to, const void *data, size_t len);
-void ranks_receive(int from, void *data, size_t len);
-void ranks_wait(void);
+/* LEN bytes to one rank, as it receives them, in a group of messages below RANKS_GROUPS: within it,
+ * between the same two, in the order of the calls. Groups are independent. DATA is theirs until the
+ * group is waited for, or found done. They only move while a rank calls one of these: who works
+ * meanwhile asks now and then. */
+enum { RANKS_GROUPS = 64 };
+void ranks_send(int group, int to, const void *data, size_t len);
+void ranks_receive(int group, int from, void *data, size_t len);
+bool ranks_done(int group);
+void ranks_wait(int group);
 
 #endif

@@ -81,10 +81,12 @@ struct conv_images layer_images(const struct work *w, const struct padded *x,
 void layer_init(struct layer *layers, int k, const struct net_spec *spec,
                 const struct kernels *kernels, bool train);
 /* Takes its memory from ARENA, in the order of the layers: places for the images of a batch and
- * those of the threads (padded.h), for so many SLICES; of a slice's gradients what is behind *SIZE
- * floats. */
+ * those of the threads (padded.h), for so many SLICES. */
 void layer_lay_out(struct layer *l, struct arena *arena, size_t batch_places, size_t thread_places,
-                   size_t slices, size_t *size, bool train);
+                   size_t slices, bool train);
+/* Then, for training: the place of its gradients in a slice's, behind *SIZE floats. */
+void layer_place_decoder(struct layer *l, size_t *size);
+void layer_place_encoder(struct layer *l, size_t *size);
 size_t layer_scratch(const struct layer *l); /* floats that a thread needs; after layer_init */
 size_t layer_entries(const struct layer *l); /* entries that a thread needs; after layer_lay_out */
 size_t layer_padded(const struct layer *l, int channels); /* rounded up to whole vectors */

@@ -53,6 +53,8 @@ const struct net_spec *net_get_spec(const struct net *net);
  * it trains, the slices of its largest batch, and how many of them a thread has where all take
  * alike; and each layer's algorithms. */
 void net_profile(const struct net *net);
+/* After training by several ranks: how far they exchanged gradients while computing others. */
+void net_profile_exchange(const struct net *net);
 
 /* As spec_describe; the net's own. */
 const struct net_parameter *net_parameters(const struct net *net, size_t *n);

@@ -9,6 +9,10 @@
  * following one reads it, and padded images are few. The bars divide the passes for those that want
  * the code, or give its gradient.
  *
+ * With several ranks the threads stop where the gradients of a layer are complete, so that they set
+ * out (slices.h): after the decoders' backward pass, and after each encoder's. So all but the last
+ * slices go through all steps first, and those return for each stop, in places of their own.
+ *
  * A step may have a reduction, which follows when all of the batch is through the step: batch
  * normalisation's. Then, and where code and gradient are exchanged, the threads return to each
  * micro-batch, and the padded images of all of the batch are kept.
@@ -40,8 +44,9 @@ struct passes {
     struct steps inference, training;
     float *weights, *gradients; /* flat, of the net, for reductions */
     struct slices slices;
-    atomic_bool *begun; /* of slices: all micro-batches but the last are through the steps */
-    float *scratch;     /* (threads, scratch_size) */
+    size_t kept, kept_place; /* the batch's image from which on images keep their places; its own */
+    atomic_bool *begun;      /* of slices: all micro-batches but the last are through the steps */
+    float *scratch;          /* (threads, scratch_size) */
     size_t scratch_size;
     struct entry *entries; /* (threads, n_entries) */
     size_t n_entries;
@@ -55,7 +60,7 @@ void passes_lay_out(struct passes *p, struct arena *arena, size_t max_batch);
 
 /* This rank's images of B through the first N_STEPS of inference. MEANWHILE, unless NULL: called
  * once, on the calling thread, before it joins the others. */
-void passes_infer(const struct passes *p, const struct batch *b, int n_steps,
+void passes_infer(struct passes *p, const struct batch *b, int n_steps,
                   void (*meanwhile)(void *context), void *context);
 /* This rank's images of B through the training steps FROM to TO. The slices hold the gradients
  * then. */

@@ -13,7 +13,8 @@
  * slice (passes.h) has as many blocks as slices. Otherwise, where there are more slices, there are
  * blocks for about two a thread, at least 16: two neighbours that are done are added to make room.
  * Ranks share the addition of gradients: each adds a part of the floats, for all (a reduce-scatter,
- * then an all-gather).
+ * then an all-gather). The floats of a layer set out as soon as they are complete, a piece, while
+ * other layers are at work.
  */
 #ifndef SLICES_H
 #define SLICES_H
@@ -22,6 +23,9 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "net/spec.h"
+
+enum { SLICES_PIECES = NET_MAX_LAYERS + 1 };
 
 struct slices {
     int threads;
@@ -33,9 +37,18 @@ struct slices {
     } * slices;
     float *blocks; /* (n_blocks,size) */
     size_t n_blocks, used;
-    /* Of several ranks: this one's part of the sums of others, (n_others, part); the total. */
-    float *others, *total;
-    size_t n_others;
+    /* Of several ranks: this one's part of the sums of others, and how much is free; the total. */
+    float *others, *others_end, *total;
+    struct piece {
+        size_t from, to;      /* floats of a block */
+        struct slice *slices; /* where their sums are, of all ranks */
+    } pieces[SLICES_PIECES];
+    int n_pieces, n_summed; /* that set out; whose sums of other ranks are here and added */
+    /* For the profile, of all batches: pieces; those that set out while slices were at work;
+     * seconds from the first of these until no slice was, and from the start of the batch until
+     * then. */
+    size_t all, early;
+    double began, set_out, overlap, passes;
 };
 
 /* For batches of up to MAX_BATCH images. ALL: a block for each slice. */
@@ -43,7 +56,7 @@ void slices_lay_out(struct slices *s, struct arena *arena, size_t max_batch, siz
                     int threads, bool all);
 /* How many of COUNT slices, the last of them, may all be at work at once beside those of the
  * threads: as many as there are threads, at least 8. */
-size_t slices_late(const struct slices *s, size_t count);
+size_t slices_late(int threads, size_t count);
 
 /* A batch of n images begins. */
 void slices_begin(struct slices *s, size_t n);
@@ -51,8 +64,16 @@ void slices_begin(struct slices *s, size_t n);
  * slices before it to be done. */
 float *slices_take(struct slices *s, size_t i);
 void slices_done(struct slices *s, size_t i); /* all its images are added */
+/* On one thread, when no slice is at work: in those of this rank the first UNTIL floats are
+ * complete, and taken by none any more; they set out to other ranks. */
+void slices_share(struct slices *s, size_t until);
+/* On the main thread, also while slices are at work: takes in what came, and passes on its sums. */
+void slices_progress(struct slices *s);
 /* On one thread, when all are done: the sum of all slices of all ranks, `size` floats. */
 const float *slices_total(struct slices *s);
+
+/* Tells the profile how much of the passes the exchange overlapped. */
+void slices_profile(const struct slices *s);
 
 /* SUMS (slices,width) of a batch of N images, filled for this rank's slices: the total of all ranks
  * to TOTAL (width), zeros to SUMS. */
