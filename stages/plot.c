@@ -178,11 +178,10 @@ static int draw(const char *path, struct table *t, const struct kind *kind, enum
 
 static void write_png(const struct history *h, const char *path, int picture)
 {
-    const struct picture_settings settings = {{255, 255, 255}, .max_pixels = 1 << 26};
     char error[IMAGE_ERROR], digest[DIGEST_SIZE], *drawn = xformat("/dev/fd/%d", picture), *text;
     struct image im;
 
-    if (image_read(&im, drawn, &settings, NULL, error))
+    if (image_read_png(&im, drawn, error))
         die_file(path ? path : "-", "gnuplot wrote no whole picture: %s", error);
     image_digest(&im, digest);
     text = history_text(h, digest);

@@ -1,5 +1,6 @@
 #include "pictures/image.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <png.h>
@@ -13,6 +14,23 @@ void image_release(struct image *im)
 {
     free(im->pixels);
     *im = (struct image){0};
+}
+
+const char *image_read_png(struct image *im, const char *path, char error[IMAGE_ERROR])
+{
+    static const png_color white = {255, 255, 255};
+    png_image png = {.version = PNG_IMAGE_VERSION};
+
+    *im = (struct image){0};
+    if (png_image_begin_read_from_file(&png, path)) {
+        png.format = PNG_FORMAT_RGB;
+        *im = (struct image){png.height, png.width, xmalloc(PNG_IMAGE_SIZE(png))};
+        if (png_image_finish_read(&png, &white, im->pixels, 0, NULL))
+            return NULL;
+    }
+    snprintf(error, IMAGE_ERROR, "%s", png.message);
+    image_release(im);
+    return error;
 }
 
 void image_digest(const struct image *im, char digest[DIGEST_SIZE])

@@ -25,6 +25,9 @@ struct image {
  * what takes more memory than 64 MiB and four times the file. Several threads may read at once. */
 const char *image_read(struct image *im, const char *path, const struct picture_settings *s,
                        struct digest *digest, char error[IMAGE_ERROR]);
+/* The same of an RGB PNG of 8 bits, as gnuplot draws it: a program that reads no others loads no
+ * codecs. What is transparent lies over white. */
+const char *image_read_png(struct image *im, const char *path, char error[IMAGE_ERROR]);
 void image_release(struct image *im);
 
 /* Digest of the pixels: what a history says of an image as an output. */
