@@ -1,5 +1,6 @@
 #include "net/encode.h"
 
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@
 #include "base/sizes.h"
 #include "files/tensor.h"
 
-enum { BLOCK = ENCODE_BLOCK }; /* rows at a time, and some to whole frames */
+enum { BLOCK = ENCODE_BLOCK }; /* rows at a time at most, and some to whole frames */
 
 /* Where codes go, in their form. */
 struct output {
@@ -68,13 +69,15 @@ static size_t most_rows(const struct model *m, const struct tensor_reader *t, co
     return (memory - fixed) / row;
 }
 
-/* How many rows at a time, up to MOST: whole frames of the longer ones, which are read or written
- * where they stand. Two of them, for what a single frame holds is read ahead and copied. */
+/* How many rows at a time, up to MOST: some for each thread, but few, for the caches; and whole
+ * frames of the longer ones, which are read or written where they stand. Two of them, for what a
+ * single frame holds is read ahead and copied. */
 static size_t block_rows(size_t most, const struct tensor_reader *t, const struct npy_header *codes)
 {
     const bool read = t->row_bytes > npy_count(codes, 1) * sizeof(float);
     const size_t frame = tensor_frame_rows(read ? &t->header : codes),
-                 block = larger(2, (BLOCK + frame - 1) / frame) * frame;
+                 rows = smaller(BLOCK, (size_t)omp_get_max_threads() * BLOCK / 4),
+                 block = larger(2, (rows + frame - 1) / frame) * frame;
 
     return block <= most ? block : most > frame ? most - most % frame : most;
 }
