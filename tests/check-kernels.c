@@ -119,7 +119,7 @@ static void check_conv(void)
     fill(x, SPACE), fill(w, SPACE), fill(bias, 64);
     pack(&g, kernels->lanes, 1);
     clear(y, UNTOUCHED);
-    kernels->conv(y, x, packed, bias, &g);
+    kernels->conv(y, NULL, x, packed, bias, &g);
     if (!holds(y, &g))
         fail("conv", &g);
 }
@@ -146,7 +146,7 @@ static void check_pool(void)
         x[i] = x[i] > 0, w[i] = roundf(w[i]);
     memset(bias, 0, sizeof bias);
     pack(&g, kernels->lanes, 1);
-    kernels->conv(y, x, packed, bias, &g);
+    kernels->conv(y, NULL, x, packed, bias, &g);
     clear(want, UNTOUCHED), clear(pooled, UNTOUCHED);
     memset(argmax, 99, sizeof argmax), memset(where, 99, sizeof where);
     for (int i = 0; i < g.rows / 2; i++)
@@ -161,9 +161,10 @@ static void check_pool(void)
                 where[(i * (g.cols / 2) + j) * g.y_col + k] =
                     v[best] > 0 ? (uint8_t)best : KERNELS_DEAD;
             }
-    kernels->conv_relu_pool(pooled, argmax, x, packed, bias, &g);
+    g.pooled = true;
+    kernels->conv(pooled, argmax, x, packed, bias, &g);
     if (memcmp(pooled, want, sizeof want) != 0 || memcmp(argmax, where, sizeof where) != 0)
-        fail("conv_relu_pool", &g);
+        fail("conv, pooled", &g);
 }
 
 /* N numbers equal but for rounding, in units of the largest. */
@@ -211,7 +212,7 @@ static bool random_convolution(struct conv_shape *c, struct conv_images *g)
         && c->R * c->R * c->C * (c->K + 16) < SPACE;
 }
 
-/* What conv_relu_pool says of y, in place of it; and argmax. */
+/* What a pooled conv says of y, in place of it; and argmax. */
 static void pool(float *pooled, uint8_t *argmax, const struct conv_shape *c,
                  const struct conv_images *g)
 {
@@ -262,13 +263,12 @@ static bool first_wins(const struct conv_shape *c, const struct conv_images *g,
     return good;
 }
 
-static float scratch[1 << 21] __attribute__((aligned(64))), temporary[8 * SPACE];
+static float scratch[1 << 21] __attribute__((aligned(64))), folded[8 * SPACE];
 
 static bool fits(const struct plan *p)
 {
-    return plan_scratch(p) <= sizeof scratch / sizeof *scratch
-        && plan_packed(p) <= sizeof packed / sizeof *packed
-        && plan_temporary(p) <= sizeof temporary / sizeof *temporary;
+    return p->scratch <= sizeof scratch / sizeof *scratch
+        && p->packed <= sizeof packed / sizeof *packed;
 }
 
 /* Forward equals the definition, under a pool too; nothing else is written. */
@@ -286,7 +286,7 @@ static bool forward_holds(const struct plan *p, const struct conv_images *g)
         pool(want, where, c, g);
     else
         memcpy(want, y, sizeof want);
-    p->algorithm->pack(p, packed, w, NULL, temporary);
+    p->algorithm->pack(p, packed, w, NULL);
     p->algorithm->forward(p, got, c->pooled ? argmax : NULL, x, packed, bias, g, scratch);
     good = near(got, want, SPACE);
     for (size_t i = 0; i < SPACE; i++)
@@ -309,8 +309,7 @@ static bool backward_holds(const struct plan *p, const struct conv_images *g)
     static float want[SPACE], dw[SPACE], du[4 * SPACE] __attribute__((aligned(64)));
     const struct conv_shape *c = &p->of;
     const bool alone = c->role == CONVOLUTION_KERNEL;
-    const size_t row = plan_padded(p, c->K);
-    const float *folded;
+    const size_t row = kernels_round_up(c->K, kernels->lanes);
     bool good = true;
     fill(y, SPACE);
     memcpy(want, y, sizeof want);
@@ -318,9 +317,9 @@ static bool backward_holds(const struct plan *p, const struct conv_images *g)
     plain_backward(dw, x, y, c, g);
     if (!alone)
         plain_forward(want, x, w, zeros, c, g);
-    p->algorithm->pack(p, packed, w, NULL, temporary);
+    p->algorithm->pack(p, packed, w, NULL);
     p->algorithm->backward(p, alone ? NULL : y, du, x, y, packed, g, scratch);
-    folded = p->algorithm->fold(p, du, temporary);
+    p->algorithm->fold(p, folded, du);
     for (size_t t = 0; t < (size_t)(c->R * c->R * c->C); t++)
         memcpy(other + t * c->K, folded + t * row, c->K * sizeof *other);
     good &= near(y, want, SPACE) && near(other, dw, (size_t)(c->R * c->R * c->C * c->K));
@@ -626,18 +625,19 @@ static void check_noise(void)
 /* Sizes that no kernel was compiled for end the process: a result never stays unwritten. */
 static void no_way_to_the_points(void)
 {
-    kernels->winograd_forward(y, NULL, x, w, bias,
-                              &(struct winograd){.points = 5,
-                                                 .R = 3,
-                                                 .C = 1,
-                                                 .K = 1,
-                                                 .H = 2,
-                                                 .W = 2,
-                                                 .stride = 1,
-                                                 .x_row = 4,
-                                                 .y_row = 1,
-                                                 .y_col = 1},
-                              1, 0, 0, scratch);
+    kernels->winograd(y, NULL, NULL, x, NULL, w, bias,
+                      &(struct winograd){.points = 5,
+                                         .R = 3,
+                                         .C = 1,
+                                         .K = 1,
+                                         .H = 2,
+                                         .W = 2,
+                                         .stride = 1,
+                                         .tiles = 1,
+                                         .height = 1,
+                                         .band = 2,
+                                         .images = 1},
+                      &(struct conv_images){.n = 1, .x_row = 4, .y_row = 1, .y_col = 1}, scratch);
 }
 static void check_missing(void (*call)(void), const char *what)
 {
@@ -672,6 +672,6 @@ int main(int argc, char **argv)
     if (!failed)
         check_reached();
     check_sigmoid();
-    check_missing(no_way_to_the_points, "winograd_relu_pool of 5 points");
+    check_missing(no_way_to_the_points, "winograd of 5 points");
     return failed;
 }

@@ -17,28 +17,14 @@ enum { MOST_CHANNELS = 4 };
 
 static double price(struct plan *p)
 {
-    return p->of.K <= MOST_CHANNELS && p->of.stride == 1 ? 0 : INFINITY;
-}
-
-static size_t run_size(const struct plan *p)
-{
-    return ((size_t)p->of.R * p->of.C + KERNELS_DOT - 1) / KERNELS_DOT * KERNELS_DOT;
-}
-
-static size_t packed_size(const struct plan *p)
-{
-    return (size_t)p->of.R * p->of.K * run_size(p);
-}
-
-static void pack(const struct plan *p, float *packed, const float *w, const float *scale,
-                 float *temporary)
-{
     const struct conv_shape *c = &p->of;
-    const ptrdiff_t pixel = (ptrdiff_t)c->C * c->K;
-    (void)temporary;
-    kernels_pack(
-        packed, w, scale,
-        &(struct packing){c->R, c->R, c->C, c->K, KERNELS_DOT, c->R * pixel, pixel, c->K, 1}, 1);
+    p->packed = (size_t)c->R * c->K * kernels_round_up(c->R * c->C, KERNELS_DOT);
+    return c->K <= MOST_CHANNELS && c->stride == 1 ? 0 : INFINITY;
+}
+
+static void pack(const struct plan *p, float *packed, const float *w, const float *scale)
+{
+    plan_pack(p, packed, w, scale, KERNELS_DOT, 1);
 }
 
 static void forward(const struct plan *p, float *y, uint8_t *argmax, const float *x,
@@ -55,7 +41,6 @@ const struct algorithm algorithm_dot = {
     .name = "dot",
     .roles = {[CONVOLUTION_PHASE] = true},
     .price = price,
-    .packed = packed_size,
     .pack = pack,
     .forward = forward,
 };

@@ -3,9 +3,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
-
-enum { FIRST_LEVEL = (32 << 10) / sizeof(float) }; /* that cache */
 
 static int divide_up(int n, int unit)
 {
@@ -20,63 +17,47 @@ static size_t odd_lines(size_t floats)
 }
 
 /* The tiles of an image and the floats of each. */
-static struct winograd_sizes tiles_of(const struct winograd *g, int lanes)
+static void cut_tiles(struct winograd *g, int lanes)
 {
     const int M = g->points + 1 - g->R, pixel = g->stride * g->C, tiles = divide_up(g->W, M);
     const bool together = g->stride == 1 && !g->both
         && divide_up(tiles * pixel, lanes) < tiles * divide_up(pixel, lanes);
-    return (struct winograd_sizes){
-        .tiles = tiles,
-        .height = g->both ? M : 1,
-        .n_points = g->both ? g->points * g->points : g->points,
-        .taps = g->both ? 1 : g->R,
-        .steps = together ? 1 : tiles,
-        .span = together ? tiles * pixel : pixel,
-        .deinterleaved = together
-            ? (size_t)divide_up(M * (tiles + (g->points - 1) / M) * pixel, 16) * 16 + 16
-            : 0,
-        .v_col = (size_t)g->stride * pixel,
-        .m_col = (size_t)divide_up(g->K, lanes) * lanes,
-    };
+    g->tiles = tiles;
+    g->height = g->both ? M : 1;
+    g->n_points = g->both ? g->points * g->points : g->points;
+    g->taps = g->both ? 1 : g->R;
+    g->steps = together ? 1 : tiles;
+    g->span = together ? tiles * pixel : pixel;
+    if (together)
+        g->deinterleaved = kernels_round_up(M * (tiles + (g->points - 1) / M) * pixel, 16) + 16;
+    g->v_col = (size_t)g->stride * pixel;
+    g->m_col = kernels_round_up(g->K, lanes);
 }
 
-/* How many rows of tiles are a band, how many a group, and how many images are worked on at once:
- *
- *     kernel at the points   in half the first level        larger
- *     band                   v in the second level          v and m in the second level
- *     group                  m in the first level           the band
- *
- * A small kernel is read again for each group, a large one for each band. Along the rows bands and
- * groups have pairs of rows, as a pool wants them. */
-static void cut(struct winograd_sizes *z, const struct winograd *g)
+/* How many rows of tiles are a band, whose v and m stay in the second level, and how many images
+ * are worked on at once. Along the rows bands have pairs of rows, as a pool wants them. */
+static void cut_bands(struct winograd *g)
 {
-    const size_t v_row = z->n_points * z->tiles * z->v_col,
-                 m_row = z->n_points * z->tiles * z->m_col,
-                 kernel = (size_t)z->n_points * z->taps * g->C * z->m_col;
-    const bool small = g->stride == 1 && kernel <= FIRST_LEVEL / 2;
-    const int unit = g->both ? 1 : 2, units = divide_up(g->H, unit * z->height),
-              fit = (int)(KERNELS_SECOND_LEVEL / (v_row + (small ? 0 : m_row)) / unit) + 1,
-              bands = divide_up(units, fit), group = (int)(FIRST_LEVEL / m_row) / 2 * 2;
+    const size_t v_row = g->n_points * g->tiles * g->v_col,
+                 m_row = g->n_points * g->tiles * g->m_col;
+    const int unit = g->both ? 1 : 2, units = divide_up(g->H, unit * g->height),
+              fit = (int)(KERNELS_SECOND_LEVEL / (v_row + m_row) / unit) + 1,
+              bands = divide_up(units, fit);
     size_t image;
 
-    z->band = divide_up(units, bands) * unit;
-    image = v_row * (z->band + z->taps - 1) + m_row * z->band;
-    z->images = bands > 1 || image > KERNELS_SECOND_LEVEL / 2 ? 1 : KERNELS_SECOND_LEVEL / image;
-    z->group = z->band;
-    if (z->images == 1 && small && group < z->band)
-        z->group = group < 2 ? 2 : group;
+    g->band = divide_up(units, bands) * unit;
+    image = v_row * (g->band + g->taps - 1) + m_row * g->band;
+    g->images = bands > 1 || image > KERNELS_SECOND_LEVEL / 2 ? 1 : KERNELS_SECOND_LEVEL / image;
 }
 
-struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes)
+static void cut(struct winograd *g, int lanes)
 {
-    struct winograd_sizes z = tiles_of(g, lanes);
-    cut(&z, g);
-    z.v_point = odd_lines(z.tiles * z.v_col * (z.band + z.taps - 1));
-    z.v_image = z.n_points * z.v_point;
-    z.m_point = odd_lines(z.tiles * z.m_col * z.group);
-    z.m_image = z.n_points * z.m_point;
-    z.scratch = z.images * (z.v_image + z.m_image) + z.deinterleaved;
-    return z;
+    cut_tiles(g, lanes);
+    cut_bands(g);
+    g->v_point = odd_lines(g->tiles * g->v_col * (g->band + g->taps - 1));
+    g->v_image = g->n_points * g->v_point;
+    g->m_point = odd_lines(g->tiles * g->m_col * g->band);
+    g->m_image = g->n_points * g->m_point;
 }
 
 /* Multiplications of an image. Both axes round more, and must pay for it by a quarter. */
@@ -104,6 +85,14 @@ static bool allowed(const struct winograd *g, enum convolution_role role)
     return !g->both || (M <= 4 && g->R <= 5 && g->points <= 8);
 }
 
+static void set_sizes(struct plan *p)
+{
+    struct winograd *g = &p->winograd;
+    cut(g, p->kernels->lanes);
+    p->packed = (size_t)g->n_points * g->taps * g->stride * g->stride * g->C * g->m_col;
+    p->scratch = g->images * (g->v_image + g->m_image) + g->deinterleaved;
+}
+
 /* Of the points that pay, those of the least price: of the code by all multiplications, a quarter
  * fewer than direct's; otherwise by the products alone, a quarter fewer. */
 static double price(struct plan *p)
@@ -115,8 +104,7 @@ static double price(struct plan *p)
                          .K = c->K,
                          .H = c->H,
                          .W = c->W,
-                         .stride = c->stride,
-                         .y_col = (size_t)c->K};
+                         .stride = c->stride};
     const bool by_work = c->role <= CONVOLUTION_CODE_TIES;
     const double products = (double)c->H * c->R * c->R * c->C * c->K;
     double least = by_work ? 0.75 * products * c->W : c->W * g.R * 3 / 4 + 1;
@@ -135,6 +123,7 @@ static double price(struct plan *p)
         }
     if (p->winograd.points == 0)
         return INFINITY;
+    set_sizes(p);
     return by_work ? least : products * least / g.R;
 }
 
@@ -148,82 +137,28 @@ static void describe(char *text, size_t size, const struct plan *p)
         snprintf(text, size, " F(%d,%d)", M, g->R);
 }
 
-static size_t packed_size(const struct plan *p)
+static void pack(const struct plan *p, float *packed, const float *w, const float *scale)
 {
-    const struct winograd *g = &p->winograd;
-    return (size_t)g->points * (g->both ? g->points : g->R) * g->stride * g->stride * g->C
-        * plan_padded(p, g->K);
-}
-
-static size_t scratch_size(const struct plan *p)
-{
-    return kernels_winograd_sizes(&p->winograd, p->kernels->lanes).scratch;
-}
-
-/* Of a stride of 2 the kernel over 2x2 pixels, and back: two gradients, one behind the other. */
-static size_t temporary_size(const struct plan *p)
-{
-    const struct conv_shape *c = &p->of;
-    return (size_t)c->R * c->R * c->C * plan_padded(p, c->K) * c->stride;
-}
-
-/* The kernel w (R,R,C,row) with stride 2 as one over 2x2 pixels, (R/2,R/2,2,2,C,row), or back. */
-static void by_squares(const struct plan *p, float *to, const float *from, size_t row, bool back)
-{
-    const size_t R = (size_t)p->of.R, pixel = p->of.C * row;
-    for (size_t r = 0; r < R; r++)
-        for (size_t s = 0; s < R; s++) {
-            const size_t plain = (r * R + s) * pixel,
-                         squares = ((r / 2 * (R / 2) + s / 2) * 4 + r % 2 * 2 + s % 2) * pixel;
-            memcpy(to + (back ? plain : squares), from + (back ? squares : plain),
-                   pixel * sizeof *to);
-        }
-}
-
-static void pack(const struct plan *p, float *packed, const float *w, const float *scale,
-                 float *temporary)
-{
-    if (p->of.stride == 2) {
-        by_squares(p, temporary, w, (size_t)p->of.K, false);
-        w = temporary;
-    }
     p->kernels->winograd_pack(packed, w, scale, &p->winograd);
-}
-
-static struct winograd geometry(const struct plan *p, const struct conv_images *g)
-{
-    struct winograd here = p->winograd;
-    here.x_row = g->x_row, here.y_row = g->y_row, here.y_col = g->y_col;
-    return here;
 }
 
 static void forward(const struct plan *p, float *y, uint8_t *argmax, const float *x,
                     const float *packed, const float *b, const struct conv_images *g,
                     float *scratch)
 {
-    const struct winograd here = geometry(p, g);
-    p->kernels->winograd_forward(y, argmax, x, packed, b, &here, g->n, g->x_image, g->y_image,
-                                 scratch);
+    p->kernels->winograd(y, argmax, NULL, x, NULL, packed, b, &p->winograd, g, scratch);
 }
 
 static void backward(const struct plan *p, float *dsmall, float *du, const float *dy,
                      const float *small, const float *packed, const struct conv_images *g,
                      float *scratch)
 {
-    const struct winograd here = geometry(p, g);
-    p->kernels->winograd_backward(dsmall, du, dy, small, packed, &here, g->n, g->x_image,
-                                  g->small_row, g->small_image, g->y_image, scratch);
+    p->kernels->winograd(dsmall, NULL, du, dy, small, packed, NULL, &p->winograd, g, scratch);
 }
 
-static const float *fold(const struct plan *p, const float *du, float *temporary)
+static void fold(const struct plan *p, float *dw, const float *du)
 {
-    const struct winograd *g = &p->winograd;
-    const size_t row = plan_padded(p, g->K), pixel = (size_t)g->stride * g->stride * g->C * row;
-    p->kernels->winograd_fold(temporary, du, g->points, g->R, g->stride * g->stride * g->C, g->K);
-    if (g->stride == 1)
-        return temporary;
-    by_squares(p, temporary + g->R * g->R * pixel, temporary, row, true);
-    return temporary + g->R * g->R * pixel;
+    p->kernels->winograd_fold(dw, du, &p->winograd);
 }
 
 const struct algorithm algorithm_winograd = {
@@ -234,9 +169,6 @@ const struct algorithm algorithm_winograd = {
               [CONVOLUTION_PHASE] = true,
               [CONVOLUTION_GRADIENTS] = true},
     .price = price,
-    .packed = packed_size,
-    .scratch = scratch_size,
-    .temporary = temporary_size,
     .pack = pack,
     .forward = forward,
     .backward = backward,

@@ -30,26 +30,6 @@ void plan_name(char *name, size_t size, const struct plan *p)
         p->algorithm->describe(name + n, size - (size_t)n, p);
 }
 
-static size_t ask(size_t (*size)(const struct plan *p), const struct plan *p)
-{
-    return size == NULL ? 0 : size(p);
-}
-
-size_t plan_packed(const struct plan *p)
-{
-    return p->algorithm == NULL ? 0 : ask(p->algorithm->packed, p);
-}
-
-size_t plan_scratch(const struct plan *p)
-{
-    return p->algorithm == NULL ? 0 : ask(p->algorithm->scratch, p);
-}
-
-size_t plan_temporary(const struct plan *p)
-{
-    return p->algorithm == NULL ? 0 : ask(p->algorithm->temporary, p);
-}
-
 struct conv plan_conv(const struct plan *p, const struct conv_images *g)
 {
     const struct conv_shape *c = &p->of;
@@ -58,6 +38,7 @@ struct conv plan_conv(const struct plan *p, const struct conv_images *g)
                          .taps = c->R,
                          .run = c->R * c->C,
                          .channels = c->K,
+                         .pooled = c->pooled,
                          .x_row = c->stride * g->x_row,
                          .x_col = (size_t)c->stride * c->C,
                          .x_tap = g->x_row,
@@ -65,8 +46,12 @@ struct conv plan_conv(const struct plan *p, const struct conv_images *g)
                          .y_col = g->y_col};
 }
 
-size_t plan_padded(const struct plan *p, int channels)
+void plan_pack(const struct plan *p, float *packed, const float *w, const float *scale, int pad,
+               int lanes)
 {
-    const size_t lanes = (size_t)p->kernels->lanes;
-    return ((size_t)channels + lanes - 1) / lanes * lanes;
+    const struct conv_shape *c = &p->of;
+    const ptrdiff_t pixel = (ptrdiff_t)c->C * c->K;
+    kernels_pack(packed, w, scale,
+                 &(struct packing){c->R, c->R, c->C, c->K, pad, c->R * pixel, pixel, c->K, 1},
+                 lanes);
 }

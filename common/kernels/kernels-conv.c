@@ -1,15 +1,10 @@
 /* conv: the convolution and its kernel's gradient, tiles of sums in registers. */
 #include "kernels-vectors.h"
 
-struct epilogue {
-    bool pool;
-    uint8_t *argmax;
-};
-
 /* Output positions ROWS x COLS from (0,0) of x and y, output channels k0..k0+LANES-1 of which N are
  * real: a vector of the kernel is loaded once for all positions, an x is a broadcast operand. */
-INLINE void tile(int rows, int cols, float *y, const float *x, const float *w, vec bias,
-                 const struct conv *g, int n, struct epilogue e)
+INLINE void tile(int rows, int cols, float *y, uint8_t *argmax, const float *x, const float *w,
+                 vec bias, const struct conv *g, int n)
 {
     vec acc[2][TILE_COLS];
     assert(cols <= TILE_COLS);
@@ -45,13 +40,11 @@ INLINE void tile(int rows, int cols, float *y, const float *x, const float *w, v
             }
         }
     }
-    if (e.pool) {
-        if (rows != 2 || cols % 2 != 0)
-            return;
+    if (g->pooled && rows == 2 && cols % 2 == 0) {
 #pragma GCC unroll 5
         for (int j = 0; j < cols; j += 2)
-            pool(y + j / 2 * g->y_col, e.argmax == NULL ? NULL : e.argmax + j / 2 * g->y_col,
-                 acc[0][j], acc[0][j + 1], acc[1][j], acc[1][j + 1], n);
+            pool(y + j / 2 * g->y_col, argmax == NULL ? NULL : argmax + j / 2 * g->y_col, acc[0][j],
+                 acc[0][j + 1], acc[1][j], acc[1][j + 1], n);
         return;
     }
 #pragma GCC unroll 2
@@ -61,69 +54,42 @@ INLINE void tile(int rows, int cols, float *y, const float *x, const float *w, v
             store_part(y + i * g->y_row + j * g->y_col, acc[i][j], n);
 }
 
-INLINE void any_cols(int rows, int cols, float *y, const float *x, const float *w, vec bias,
-                     const struct conv *g, int n, struct epilogue e)
+#define EACH_COLS(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10)
+static void any_tile(int rows, int cols, float *y, uint8_t *argmax, const float *x, const float *w,
+                     vec bias, const struct conv *g, int n)
 {
-    switch (cols) {
-        CASE(1, tile(rows, 1, y, x, w, bias, g, n, e));
-        CASE(2, tile(rows, 2, y, x, w, bias, g, n, e));
-        CASE(3, tile(rows, 3, y, x, w, bias, g, n, e));
-        CASE(4, tile(rows, 4, y, x, w, bias, g, n, e));
-        CASE(5, tile(rows, 5, y, x, w, bias, g, n, e));
-        CASE(6, tile(rows, 6, y, x, w, bias, g, n, e));
-        CASE(7, tile(rows, 7, y, x, w, bias, g, n, e));
-        CASE(8, tile(rows, 8, y, x, w, bias, g, n, e));
-        CASE(9, tile(rows, 9, y, x, w, bias, g, n, e));
-        CASE(10, tile(rows, 10, y, x, w, bias, g, n, e));
+    switch (10 * rows + cols) {
+#define TILE(cols)                                               \
+    CASE(10 + cols, tile(1, cols, y, argmax, x, w, bias, g, n)); \
+    CASE(20 + cols, tile(2, cols, y, argmax, x, w, bias, g, n));
+        EACH_COLS(TILE)
     default:
         assert(!"columns of a tile");
     }
 }
 
-static void any_tile(int rows, int cols, float *y, const float *x, const float *w, vec bias,
-                     const struct conv *g, int n, struct epilogue e)
+/* For each vector of output channels (its kernel stays in the second-level cache), for each pair of
+ * rows, the columns in tiles of nearly equal width. */
+void KERNELS(conv)(float *y, uint8_t *argmax, const float *x, const float *w, const float *b,
+                   const struct conv *g)
 {
-    if (rows == 2)
-        any_cols(2, cols, y, x, w, bias, g, n, e);
-    else
-        any_cols(1, cols, y, x, w, bias, g, n, e);
-}
-
-/* One image: for each vector of output channels (its kernel stays in the second-level cache), for
- * each pair of rows, the columns in tiles of nearly equal width. */
-static void each_tile(float *y, const float *x, const float *w, const float *b,
-                      const struct conv *g, struct epilogue e)
-{
-    const int shrink = e.pool ? 2 : 1; /* positions under one of y, along an axis */
+    const int shrink = g->pooled ? 2 : 1; /* positions under one of y, along an axis */
     const int units = g->cols / shrink, most = TILE_COLS / shrink,
               n_tiles = (units + most - 1) / most;
     const size_t w_block = (size_t)g->taps * g->run * LANES;
-    for (int k0 = 0; k0 < g->channels; k0 += LANES, w += w_block) {
-        const vec bias = b == NULL ? (vec){0} : *(const vec *)(b + k0);
-        for (int i = 0; i < g->rows; i += 2) {
-            const int rows = g->rows - i < 2 ? 1 : 2;
+    for (int k = 0; k < g->channels; k += LANES, w += w_block) {
+        const vec bias = b == NULL ? (vec){0} : *(const vec *)(b + k);
+        for (int i = 0; i < g->rows; i += 2)
             for (int t = 0; t < n_tiles; t++) {
-                const int j = units * t / n_tiles * shrink,
-                          end = units * (t + 1) / n_tiles * shrink;
-                struct epilogue here = e;
-                if (e.argmax != NULL)
-                    here.argmax += ((size_t)(i / 2) * (g->cols / 2) + j / 2) * g->y_col + k0;
-                any_tile(rows, end - j, y + i / shrink * g->y_row + j / shrink * g->y_col + k0,
-                         x + i * g->x_row + j * g->x_col, w, bias, g, g->channels - k0, here);
+                const int from = units * t / n_tiles, cols = units * (t + 1) / n_tiles - from,
+                          row = i / shrink;
+                any_tile(g->rows - i < 2 ? 1 : 2, cols * shrink,
+                         y + row * g->y_row + from * g->y_col + k,
+                         argmax == NULL ? NULL
+                                        : argmax + (row * (size_t)units + from) * g->y_col + k,
+                         x + i * g->x_row + from * shrink * g->x_col, w, bias, g, g->channels - k);
             }
-        }
     }
-}
-
-void KERNELS(conv)(float *y, const float *x, const float *w, const float *b, const struct conv *g)
-{
-    each_tile(y, x, w, b, g, (struct epilogue){false, NULL});
-}
-
-void KERNELS(conv_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *w,
-                             const float *b, const struct conv *g)
-{
-    each_tile(y, x, w, b, g, (struct epilogue){true, argmax});
 }
 
 /* WIDTH consecutive elements of a tap row against one vector of output channels, over all positions

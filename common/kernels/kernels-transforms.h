@@ -135,7 +135,7 @@ INLINE void inverse_transform(int points, int M, vec y[8], const float *m, size_
 INLINE void adjoint_transform(int points, int M, float *m, size_t m_point, const vec y[8])
 {
     const int pairs = points / 2 - 1;
-    vec even[3], odd[3];
+    vec even[MOST_PAIRS], odd[MOST_PAIRS];
 #pragma GCC unroll 3
     for (int i = 0; i < pairs; i++) {
         even[i] = y[0];

@@ -43,9 +43,8 @@ enum { LANES = 4, TILE_COLS = 6, TILE_RUN = 12, SPARSE_TILE = 12 };
 #endif
 
 /* The functions of the table, by subject; declared by its types: kernels_conv_avx2 and so on. */
-#define EACH_CONV(DO) DO(conv) DO(conv_relu_pool) DO(conv_dw) DO(conv_dot)
-#define EACH_WINOGRAD(DO) \
-    DO(winograd_pack) DO(winograd_fold) DO(winograd_forward) DO(winograd_backward)
+#define EACH_CONV(DO) DO(conv) DO(conv_dw) DO(conv_dot)
+#define EACH_WINOGRAD(DO) DO(winograd) DO(winograd_pack) DO(winograd_fold)
 #define EACH_SPARSE(DO) DO(sparse_list) DO(sparse_sum)
 #define EACH_NORM(DO) DO(norm_sums) DO(norm_relu_pool) DO(norm_gradient_sums) DO(norm_gradient)
 #define EACH_LOSS(DO) DO(sigmoid) DO(bce) DO(mse) DO(noise)

@@ -2,6 +2,11 @@
 
 #include <string.h>
 
+size_t kernels_round_up(int n, int lanes)
+{
+    return (size_t)(n + lanes - 1) / lanes * lanes;
+}
+
 void kernels_pack(float *p, const float *w, const float *scale, const struct packing *g, int lanes)
 {
     const int blocks = (g->K + lanes - 1) / lanes;

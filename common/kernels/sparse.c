@@ -6,14 +6,13 @@ enum { BAND = (16 << 10) / sizeof(float) };
 
 struct sparse sparse_new(const struct kernels *kernels, int R, int C, int K, int h, int w)
 {
-    const size_t lanes = (size_t)kernels->lanes;
     return (struct sparse){.kernels = kernels,
                            .R = R,
                            .C = C,
                            .K = K,
                            .h = h,
                            .w = w,
-                           .window = ((size_t)R * C + lanes - 1) / lanes * lanes};
+                           .window = kernels_round_up(R * C, kernels->lanes)};
 }
 
 void sparse_bands(struct sparse *s, size_t x_row, int chunk)

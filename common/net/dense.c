@@ -42,7 +42,7 @@ void dense_multiply(float *y, size_t y_row, const float *x, size_t x_row, size_t
         kernels_pack(packed, w->w + (ptrdiff_t)k * w->out, NULL,
                      &(struct packing){1, 1, (int)w->C, g.channels, 1, 0, 0, w->in, w->out},
                      kernels->lanes);
-        kernels->conv(y + k, x, packed, bias + k, &g);
+        kernels->conv(y + k, NULL, x, packed, bias + k, &g);
     }
 }
 

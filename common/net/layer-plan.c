@@ -7,11 +7,6 @@
 #include "base/report.h"
 #include "base/sizes.h"
 
-size_t layer_padded(const struct layer *l, int channels)
-{
-    return (size_t)(channels + l->kernels->lanes - 1) / l->kernels->lanes * l->kernels->lanes;
-}
-
 /* Columns of dy from one position of the decoder's adjoint to the next; rows likewise. */
 static int back_step(const struct layer *l)
 {
@@ -113,7 +108,7 @@ size_t layer_scratch(const struct layer *l)
     const struct plan *const all[] = {&l->infer, &l->phase, &l->learn, &l->back, &l->dense};
     size_t most = squares_size(l, MICRO_BATCH);
     for (int i = 0; i < 5; i++)
-        most = larger(most, plan_scratch(all[i]));
+        most = larger(most, all[i]->scratch);
     return most;
 }
 
@@ -122,10 +117,16 @@ size_t layer_entries(const struct layer *l)
     return l->learn.algorithm == NULL || l->norm ? 0 : sparse_entries(&l->sparse);
 }
 
+/* A plain kernel's floats, and its gradient's, K in full channel blocks. */
+static size_t plain_size(const struct plan *p)
+{
+    return (size_t)p->of.R * p->of.R * p->of.C * kernels_round_up(p->of.K, p->kernels->lanes);
+}
+
 static void lay_out_backward(struct layer *l, struct arena *arena, size_t batch_places,
                              size_t thread_places, size_t slices)
 {
-    const size_t K = l->K, C = l->C;
+    const size_t K = l->K;
 
     padded_take(&l->dy, arena, l->H, l->W, l->C, l->P, thread_places, false);
     if (l->lower == NULL)
@@ -137,23 +138,19 @@ static void lay_out_backward(struct layer *l, struct arena *arena, size_t batch_
         padded_take(&l->z, arena, l->H, l->W, l->K, l->lower == NULL ? 0 : l->P, batch_places,
                     true);
     l->argmax = arena_take(arena, batch_places * l->h * l->w * K + KERNELS_MAX_LANES, 1);
-    l->decode_dx_w = arena_floats(arena, plan_packed(&l->back));
-    l->decode_temporary = arena_floats(arena, plan_temporary(&l->back));
-    if (l->norm) {
-        l->encode_plain = arena_floats(arena, (size_t)l->R * l->R * C * K);
-        l->encode_temporary = arena_floats(arena, plan_temporary(&l->dense));
-    } else {
+    l->decode_dx_w = arena_floats(arena, l->back.packed);
+    if (l->norm)
+        l->encode_plain = arena_floats(arena, plain_size(&l->dense));
+    else
         sparse_bands(&l->sparse, l->in.row, MICRO_BATCH);
-    }
     if (l->lower != NULL)
-        l->encode_dx_w =
-            arena_floats(arena, l->norm ? plan_packed(&l->dense) : sparse_size(&l->sparse));
+        l->encode_dx_w = arena_floats(arena, l->norm ? l->dense.packed : sparse_size(&l->sparse));
     if (l->norm) {
         float **const vectors[] = {&l->scale,   &l->shift, &l->batch_mean,
                                    &l->inverse, &l->dz_a,  &l->dz_b};
         l->sums = arena_take(arena, slices * 2 * K, sizeof *l->sums);
         for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
-            *vectors[i] = arena_floats(arena, layer_padded(l, l->K));
+            *vectors[i] = arena_floats(arena, kernels_round_up(l->K, l->kernels->lanes));
     }
 }
 
@@ -162,13 +159,13 @@ void layer_lay_out(struct layer *l, struct arena *arena, size_t batch_places, si
 {
     const size_t box = (size_t)(l->R + 1) * (l->R + 1) * l->C * l->K;
 
-    l->encode_w = arena_floats(arena, larger(plan_packed(&l->infer), plan_packed(&l->learn)));
-    l->encode_b = arena_floats(arena, layer_padded(l, l->K));
+    l->encode_w = arena_floats(arena, larger(l->infer.packed, l->learn.packed));
+    l->encode_b = arena_floats(arena, kernels_round_up(l->K, l->kernels->lanes));
     l->box = arena_floats(arena, box);
-    l->decode_plain = arena_floats(arena, box);
+    l->decode_plain = arena_floats(arena, larger(box, train ? plain_size(&l->back) : 0));
     for (int phase = 0; phase < 4; phase++)
-        l->decode_w[phase / 2][phase % 2] = arena_floats(arena, plan_packed(&l->phase));
-    l->decode_b = arena_floats(arena, layer_padded(l, l->C));
+        l->decode_w[phase / 2][phase % 2] = arena_floats(arena, l->phase.packed);
+    l->decode_b = arena_floats(arena, kernels_round_up(l->C, l->kernels->lanes));
 
     padded_take(&l->in, arena, l->H, l->W, l->C, l->P, batch_places, true);
     if (l->upper == NULL)
@@ -196,12 +193,12 @@ static size_t in_slice(size_t *size, size_t n)
 
 void layer_place_decoder(struct layer *l, size_t *size)
 {
-    l->at_decode_dw = in_slice(size, plan_packed(&l->back));
+    l->at_decode_dw = in_slice(size, l->back.packed);
     l->at_decode_db = in_slice(size, (size_t)l->W * l->C);
 }
 
 void layer_place_encoder(struct layer *l, size_t *size)
 {
-    l->at_encode_dw = in_slice(size, l->norm ? plan_packed(&l->dense) : sparse_size(&l->sparse));
+    l->at_encode_dw = in_slice(size, l->norm ? l->dense.packed : sparse_size(&l->sparse));
     l->at_encode_db = in_slice(size, l->K);
 }

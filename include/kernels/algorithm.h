@@ -30,17 +30,13 @@ struct conv_shape {
     int C, K, H, W; /* channels in, out; positions of y, before pooling */
 };
 
-/* Floats from one row or image to the next. y, dsmall: also from one pixel, which has y_col. */
-struct conv_images {
-    size_t n, x_row, x_image, y_row, y_col, y_image;
-    size_t small_row, small_image;
-};
-
 struct plan {
     const struct algorithm *algorithm;
     const struct kernels *kernels;
     struct conv_shape of;
     struct winograd winograd; /* algorithm-winograd.c's own */
+    /* Floats of the packed kernel, and of its gradient; of forward's and backward's scratch. */
+    size_t packed, scratch;
 };
 
 struct algorithm {
@@ -48,18 +44,12 @@ struct algorithm {
     void (*describe)(char *text, size_t size, const struct plan *p); /* what follows; may be NULL */
     bool roles[CONVOLUTION_ROLES];                                   /* what it can do */
     /* Multiplications of an image, transforms included; INFINITY where it cannot or does not pay.
-     * May set what is its own in the plan. */
+     * Sets the sizes in the plan, and what is its own there. */
     double (*price)(struct plan *p);
-    /* Floats of the packed kernel, and of its gradient; of forward's and backward's scratch,
-     * aligned to 64 bytes; of pack's and fold's temporary memory. NULL: 0. */
-    size_t (*packed)(const struct plan *p);
-    size_t (*scratch)(const struct plan *p);
-    size_t (*temporary)(const struct plan *p);
     /* From w (R,R,C,K), each channel times scale (K) unless NULL. */
-    void (*pack)(const struct plan *p, float *packed, const float *w, const float *scale,
-                 float *temporary);
-    /* n images; argmax (n,H/2,W/2,y_col) or NULL, only of a pooled one; b (K padded) is not NULL.
-     */
+    void (*pack)(const struct plan *p, float *packed, const float *w, const float *scale);
+    /* argmax (n,H/2,W/2,y_col) or NULL, only of a pooled one; b (K in full channel blocks) is not
+     * NULL. */
     void (*forward)(const struct plan *p, float *y, uint8_t *argmax, const float *x,
                     const float *packed, const float *b, const struct conv_images *g,
                     float *scratch);
@@ -68,8 +58,8 @@ struct algorithm {
     void (*backward)(const struct plan *p, float *dsmall, float *du, const float *dy,
                      const float *small, const float *packed, const struct conv_images *g,
                      float *scratch);
-    /* du to the gradient (R,R,C,K padded): itself, or in TEMPORARY. */
-    const float *(*fold)(const struct plan *p, const float *du, float *temporary);
+    /* du to the gradient (R,R,C,K in full channel blocks). */
+    void (*fold)(const struct plan *p, float *dw, const float *du);
 };
 extern const struct algorithm algorithm_direct, algorithm_dot, algorithm_winograd;
 
@@ -77,13 +67,10 @@ extern const struct algorithm algorithm_direct, algorithm_dot, algorithm_winogra
 struct plan plan_convolution(const struct conv_shape *c, const struct kernels *kernels);
 /* "direct", "winograd F(4,5)": 4 results at once of kernels of 5; "F(4x4,5x5)" along both axes. */
 void plan_name(char *name, size_t size, const struct plan *p);
-/* Floats, as the algorithm says; 0 of a plan that was not made. */
-size_t plan_packed(const struct plan *p);
-size_t plan_scratch(const struct plan *p);
-size_t plan_temporary(const struct plan *p);
 /* Its convolution on images G, as the kernels of kernels.h read them. */
 struct conv plan_conv(const struct plan *p, const struct conv_images *g);
-/* Channels rounded up to full channel blocks. */
-size_t plan_padded(const struct plan *p, int channels);
+/* The plain kernel w (R,R,C,K) to that of conv or conv_dot; see kernels_pack. */
+void plan_pack(const struct plan *p, float *packed, const float *w, const float *scale, int pad,
+               int lanes);
 
 #endif

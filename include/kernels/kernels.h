@@ -51,6 +51,7 @@ struct conv {
     int rows, cols; /* positions */
     int taps, run;  /* rows of taps; floats in a row of taps */
     int channels;   /* of y, K */
+    bool pooled;    /* y is max(.,0) of the largest of each 2x2 positions; rows, cols even */
     /* Floats in x from one position to the next (stride * row, stride * C), and from one row of
      * taps to the next. */
     size_t x_row, x_col, x_tap;
@@ -76,32 +77,28 @@ struct conv {
 struct winograd {
     int points;
     bool both;         /* both axes; up to 8 points */
-    bool pooled;       /* relu and pool of y */
+    bool pooled;       /* as in struct conv */
     int R, C, K, H, W; /* kernel, R < points; channels in, out; positions */
     /* 1, or 2: then x is an image of 2x2 pixels, half as high and wide, of 4*C channels (row,
-     * column, C). */
+     * column, C), and the kernel (2R,2R,C,K). */
     int stride;
-    size_t x_row;        /* floats from one row of x to the next; pixels are C floats */
-    size_t y_row, y_col; /* as in struct conv; y_col is K or more */
-};
-/* How the work is cut, and where its scratch memory has what; the results do not depend on it.
- *
- *     for each `images` images, or each band of one:
- *         v = input transform of the rows of x that the band sees
- *         for each group of the band:
- *             m = v times the kernel, at each point
- *             y = inverse transform of m
- *
- *     scratch          v of the images | m of the images | columns of a row of x, deinterleaved
- *     v of an image    (point, row of tiles, tile, stride^2*C); behind a band's rows of tiles
- *                      those that the last rows of taps see
- *     m of an image    (point, row of tiles, tile, K), the channels in full channel blocks
- */
-struct winograd_sizes {
+
+    /* How the work is cut, and what scratch memory has where; the results do not depend on it.
+     *
+     *     for each `images` images, or each band of one:
+     *         v = input transform of the rows of x that the band sees
+     *         m = v times the kernel, at each point
+     *         y = inverse transform of m
+     *
+     *     scratch          v of the images | m of the images | columns of a row, deinterleaved
+     *     v of an image    (point, row of tiles, tile, stride^2*C); behind a band's rows of
+     *                      tiles those that the last rows of taps see
+     *     m of an image    (point, row of tiles, tile, K), the channels in full channel blocks
+     */
     int tiles;          /* in a row of tiles */
     int height;         /* rows of y in a row of tiles: 1, or M */
     int n_points, taps; /* points, or pairs of them; rows of taps that the products have */
-    int band, group;    /* rows of tiles */
+    int band;           /* rows of tiles */
     size_t images;      /* at once, where a band is an image */
     /* The input transform of a row takes `steps` of `span` floats of each column of the tiles: one
      * tile's, or, where these would leave vectors mostly empty, those of all tiles. They lie
@@ -110,9 +107,14 @@ struct winograd_sizes {
     size_t deinterleaved; /* or 0 */
     /* Floats from one tile, point, image to the next: of v, of m. */
     size_t v_col, v_point, v_image, m_col, m_point, m_image;
-    size_t scratch; /* floats in all */
 };
-struct winograd_sizes kernels_winograd_sizes(const struct winograd *g, int lanes);
+
+/* n images. Floats from one row or image to the next; of y also from one pixel: y_col, K or more.
+ * Pixels of x are C floats. */
+struct conv_images {
+    size_t n, x_row, x_image, y_row, y_col, y_image;
+    size_t small_row, small_image; /* of backward; its pixels are y_col floats */
+};
 
 struct entry { /* a place, floats from a base, and the value there */
     int32_t at;
@@ -144,32 +146,27 @@ struct kernels {
     const char *name; /* "avx512", "avx2", "base" */
     int lanes;        /* L: floats in a vector */
 
-    /* y as above. w (ceil(K/L),taps,run,L), see kernels_pack; b (ceil(K/L)*L) or NULL.
-     * conv_relu_pool: the largest of each 2x2 positions, then max(.,0); argmax (rows/2,cols/2,
-     * y_col) or NULL: which it was in row-major order, the first on ties, or KERNELS_DEAD where the
-     * result is 0. Register tile: 2 rows x up to 10 columns. */
-    void (*conv)(float *y, const float *x, const float *w, const float *b, const struct conv *g);
-    void (*conv_relu_pool)(float *y, uint8_t *argmax, const float *x, const float *w,
-                           const float *b, const struct conv *g);
+    /* y as above. w (ceil(K/L),taps,run,L), see kernels_pack; b (ceil(K/L)*L) or NULL. argmax
+     * (rows/2,cols/2,y_col) or NULL, only where pooled: which of the 2x2 in row-major order, the
+     * first on ties, or KERNELS_DEAD where the result is 0. Register tile: 2 rows x up to 10
+     * columns. */
+    void (*conv)(float *y, uint8_t *argmax, const float *x, const float *w, const float *b,
+                 const struct conv *g);
 
-    /* Either of N images, by minimal filtering. u (points,ceil(K/L),taps,C,L), see winograd_pack; b
-     * is not NULL; argmax as above where pooled, R odd then. x points to the first tap and is read
-     * up to 8 pixels beyond the last row's end. Rounds two to three times more. */
-    void (*winograd_forward)(float *y, uint8_t *argmax, const float *x, const float *u,
-                             const float *b, const struct winograd *g, size_t n, size_t x_image,
-                             size_t y_image, float *scratch);
-    /* Both gradients from the input transform of dy: dsmall = conv of dy with u; du
-     * (points,ceil(K/L),R,stride^2*C,L) += the kernel's gradient at the points. C channels of dy, K
-     * of small, whose columns are as dsmall's, and which may be dsmall. Decoder: R = P+1, stride 2.
-     * Encoder, whose input is small: R odd, stride 1. */
-    void (*winograd_backward)(float *dsmall, float *du, const float *dy, const float *small,
-                              const float *u, const struct winograd *g, size_t n, size_t dy_image,
-                              size_t small_row, size_t small_image, size_t dsmall_image,
-                              float *scratch);
-    /* u from w (R,R,stride^2*C,y_col), times scale (K) unless NULL. fold, its adjoint: dw
-     * (R,R,C,ceil(K/L)*L) from du (points,ceil(K/L),R,C,L), R up to 7. */
+    /* conv of images by minimal filtering; R odd where pooled. u (points,ceil(K/L),taps,C,L), see
+     * winograd_pack; b as of conv, argmax (n,H/2,W/2,y_col) or NULL. x points to the first tap and
+     * is read up to 8 pixels beyond the last row's end. Rounds two to three times more.
+     * Unless du is NULL both gradients, from the input transform of x = dy: y = dsmall; du
+     * (points,ceil(K/L),R,stride^2*C,L) += the kernel's gradient at the points. small may be
+     * dsmall; b and argmax are NULL. Decoder: R = P+1, stride 2. Encoder, whose input is small: R
+     * odd, stride 1. */
+    void (*winograd)(float *y, uint8_t *argmax, float *du, const float *x, const float *small,
+                     const float *u, const float *b, const struct winograd *g,
+                     const struct conv_images *images, float *scratch);
+    /* u from w (R,R,C,K) of the convolution, times scale (K) unless NULL. fold, its adjoint: dw
+     * (R,R,C,ceil(K/L)*L) from du, R up to 7; not for both axes. */
     void (*winograd_pack)(float *u, const float *w, const float *scale, const struct winograd *g);
-    void (*winograd_fold)(float *dw, const float *du, int points, int R, int C, int K);
+    void (*winograd_fold)(float *dw, const float *du, const struct winograd *g);
 
     /* dw (ceil(K/L),taps,run,L), as w of conv, over N images. dy is read up to L-1 floats beyond
      * its last channel. Register tile: up to 24 q x a channel block, over all positions. */
@@ -195,7 +192,7 @@ struct kernels {
     void (*sparse_sum)(float *y, const float *x, const struct sparse_window *g,
                        const struct entry *entries, size_t room, const uint32_t *n, int lists);
 
-    /* Batch normalisation. z is read up to L-1 floats beyond its end; argmax as conv_relu_pool
+    /* Batch normalisation. z is read up to L-1 floats beyond its end; argmax as conv
      * leaves it; sums in double, a channel's in the order of positions. sums: sum[k] += z,
      * square[k] += z^2, over n pixels (n,channels). relu_pool: from z to y (cols,y_col) and argmax,
      * or NULL. gradient_sums: sum[k] += g, product[k] += g*zn at the positions that took g
@@ -223,6 +220,9 @@ struct kernels {
     void (*noise)(float *y, const float *x, size_t n, float sigma, float low, float high,
                   const struct rng *stream);
 };
+
+/* So many channels, or floats of a run, with those behind them that fill the last vector. */
+size_t kernels_round_up(int n, int lanes);
 
 /* p (ceil(K/lanes),taps,run,lanes), run = taps_x*C rounded up to a multiple of `pad`:
  * p[.,r,s*C+c,.] of channel k = scale[k] * w[r*row + s*col + c*in + k*out], 0 for k >= K and behind

@@ -5,7 +5,7 @@
  *     dx[2i+a+r, 2j+b+s, c] += g[i,j,k] * w[r,s,c,k]          which took position (a,b) of its four
  *     db[k] += sum g[i,j,k]
  *
- * x and dx point to the first tap of position (0,0). g (h,w,K) and argmax as conv_relu_pool's.
+ * x and dx point to the first tap of position (0,0). g (h,w,K) and argmax as conv's.
  */
 #ifndef SPARSE_H
 #define SPARSE_H

@@ -39,9 +39,9 @@ struct layer {
     float *encode_w, *encode_b, *decode_w[2][2], *decode_b;
     float *encode_dx_w, *decode_dx_w;
     float *box; /* (R+1,R+1,K,C) */
-    /* Plain kernels on their way, and what packing and folding needs. Of encoder and decoder, which
-     * are packed and folded at once. */
-    float *encode_plain, *decode_plain, *encode_temporary, *decode_temporary;
+    /* Plain kernels on their way to packed ones, and gradients on their way back. Of encoder and
+     * decoder, which are packed and folded at once. */
+    float *encode_plain, *decode_plain;
 
     /* The convolutions: code, in inference and in training; a phase of y; the decoder's gradients;
      * the encoder's, dense under batch normalisation, otherwise sparse. */
@@ -89,7 +89,6 @@ void layer_place_decoder(struct layer *l, size_t *size);
 void layer_place_encoder(struct layer *l, size_t *size);
 size_t layer_scratch(const struct layer *l); /* floats that a thread needs; after layer_init */
 size_t layer_entries(const struct layer *l); /* entries that a thread needs; after layer_lay_out */
-size_t layer_padded(const struct layer *l, int channels); /* rounded up to whole vectors */
 
 /* Tells the profile the algorithms of layer K (from 0). */
 void layer_profile(const struct layer *l, int k);
