@@ -3,9 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
-#if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)
-#include <xxh_x86dispatch.h> /* XXH3 with the widest vectors of this processor */
-#endif
 
 #include "base/endian.h"
 #include "base/report.h"
