@@ -14,6 +14,7 @@
 #include "analysis/selection.h"
 #include "base/progress.h"
 #include "base/report.h"
+#include "base/sizes.h"
 #include "cli/start.h"
 #include "exchange/gather.h"
 #include "files/history.h"
@@ -126,7 +127,7 @@ static size_t divide_up(size_t n, size_t by)
 static void plan_sprite(struct projector *p)
 {
     size_t H = p->images->header.shape[1], W = p->images->header.shape[2];
-    size_t longer = H > W ? H : W, side = longer < MOST_SIDE ? longer : MOST_SIDE;
+    size_t longer = larger(H, W), side = smaller(longer, MOST_SIDE);
 
     for (;; side--) {
         p->height = H * side / longer > 0 ? H * side / longer : 1;

@@ -9,6 +9,7 @@ setup_file() {
     cd "$BATS_FILE_TMPDIR"
     tiny_config conf
     sed -i 's/epochs = 2/epochs = 5\ncheckpoint = 0.01s/' conf/stage-?.conf conf/finetune.conf
+    echo 'count = 4' >conf/draw.conf   # or a quarter of a run would be drawing
     SECONDS=0
     tiny_run conf reference
     export LONGEST=$((SECONDS + 1))   # the moments are spread over the time of a run

@@ -11,7 +11,7 @@
 #include "base/sizes.h"
 #include "base/rng.h"
 
-enum { STARTS = 4, STEPS = 100, SLICE = 64, COLUMNS = 64 };
+enum { STARTS = 4, STEPS = 100, SLICE = 64 };
 
 struct search {
     struct rows *rows;
@@ -68,20 +68,6 @@ static void choose_centres(struct search *s, struct rng *rng)
     }
 }
 
-/* Adds the rows x, of the block from FIRST on, to the sums of their clusters. */
-static void add_rows(struct search *s, const size_t *cluster, size_t first, size_t got)
-{
-#pragma omp parallel for schedule(static)
-    for (size_t from = 0; from < s->D; from += COLUMNS)
-        for (size_t i = 0; i < got; i++) {
-            double *sum = s->sums + cluster[first + i] * s->D;
-            const double *x = s->x + i * s->D;
-
-            for (size_t j = from; j < smaller(from + COLUMNS, s->D); j++)
-                sum[j] += x[j];
-        }
-}
-
 /* Puts each row to its nearest centre, the first of equals, and adds up the rows of each; returns
  * how many rows moved, and the sum of squares. */
 static size_t assign(struct search *s, size_t *cluster, double *inertia)
@@ -114,7 +100,7 @@ static size_t assign(struct search *s, size_t *cluster, double *inertia)
                     fmax(0, s->squares[first + i] + s->lengths[best] - 2 * p[best]);
             }
         }
-        add_rows(s, cluster, first, got);
+        rows_add(s->sums, cluster + first, s->x, got, s->D);
     }
     for (size_t i = 0; i < s->n; i++)
         *inertia += s->nearest[i];

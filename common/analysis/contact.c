@@ -6,6 +6,7 @@
 
 #include "base/progress.h"
 #include "base/report.h"
+#include "base/sizes.h"
 
 /* Pixels. FRAME lies around each image, in its colour or in that of the paper. */
 enum {
@@ -37,7 +38,7 @@ struct layout {
 
 static struct layout layout_of(const struct contact *c)
 {
-    size_t H = c->images->header.shape[1], W = c->images->header.shape[2], side = H < W ? H : W;
+    size_t H = c->images->header.shape[1], W = c->images->header.shape[2], side = smaller(H, W);
     struct layout l = {.zoom = side < LEAST ? (LEAST + side - 1) / side : 1};
 
     l.height = H * l.zoom;

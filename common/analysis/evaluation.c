@@ -8,6 +8,7 @@
 #include "analysis/probe.h"
 #include "analysis/silhouette.h"
 #include "base/report.h"
+#include "base/sizes.h"
 
 enum { NEAREST = 10, VOTES = 5, SUMS = 64 << 20 };
 
@@ -17,7 +18,7 @@ const char *const measure_names[N_MEASURES] = {"nearest-1", "nearest-5",  "preci
 static void score_neighbours(const struct labelled *l, struct evaluation *e, struct rows *r,
                              struct tensor_reader *lists)
 {
-    const size_t k = NEAREST < l->n - 1 ? NEAREST : l->n - 1, votes = VOTES < k ? VOTES : k;
+    const size_t k = smaller(NEAREST, l->n - 1), votes = smaller(VOTES, k);
     size_t *neighbours = xcalloc(l->n, k * sizeof *neighbours);
     size_t *ballot = xcalloc(l->n_classes, sizeof *ballot);
     double *distances = xcalloc(l->n, k * sizeof *distances);

@@ -10,6 +10,7 @@
 #include "base/child.h"
 #include "base/report.h"
 #include "base/scratch.h"
+#include "base/sizes.h"
 
 enum { CODE_POINTS = 0x110000, ELLIPSIS = 0x2026 };
 
@@ -116,7 +117,7 @@ static bool is_plain(const uint32_t *name, size_t n)
 
 char *legend_text(const char *const *names, size_t n)
 {
-    size_t shown = n < LEGEND_MOST ? n : LEGEND_MOST;
+    size_t shown = smaller(n, LEGEND_MOST);
     char *text = xmalloc(shown * (4 * LEGEND_WIDTH + 1) + 64), *to = text;
     unsigned char *drawable = NULL;
     bool asked = false;

@@ -32,11 +32,12 @@ void lists_no_shard(void)
 /* Lists of N queries of R from FIRST on, to TO (n,2,k). */
 static void fill(double *to, struct rows *r, size_t first, size_t n, size_t k, enum metric metric)
 {
-    size_t *which = xcalloc(n, sizeof *which), *neighbours = xcalloc(n, k * sizeof *neighbours);
+    size_t *which = n < rows_n(r) ? xcalloc(n, sizeof *which) : NULL; /* NULL: all */
+    size_t *neighbours = xcalloc(n, k * sizeof *neighbours);
     double *distances = xcalloc(n, k * sizeof *distances);
-    const struct row_set all = {r, NULL, rows_n(r)}, queries = {r, n < all.n ? which : NULL, n};
+    const struct row_set all = {r, NULL, rows_n(r)}, queries = {r, which, n};
 
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; which && i < n; i++)
         which[i] = first + i;
     if (rows_n(r) > 1) /* a single row is its own and only neighbour */
         nearest_search(neighbours, distances, &all, &queries, k, metric);
@@ -54,7 +55,7 @@ void lists_write(const char *path, const struct history *h, struct rows *r, size
                  enum metric metric, size_t memory)
 {
     const size_t most = rows_n(r) > 2 ? rows_n(r) - 1 : 1;
-    struct npy_header header = {NPY_F64, 3, {rows_n(r), 2, k < most ? k : most}};
+    struct npy_header header = {NPY_F64, 3, {rows_n(r), 2, smaller(k, most)}};
     struct tensor_writer *w;
     size_t first, n, block;
     double *rows;

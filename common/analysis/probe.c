@@ -10,7 +10,7 @@
 #include "base/report.h"
 #include "base/sizes.h"
 
-enum { PENALTIES = 7, TILE = 256, SLICE = 64, COLUMNS = 64 };
+enum { PENALTIES = 7, TILE = 256, SLICE = 64 };
 
 struct probe {
     struct rows *rows;
@@ -64,31 +64,28 @@ static void get_standardised(struct probe *p, double *x, size_t first, size_t go
 static void find_scale(struct probe *p)
 {
     double *sums = xcalloc(p->D, sizeof *sums);
+    size_t *to = xcalloc(p->n, sizeof *to);
 
     memset(p->target, 0, p->C * sizeof *p->target);
     p->n_train = 0;
-    for (size_t i = 0; i < p->n; i++)
+    for (size_t i = 0; i < p->n; i++) {
         p->n_train += is_trained_on(p, i);
+        to[i] = is_trained_on(p, i) ? 0 : SIZE_MAX;
+    }
     for (size_t i = 0; i < p->n; i++)
         for (size_t c = 0; c < p->C && is_trained_on(p, i); c++)
             p->target[c] += (p->class_of[i] == c ? 1.0 : -1.0) / (double)p->n_train;
     memset(p->mean, 0, p->D * sizeof *p->mean);
-    for (int pass = 0; pass < 2; pass++) {
+    for (size_t pass = 0; pass < 2; pass++) {
         memset(sums, 0, p->D * sizeof *sums);
         for (size_t first = 0; first < p->n; first += p->block) {
             size_t got = smaller(p->block, p->n - first);
 
             rows_get(p->rows, p->x, first, got, p->mean);
 #pragma omp parallel for schedule(static)
-            for (size_t from = 0; from < p->D; from += COLUMNS)
-                for (size_t i = 0; i < got; i++) {
-                    const double *x = p->x + i * p->D;
-
-                    if (!is_trained_on(p, first + i))
-                        continue;
-                    for (size_t j = from; j < smaller(from + COLUMNS, p->D); j++)
-                        sums[j] += pass == 0 ? x[j] : x[j] * x[j];
-                }
+            for (size_t i = 0; i < pass * got * p->D; i++)
+                p->x[i] *= p->x[i];
+            rows_add(sums, to + first, p->x, got, p->D);
         }
         for (size_t j = 0; j < p->D; j++)
             if (pass == 0)
@@ -97,6 +94,7 @@ static void find_scale(struct probe *p)
                 p->inverse[j] = sums[j] > 0 ? 1 / sqrt(sums[j] / (double)p->n_train) : 0;
     }
     free(sums);
+    free(to);
 }
 
 /* Adds the errors of N rows left out, each with its q (n,m) and its number in the tensor. f:

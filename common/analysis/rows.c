@@ -12,10 +12,12 @@
 #include "base/progress.h"
 #include "base/report.h"
 #include "base/scratch.h"
+#include "base/sizes.h"
 #include "base/vectors.h"
 
 /* Bytes read at once: of the tensor, of the scratch file. */
 enum { PIECE = 4 << 20, CHUNK = 1 << 16 };
+enum { COLUMNS = 64 }; /* that a thread adds up */
 
 struct rows {
     char *path;
@@ -301,6 +303,15 @@ double rows_square(struct rows *r, size_t row, double *largest)
     free(own);
     free(x);
     return square;
+}
+
+void rows_add(double *sums, const size_t *to, const double *x, size_t n, size_t D)
+{
+#pragma omp parallel for schedule(static)
+    for (size_t from = 0; from < D; from += COLUMNS)
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = from; to[i] != SIZE_MAX && j < smaller(from + COLUMNS, D); j++)
+                sums[to[i] * D + j] += x[i * D + j];
 }
 
 void rows_free(struct rows *r)

@@ -7,6 +7,7 @@
 #include "base/profile.h"
 #include "base/progress.h"
 #include "base/report.h"
+#include "base/sizes.h"
 #include "net/dataset.h"
 #include "pictures/resize.h"
 #include "report/mosaic.h"
@@ -133,7 +134,7 @@ struct rows *images_write(struct page *p, json_t *facts, struct tensor_reader *t
                           const size_t *rows, size_t n, const struct model *m,
                           const struct images_settings *s)
 {
-    size_t H = t->header.shape[1], W = t->header.shape[2], longer = H > W ? H : W;
+    size_t H = t->header.shape[1], W = t->header.shape[2], longer = larger(H, W);
     struct work w = {.page = p,
                      .images = t,
                      .H = H,

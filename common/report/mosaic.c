@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/report.h"
+#include "base/sizes.h"
 #include "pictures/jpeg.h"
 #include "pictures/resize.h"
 
@@ -35,7 +36,7 @@ static size_t find_columns(size_t n, size_t cell_height, size_t cell_width, size
 struct mosaic mosaic_new(const char *name, size_t n, size_t H, size_t W, size_t side, size_t page,
                          int quality)
 {
-    size_t longer = H > W ? H : W, lines;
+    size_t longer = larger(H, W), lines;
     struct mosaic m = {.name = name, .quality = quality, .H = H, .W = W};
 
     m.height = mosaic_shrink(H, longer, side);

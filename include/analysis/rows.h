@@ -40,6 +40,9 @@ void rows_get_floats(struct rows *r, float *x, size_t first, size_t n, double fa
 double rows_get_float(struct rows *r, float *x, size_t row, double factor, const double *middle);
 /* |row|^2 of a row kept, and the largest magnitude in it; by any thread. */
 double rows_square(struct rows *r, size_t row, double *largest);
+/* Adds each row x (n,D) to the sum at sums + to[i] * D, SIZE_MAX: to none. A column is added in the
+ * order of the rows, for any number of threads. */
+void rows_add(double *sums, const size_t *to, const double *x, size_t n, size_t D);
 /* How many rows make a block: about 16 MiB of doubles, at most 1024 rows. It depends on D alone, so
  * that sums over blocks are the same everywhere. */
 size_t rows_block(size_t D);
