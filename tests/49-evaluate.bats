@@ -33,6 +33,18 @@ value() {
     equal "$(awk -F '\t' '$1 == "features" && $2 == "confusion" { n += $6 } END { print n }' table.tsv)" 48
 }
 
+@test "an interval of many rows that two digits would not show is said with three" {
+    load files
+    printf 'row\tsplit\tclass\tpath\n' >index.tsv
+    awk 'BEGIN { for (i = 0; i < 1600; i++) printf "%d\ttrain\t%s\t%d.png\n", i, i % 2, i }' >>index.tsv
+    awk 'BEGIN { for (i = 0; i < 1600; i++) printf (i % 200 == 1 ? 1 - i % 2 : i % 2) ? "A" : "Z" }' |
+        npy '|u1' '(1600, 1)' >many.npy
+    evaluate many.npy --index index.tsv -o table.tsv 2>said
+    grep -q 'has its class in 0\.994 +- 0\.003 of all rows\.$' said
+    evaluate features.npy.zst --index images.tsv -o table.tsv 2>said
+    grep -Eq 'has its class in [01]\.[0-9]{2} \+- 0\.[0-9]{2} of all rows\.$' said
+}
+
 @test "what it means is said first, in sentences" {
     evaluate features.npy.zst --index images.tsv $all -o table.tsv 2>said
     grep -q '^evaluate: The features tell the classes apart .* pixels: [01]\.[0-9]* +- 0\.[0-9]* against' said

@@ -11,7 +11,7 @@
 #include "files/index.h"
 
 /* Of a class's name to read, characters; classes to read. */
-enum { NAME = 24, CLASSES_SHOWN = 30 };
+enum { NAME = 24, CLASSES_SHOWN = 30, FIGURE = 64 };
 
 const char *const verdict_names[N_VERDICTS] = {"features", "features-pca", "pixels", "pixels-pca",
                                                "random-net"};
@@ -154,33 +154,38 @@ static const char *compared(const struct verdict *a, const struct evaluation *x,
     return d.low > 0 ? "better than" : d.high < 0 ? "worse than" : "no better than";
 }
 
+/* "0.74 +- 0.02" in TEXT; with a third digit where two would say of a width that it is none. */
+static const char *figure(char text[FIGURE], const struct interval *i)
+{
+    double width = half_width(i);
+    int digits = width > 0 && width < 0.005 ? 3 : 2;
+
+    snprintf(text, FIGURE, "%.*f +- %.*f", digits, i->value, digits, width);
+    return text;
+}
+
 static void say_classes(const struct verdict *a)
 {
     const struct evaluation *f = &a->classes[VERDICT_FEATURES], *p = &a->classes[VERDICT_PIXELS],
                             *random = &a->classes[VERDICT_RANDOM];
     const struct interval *own = &f->all[MEASURE_NEAREST_1];
+    char one[FIGURE], two[FIGURE];
 
     if (p->given[MEASURE_NEAREST_1]) {
         if (p[1].all[MEASURE_NEAREST_1].value > p->all[MEASURE_NEAREST_1].value)
             p++; /* after PCA */
-        verdict_tell(a,
-                     "The features tell the classes apart %s pixels: "
-                     "%.2f +- %.2f against %.2f +- %.2f.",
-                     compared(a, f, p), own->value, half_width(own),
-                     p->all[MEASURE_NEAREST_1].value, half_width(&p->all[MEASURE_NEAREST_1]));
+        verdict_tell(a, "The features tell the classes apart %s pixels: %s against %s.",
+                     compared(a, f, p), figure(one, own), figure(two, &p->all[MEASURE_NEAREST_1]));
     } else {
-        verdict_tell(a, "The nearest neighbour of a row has its class in %.2f +- %.2f of all rows.",
-                     own->value, half_width(own));
+        verdict_tell(a, "The nearest neighbour of a row has its class in %s of all rows.",
+                     figure(one, own));
     }
     if (random->given[MEASURE_NEAREST_1])
-        verdict_tell(a, "They are %s those of the same net with random weights: %.2f +- %.2f.",
-                     compared(a, f, random), random->all[MEASURE_NEAREST_1].value,
-                     half_width(&random->all[MEASURE_NEAREST_1]));
+        verdict_tell(a, "They are %s those of the same net with random weights: %s.",
+                     compared(a, f, random), figure(one, &random->all[MEASURE_NEAREST_1]));
     if (f->given[MEASURE_PROBE])
-        verdict_tell(a,
-                     "A linear probe tells the class of %.2f +- %.2f of the rows that it has not "
-                     "seen.",
-                     f->all[MEASURE_PROBE].value, half_width(&f->all[MEASURE_PROBE]));
+        verdict_tell(a, "A linear probe tells the class of %s of the rows that it has not seen.",
+                     figure(one, &f->all[MEASURE_PROBE]));
 }
 
 static void say_copies(const struct verdict *a)
