@@ -135,10 +135,3 @@ struct interval evaluation_difference(const struct evaluation *a, const struct e
     free(d);
     return v;
 }
-
-void evaluation_release(struct evaluation *e)
-{
-    for (int m = 0; m < N_MEASURES; m++)
-        free(e->scores[m]);
-    free(e->predicted);
-}

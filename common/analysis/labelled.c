@@ -64,13 +64,3 @@ struct labelled labelled_from(const struct selection *s)
     l.n_train = l.n - l.n_test;
     return l;
 }
-
-void labelled_release(struct labelled *l)
-{
-    free(l->class_of);
-    free(l->classes);
-    free(l->class_n);
-    free(l->fold);
-    free(l->all);
-    free(l->test);
-}

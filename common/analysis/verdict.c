@@ -332,9 +332,3 @@ void verdict_show(const struct verdict *a)
         show_each_class(a);
     free(reduced);
 }
-
-void verdict_release(struct verdict *a)
-{
-    for (int k = 0; k < N_VERDICTS; k++)
-        evaluation_release(&a->classes[k]);
-}

@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "net/net.h"
 #include "net/share.h"
@@ -305,19 +304,4 @@ size_t dataset_next(struct dataset *d, const float **x)
     if (n > 0)
         start_making(d);
     return n;
-}
-
-void dataset_close(struct dataset *d)
-{
-    wait_made(d);
-    tensor_close(d->tensor);
-    if (d->scratch >= 0)
-        close(d->scratch);
-    free(d->rows);
-    free(d->raw);
-    free(d->order);
-    free(d->made[0]);
-    free(d->made[1]);
-    free(d->path);
-    free(d);
 }

@@ -47,6 +47,5 @@ void evaluation_fill(struct evaluation *e, const struct labelled *l, struct rows
 /* The interval of a's scores minus b's, row by row. */
 struct interval evaluation_difference(const struct evaluation *a, const struct evaluation *b,
                                       enum measure m, const struct labelled *l, uint64_t seed);
-void evaluation_release(struct evaluation *e);
 
 #endif

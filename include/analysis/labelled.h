@@ -23,6 +23,5 @@ struct labelled {
 
 /* The rows of S, which must outlive it. Without an index all are of one class without a name. */
 struct labelled labelled_from(const struct selection *s);
-void labelled_release(struct labelled *l);
 
 #endif

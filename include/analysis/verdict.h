@@ -48,6 +48,5 @@ void verdict_write_line(const struct verdict *a, const char *what, const char *m
                         const char *rows_of, const char *class_name, const char *predicted,
                         size_t n, const struct interval *v);
 void verdict_write_head(const struct verdict *a);
-void verdict_release(struct verdict *a);
 
 #endif

@@ -49,7 +49,6 @@ void dataset_start(struct dataset *d, size_t batch, bool shuffle, uint64_t seed,
 /* The next batch, float32 (n,H,W,C), valid until the next call; returns n, 0 at the end of the
  * epoch. */
 size_t dataset_next(struct dataset *d, const float **x);
-void dataset_close(struct dataset *d);
 
 /* The position of the first NaN or infinity in x[0..n-1]; n where all are finite. */
 size_t dataset_not_finite(const float *x, size_t n);
