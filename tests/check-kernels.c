@@ -623,7 +623,7 @@ static void check_noise(void)
 }
 
 /* Sizes that no kernel was compiled for end the process: a result never stays unwritten. */
-static void no_way_to_the_points(void)
+static void missing_points(void)
 {
     kernels->winograd(y, NULL, NULL, x, NULL, w, bias,
                       &(struct winograd){.points = 5,
@@ -672,6 +672,6 @@ int main(int argc, char **argv)
     if (!failed)
         check_reached();
     check_sigmoid();
-    check_missing(no_way_to_the_points, "winograd of 5 points");
+    check_missing(missing_points, "winograd of 5 points");
     return failed;
 }

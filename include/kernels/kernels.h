@@ -25,7 +25,6 @@
  *                        MxM positions) of y that it gives at once
  *     input transform    a tile's x to the points, v; inverse transform: the products m to y
  *     band               rows (of tiles, of pooled positions) worked on at once, for the caches
- *     group              those rows of a band that are multiplied at once
  *     alive              a pooled position whose relu let something pass: its gradient does too
  *     entry              such a gradient and the place of its window, in a sparse list
  *
