@@ -42,9 +42,7 @@
  * What is stored is hashed once more than what is compressed, and not copied.
  */
 enum { BLOCK = 1 << 20 }; /* plain bytes are written in such blocks */
-enum {
-    PARTS = 4
-}; /* of a frame that are not copied: a header, an end of rows, a start, one to spare */
+enum { PARTS = 4 }; /* of a frame: its header, the end of one block and the start of the next */
 
 /* One frame on its way to the file. */
 struct piece {
