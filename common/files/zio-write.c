@@ -219,11 +219,12 @@ static void put_raw(struct zio_writer *w, const struct piece *p)
     struct iovec parts[1 + PARTS];
 
     for (size_t at = 0, n; at < p->used; at += n) {
+        const size_t m = raw_head(head, at, p->used);
         int k;
 
         n = raw_block(at, p->used);
         k = 1 + parts_of(p, at, n, parts + 1);
-        parts[0] = (struct iovec){head, raw_head(head, at, p->used)};
+        parts[0] = (struct iovec){head, m};
         for (int i = 1; i < k && w->held < 0; i++) /* the write finds it in the cache */
             digest_add(w->hash, parts[i].iov_base, parts[i].iov_len);
         if (w->held < 0)
