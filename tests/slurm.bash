@@ -58,7 +58,7 @@ CONF
 # slurm_wait N: until N nodes take work.
 slurm_wait() {
     local i
-    for ((i = 0; i < 300; i++)); do
+    for ((i = 0; i < 1200; i++)); do
         [ "$(sinfo -h -N -o %t 2>/dev/null | grep -cE '^(idle|mix|alloc)$')" = "$1" ] && return
         sleep 0.1
     done
