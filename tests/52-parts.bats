@@ -124,4 +124,6 @@ launcher() {
 @test "SHARDS that is no number is refused" {
     run -2 pipeline SHARDS=many
     [[ $output == *"SHARDS 'many', want a number from 1 on"* ]]
+    run -2 pipeline SHARDS='1 many'
+    [[ $output == *"SHARDS '1 many', want a number from 1 on"* ]]
 }
