@@ -13,10 +13,8 @@
 #include "base/sizes.h"
 #include "files/alike.h"
 
-enum {
-    KEPT = 1 << 20
-}; /* coordinates kept from when their signs were chosen to when they are
-      written */
+/* Coordinates kept from when their signs were chosen to when they are written. */
+enum { KEPT = 1 << 20 };
 
 /* Scales v (D) to length 1. */
 static void normalise(double *v, size_t D)

@@ -60,6 +60,13 @@ static void get_standardised(struct probe *p, double *x, size_t first, size_t go
             x[i * p->D + j] *= p->inverse[j];
 }
 
+static void square(double *x, size_t n)
+{
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < n; i++)
+        x[i] *= x[i];
+}
+
 /* Mean and deviation of the rows trained on; a number that is the same in all of them stays 0. */
 static void find_scale(struct probe *p)
 {
@@ -76,15 +83,14 @@ static void find_scale(struct probe *p)
         for (size_t c = 0; c < p->C && is_trained_on(p, i); c++)
             p->target[c] += (p->class_of[i] == c ? 1.0 : -1.0) / (double)p->n_train;
     memset(p->mean, 0, p->D * sizeof *p->mean);
-    for (size_t pass = 0; pass < 2; pass++) {
+    for (int pass = 0; pass < 2; pass++) {
         memset(sums, 0, p->D * sizeof *sums);
         for (size_t first = 0; first < p->n; first += p->block) {
             size_t got = smaller(p->block, p->n - first);
 
             rows_get(p->rows, p->x, first, got, p->mean);
-#pragma omp parallel for schedule(static)
-            for (size_t i = 0; i < pass * got * p->D; i++)
-                p->x[i] *= p->x[i];
+            if (pass == 1)
+                square(p->x, got * p->D);
             rows_add(sums, to + first, p->x, got, p->D);
         }
         for (size_t j = 0; j < p->D; j++)

@@ -248,21 +248,23 @@ static void start_flush(struct whole *w)
     w->started = w->len;
 }
 
+/* How many bytes a call that returned N wrote: none where a signal came first. */
+static size_t written(struct whole *w, ssize_t n)
+{
+    if (n < 0 && errno == EINTR)
+        return 0;
+    if (n < 0)
+        whole_fail(w, strerror(errno));
+    w->len += n;
+    return (size_t)n;
+}
+
 void whole_write(struct whole *w, const void *data, size_t len)
 {
     const char *at = data;
 
-    while (len > 0) {
-        ssize_t n = write(w->fd, at, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            whole_fail(w, strerror(errno));
-        at += n;
-        len -= n;
-        w->len += n;
-    }
+    for (size_t n; len > 0; at += n, len -= n)
+        n = written(w, write(w->fd, at, len));
     start_flush(w);
 }
 
@@ -280,16 +282,8 @@ static int pass(struct iovec **parts, int n, size_t len)
 
 void whole_write_parts(struct whole *w, struct iovec *parts, int n)
 {
-    while (n > 0) {
-        ssize_t written = writev(w->fd, parts, n);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            whole_fail(w, strerror(errno));
-        w->len += written;
-        n = pass(&parts, n, (size_t)written);
-    }
+    while (n > 0)
+        n = pass(&parts, n, written(w, writev(w->fd, parts, n)));
     start_flush(w);
 }
 

@@ -5,12 +5,7 @@
 #define EACH_POOLED_ROWS(DO) \
     DO(4, 3) DO(6, 3) DO(6, 5) DO(8, 3) DO(8, 5) DO(8, 7) DO(10, 7) DO(10, 9)
 #define EACH_POOLED_TILES(DO) DO(4, 3) DO(6, 3) DO(6, 5) DO(8, 5)
-#define EACH_ROWS(DO) \
-    DO(4, 2)          \
-    DO(4, 3)          \
-    DO(6, 2)          \
-    DO(6, 3)          \
-    DO(6, 4) DO(6, 5) DO(8, 2) DO(8, 3) DO(8, 4) DO(8, 5) DO(8, 6) DO(8, 7) DO(10, 7) DO(10, 9)
+#define EACH_ROWS(DO) EACH_POOLED_ROWS(DO) DO(4, 2) DO(6, 2) DO(6, 4) DO(8, 2) DO(8, 4) DO(8, 6)
 
 /* Row R, element C of a kernel's pixels as x has them: of a stride of 2 those of 2x2 pixels, which
  * the plain kernel (2R,2R,C,row) has in two rows. */
@@ -310,9 +305,8 @@ void KERNELS(winograd)(float *y, uint8_t *argmax, float *du, const float *x, con
                                 x + (first + i) * at.x_image + band * g->stride * at.x_row, g,
                                 at.x_row, tile_rows, g->H - band + g->R - 1, columns);
             for (int point = 0; point < g->n_points; point++)
-                KERNELS(conv)
-            (m + point * g->m_point, NULL, v + point * g->v_point, u + point * u_point, NULL,
-             &products);
+                KERNELS(table).conv(m + point * g->m_point, NULL, v + point * g->v_point,
+                                    u + point * u_point, NULL, &products);
             for (size_t i = 0; i < n; i++) {
                 const size_t own = first + i, row = (size_t)(band / shrink);
                 inverse(
@@ -324,8 +318,7 @@ void KERNELS(winograd)(float *y, uint8_t *argmax, float *du, const float *x, con
                     m + i * g->m_image, b, g);
             }
             for (int point = 0; du != NULL && point < g->n_points; point++)
-                KERNELS(conv_dw)
-            (du + point * u_point, v + point * g->v_point, m + point * g->m_point, &products, 1, 0,
-             0);
+                KERNELS(table).conv_dw(du + point * u_point, v + point * g->v_point,
+                                       m + point * g->m_point, &products, 1, 0, 0);
         }
 }

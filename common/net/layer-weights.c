@@ -69,11 +69,13 @@ void layer_fold_encoder(const struct layer *l, float *gradients, const float *sl
     float *to = gradients + l->kernel->offset, *db = gradients + l->bias->offset;
     const size_t K = l->K, C = l->C, taps = (size_t)l->R * l->R,
                  row = kernels_round_up(l->dense.of.K, l->kernels->lanes);
-    if (l->norm)
-        l->dense.algorithm->fold(&l->dense, l->encode_plain, dw);
-    if (!l->norm)
+    memcpy(db, slice + l->at_encode_db, K * sizeof *db);
+    if (!l->norm) {
         sparse_fold(&l->sparse, to, dw);
-    else if (l->lower == NULL)
+        return;
+    }
+    l->dense.algorithm->fold(&l->dense, l->encode_plain, dw);
+    if (l->lower == NULL)
         for (size_t q = 0; q < taps * C; q++)
             memcpy(to + q * K, plain + q * row, K * sizeof *to);
     else /* turned about */
@@ -81,7 +83,6 @@ void layer_fold_encoder(const struct layer *l, float *gradients, const float *sl
             for (size_t c = 0; c < C; c++)
                 for (size_t o = 0; o < K; o++)
                     to[((taps - 1 - t) * C + c) * K + o] = plain[(t * K + o) * row + c];
-    memcpy(db, slice + l->at_encode_db, K * sizeof *db);
 }
 
 void layer_fold_decoder(const struct layer *l, float *gradients, const float *slice)

@@ -287,11 +287,13 @@ const float *slices_total(struct slices *s)
 
 void slices_profile(const struct slices *s)
 {
-    char *line = xformat("exchange: %zu of %zu pieces set out during the passes, "
-                         "the first when %.0f %% of their time was left",
-                         s->early, s->all, 100 * s->overlap / s->passes);
-    if (s->all > 0)
-        profile_note(line);
+    char *line;
+    if (s->all == 0)
+        return;
+    line = xformat("exchange: %zu of %zu pieces set out during the passes, "
+                   "the first when %.0f %% of their time was left",
+                   s->early, s->all, 100 * s->overlap / s->passes);
+    profile_note(line);
     free(line);
 }
 
