@@ -4,7 +4,7 @@
 #   clang       everything built by clang, without a warning
 #   soak        the pipeline killed at 200 random moments, twice: half an hour
 #   cluster-check  the pipeline on two Slurm nodes on this machine, with 20 events at random
-#               moments: jobs cancelled, a node's daemon or make killed: ten minutes
+#               moments: jobs cancelled, a node's daemon or make killed: four minutes
 #   memcheck    the checks of kernels and nets under valgrind
 #   tsan        nets, pca, neighbours, threaded reading, training, writing, under ThreadSanitizer
 #   aarch64     the checks of kernels and nets for another processor, by its emulator
