@@ -49,9 +49,10 @@ void reference_conv(double *restrict y, const double *x, const double *w, const 
             }
 }
 
-void reference_conv_backward(double *restrict dx, double *restrict dw, double *db, const double *dy,
-                             const double *x, const double *w, struct reference_shape s, size_t k,
-                             size_t r)
+/* From dy (N,H,W,K): dx (N,H,W,C), dw (R,R,C,K), db (K); dx may be NULL. */
+static void conv_backward(double *restrict dx, double *restrict dw, double *db, const double *dy,
+                          const double *x, const double *w, struct reference_shape s, size_t k,
+                          size_t r)
 {
     long pad = ((long)r - 1) / 2;
 
@@ -117,8 +118,7 @@ void reference_pool(double *y, const double *x, struct reference_shape s)
                     *y++ = x[first_maximum(x, s, n, i, j, c)];
 }
 
-void reference_pool_backward(double *dx, const double *dy, const double *x,
-                             struct reference_shape s)
+static void pool_backward(double *dx, const double *dy, const double *x, struct reference_shape s)
 {
     memset(dx, 0, count(s) * sizeof *dx);
     for (size_t n = 0; n < s.n; n++)
@@ -137,7 +137,7 @@ void reference_upsample(double *y, const double *x, struct reference_shape s)
                     *y++ = x[at(s, n, (long)(i / 2), (long)(j / 2), c)];
 }
 
-void reference_upsample_backward(double *dx, const double *dy, struct reference_shape s)
+static void upsample_backward(double *dx, const double *dy, struct reference_shape s)
 {
     memset(dx, 0, count(s) * sizeof *dx);
     for (size_t n = 0; n < s.n; n++)
@@ -168,9 +168,9 @@ void reference_norm(double *y, const double *x, const double *gamma, const doubl
 
 /* With z = (x-mean)/sqrt(variance+eps), of M values: dx = gamma/sqrt(variance+eps) * (dy - mean(dy)
  * - z * mean(dy*z)). */
-void reference_norm_backward(double *dx, double *dgamma, double *dbeta, const double *dy,
-                             const double *x, const double *gamma, const double *mean,
-                             const double *variance, struct reference_shape s)
+static void norm_backward(double *dx, double *dgamma, double *dbeta, const double *dy,
+                          const double *x, const double *gamma, const double *mean,
+                          const double *variance, struct reference_shape s)
 {
     size_t m = s.n * s.h * s.w;
 
@@ -350,11 +350,11 @@ static void decode_backward(double *dcode, double *gradient, const struct net_sp
         struct reference_shape small = v->shape[k + 1],
                                large = {small.n, 2 * small.h, 2 * small.w, small.c};
         double *dup = zeros(count(large)), *dy = zeros(count(small));
-        reference_conv_backward(dup, find_in(spec, gradient, "decoder", k, "kernel"),
-                                find_in(spec, gradient, "decoder", k, "bias"), dz, v->up[k],
-                                find(spec, weights, "decoder", k, "kernel"), large, v->shape[k].c,
-                                (size_t)spec->layers[k].kernel);
-        reference_upsample_backward(dy, dup, small);
+        conv_backward(dup, find_in(spec, gradient, "decoder", k, "kernel"),
+                      find_in(spec, gradient, "decoder", k, "bias"), dz, v->up[k],
+                      find(spec, weights, "decoder", k, "kernel"), large, v->shape[k].c,
+                      (size_t)spec->layers[k].kernel);
+        upsample_backward(dy, dup, small);
         for (size_t i = 0; k + 1 < spec->n_layers && i < count(small); i++)
             dy[i] *= slope(spec->layers[k + 1].activation, v->y[k + 1][i]);
         free(dup);
@@ -372,22 +372,22 @@ static void encode_backward(double *gradient, const struct net_spec *spec, const
         struct reference_shape s = v->shape[k],
                                out = {s.n, s.h, s.w, (size_t)spec->layers[k].filters};
         double *dz = zeros(count(out)), *dx = k > 0 ? zeros(count(s)) : NULL;
-        reference_pool_backward(dz, dcode, v->relu[k], out);
+        pool_backward(dz, dcode, v->relu[k], out);
         for (size_t i = 0; i < count(out); i++)
             dz[i] *= slope(NET_RELU, v->relu[k][i]);
         if (spec->layers[k].batch_norm) {
             double *dconv = zeros(count(out));
-            reference_norm_backward(dconv, find_in(spec, gradient, "encoder", k, "gamma"),
-                                    find_in(spec, gradient, "encoder", k, "beta"), dz, v->conv[k],
-                                    find(spec, weights, "encoder", k, "gamma"), v->mean[k],
-                                    v->variance[k], out);
+            norm_backward(dconv, find_in(spec, gradient, "encoder", k, "gamma"),
+                          find_in(spec, gradient, "encoder", k, "beta"), dz, v->conv[k],
+                          find(spec, weights, "encoder", k, "gamma"), v->mean[k], v->variance[k],
+                          out);
             free(dz);
             dz = dconv;
         }
-        reference_conv_backward(dx, find_in(spec, gradient, "encoder", k, "kernel"),
-                                find_in(spec, gradient, "encoder", k, "bias"), dz, v->code[k],
-                                find(spec, weights, "encoder", k, "kernel"), s, out.c,
-                                (size_t)spec->layers[k].kernel);
+        conv_backward(dx, find_in(spec, gradient, "encoder", k, "kernel"),
+                      find_in(spec, gradient, "encoder", k, "bias"), dz, v->code[k],
+                      find(spec, weights, "encoder", k, "kernel"), s, out.c,
+                      (size_t)spec->layers[k].kernel);
         free(dz);
         free(dcode);
         dcode = dx;

@@ -21,24 +21,15 @@ struct reference_shape {
  * (N,H,W,K). */
 void reference_conv(double *y, const double *x, const double *w, const double *b,
                     struct reference_shape s, size_t k, size_t r);
-/* From dy (N,H,W,K): dx (N,H,W,C), dw (R,R,C,K), db (K); dx may be NULL. */
-void reference_conv_backward(double *dx, double *dw, double *db, const double *dy, const double *x,
-                             const double *w, struct reference_shape s, size_t k, size_t r);
 /* y[n,i,j,c] = max of the four x[n,2i+a,2j+b,c]; its gradient goes to the first maximum in
  * row-major order. */
 void reference_pool(double *y, const double *x, struct reference_shape s);
-void reference_pool_backward(double *dx, const double *dy, const double *x,
-                             struct reference_shape s);
 /* y[n,i,j,c] = x[n,i/2,j/2,c]; its gradient sums the four. y (N,2H,2W,C). */
 void reference_upsample(double *y, const double *x, struct reference_shape s);
-void reference_upsample_backward(double *dx, const double *dy, struct reference_shape s);
 /* Batch normalisation over (N,H,W), eps 1e-3, in place of x with MEAN and VARIANCE (C): of the
  * batch where BATCH (then they are set). */
 void reference_norm(double *y, const double *x, const double *gamma, const double *beta,
                     double *mean, double *variance, bool batch, struct reference_shape s);
-void reference_norm_backward(double *dx, double *dgamma, double *dbeta, const double *dy,
-                             const double *x, const double *gamma, const double *mean,
-                             const double *variance, struct reference_shape s);
 
 /* The code (n,h,w,C_K) and, where y is not NULL, the reconstruction (n,H,W,C) of x: as net_encode
  * and net_reconstruct, from WEIGHTS as net_weights orders them. */

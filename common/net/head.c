@@ -213,14 +213,14 @@ float *head_gradients(struct head *h)
     return h->gradients;
 }
 
-size_t head_width(const struct head *h)
+static size_t width(const struct head *h)
 {
     return h->layers[h->spec.n_layers - 1].out;
 }
 
 size_t head_row(const struct head *h)
 {
-    return dense_row(head_width(h));
+    return dense_row(width(h));
 }
 
 void head_set_momentum(struct head *h, double momentum)
@@ -408,8 +408,8 @@ static void length_backward(const struct head *h, float *dz, size_t n)
     for (size_t i = 0; i < n; i++) {
         const float *z = h->z + i * head_row(h);
         float *d = dz + i * head_row(h);
-        const float along = (float)dot(d, z, head_width(h));
-        for (size_t c = 0; c < head_width(h); c++)
+        const float along = (float)dot(d, z, width(h));
+        for (size_t c = 0; c < width(h); c++)
             d[c] = (d[c] - along * z[c]) / h->length[i];
     }
 }

@@ -381,8 +381,8 @@ static const char *parse(struct model *m, const struct safetensors *s, const uns
     return bad;
 }
 
-const char *model_try_parse(struct model **model, const char *path, const unsigned char *data,
-                            size_t len, char error[REASON_SIZE])
+static const char *try_parse(struct model **model, const char *path, const unsigned char *data,
+                             size_t len, char error[REASON_SIZE])
 {
     struct model *m;
     struct safetensors s;
@@ -415,7 +415,7 @@ const char *model_try_read(struct model **m, const char *path, char error[REASON
         bad = zio_try_read_all(r, MAX_FILE, &data, &len, error);
     profile_leave(before);
     if (!bad)
-        bad = model_try_parse(m, path, data, len, error);
+        bad = try_parse(m, path, data, len, error);
     zio_close(r);
     free(data);
     return bad;
@@ -425,7 +425,7 @@ struct model *model_parse(const char *path, const unsigned char *data, size_t le
 {
     struct model *m;
     char error[REASON_SIZE];
-    const char *bad = model_try_parse(&m, path, data, len, error);
+    const char *bad = try_parse(&m, path, data, len, error);
 
     if (bad)
         die_file(path, "%s", bad);

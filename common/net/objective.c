@@ -7,7 +7,6 @@
 
 extern const struct objective_kind objective_reconstruction, objective_views;
 static const struct objective_kind *const kinds[] = {&objective_reconstruction, &objective_views};
-const char objective_names[] = "reconstruction|views";
 
 const struct objective_settings objective_defaults = {
     .momentum = 0.99,
@@ -23,7 +22,7 @@ const struct cli_option *objective_options(struct objective_settings *s)
     struct views_settings *v = &s->views;
     enum { LATER = CLI_SETTING | CLI_LATER };
     const struct cli_option options[] = {
-        {"objective", CLI_CHOICE, &s->name, 0, 0, objective_names, LATER,
+        {"objective", CLI_CHOICE, &s->name, 0, 0, "reconstruction|views", LATER,
          "what is made small: the loss of the reconstruction, or the disagreement of two views"},
         {"momentum", CLI_REAL, &s->momentum, 0, 1, NULL, LATER,
          "of the running averages of batch normalisation"},

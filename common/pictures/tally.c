@@ -107,7 +107,8 @@ static char *kind_text(const struct kind *k)
     return text;
 }
 
-char *tally_text(const struct tally *t)
+/* The line, most frequent kinds first, or "nothing"; a new string. */
+static char *line(const struct tally *t)
 {
     struct kind kinds[MAX_KINDS];
     char *text = NULL;
@@ -135,7 +136,7 @@ char *tally_text(const struct tally *t)
 
 void tally_tell(const struct tally *t, const char *what)
 {
-    char *text = tally_text(t);
+    char *text = line(t);
 
     if (t->n > 0)
         note("%s: %s", what, text);

@@ -31,7 +31,7 @@ struct colour colour_fade(struct colour c, double opacity)
     return c;
 }
 
-struct point view_map(const struct view *v, struct point p)
+static struct point map(const struct view *v, struct point p)
 {
     double c, s;
     if (v->radius > 0) {
@@ -288,14 +288,14 @@ void cel_fill(struct cel *l, const struct path *p, const struct view *v, const s
               enum blend blend)
 {
     enum { LINES = 8 };
-    struct point *points = xcalloc(p->n + 1, sizeof *points), a = view_map(v, paint->a),
-                 b = view_map(v, paint->b);
+    struct point *points = xcalloc(p->n + 1, sizeof *points), a = map(v, paint->a),
+                 b = map(v, paint->b);
     struct edge *edges = xcalloc(p->n + 1, sizeof *edges);
     struct crossing *crossings = xcalloc(p->n + 1, sizeof *crossings);
     float *coverage = xcalloc(l->width, sizeof *coverage);
     double top = (double)l->height, bottom = 0;
     for (size_t i = 0; i < p->n; i++) {
-        points[i] = view_map(v, p->points[i]);
+        points[i] = map(v, p->points[i]);
         top = points[i].y < top ? points[i].y : top;
         bottom = points[i].y > bottom ? points[i].y : bottom;
     }

@@ -60,7 +60,6 @@ void head_initialise(struct head *head, uint64_t seed);
 /* The z of N codes (n,h,w,C): rows of head_row floats, the head's until it is called again. TRAIN:
  * by the statistics of these rows, which move the running averages. */
 const float *head_forward(struct head *head, const float *code, size_t n, bool train);
-size_t head_width(const struct head *head); /* of z */
 size_t head_row(const struct head *head);
 /* From dz, the gradient of what head_forward gave in training, of the same N rows, to the head's
  * own and to that of the codes. dz is used up. */

@@ -51,10 +51,8 @@ struct model {
 struct model *model_read(const char *path);
 /* The same of a whole file's content in memory; PATH is for messages. */
 struct model *model_parse(const char *path, const unsigned char *data, size_t len);
-/* Both without dying: NULL, or the reason, which may stand in ERROR; *m is then NULL. */
+/* model_read without dying: NULL, or the reason, which may stand in ERROR; *m is then NULL. */
 const char *model_try_read(struct model **m, const char *path, char error[REASON_SIZE]);
-const char *model_try_parse(struct model **m, const char *path, const unsigned char *data,
-                            size_t len, char error[REASON_SIZE]);
 /* Writes NET, whose first layer has the number FIRST, to PATH (NULL or "-": standard output) with
  * the record H and, unless NULL, its HEAD and where its TRAINING stands. */
 void model_write(const char *path, struct net *net, int first, struct head *head,

@@ -22,7 +22,7 @@
 #include "net/views.h"
 
 struct objective_settings {
-    int name;        /* position in objective_names */
+    int name;        /* position in "reconstruction|views" */
     double noise;    /* standard deviation of the noise on the input of a reconstruction */
     double momentum; /* of the running averages of batch normalisation */
     struct views_settings views;
@@ -33,7 +33,6 @@ struct objective_settings {
     const char *dump;      /* file for the views of the first batch, or NULL */
 };
 extern const struct objective_settings objective_defaults;
-extern const char objective_names[]; /* "reconstruction|views" */
 
 /* The options of these settings but noise, defaults as in S; at most one table a process. */
 const struct cli_option *objective_options(struct objective_settings *s);

@@ -16,9 +16,7 @@ struct tally *tally_new(void);
 void tally_add(struct tally *t, const char *file, const char *what);
 /* N things of a kind that is no file's, such as "not in 'labels.csv'". */
 void tally_add_many(struct tally *t, const char *kind, size_t n);
-/* The line, most frequent kinds first, or "nothing"; a new string. */
-char *tally_text(const struct tally *t);
-/* Says WHAT: the line, where there is something. */
+/* Says WHAT: the line, most frequent kinds first, where there is something. */
 void tally_tell(const struct tally *t, const char *what);
 void tally_free(struct tally *t);
 

@@ -27,7 +27,6 @@ struct colour colour_fade(struct colour c, double opacity);               /* opa
 struct view {
     double scale, tilt, x, y, radius, yaw, pitch;
 };
-struct point view_map(const struct view *v, struct point p);
 
 /* --- cels --- */
 
