@@ -194,7 +194,7 @@ static void write_rows(struct tensor_writer *w, struct source *s, size_t margin,
     }
     if (end <= images)
         return;
-    source_range(s, crop / CROPS, (end - images + CROPS - 1) / CROPS);
+    source_range(s, crop / CROPS, divide_up(end - images, CROPS));
     write_crops(w, s, margin, crop % CROPS, end - images - crop);
 }
 

@@ -117,11 +117,6 @@ static void write_metadata(const struct projector *p)
 
 /* --- the sprite --- */
 
-static size_t divide_up(size_t n, size_t by)
-{
-    return (n + by - 1) / by;
-}
-
 /* The largest small images with which the sprite is at most MOST_SIDE high and wide; as many
  * columns as make it square. */
 static void plan_sprite(struct projector *p)

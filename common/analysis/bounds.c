@@ -254,7 +254,7 @@ void bounds_visit(const struct bounds_visitor *v, const struct row_set *queries,
     x = xaligned(block * D * sizeof *x);
     a = xmalloc(block * sizeof *a);
     for (size_t first = 0; first < queries->n; first += block)
-        n_all += (rows->n + most - 1) / most - (v->upper ? first / most : 0);
+        n_all += divide_up(rows->n, most) - (v->upper ? first / most : 0);
     for (size_t first = 0; first < queries->n; first += block) {
         struct bounds b = {.first = first,
                            .n = smaller(block, queries->n - first),

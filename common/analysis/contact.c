@@ -39,7 +39,7 @@ struct layout {
 static struct layout layout_of(const struct contact *c)
 {
     size_t H = c->images->header.shape[1], W = c->images->header.shape[2], side = smaller(H, W);
-    struct layout l = {.zoom = side < LEAST ? (LEAST + side - 1) / side : 1};
+    struct layout l = {.zoom = side < LEAST ? divide_up(LEAST, side) : 1};
 
     l.height = H * l.zoom;
     l.width = W * l.zoom;

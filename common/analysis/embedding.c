@@ -8,6 +8,7 @@
 #include "base/progress.h"
 #include "base/report.h"
 #include "base/rng.h"
+#include "base/sizes.h"
 #include "base/vectors.h"
 
 enum {
@@ -80,7 +81,7 @@ static double find_gradient(double *gradient, double *push, struct quadtree *tre
 /* KL, Z known. */
 static double find_cost(const double *y, const struct affinity *a, double Z)
 {
-    size_t slices = (a->n + SLICE - 1) / SLICE;
+    size_t slices = divide_up(a->n, SLICE);
     double *sums = xcalloc(slices, sizeof *sums), cost = 0;
 
 #pragma omp parallel for schedule(dynamic) if (a->n > FEW)

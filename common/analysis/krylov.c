@@ -101,7 +101,7 @@ static void multiply(void *context, double *w, const double *q, size_t b, bool f
     p->q = turned;
     p->fast_q = turned_fast;
     p->b = b;
-    sums_over(w, b * D, n, smaller(MOST_PARTS, (n + PART - 1) / PART),
+    sums_over(w, b * D, n, smaller(MOST_PARTS, divide_up(n, PART)),
               fast ? add_products_fast : add_products, p);
     free(turned);
 }

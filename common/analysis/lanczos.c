@@ -230,7 +230,7 @@ static void restart(struct round *v)
 
 size_t lanczos_block(size_t P)
 {
-    return (P + GROUP + GROUP - 1) / GROUP * GROUP;
+    return divide_up(P + GROUP, GROUP) * GROUP;
 }
 
 size_t lanczos_room(size_t P)

@@ -43,7 +43,7 @@ static struct blocks cut(struct rows *r, const double *mean)
  * FROM to END-1. */
 static void add_moments(double *a, const struct blocks *b, size_t from, size_t end)
 {
-    size_t D = b->D, tiles = (D + TILE - 1) / TILE;
+    size_t D = b->D, tiles = divide_up(D, TILE);
 
     for (size_t first = b->start, got; first < b->end; first += got) {
         got = smaller(b->most, b->end - first);
@@ -64,7 +64,7 @@ static void add_moments(double *a, const struct blocks *b, size_t from, size_t e
  * for all rows of tiles; several for each. */
 static void find_moments(double *a, const struct blocks *b)
 {
-    size_t D = b->D, tiles = (D + TILE - 1) / TILE, at_once = ranks_count() == 1 ? tiles : 1;
+    size_t D = b->D, tiles = divide_up(D, TILE), at_once = ranks_count() == 1 ? tiles : 1;
 
     memset(a, 0, D * D * sizeof *a);
     for (size_t i = 0, end; i < tiles; i = end) {

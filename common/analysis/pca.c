@@ -42,7 +42,7 @@ static size_t largest(const double *v, size_t n, size_t stride)
  * more pass over them, of which the coordinates are kept where they are few. */
 static void find_largest_coordinates(struct pca *p, double *found, struct rows *r)
 {
-    size_t n = rows_n(r), P = p->P, blocks = (n + PCA_BLOCK - 1) / PCA_BLOCK;
+    size_t n = rows_n(r), P = p->P, blocks = divide_up(n, PCA_BLOCK);
     size_t start = sums_start(n, PCA_BLOCK, ranks_own());
     size_t end = sums_start(n, PCA_BLOCK, ranks_own() + 1);
     size_t *starts = xcalloc((size_t)ranks_count() + 1, sizeof *starts);
@@ -58,7 +58,7 @@ static void find_largest_coordinates(struct pca *p, double *found, struct rows *
             candidates[first / PCA_BLOCK * P + k] = y[largest(y + k, got, P) * P + k];
     }
     for (int k = 0; k <= ranks_count(); k++)
-        starts[k] = (sums_start(n, PCA_BLOCK, k) + PCA_BLOCK - 1) / PCA_BLOCK;
+        starts[k] = divide_up(sums_start(n, PCA_BLOCK, k), PCA_BLOCK);
     ranks_gather(candidates, P * sizeof *candidates, starts);
     for (size_t k = 0; k < P; k++)
         found[k] = candidates[largest(candidates + k, blocks, P) * P + k];

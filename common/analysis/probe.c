@@ -172,7 +172,7 @@ static size_t largest(const double *f, size_t C)
 /* a (D,D) = Z'Z, on and above its diagonal tiles; b (D,C) = Z'Y. */
 static void find_moments(struct probe *p, double *a, double *b)
 {
-    const size_t D = p->D, C = p->C, tiles = (D + TILE - 1) / TILE;
+    const size_t D = p->D, C = p->C, tiles = divide_up(D, TILE);
     double *y = xmalloc(p->block * C * sizeof *y);
 
     memset(a, 0, D * D * sizeof *a);

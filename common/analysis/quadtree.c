@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/report.h"
+#include "base/sizes.h"
 #include "base/vectors.h"
 
 enum {
@@ -36,7 +37,7 @@ struct quadtree {
 
 static size_t n_groups(size_t n)
 {
-    return (n + LANES - 1) / LANES;
+    return divide_up(n, LANES);
 }
 
 double quadtree_memory(size_t n)

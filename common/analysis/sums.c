@@ -26,7 +26,7 @@ size_t sums_start(size_t n, size_t block, int r)
 {
     size_t first = n * first_slice(r) / SUMS_SLICES;
 
-    return smaller(n, (first + block - 1) / block * block);
+    return smaller(n, divide_up(first, block) * block);
 }
 
 int sums_owner(size_t n, size_t block, size_t first)
@@ -134,7 +134,7 @@ size_t sums_memory(void)
     size_t ranks = (size_t)ranks_count();
 
     return (size_t)omp_get_max_threads()
-        + (ranks == 1 ? 1 : (SUMS_SLICES + ranks - 1) / ranks + SUMS_SLICES / ranks + 1);
+        + (ranks == 1 ? 1 : divide_up(SUMS_SLICES, ranks) + SUMS_SLICES / ranks + 1);
 }
 
 /* --- the mean --- */

@@ -9,6 +9,7 @@
 #include "base/endian.h"
 #include "base/profile.h"
 #include "base/report.h"
+#include "base/sizes.h"
 #include "exchange/thrift.h"
 #include "files/jobs.h"
 #include "files/json.h"
@@ -82,7 +83,7 @@ static void set(struct buffer *b, const void *data, size_t len)
 /* Texts by their bytes. */
 static int compare_texts(const void *a, size_t a_len, const void *b, size_t b_len)
 {
-    int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
+    int order = memcmp(a, b, smaller(a_len, b_len));
 
     return order ? order : (a_len > b_len) - (a_len < b_len);
 }
@@ -539,7 +540,7 @@ size_t parquet_memory(size_t row_bytes)
     size_t slots = jobs_slots(MOST_THREADS), page = row_bytes > PAGE ? row_bytes : PAGE / 2,
            most = ZIO_IN_FLIGHT / page + 1;
 
-    return (slots < most ? slots : most) * each * page;
+    return smaller(slots, most) * each * page;
 }
 
 void parquet_commit(struct parquet_writer *w, const struct history *h)

@@ -1,5 +1,7 @@
 #include "exchange/thrift.h"
 
+#include "base/sizes.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -61,7 +63,7 @@ void thrift_close(struct thrift *t)
 void thrift_list(struct thrift *t, int field, enum thrift_type type, size_t n)
 {
     head(t, field, LIST);
-    buffer_byte(t->b, (int)(n < 15 ? n : 15) << 4 | (int)type);
+    buffer_byte(t->b, (int)smaller(n, 15) << 4 | (int)type);
     if (n >= 15)
         buffer_varint(t->b, n);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/endian.h"
+#include "base/sizes.h"
 
 static const struct {
     const char *name, *descr;
@@ -345,7 +346,7 @@ size_t npy_format(const struct npy_header *h, unsigned char *data, size_t size)
         len += snprintf(text + len, sizeof text - len, "%s%zu%s", i ? ", " : "", h->shape[i],
                         h->rank == 1 ? "," : "");
     len += snprintf(text + len, sizeof text - len, "), }");
-    total = NPY_PREFIX + len + 1 <= NPY_FIXED ? NPY_FIXED : (NPY_PREFIX + len + 1 + 63) / 64 * 64;
+    total = larger(NPY_FIXED, divide_up(NPY_PREFIX + len + 1, 64) * 64);
     if (total > size)
         return total;
     memcpy(data, "\x93NUMPY\x01\x00", 8);

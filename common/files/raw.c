@@ -8,7 +8,7 @@ enum { BLOCK = 128 << 10, BLOCK_HEAD = 3, DESCRIPTOR = 0x84, WINDOW = 0x38 };
 
 size_t raw_stored(size_t len)
 {
-    return RAW_HEAD - BLOCK_HEAD + (len + BLOCK - 1) / BLOCK * BLOCK_HEAD + len + RAW_CHECKSUM;
+    return RAW_HEAD - BLOCK_HEAD + divide_up(len, BLOCK) * BLOCK_HEAD + len + RAW_CHECKSUM;
 }
 
 size_t raw_block(size_t at, size_t len)

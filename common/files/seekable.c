@@ -10,6 +10,7 @@
 
 #include "base/endian.h"
 #include "base/report.h"
+#include "base/sizes.h"
 #include "files/digest.h"
 #include "files/frames.h"
 #include "files/raw.h"
@@ -209,7 +210,7 @@ static const char *read_frames(const struct seekable *s, struct seekable_frame *
                 return error;
             *number = i;
         }
-        n = n < len ? n : len;
+        n = smaller(n, len);
         memcpy(at, d->content + skip, n);
         at += n;
         offset += n;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/report.h"
+#include "base/sizes.h"
 
 enum { FEW = 4 }; /* frames for each part, and fewer: then parts are of unequal work */
 
@@ -58,11 +59,11 @@ struct history *shard_history(const struct cli *cli, int revision)
 /* Where part PART, from 0, begins in ROWS rows in frames of FRAME. */
 static size_t start_of(size_t part, size_t rows, size_t frame)
 {
-    const size_t frames = rows / frame + (rows % frame > 0), unit = frames < FEW * of ? 1 : frame,
+    const size_t frames = divide_up(rows, frame), unit = frames < FEW * of ? 1 : frame,
                  units = unit == 1 ? rows : frames,
                  from = units / of * part + units % of * part / of;
 
-    return from * unit < rows ? from * unit : rows;
+    return smaller(from * unit, rows);
 }
 
 bool shard_rows(const struct npy_header *header, size_t *first, size_t *n)

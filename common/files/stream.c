@@ -8,6 +8,7 @@
 #include <zstd.h>
 
 #include "base/endian.h"
+#include "base/sizes.h"
 #include "files/digest.h"
 #include "files/frames.h"
 
@@ -219,7 +220,7 @@ const char *stream_read(struct stream *s, void *data, size_t len, size_t *got,
             bad = fill(s, 1, error);
             n = s->in_len - s->in_used;
             s->ended = n == 0;
-            n = n < len - *got ? n : len - *got;
+            n = smaller(n, len - *got);
             memcpy((char *)data + *got, s->in + s->in_used, n);
             s->in_used += n;
         } else if (s->place == IN_FRAME) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/report.h"
+#include "base/sizes.h"
 #include "files/record.h"
 
 static int64_t level_wanted = TENSOR_LEVEL;
@@ -78,7 +79,7 @@ struct tensor_reader *tensor_from(struct zio_reader *file)
 
 size_t tensor_memory(size_t row_bytes)
 {
-    return zio_memory(row_bytes < FRAME_CONTENT ? FRAME_CONTENT : row_bytes);
+    return zio_memory(larger(FRAME_CONTENT, row_bytes));
 }
 
 struct tensor_reader *tensor_open(const char *path)
@@ -154,7 +155,7 @@ size_t tensor_read(struct tensor_reader *t, void *rows, size_t n)
     size_t got;
     char beyond;
 
-    n = n < left ? n : left;
+    n = smaller(n, left);
     to = same ? rows : xmalloc(n * bytes);
     got = zio_read(t->file, to, n * bytes);
     if (got < n * bytes)
@@ -338,7 +339,7 @@ static void write_rows(struct tensor_writer *w, const void *rows, size_t n, bool
 
     while (n > 0) {
         size_t used = w->rows % w->frame_rows;
-        size_t take = n < w->frame_rows - used ? n : w->frame_rows - used;
+        size_t take = smaller(n, w->frame_rows - used);
 
         (lasting ? zio_write_lasting : zio_write)(w->file, at, take * w->row_bytes);
         if (used + take == w->frame_rows)
@@ -378,7 +379,7 @@ static void write_rows_of(struct tensor_writer *w, struct tensor_reader *t, size
     const size_t block = tensor_block(t);
     void *rows = xmalloc(block * t->row_bytes);
 
-    for (size_t n; (n = tensor_read(t, rows, most < block ? most : block)) > 0; most -= n)
+    for (size_t n; (n = tensor_read(t, rows, smaller(most, block))) > 0; most -= n)
         tensor_write(w, rows, n);
     free(rows);
 }
@@ -396,7 +397,7 @@ void tensor_append(struct tensor_writer *w, struct tensor_reader *t)
     if (part && last && left % w->frame_rows > 0) /* of less than a frame the whole has but one */
         frames++;
     if (frames > 0) {
-        size_t n = frames * w->frame_rows < left ? frames * w->frame_rows : left;
+        size_t n = smaller(frames * w->frame_rows, left);
 
         zio_copy_frames(w->file, t->file, frames);
         w->rows += n;

@@ -13,6 +13,7 @@
 
 #include "base/profile.h"
 #include "base/report.h"
+#include "base/sizes.h"
 #include "files/digest.h"
 #include "files/jobs.h"
 #include "files/seekable.h"
@@ -71,7 +72,7 @@ size_t zio_memory(size_t frame)
 {
     size_t slots = jobs_slots(omp_get_max_threads()), most = ZIO_IN_FLIGHT / frame + 1;
 
-    return 2 * (slots < most ? slots : most) * frame; /* content, and what is stored of it */
+    return 2 * smaller(slots, most) * frame; /* content, and what is stored of it */
 }
 
 static const char *open_regular(struct zio_reader *r, uint64_t file_len, char error[ZIO_ERROR])
@@ -223,7 +224,7 @@ static const char *read_pieces(struct zio_reader *r, unsigned char *data, size_t
             return error;
         if (!(p = r->piece))
             return NULL;
-        n = p->used - r->piece_at < len - *got ? p->used - r->piece_at : len - *got;
+        n = smaller(p->used - r->piece_at, len - *got);
         if (!p->to)
             memcpy(data + *got, p->content + r->piece_at, n);
         r->piece_at += n;
@@ -254,9 +255,8 @@ const char *zio_try_read(struct zio_reader *r, void *data, size_t len, size_t *g
         *got = r->length - r->position < len ? r->length - r->position : len;
         bad = seekable_read_at(r->file, data, *got, r->position, error);
     } else {
-        size_t n = r->position < r->n_ahead ? r->n_ahead - r->position : 0;
+        size_t n = r->position < r->n_ahead ? smaller(r->n_ahead - r->position, len) : 0;
 
-        n = n < len ? n : len;
         memcpy(data, r->ahead + (n ? r->position : 0), n);
         bad = read_pieces(r, (unsigned char *)data + n, len - n, got, error);
         *got += n;
@@ -390,7 +390,7 @@ static const char *read_all(struct zio_reader *r, size_t most, unsigned char **d
         if (size >= bound)
             return reason(error, "over %zu bytes of content in the first %llu of the file", bound,
                           (unsigned long long)r->stored);
-        size = 2 * size < bound ? 2 * size : bound;
+        size = smaller(2 * size, bound);
         *data = xrealloc(*data, size + 1, 1);
     }
     return bad;
@@ -443,7 +443,7 @@ size_t zio_peek(struct zio_reader *r, void *data, size_t len)
     } else {
         if (r->n_ahead == 0)
             bad = stream_read(r->stream, r->ahead, sizeof r->ahead, &r->n_ahead, error);
-        len = r->n_ahead < len ? r->n_ahead : len;
+        len = smaller(r->n_ahead, len);
         memcpy(data, r->ahead, len);
     }
     if (bad)

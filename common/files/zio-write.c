@@ -92,7 +92,7 @@ static void copy_to_memory(struct piece *p, size_t len)
     size_t at = first ? p->parts[0].iov_len : 0;
 
     if (len > p->capacity) {
-        p->capacity = len > 2 * p->capacity ? len : 2 * p->capacity;
+        p->capacity = larger(len, 2 * p->capacity);
         p->memory = xrealloc(p->memory, p->capacity, 1);
     }
     for (int i = first; i < p->n_parts; at += p->parts[i++].iov_len)
@@ -300,7 +300,7 @@ static void append(struct zio_writer *w, const void *data, size_t len, bool last
     if (hashes_early(w))
         digest_add(w->hash, data, len);
     while (len > 0) {
-        size_t left = most - (w->piece ? w->piece->used : 0), n = len < left ? len : left;
+        size_t left = most - (w->piece ? w->piece->used : 0), n = smaller(len, left);
 
         fill_piece(w, at, n, lasting);
         at += n;

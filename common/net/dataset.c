@@ -16,6 +16,7 @@
 #include "base/report.h"
 #include "base/rng.h"
 #include "base/scratch.h"
+#include "base/sizes.h"
 #include "files/tensor.h"
 #include "base/vectors.h"
 
@@ -76,7 +77,7 @@ bool dataset_is_piped(const struct dataset *d)
 
 size_t dataset_memory(const struct dataset *d, size_t batch)
 {
-    size_t rows = batch < d->n ? batch : d->n;
+    size_t rows = smaller(batch, d->n);
 
     return 2 * rows * d->items * sizeof(float) + d->n * sizeof *d->order
         + block_rows(d) * d->row_bytes + d->row_bytes + tensor_memory(d->row_bytes);
@@ -126,11 +127,11 @@ static size_t find_outside(const float *x, size_t n, float low, float high)
 {
     size_t first = 0;
 
-    while (first < n && all_within(x + first, n - first < PIECE ? n - first : PIECE, low, high))
+    while (first < n && all_within(x + first, smaller(n - first, PIECE), low, high))
         first += PIECE;
     while (first < n && x[first] >= low && x[first] <= high)
         first++;
-    return first < n ? first : n;
+    return smaller(first, n);
 }
 
 size_t dataset_not_finite(const float *x, size_t n)
@@ -248,7 +249,7 @@ static void *make_batch(void *argument)
 
 static void start_making(struct dataset *d)
 {
-    d->n_made = d->n - d->next < d->batch ? d->n - d->next : d->batch;
+    d->n_made = smaller(d->n - d->next, d->batch);
     d->making = d->n_made > 0;
     if (d->making && pthread_create(&d->maker, NULL, make_batch, d) != 0)
         die("no thread to read ahead with: %s", strerror(errno));
@@ -272,12 +273,12 @@ void dataset_share(struct dataset *d, size_t images)
 void dataset_start(struct dataset *d, size_t batch, bool shuffle, uint64_t seed, uint64_t epoch,
                    size_t first)
 {
-    assert(first <= d->n && (!d->order || d->batch == (batch < d->n ? batch : d->n)));
+    assert(first <= d->n && (!d->order || d->batch == smaller(batch, d->n)));
     dataset_load(d);
     wait_made(d);
     if (!d->order) {
         d->order = xcalloc(d->n, sizeof *d->order);
-        d->batch = batch < d->n ? batch : d->n;
+        d->batch = smaller(batch, d->n);
         for (int i = 0; i < 2; i++)
             d->made[i] = xaligned(d->batch * d->items * sizeof(float));
     }

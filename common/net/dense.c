@@ -2,13 +2,14 @@
 
 #include <string.h>
 
+#include "base/sizes.h"
 #include "kernels/processor.h"
 
 enum { PART = 48 }; /* of x's columns at once, whose gradients stay in the caches */
 
 size_t dense_row(size_t K)
 {
-    return (K + KERNELS_MAX_LANES - 1) / KERNELS_MAX_LANES * KERNELS_MAX_LANES;
+    return divide_up(K, KERNELS_MAX_LANES) * KERNELS_MAX_LANES;
 }
 
 size_t dense_scratch(size_t C, size_t K)
@@ -38,7 +39,7 @@ void dense_multiply(float *y, size_t y_row, const float *x, size_t x_row, size_t
     for (size_t k = 0; k < w->K; k += lanes) {
         struct conv g = all;
         float *packed = scratch + k * w->C;
-        g.channels = (int)(w->K - k < lanes ? w->K - k : lanes);
+        g.channels = (int)smaller(w->K - k, lanes);
         kernels_pack(packed, w->w + (ptrdiff_t)k * w->out, NULL,
                      &(struct packing){1, 1, (int)w->C, g.channels, 1, 0, 0, w->in, w->out},
                      kernels->lanes);
@@ -50,11 +51,11 @@ void dense_gradient(float *dw, const float *x, size_t x_row, const float *dy, si
                     size_t n, size_t C, size_t K, float *scratch)
 {
     const struct kernels *kernels = kernels_get();
-    const size_t lanes = (size_t)kernels->lanes, row = (K + lanes - 1) / lanes * lanes;
+    const size_t lanes = (size_t)kernels->lanes, row = divide_up(K, lanes) * lanes;
 
 #pragma omp parallel for schedule(dynamic, 1)
     for (size_t c = 0; c < C; c += PART) {
-        const size_t part = C - c < PART ? C - c : PART;
+        const size_t part = smaller(C - c, PART);
         float *sums = scratch + c * row;
         const struct conv g = {.rows = 1,
                                .cols = (int)n,

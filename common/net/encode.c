@@ -77,7 +77,7 @@ static size_t block_rows(size_t most, const struct tensor_reader *t, const struc
     const bool read = t->row_bytes > npy_count(codes, 1) * sizeof(float);
     const size_t frame = tensor_frame_rows(read ? &t->header : codes),
                  rows = smaller(BLOCK, (size_t)omp_get_max_threads() * BLOCK / 4),
-                 block = larger(2, (rows + frame - 1) / frame) * frame;
+                 block = larger(2, divide_up(rows, frame)) * frame;
 
     return block <= most ? block : most > frame ? most - most % frame : most;
 }

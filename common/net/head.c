@@ -238,7 +238,7 @@ void head_initialise(struct head *h, uint64_t seed)
 
 static size_t columns_at(const struct dense_layer *l, size_t first)
 {
-    return l->out - first < COLUMNS ? l->out - first : COLUMNS;
+    return smaller(l->out - first, COLUMNS);
 }
 
 /* Sums over rows of x and of x*y. */

@@ -8,6 +8,7 @@
 #include "cli/value.h"
 #include "base/profile.h"
 #include "base/report.h"
+#include "base/sizes.h"
 #include "files/safetensors.h"
 
 const char model_activations[] = "linear|relu|sigmoid";
@@ -96,7 +97,7 @@ static void write_floats(struct zio_writer *w, const float *x, size_t n)
     const size_t frame = FRAME / sizeof *x;
 
     for (size_t i = 0; i < n; i += frame) {
-        zio_write(w, x + i, (n - i < frame ? n - i : frame) * sizeof *x);
+        zio_write(w, x + i, smaller(n - i, frame) * sizeof *x);
         zio_end_frame(w);
     }
 }

@@ -7,6 +7,7 @@
 #include "base/ranks.h"
 #include "base/report.h"
 #include "base/rng.h"
+#include "base/sizes.h"
 #include "kernels/processor.h"
 #include "net/loss.h"
 #include "net/parameters.h"
@@ -148,7 +149,7 @@ void net_profile(const struct net *net)
     const char *isa = kernels_get()->name;
     if (net->passes.train)
         profile_head("%s, %.1f MiB of scratch, %zu slices of a batch, %zu for a thread", isa, size,
-                     slices, (slices + threads - 1) / threads);
+                     slices, divide_up(slices, threads));
     else
         profile_head("%s, %.1f MiB of scratch", isa, size);
     for (int k = 0; k < net->spec.n_layers; k++)

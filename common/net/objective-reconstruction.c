@@ -4,6 +4,7 @@
 #include "base/ranks.h"
 #include "base/report.h"
 #include "base/rng.h"
+#include "base/sizes.h"
 #include "kernels/processor.h"
 #include "net/objective.h"
 #include "net/share.h"
@@ -18,7 +19,7 @@ struct reconstruction {
 static size_t noisy_items(const struct objective_job *job)
 {
     const struct net_spec *s = job->spec;
-    const size_t rows = job->batch < job->n_rows ? job->batch : job->n_rows;
+    const size_t rows = smaller(job->batch, job->n_rows);
 
     return job->settings->noise > 0 ? rows * s->height * s->width * s->channels : 0;
 }

@@ -3,6 +3,7 @@
 
 #include "base/ranks.h"
 #include "base/report.h"
+#include "base/sizes.h"
 #include "files/tensor.h"
 #include "net/contrast.h"
 #include "net/objective.h"
@@ -52,7 +53,7 @@ static struct head_spec head_spec_of(const struct objective_job *job)
 
 static size_t images(const struct objective_job *job)
 {
-    return 2 * (job->n_rows < job->batch ? job->n_rows : job->batch);
+    return 2 * smaller(job->n_rows, job->batch);
 }
 
 /* Numbers of an image and of a code. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/report.h"
+#include "base/sizes.h"
 
 extern const struct objective_kind objective_reconstruction, objective_views;
 static const struct objective_kind *const kinds[] = {&objective_reconstruction, &objective_views};
@@ -75,7 +76,7 @@ void objective_check(const struct objective_job *job)
 static int images(const struct objective_job *job)
 {
     const struct objective_kind *kind = kind_of(job);
-    const size_t rows = kind->images > 1 && job->n_rows < job->batch ? job->n_rows : job->batch;
+    const size_t rows = kind->images > 1 ? smaller(job->n_rows, job->batch) : job->batch;
 
     return (int)(kind->images * rows);
 }

@@ -172,7 +172,7 @@ void passes_infer(struct passes *p, const struct batch *b, int n_steps,
                   void (*meanwhile)(void *context), void *context)
 {
     const size_t first = share_image(b->n, ranks_own()), end = share_image(b->n, ranks_own() + 1),
-                 share = (end - first + p->threads - 1) / p->threads,
+                 share = divide_up(end - first, p->threads),
                  each = share == 0 ? 1 : smaller(share, MICRO_BATCH);
     const struct step *steps = p->inference.list;
 #pragma omp parallel num_threads(p->threads)

@@ -83,21 +83,18 @@ void setup_start(struct setup *t, int revision)
 
 struct objective_job setup_objective(const struct setup *t, const struct net_spec *spec)
 {
-    const size_t n_train = dataset_n(t->train), n_test = dataset_n(t->test);
-
     return (struct objective_job){.settings = &t->objective,
                                   .spec = spec,
                                   .penalty = &t->settings->penalty,
                                   .batch = (size_t)t->settings->batch,
-                                  .n_rows = n_train > n_test ? n_train : n_test,
+                                  .n_rows = larger(dataset_n(t->train), dataset_n(t->test)),
                                   .image = dataset_is_image(t->train),
                                   .seed = (uint64_t)t->cli->seed};
 }
 
 struct optim_settings setup_optim(const struct setup *t)
 {
-    const uint64_t batch = (uint64_t)t->settings->batch,
-                   steps = (dataset_n(t->train) + batch - 1) / batch;
+    const size_t batch = (size_t)t->settings->batch, steps = divide_up(dataset_n(t->train), batch);
     struct optim_settings optim = t->settings->optim;
 
     optim.warm_up = t->settings->warm_up * (double)steps;

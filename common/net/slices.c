@@ -32,7 +32,7 @@ static size_t levels(size_t slices)
  * one a level of the tree, two where a rank's slices start in its midst. */
 static size_t blocks_needed(const struct slices *s, size_t slices, bool all)
 {
-    const size_t ranks = (size_t)ranks_count(), own = (slices + ranks - 1) / ranks,
+    const size_t ranks = (size_t)ranks_count(), own = divide_up(slices, ranks),
                  some = slices_late(s->threads, own) + s->threads + 1
         + (ranks > 1 ? 2 : 1) * levels(slices);
     return all ? own : smaller(own, some);

@@ -5,6 +5,7 @@
 
 #include "base/profile.h"
 #include "base/report.h"
+#include "base/sizes.h"
 #include "pictures/exif.h"
 
 enum { RGB = 3 };
@@ -23,20 +24,20 @@ static void crop(struct fit *f)
     const struct picture *p = f->picture;
     bool turned = p->orientation >= 5;
     size_t h = turned ? p->columns : p->rows, w = turned ? p->rows : p->columns,
-           side = h < w ? h : w, y = (h - side) / 2, x = (w - side) / 2, row, column, last_row,
+           side = smaller(h, w), y = (h - side) / 2, x = (w - side) / 2, row, column, last_row,
            last_column;
 
     exif_stored(&row, &column, p->orientation, y, x, p->rows, p->columns);
     exif_stored(&last_row, &last_column, p->orientation, y + side - 1, x + side - 1, p->rows,
                 p->columns);
-    f->top = row < last_row ? row : last_row;
-    f->left = column < last_column ? column : last_column;
+    f->top = smaller(row, last_row);
+    f->left = smaller(column, last_column);
     f->height = f->width = side;
 }
 
 const char *fit_plan(struct fit *f, struct picture *p, const struct fit_settings *s)
 {
-    size_t longer = p->height > p->width ? p->height : p->width;
+    size_t longer = larger(p->height, p->width);
     const char *bad;
 
     *f = (struct fit){.settings = s, .picture = p, .dh = s->size, .dw = s->size};

@@ -9,6 +9,7 @@
 #include "base/profile.h"
 #include "base/progress.h"
 #include "base/report.h"
+#include "base/sizes.h"
 #include "files/index.h"
 #include "files/keep.h"
 #include "files/whole.h"
@@ -68,19 +69,18 @@ static size_t fixed_memory_of(const struct import *im, int threads)
  * MiB. */
 static size_t most_memory(const struct import *im, size_t memory)
 {
-    size_t one = fixed_memory_of(im, 1), any = fixed_memory_of(im, MANY_THREADS);
+    size_t one = fixed_memory_of(im, 1),
+           any = smaller(fixed_memory_of(im, MANY_THREADS), memory / 2);
 
-    any = any < memory / 2 ? any : memory / 2;
-    return (memory - (one > any ? one : any)) >> 20 << 20;
+    return (memory - larger(one, any)) >> 20 << 20;
 }
 
 struct import import_new(const struct import_settings *s, size_t memory)
 {
     struct import im = {.settings = s};
-    size_t bytes = memory / 32 < BATCH_BYTES ? memory / 32 : BATCH_BYTES;
 
-    im.batch = bytes / row_bytes(&im);
-    im.batch = im.batch > MAX_BATCH ? MAX_BATCH : im.batch < 1 ? 1 : im.batch;
+    im.batch = smaller(memory / 32, BATCH_BYTES) / row_bytes(&im);
+    im.batch = larger(1, smaller(im.batch, MAX_BATCH));
     for (int n = omp_get_max_threads(); n > 1 && fixed_memory(&im) > memory / 2;)
         omp_set_num_threads(--n);
     if (fixed_memory(&im) > memory - memory / 8)
@@ -265,7 +265,7 @@ void import_run(struct import *im, struct folder *f, struct tensor_writer *image
 #pragma omp single
         {
             b->first = k * size;
-            b->n = b->first >= n ? 0 : n - b->first < size ? n - b->first : size;
+            b->n = b->first >= n ? 0 : smaller(n - b->first, size);
         }
 #pragma omp single nowait
         if (k > 0)

@@ -7,6 +7,7 @@
 #include <tiffio.h>
 
 #include "base/report.h"
+#include "base/sizes.h"
 #include "pictures/picture.h"
 
 enum { RGB = 3, MOST_ALLOC = 1 << 30 };
@@ -261,7 +262,7 @@ static const char *decode(struct picture *p)
     t->pixels = xcalloc(t->band, t->stride * sizeof *t->pixels);
     t->row = xmalloc(p->width * RGB);
     for (size_t y = 0; y < p->height; y += t->band) {
-        size_t n = p->height - y < t->band ? p->height - y : t->band;
+        size_t n = smaller(p->height - y, t->band);
 
         t->image.row_offset = (int)y;
         if (!TIFFRGBAImageGet(&t->image, t->pixels, t->stride, (uint32_t)n) || p->reason[0])

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/report.h"
+#include "base/sizes.h"
 #include "base/vectors.h"
 
 enum { RGB = 3, SHORT_TOTAL = UINT16_MAX / UINT8_MAX, FLOAT_TOTAL = 16000 };
@@ -39,8 +40,7 @@ static struct axis axis_new(size_t d, size_t s)
         if (s > d) { /* in units of 1/d of a sample: sample j covers j*d..(j+1)*d, the output
                         i*s..(i+1)*s */
             for (size_t j = i * s / d; j * d < (i + 1) * s; j++) {
-                size_t begin = j * d > i * s ? j * d : i * s,
-                       end = (j + 1) * d < (i + 1) * s ? (j + 1) * d : (i + 1) * s;
+                size_t begin = larger(j * d, i * s), end = smaller((j + 1) * d, (i + 1) * s);
                 add_tap(&a, &n_taps, j, end - begin);
             }
         } else { /* in units of 1/(2d): the position is (2i+1)*s - d; one sample is added to keep it
@@ -48,7 +48,7 @@ static struct axis axis_new(size_t d, size_t s)
             size_t position = (2 * i + 1) * s + d, k = position / (2 * d),
                    part = position % (2 * d);
             add_tap(&a, &n_taps, k > 0 ? k - 1 : 0, 2 * d - part);
-            add_tap(&a, &n_taps, k < s ? k : s - 1, part);
+            add_tap(&a, &n_taps, smaller(k, s - 1), part);
         }
     }
     a.first[d] = n_taps;
@@ -227,8 +227,8 @@ void resizer_free(struct resizer *r)
 
 size_t resizer_memory(size_t dh, size_t dw, size_t sh, size_t sw)
 {
-    const size_t tap = sizeof(size_t) + sizeof(uint32_t), most_h = 2 * (dh > sh ? dh : sh),
-                 most_w = 2 * (dw > sw ? dw : sw);
+    const size_t tap = sizeof(size_t) + sizeof(uint32_t), most_h = 2 * larger(dh, sh),
+                 most_w = 2 * larger(dw, sw);
 
     return tap * (most_h + most_w) + sizeof(size_t) * (dh + dw) + (7 * sw + 4 * dw) * RGB;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/report.h"
+#include "base/sizes.h"
 #include "files/digest.h"
 
 /* The bytes of the first folder; 0: there is none. */
@@ -93,7 +94,7 @@ static int compare(const void *a, const void *b)
 {
     const struct sorted *x = *(const struct sorted *const *)a,
                         *y = *(const struct sorted *const *)b;
-    size_t len = x->class_len < y->class_len ? x->class_len : y->class_len;
+    size_t len = smaller(x->class_len, y->class_len);
     int order = memcmp(x->class_name, y->class_name, len);
 
     return order ? order : (x->class_len > y->class_len) - (x->class_len < y->class_len);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/report.h"
+#include "base/sizes.h"
 
 /* Reads up to N bytes behind the LEN in the buffer; 0 at the end of the file or after an error. */
 static size_t read_more(struct source *s, size_t len, size_t n)
@@ -65,7 +66,7 @@ bool source_take(struct source *s, void *bytes, size_t n)
 
         if (!source_fill(s))
             return false;
-        part = n < s->n - s->at ? n : s->n - s->at;
+        part = smaller(n, s->n - s->at);
         if (to) {
             memcpy(to, s->buffer + s->at, part);
             to += part;

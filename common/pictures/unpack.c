@@ -9,6 +9,7 @@
 
 #include "base/endian.h"
 #include "base/report.h"
+#include "base/sizes.h"
 #include "files/chunks.h"
 
 enum { IHDR = 13, ZLIB_HEAD = 2, ADLER = 4, BLOCK_HEAD = 5, BLOCK = 65535 };
@@ -97,8 +98,8 @@ static bool inflate(unsigned char *rows, size_t rows_len, const unsigned char *d
 /* Moves LEN bytes behind the head of the first block apart into blocks. */
 static void part_blocks(unsigned char *blocks, size_t len)
 {
-    for (size_t i = (len - 1) / BLOCK + 1; i-- > 0;) {
-        size_t left = len - i * BLOCK, n = left < BLOCK ? left : BLOCK;
+    for (size_t i = divide_up(len, BLOCK); i-- > 0;) {
+        size_t left = len - i * BLOCK, n = smaller(left, BLOCK);
         unsigned char *block = blocks + i * (BLOCK_HEAD + BLOCK);
         memmove(block + BLOCK_HEAD, blocks + BLOCK_HEAD + i * BLOCK, n);
         *block = n == left;
@@ -113,7 +114,7 @@ unsigned char *unpack_png(const unsigned char *file, size_t len, size_t *unpacke
     unsigned char *unpacked, *at, *data;
     if (len > UNPACK_MOST || !lay_out(&l, file, len))
         return NULL;
-    blocks_len = l.rows_len + BLOCK_HEAD * ((l.rows_len - 1) / BLOCK + 1);
+    blocks_len = l.rows_len + BLOCK_HEAD * divide_up(l.rows_len, BLOCK);
     idat_len = ZLIB_HEAD + blocks_len + ADLER;
     head_len = l.idat + CHUNK_HEAD;
     tail_len = CHUNK_CRC + l.end - l.after;

@@ -13,7 +13,7 @@ enum { RGB = 3, BLOCK = 8, PAPER = 128 };
 
 static size_t round_up(size_t n)
 {
-    return (n + BLOCK - 1) / BLOCK * BLOCK;
+    return divide_up(n, BLOCK) * BLOCK;
 }
 
 size_t mosaic_shrink(size_t n, size_t longer, size_t side)
@@ -28,7 +28,7 @@ static size_t find_columns(size_t n, size_t cell_height, size_t cell_width, size
 {
     size_t columns = 1;
 
-    while (columns < most && columns * cell_width < (n + columns - 1) / columns * cell_height)
+    while (columns < most && columns * cell_width < divide_up(n, columns) * cell_height)
         columns++;
     return columns;
 }
@@ -36,7 +36,7 @@ static size_t find_columns(size_t n, size_t cell_height, size_t cell_width, size
 struct mosaic mosaic_new(const char *name, size_t n, size_t H, size_t W, size_t side, size_t page,
                          int quality)
 {
-    size_t longer = larger(H, W), lines;
+    size_t longer = larger(H, W);
     struct mosaic m = {.name = name, .quality = quality, .H = H, .W = W};
 
     m.height = mosaic_shrink(H, longer, side);
@@ -45,9 +45,8 @@ struct mosaic mosaic_new(const char *name, size_t n, size_t H, size_t W, size_t 
     m.cell_width = round_up(m.width);
     assert(m.cell_height <= page && m.cell_width <= page);
     m.columns = find_columns(n, m.cell_height, m.cell_width, page / m.cell_width);
-    lines = (n + m.columns - 1) / m.columns;
-    m.lines = lines < page / m.cell_height ? lines : page / m.cell_height;
-    m.lines = m.lines > 0 ? m.lines : 1;
+    m.lines = smaller(divide_up(n, m.columns), page / m.cell_height);
+    m.lines = larger(1, m.lines);
     return m;
 }
 

@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+#include "base/sizes.h"
+
 enum { NET_SLICE_ROWS = 16 };
 
 /* Slices of a batch of N rows: 8 to 128 rows; beyond, one for each NET_SLICE_ROWS, rounded up to a
@@ -14,7 +16,7 @@ enum { NET_SLICE_ROWS = 16 };
  * an eighth of the slices is an eighth of the rows. Of fewer than 8 rows some slices are empty. */
 static inline size_t net_slices(size_t n)
 {
-    return n <= 8 * NET_SLICE_ROWS ? 8 : (n + 8 * NET_SLICE_ROWS - 1) / (8 * NET_SLICE_ROWS) * 8;
+    return n <= 8 * NET_SLICE_ROWS ? 8 : divide_up(n, 8 * NET_SLICE_ROWS) * 8;
 }
 static inline size_t net_slice_start(size_t n, size_t s)
 {
