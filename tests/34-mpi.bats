@@ -145,6 +145,17 @@ any_components() {
     any_components 18/1 few.npy --components 3
 }
 
+@test "a build with MPI started without mpirun is one process like any other" {
+    "$BUILD/mpi/pca" images.npy.zst --components 3 --basis b.safetensors.zst -o c.npy.zst
+    pca images.npy.zst --components 3 --basis one.safetensors.zst -o one.npy.zst
+    cmp b.safetensors.zst one.safetensors.zst
+    cmp c.npy.zst one.npy.zst
+    "$BUILD/mpi/finetune" deep.safetensors.zst train.npy.zst test.npy.zst --epochs 1 \
+        -o d.safetensors.zst
+    finetune deep.safetensors.zst train.npy.zst test.npy.zst --epochs 1 -o one.safetensors.zst
+    cmp d.safetensors.zst one.safetensors.zst
+}
+
 @test "pca in ranks writes the bytes of one process: some rows of a joined file, an applied basis" {
     start-net images.npy.zst --kernels 3 --filters 4 -o net.safetensors.zst
     for i in 1 2 3; do

@@ -46,6 +46,7 @@ static int environment(const char *name, int otherwise)
 
 enum { PIECE = 1 << 30 }; /* bytes of a message: MPI counts in int */
 
+/* Empty where MPI was not started: it takes no call then. */
 static struct group {
     MPI_Request *requests; /* of what is under way */
     size_t n, capacity;
@@ -176,9 +177,10 @@ void ranks_receive(int group, int from, void *data, size_t len)
 bool ranks_done(int group)
 {
     struct group *g = &groups[group];
-    int done;
+    int done = true;
 
-    MPI_Testall((int)g->n, g->requests, &done, MPI_STATUSES_IGNORE);
+    if (g->n > 0)
+        MPI_Testall((int)g->n, g->requests, &done, MPI_STATUSES_IGNORE);
     if (done)
         g->n = 0;
     return done;
@@ -189,7 +191,8 @@ void ranks_wait(int group)
     enum profile_part before = profile_enter(PROFILE_WAITING);
     struct group *g = &groups[group];
 
-    MPI_Waitall((int)g->n, g->requests, MPI_STATUSES_IGNORE);
+    if (g->n > 0)
+        MPI_Waitall((int)g->n, g->requests, MPI_STATUSES_IGNORE);
     g->n = 0;
     profile_leave(before);
 }
