@@ -1,5 +1,6 @@
 #include "samples/draw.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -79,33 +80,38 @@ static float coverage_at(const struct cel *l, long y, long x)
     return outside ? 0 : l->pixels[((size_t)y * l->width + (size_t)x) * 4 + 3];
 }
 
-/* The largest coverage within WIDTH pixels of (y,x), fading over the last pixel. */
-static float coverage_near(const struct cel *l, long y, long x, double width)
+/* near (width): in row Y, the largest coverage within WIDTH pixels, fading over the last pixel. */
+static void coverage_near(float *near, const struct cel *l, long y, double width)
 {
-    long reach = (long)ceil(width);
-    float most = 0;
-    for (long dy = -reach; dy <= reach; dy++)
+    long reach = (long)ceil(width), end = (long)l->width;
+    memset(near, 0, l->width * sizeof *near);
+    for (long dy = y < reach ? -y : -reach; dy <= reach && y + dy < (long)l->height; dy++)
         for (long dx = -reach; dx <= reach; dx++) {
-            float near = coverage_at(l, y + dy, x + dx)
-                * (float)clamp(width + 1 - sqrt((double)(dx * dx + dy * dy)), 0, 1);
-            most = near > most ? near : most;
+            float part = (float)clamp(width + 1 - sqrt((double)(dx * dx + dy * dy)), 0, 1);
+            const float *row = l->pixels + (y + dy) * end * 4;
+            for (long x = dx < 0 ? -dx : 0; x < end && x + dx < end; x++) {
+                float faded = row[4 * (x + dx) + 3] * part;
+                near[x] = faded > near[x] ? faded : near[x];
+            }
         }
-    return most;
 }
 
 void cel_merge(struct cel *l, const struct cel *top, struct colour outline, double width)
 {
-    for (size_t i = 0; i < l->height * l->width; i++) {
-        float *pixel = l->pixels + 4 * i;
-        const float *over = top->pixels + 4 * i;
-        if (width > 0 && over[3] < 1) {
-            float near = coverage_near(top, (long)(i / l->width), (long)(i % l->width), width);
-            if (near > 0)
-                blend_pixel(pixel, outline, near, OVER);
+    float *near = xcalloc(l->width, sizeof *near);
+    for (size_t y = 0; y < l->height; y++) {
+        float *pixel = l->pixels + y * l->width * 4;
+        const float *over = top->pixels + y * l->width * 4;
+        if (width > 0)
+            coverage_near(near, top, (long)y, width);
+        for (size_t x = 0; x < l->width; x++, pixel += 4, over += 4) {
+            if (near[x] > 0 && over[3] < 1)
+                blend_pixel(pixel, outline, near[x], OVER);
+            for (int c = 0; c < 4; c++)
+                pixel[c] = pixel[c] * (1 - over[3]) + over[c];
         }
-        for (int c = 0; c < 4; c++)
-            pixel[c] = pixel[c] * (1 - over[3]) + over[c];
     }
+    free(near);
 }
 
 void cel_shadow(struct cel *l, const struct cel *top, double dx, double dy, struct colour shadow)
@@ -232,96 +238,102 @@ static struct colour paint_at(const struct paint *paint, struct point a, struct 
     return paint->from;
 }
 
-struct edge {
-    struct point a, b;
-};
+enum { LINES = 8 }; /* of samples in a row of pixels: line k at y = (k + 0.5) / LINES */
+
+/* Where an edge crosses a line of samples. */
 struct crossing {
     double x;
     int direction;
+    struct crossing *next; /* on the line, by x */
 };
 
-/* The polygon's edges that reach into rows y0..y1; returns how many. */
-static size_t find_edges(struct edge *found, const struct point *points, size_t n, double y0,
-                         double y1)
+/* Puts the crossings of the edge from A to B on the N lines, taking them from UNUSED on; returns
+ * the next unused. */
+static struct crossing *cross_lines(struct crossing **lines, size_t n, struct crossing *unused,
+                                    struct point a, struct point b)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++) {
-        struct edge e = {points[i], points[i + 1 < n ? i + 1 : 0]};
-        if ((e.a.y < y1 || e.b.y < y1) && (e.a.y > y0 || e.b.y > y0))
-            found[count++] = e;
+    double low = a.y < b.y ? a.y : b.y, high = a.y < b.y ? b.y : a.y;
+    for (size_t k = (size_t)clamp(ceil(low * LINES - 0.5), 0, (double)n); k < n; k++) {
+        struct crossing **at = &lines[k];
+        double y = ((double)k + 0.5) / LINES, x;
+        if (y >= high)
+            break;
+        x = a.x + (y - a.y) / (b.y - a.y) * (b.x - a.x);
+        while (*at && (*at)->x <= x)
+            at = &(*at)->next;
+        *unused = (struct crossing){x, a.y < b.y ? 1 : -1, *at};
+        *at = unused++;
     }
-    return count;
+    return unused;
 }
 
-/* Where the line Y of samples crosses the edges, ordered by x; returns how many. */
-static size_t find_crossings(struct crossing *found, const struct edge *edges, size_t n, double y)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++) {
-        struct point a = edges[i].a, b = edges[i].b;
-        struct crossing c;
-        size_t k;
-        if ((a.y <= y) == (b.y <= y))
-            continue;
-        c = (struct crossing){a.x + (y - a.y) / (b.y - a.y) * (b.x - a.x), a.y < b.y ? 1 : -1};
-        k = count++;
-        for (; k > 0 && found[k - 1].x > c.x; k--)
-            found[k] = found[k - 1];
-        found[k] = c;
-    }
-    return count;
-}
-
-/* Adds WEIGHT times the covered part of each pixel between x0 and x1. */
+/* coverage (width+1) += WEIGHT times the covered part of each pixel between x0 and x1. */
 static void cover_span(float *coverage, size_t width, double x0, double x1, float weight)
 {
+    size_t first, last;
     x0 = clamp(x0, 0, (double)width);
     x1 = clamp(x1, 0, (double)width);
-    for (size_t x = (size_t)x0; (double)x < x1; x++) {
-        double left = (double)x > x0 ? (double)x : x0,
-               right = (double)(x + 1) < x1 ? (double)(x + 1) : x1;
-        coverage[x] += weight * (float)(right - left);
+    first = (size_t)x0;
+    last = (size_t)x1;
+    if (first == last) {
+        coverage[first] += weight * (float)(x1 - x0);
+        return;
+    }
+    coverage[first] += weight * (float)((double)(first + 1) - x0);
+    for (size_t x = first + 1; x < last; x++)
+        coverage[x] += weight;
+    coverage[last] += weight * (float)(x1 - (double)last);
+}
+
+/* coverage (width+1), of zeros, becomes that of a row of pixels by its LINES; it lies from *left to
+ * *right. */
+static void cover_row(float *coverage, size_t width, struct crossing *const *lines, double *left,
+                      double *right)
+{
+    *left = (double)width;
+    *right = 0;
+    for (int k = 0; k < LINES; k++) {
+        int winding = 0;
+        for (const struct crossing *c = lines[k]; c && c->next; c = c->next) {
+            winding += c->direction;
+            if (winding == 0)
+                continue;
+            cover_span(coverage, width, c->x, c->next->x, 1.0f / LINES);
+            *left = c->x < *left ? c->x : *left;
+            *right = c->next->x > *right ? c->next->x : *right;
+        }
     }
 }
 
 void cel_fill(struct cel *l, const struct path *p, const struct view *v, const struct paint *paint,
               enum blend blend)
 {
-    enum { LINES = 8 };
+    const size_t n_lines = l->height * LINES;
     struct point *points = xcalloc(p->n + 1, sizeof *points), a = map(v, paint->a),
                  b = map(v, paint->b);
-    struct edge *edges = xcalloc(p->n + 1, sizeof *edges);
-    struct crossing *crossings = xcalloc(p->n + 1, sizeof *crossings);
-    float *coverage = xcalloc(l->width, sizeof *coverage);
-    double top = (double)l->height, bottom = 0;
-    for (size_t i = 0; i < p->n; i++) {
-        points[i] = map(v, p->points[i]);
-        top = points[i].y < top ? points[i].y : top;
-        bottom = points[i].y > bottom ? points[i].y : bottom;
+    struct crossing **lines = xcalloc(n_lines, sizeof *lines), *crossings, *unused;
+    float *coverage = xcalloc(l->width + 1, sizeof *coverage);
+    double most = 0, left, right; /* crossings; of what a row covers */
+    assert(p->n > 0);
+    for (size_t i = 0; i <= p->n; i++) {
+        points[i] = map(v, p->points[i % p->n]);
+        most += i > 0 ? fabs(points[i].y - points[i - 1].y) * LINES + 1 : 0;
     }
-    for (size_t y = (size_t)clamp(top, 0, (double)l->height); y < l->height && (double)y < bottom;
-         y++) {
-        size_t n_edges = find_edges(edges, points, p->n, (double)y, (double)(y + 1));
-        memset(coverage, 0, l->width * sizeof *coverage);
-        for (int line = 0; line < LINES; line++) {
-            size_t n = find_crossings(crossings, edges, n_edges, (double)y + (line + 0.5) / LINES);
-            int winding = 0;
-            for (size_t i = 0; i + 1 < n; i++) {
-                winding += crossings[i].direction;
-                if (winding != 0)
-                    cover_span(coverage, l->width, crossings[i].x, crossings[i + 1].x,
-                               1.0f / LINES);
-            }
-        }
-        for (size_t x = 0; x < l->width; x++) {
+    unused = crossings = xmalloc((size_t)most * sizeof *crossings);
+    for (size_t i = 0; i < p->n; i++)
+        unused = cross_lines(lines, n_lines, unused, points[i], points[i + 1]);
+    for (size_t y = 0; y < l->height; y++) {
+        cover_row(coverage, l->width, lines + y * LINES, &left, &right);
+        for (size_t x = (size_t)clamp(left, 0, right); x < l->width && (double)x < right; x++) {
             struct point centre = {(double)x + 0.5, (double)y + 0.5};
             if (coverage[x] > 0)
                 blend_pixel(l->pixels + (y * l->width + x) * 4, paint_at(paint, a, b, centre),
                             coverage[x], blend);
+            coverage[x] = 0;
         }
     }
     free(points);
-    free(edges);
+    free(lines);
     free(crossings);
     free(coverage);
 }
