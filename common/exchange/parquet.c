@@ -1,6 +1,5 @@
 #include "exchange/parquet.h"
 
-#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "base/profile.h"
 #include "base/report.h"
 #include "base/sizes.h"
+#include "exchange/extremes.h"
 #include "exchange/thrift.h"
 #include "files/jobs.h"
 #include "files/json.h"
@@ -20,13 +20,6 @@ enum { INT32 = 1, INT64 = 2, FLOAT = 4, DOUBLE = 5, BYTE_ARRAY = 6 }; /* Type */
 enum { PLAIN = 0, RLE = 3, ZSTD = 6, REQUIRED = 0, REPEATED = 2 };
 enum { UTF8 = 0, LIST = 3, UINT_8 = 11 }; /* ConvertedType, as old readers want it */
 
-/* The least and the largest of some values, as they stand in a page. */
-struct statistics {
-    bool known;
-    struct buffer least, largest;
-    uint64_t n_nan;
-};
-
 /* A page on its way to the file. */
 struct page {
     const struct parquet_column *column;
@@ -36,13 +29,13 @@ struct page {
     unsigned char *stored;
     size_t stored_len, stored_capacity;
     ZSTD_CCtx *compressor;
-    struct statistics statistics;
+    struct extremes extremes;
 };
 
 /* The pages of a column in a group of rows. */
 struct chunk {
     uint64_t start, n_values, content, stored; /* bytes, with the headers of pages */
-    struct statistics statistics;
+    struct extremes extremes;
 };
 
 struct parquet_writer {
@@ -59,11 +52,14 @@ struct parquet_writer {
     size_t in_flight;     /* bytes of values in pages started and not yet written */
 };
 
-/* --- values --- */
-
 static size_t row_size(const struct parquet_column *c)
 {
     return (c->length ? c->length : 1) * npy_item_size(c->dtype);
+}
+
+static bool is_real(const struct parquet_column *c)
+{
+    return !c->is_text && (c->dtype == NPY_F32 || c->dtype == NPY_F64);
 }
 
 static int physical_type(const struct parquet_column *c)
@@ -72,118 +68,6 @@ static int physical_type(const struct parquet_column *c)
         [NPY_U8] = INT32, [NPY_F32] = FLOAT, [NPY_F64] = DOUBLE, [NPY_I64] = INT64};
 
     return c->is_text ? BYTE_ARRAY : types[c->dtype];
-}
-
-static void set(struct buffer *b, const void *data, size_t len)
-{
-    b->len = 0;
-    buffer_add(b, data, len);
-}
-
-/* Texts by their bytes. */
-static int compare_texts(const void *a, size_t a_len, const void *b, size_t b_len)
-{
-    int order = memcmp(a, b, smaller(a_len, b_len));
-
-    return order ? order : (a_len > b_len) - (a_len < b_len);
-}
-
-static void look_at_text(struct statistics *s, const void *text, size_t len)
-{
-    if (!s->known || compare_texts(text, len, s->least.data, s->least.len) < 0)
-        set(&s->least, text, len);
-    if (!s->known || compare_texts(text, len, s->largest.data, s->largest.len) > 0)
-        set(&s->largest, text, len);
-    s->known = true;
-}
-
-/* Of a zero the sign says nothing: the least is -0, the largest +0. */
-static void look_at_reals(struct statistics *s, const void *values, size_t n, bool is_double)
-{
-    double least = INFINITY, largest = -INFINITY;
-
-    for (size_t i = 0; i < n; i++) {
-        double x = is_double ? ((const double *)values)[i] : ((const float *)values)[i];
-
-        s->n_nan += isnan(x);
-        least = x < least ? x : least;
-        largest = x > largest ? x : largest;
-    }
-    s->known = s->n_nan < n;
-    least = least == 0 ? -0.0 : least;
-    largest = largest == 0 ? 0.0 : largest;
-    if (is_double) {
-        set(&s->least, &least, sizeof least);
-        set(&s->largest, &largest, sizeof largest);
-    } else {
-        set(&s->least, &(float){(float)least}, sizeof(float));
-        set(&s->largest, &(float){(float)largest}, sizeof(float));
-    }
-}
-
-static void look_at_integers(struct statistics *s, const void *values, size_t n, bool is_byte)
-{
-    int64_t least = INT64_MAX, largest = INT64_MIN;
-
-    for (size_t i = 0; i < n; i++) {
-        int64_t x = is_byte ? ((const uint8_t *)values)[i] : ((const int64_t *)values)[i];
-
-        least = x < least ? x : least;
-        largest = x > largest ? x : largest;
-    }
-    s->known = n > 0;
-    set(&s->least, &least, is_byte ? 4 : 8);
-    set(&s->largest, &largest, is_byte ? 4 : 8);
-}
-
-/* Of the values A, of column C, and those of B. */
-static int compare_values(const struct parquet_column *c, const struct buffer *a,
-                          const struct buffer *b)
-{
-    double x = 0, y = 0;
-    int64_t i = 0, j = 0;
-
-    if (c->is_text)
-        return compare_texts(a->data, a->len, b->data, b->len);
-    if (c->dtype == NPY_U8 || c->dtype == NPY_I64) {
-        memcpy(&i, a->data, a->len);
-        memcpy(&j, b->data, b->len);
-        return (i > j) - (i < j);
-    }
-    if (c->dtype == NPY_F64) {
-        memcpy(&x, a->data, sizeof x);
-        memcpy(&y, b->data, sizeof y);
-    } else {
-        x = *(const float *)(const void *)a->data;
-        y = *(const float *)(const void *)b->data;
-    }
-    return (x > y) - (x < y);
-}
-
-/* S takes what FROM knows besides. */
-static void join(struct statistics *s, const struct statistics *from,
-                 const struct parquet_column *c)
-{
-    s->n_nan += from->n_nan;
-    if (!from->known)
-        return;
-    if (!s->known || compare_values(c, &from->least, &s->least) < 0)
-        set(&s->least, from->least.data, from->least.len);
-    if (!s->known || compare_values(c, &from->largest, &s->largest) > 0)
-        set(&s->largest, from->largest.data, from->largest.len);
-    s->known = true;
-}
-
-static void forget(struct statistics *s)
-{
-    s->known = false;
-    s->n_nan = 0;
-}
-
-static void release_statistics(struct statistics *s)
-{
-    buffer_release(&s->least);
-    buffer_release(&s->largest);
 }
 
 /* --- pages --- */
@@ -261,10 +145,10 @@ static void finish_page(void *slot)
     const struct parquet_column *c = p->column;
     size_t n = n_values(p), bound;
 
-    if (!c->is_text && (c->dtype == NPY_F32 || c->dtype == NPY_F64))
-        look_at_reals(&p->statistics, p->values.data, n, c->dtype == NPY_F64);
+    if (is_real(c))
+        extremes_reals(&p->extremes, p->values.data, n, c->dtype == NPY_F64);
     else if (!c->is_text)
-        look_at_integers(&p->statistics, p->values.data, n, c->dtype == NPY_U8);
+        extremes_integers(&p->extremes, p->values.data, n, c->dtype == NPY_U8);
     p->content.len = p->head.len = 0;
     if (c->length)
         add_levels(&p->content, p->n_rows, c->length);
@@ -288,7 +172,7 @@ static void release_page(void *slot)
     buffer_release(&p->values);
     buffer_release(&p->content);
     buffer_release(&p->head);
-    release_statistics(&p->statistics);
+    extremes_release(&p->extremes);
     ZSTD_freeCCtx(p->compressor);
     free(p->stored);
 }
@@ -312,7 +196,7 @@ static bool put_page(struct parquet_writer *w)
     c->n_values += n_values(p);
     c->content += p->head.len + p->content.len;
     c->stored += p->head.len + p->stored_len;
-    join(&c->statistics, &p->statistics, p->column);
+    extremes_join(&c->extremes, &p->extremes);
     w->in_flight -= p->values.len;
     jobs_return(w->jobs, p);
     return true;
@@ -347,7 +231,7 @@ static struct page *page_for(struct parquet_writer *w, size_t len)
         put_page(w);
     w->page->column = &w->columns[w->column - 1];
     w->page->values.len = w->page->n_rows = 0;
-    forget(&w->page->statistics);
+    extremes_clear(&w->page->extremes);
     return w->page;
 }
 
@@ -399,17 +283,33 @@ static void add_schema(struct thrift *t, const struct parquet_writer *w)
     }
 }
 
-static void add_statistics(struct thrift *t, const struct statistics *s,
+/* One of the extremes, as it stands in a page. */
+static void add_extreme(struct thrift *t, int field, const struct extreme *x,
+                        const struct parquet_column *c)
+{
+    const float narrow = (float)x->real;
+
+    if (c->is_text)
+        thrift_text(t, field, x->text.data, x->text.len);
+    else if (c->dtype == NPY_F32)
+        thrift_text(t, field, &narrow, sizeof narrow);
+    else if (c->dtype == NPY_F64)
+        thrift_text(t, field, &x->real, sizeof x->real);
+    else
+        thrift_text(t, field, &x->integer, c->dtype == NPY_U8 ? 4 : 8);
+}
+
+static void add_statistics(struct thrift *t, const struct extremes *e,
                            const struct parquet_column *c)
 {
     thrift_open(t, 12);
     thrift_int(t, 3, THRIFT_I64, 0); /* none is missing */
-    if (s->known) {
-        thrift_text(t, 5, s->largest.data, s->largest.len);
-        thrift_text(t, 6, s->least.data, s->least.len);
+    if (e->kind) {
+        add_extreme(t, 5, &e->largest, c);
+        add_extreme(t, 6, &e->least, c);
     }
-    if (!c->is_text && (c->dtype == NPY_F32 || c->dtype == NPY_F64))
-        thrift_int(t, 9, THRIFT_I64, (int64_t)s->n_nan);
+    if (is_real(c))
+        thrift_int(t, 9, THRIFT_I64, (int64_t)e->n_nan);
     thrift_close(t);
 }
 
@@ -433,7 +333,7 @@ static void add_chunk(struct thrift *t, const struct chunk *chunk, const struct 
     thrift_int(t, 6, THRIFT_I64, (int64_t)chunk->content);
     thrift_int(t, 7, THRIFT_I64, (int64_t)chunk->stored);
     thrift_int(t, 9, THRIFT_I64, (int64_t)chunk->start);
-    add_statistics(t, &chunk->statistics, c);
+    add_statistics(t, &chunk->extremes, c);
     thrift_close(t);
     thrift_close(t);
 }
@@ -505,7 +405,7 @@ void parquet_begin_column(struct parquet_writer *w)
     w->column++;
     c->start = w->written;
     c->n_values = c->content = c->stored = 0;
-    forget(&c->statistics);
+    extremes_clear(&c->extremes);
 }
 
 void parquet_text(struct parquet_writer *w, const char *text)
@@ -517,7 +417,7 @@ void parquet_text(struct parquet_writer *w, const char *text)
 
     put_le32(buffer_room(&p->values, 4), (uint32_t)len);
     buffer_add(&p->values, value, len);
-    look_at_text(&p->statistics, value, len);
+    extremes_text(&p->extremes, value, len);
     p->n_rows++;
     json_decref(utf8);
 }
@@ -567,7 +467,7 @@ void parquet_commit(struct parquet_writer *w, const struct history *h)
     history_commit_trailer(h, w->file, TRAILER_PARQUET, footer.len);
     jobs_free(w->jobs, release_page);
     for (size_t i = 0; i < w->n_columns; i++)
-        release_statistics(&w->chunks[i].statistics);
+        extremes_release(&w->chunks[i].extremes);
     free(w->chunks);
     buffer_release(&w->groups);
     buffer_release(&footer);
