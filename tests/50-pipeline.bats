@@ -319,6 +319,7 @@ child_of() {
 images.npy.zst             would run: missing'
     equal "$(pipeline status | head -n 2)" 'file                       state          size    epoch  loss       val_loss   left
 samples                    missing'
+    equal "$(pipeline status | sed 1d | awk '{ print $NF }' | sort -u)" missing
     equal "$(ls -A)" 'conf'
 }
 
@@ -661,6 +662,14 @@ refuses() {
     pipeline features 2>notes
     grep -x "pipeline: 'out': all was up to date" notes
     equal "$(tail -n 1 notes)" "pipeline: The nearest neighbour of a picture has its class in $(sed -n 's/^(all).*\t//p' out/accuracy.tsv) of all pictures."
+    rm out/test-1.npy.zst
+    pipeline test-1.npy.zst features 2>notes
+    grep -E "^pipeline: 'out': 1 file made in [0-9]+ s$" notes
+    touch out/stage-1.tsv
+    pipeline loss-stage-1.png 2>/dev/null
+    touch out/stage-1.tsv
+    pipeline loss-stage-1.png 2>notes
+    grep -x "pipeline: 'out': all was up to date" notes
     for quiet in -s -n -q why; do
         pipeline $quiet 2>notes >/dev/null
         equal "$quiet$(grep '^pipeline: ' notes || true)" "$quiet"

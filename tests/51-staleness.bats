@@ -529,10 +529,16 @@ killed_naming() {
     reruns 'scatter-3d.svg' all
     truncate -s 1000 out/scatter-2d.png
     pipeline why | grep '^scatter-2d.png *would run: damaged: cut short'
-    reruns 'scatter-2d.png' all
+    truncate -s -9 out/loss-deep.png
+    answers loss-deep.png 'would run: damaged: cut short: a PNG file without its end'
+    reruns 'loss-deep.png scatter-2d.png' all
     sed -i 's/^ren\t/rin\t/' out/accuracy.tsv
     pipeline why | grep "^accuracy.tsv *would run: 'accuracy.tsv' holds xxh128:.*, its history says xxh128:"
     reruns 'accuracy.tsv' all
+    printf x | dd of=out/pca-2.npy.zst bs=1 seek="$(($(stat -c %s out/pca-2.npy.zst) / 2))" \
+        conv=notrunc status=none
+    answers pca-2.npy.zst 'would run: damaged record or seek table'
+    reruns 'pca-2 scatter-2d.png scatter-2d.svg' all
 }
 
 @test "another script of a plot makes its pictures anew" {

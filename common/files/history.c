@@ -34,7 +34,7 @@ _Noreturn static void answer(const struct history *h)
     if (stat(cli->output, &st) != 0 && errno == ENOENT) {
         reasons_add(&r, "missing");
     } else if (keep_try_read(cli->output, &text, error)) {
-        reasons_add(&r, "damaged: %s", error);
+        reasons_add(&r, strncmp(error, "damaged", 7) == 0 ? "%s" : "damaged: %s", error);
     } else {
         records = record_parse_for(cli, text);
         if (json_array_size(records) > 0)

@@ -107,32 +107,36 @@ static const char *read_model(struct zio_reader *r, char **text, char error[ZIO_
     return NULL;
 }
 
-/* The text of the first chunk with our keyword in a PNG file. */
+/* The text of the first chunk with our keyword in a PNG file that goes on to its end. */
 static const char *read_png(struct zio_reader *r, char **text, char error[ZIO_ERROR])
 {
     struct chunk c = {0};
     unsigned char head[CHUNK_HEAD];
+    char *found = NULL;
+    const char *bad = NULL;
 
-    while (!*text && chunk_follows(&c, zio_length(r))) {
-        const char *found;
+    while (!bad && chunk_follows(&c, zio_length(r))) {
+        const char *said;
         char *data;
 
-        if (zio_try_read_at(r, head, CHUNK_HEAD, chunk_after(&c), error))
-            return error;
-        if (!chunk_next(&c, head, zio_length(r)))
-            return strcpy(error, "cut short: ends inside a PNG chunk");
-        if (c.len >= JSON_MAX_TEXT || (!chunk_is(&c, "iTXt") && !chunk_is(&c, "tEXt")))
+        bad = zio_try_read_at(r, head, CHUNK_HEAD, chunk_after(&c), error);
+        if (bad || !chunk_next(&c, head, zio_length(r)))
+            break;
+        if (found || c.len >= JSON_MAX_TEXT || (!chunk_is(&c, "iTXt") && !chunk_is(&c, "tEXt")))
             continue;
         data = xcalloc(c.len + 1, 1);
-        if (zio_try_read_at(r, data, c.len, c.at + CHUNK_HEAD, error)) {
-            free(data);
-            return error;
-        }
-        found = chunk_text(&c, data, keyword);
-        *text = found ? xstrdup(found) : NULL;
+        bad = zio_try_read_at(r, data, c.len, c.at + CHUNK_HEAD, error);
+        said = bad ? NULL : chunk_text(&c, data, keyword);
+        found = said ? xstrdup(said) : NULL;
         free(data);
     }
-    return NULL;
+    if (!bad && !chunk_is(&c, "IEND"))
+        bad = strcpy(error, "cut short: a PNG file without its end");
+    if (bad)
+        free(found);
+    else
+        *text = found;
+    return bad;
 }
 
 /* The comment that ends SVG or HTML. */
