@@ -75,7 +75,7 @@ int main(int argc, char **argv)
     const struct cli_option options[] = {
         {"transfer", CLI_CHOICE, &how, 0, 0, "all|none", CLI_SETTING,
          "weights of the stages; none: drawn at random"},
-        {"hidden", CLI_CHOICE, &hidden, 0, 0, model_activations, CLI_SETTING,
+        {"hidden", CLI_CHOICE, &hidden, 0, 0, spec_activations, CLI_SETTING,
          "activation of the decoders but the last"},
         {"initialiser", CLI_CHOICE, &initialiser, 0, 0, net_initialisers, CLI_SETTING,
          "distribution, with --transfer none"},

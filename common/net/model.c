@@ -5,65 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/value.h"
 #include "base/profile.h"
 #include "base/report.h"
 #include "base/sizes.h"
 #include "files/safetensors.h"
 
-const char model_activations[] = "linear|relu|sigmoid";
-const char model_losses[] = "mean-squared-error|binary-crossentropy";
-
-enum { MAX_FILE = 1 << 30, MAX_TEXT = 256, FRAME = 4 << 20 };
-
-/* What a net needs besides its weights, as text: the values of __metadata__. */
-struct description {
-    char input[MAX_TEXT], activations[MAX_TEXT], batch_norm[MAX_TEXT], loss[MAX_TEXT];
-};
-
-/* Appends the choice at POSITION to TEXT, after a comma where it is not the first. */
-static void append_choice(char text[MAX_TEXT], const char *choices, int position)
-{
-    size_t used = strlen(text);
-    int length;
-    const char *choice = value_choice(choices, position, &length);
-
-    snprintf(text + used, MAX_TEXT - used, "%s%.*s", used ? "," : "", length, choice);
-}
-
-/* The position of the word at *text, which then points behind its comma; -1, and *text as it was,
- * where it is no choice. */
-static int take_choice(const char **text, const char *choices)
-{
-    size_t n = strcspn(*text, ",");
-    int position = value_find_choice(choices, *text, n);
-
-    if (position >= 0)
-        *text += n + ((*text)[n] == ',');
-    return position;
-}
-
-static void describe(struct description *d, const struct net_spec *spec)
-{
-    *d = (struct description){0};
-    snprintf(d->input, sizeof d->input, "%d,%d,%d", spec->height, spec->width, spec->channels);
-    for (int k = 0; k < spec->n_layers; k++) {
-        append_choice(d->activations, model_activations, (int)spec->layers[k].activation);
-        append_choice(d->batch_norm, "no|yes", spec->layers[k].batch_norm);
-    }
-    append_choice(d->loss, model_losses, (int)spec->loss);
-}
+enum { MAX_FILE = 1 << 30, FRAME = 4 << 20 };
 
 /* HEAD, n_head numbers: NULL, 0 where there is none. */
 static void digest_net(char digest[DIGEST_SIZE], const struct net_spec *spec, int first,
                        const float *weights, size_t n, const float *head, size_t n_head)
 {
     struct digest_state *state = digest_new();
-    struct description d;
-    char *about;
+    char words[SPEC_WORDS][SPEC_TEXT], *about;
 
-    describe(&d, spec);
-    about = xformat("%s;%s;%s;%s;%d\n", d.input, d.activations, d.batch_norm, d.loss, first);
+    spec_format(words, spec);
+    about = xformat("%s;%s;%s;%s;%d\n", words[0], words[1], words[2], words[3], first);
     digest_add(state, about, strlen(about));
     digest_add(state, weights, n * sizeof *weights);
     digest_add(state, head, n_head * sizeof *head);
@@ -134,11 +91,11 @@ void model_write(const char *path, struct net *net, int first, struct head *head
     const struct net_parameter *p;
     char digest[DIGEST_SIZE], *history;
     struct safetensors s = {0};
-    struct description d;
+    char words[SPEC_WORDS][SPEC_TEXT];
     struct zio_writer *w;
     unsigned char *header;
 
-    describe(&d, net_get_spec(net));
+    spec_format(words, net_get_spec(net));
     digest_net(digest, net_get_spec(net), first, weights, n_weights, head_floats, n_head);
     history = history_text(h, digest);
     p = net_parameters(net, &n);
@@ -147,10 +104,8 @@ void model_write(const char *path, struct net *net, int first, struct head *head
         p = head_parameters(head, &n);
         add_entries(&s, p, n, first);
     }
-    add_metadata(&s, "input", d.input);
-    add_metadata(&s, "activations", d.activations);
-    add_metadata(&s, "batch_norm", d.batch_norm);
-    add_metadata(&s, "loss", d.loss);
+    for (int i = 0; i < SPEC_WORDS; i++)
+        add_metadata(&s, spec_words[i], words[i]);
     add_metadata(&s, "history", history);
     if (training) {
         checkpoint_format(training, &s);
@@ -197,56 +152,28 @@ static const char *count_layers(struct model *m, const struct safetensors *s,
     return NULL;
 }
 
-/* Layer K of the net, whose words in __metadata__ are next at *activations and *batch_norm. */
-static const char *read_layer(struct model *m, int k, const struct safetensors *s,
-                              const char **activations, const char **batch_norm,
-                              char error[REASON_SIZE])
-{
-    struct net_layer *layer = &m->spec.layers[k];
-    const struct safetensors_entry *e;
-    char name[64];
-    int choice;
-
-    snprintf(name, sizeof name, "encoder.%d.kernel", m->first + k);
-    e = safetensors_find(s, name);
-    if (e->rank != 4 || e->shape[0] > 99 || e->shape[3] > 1 << 20)
-        return reason(error, "%s is no kernel (height,width,in,out)", name);
-    layer->kernel = (int)e->shape[0];
-    layer->filters = (int)e->shape[3];
-    if ((choice = take_choice(activations, model_activations)) < 0)
-        return reason(error, "activations '%.40s', want one of %s for each layer", *activations,
-                      model_activations);
-    layer->activation = (enum net_activation)choice;
-    if ((choice = take_choice(batch_norm, "no|yes")) < 0)
-        return reason(error, "batch_norm '%.40s', want yes or no for each layer", *batch_norm);
-    layer->batch_norm = choice;
-    return NULL;
-}
-
 static const char *read_spec(struct model *m, const struct safetensors *s, char error[REASON_SIZE])
 {
-    static const char *const keys[] = {"input", "activations", "batch_norm", "loss"};
-    const char *values[4], *bad;
-    struct net_spec *spec = &m->spec;
-    int end = 0, choice;
+    const char *values[SPEC_WORDS], *bad;
 
-    for (int i = 0; i < 4; i++)
-        if (!(values[i] = safetensors_metadata(s, keys[i])))
-            return reason(error, "no '%s' in __metadata__: not a model of ours", keys[i]);
+    for (int i = 0; i < SPEC_WORDS; i++)
+        if (!(values[i] = safetensors_metadata(s, spec_words[i])))
+            return reason(error, "no '%s' in __metadata__: not a model of ours", spec_words[i]);
     if ((bad = count_layers(m, s, error)))
         return bad;
-    if (strlen(values[0]) > 40
-        || sscanf(values[0], "%7d,%7d,%7d%n", &spec->height, &spec->width, &spec->channels, &end)
-            != 3
-        || values[0][end])
-        return reason(error, "input '%.40s', want height,width,channels", values[0]);
-    for (int k = 0; k < spec->n_layers; k++)
-        if ((bad = read_layer(m, k, s, &values[1], &values[2], error)))
-            return bad;
-    if ((choice = take_choice(&values[3], model_losses)) < 0)
-        return reason(error, "loss '%.40s', want one of %s", values[3], model_losses);
-    spec->loss = (enum net_loss)choice;
-    return spec_check(spec);
+    for (int k = 0; k < m->spec.n_layers; k++) {
+        const struct safetensors_entry *e;
+        char name[64];
+
+        snprintf(name, sizeof name, "encoder.%d.kernel", m->first + k);
+        e = safetensors_find(s, name);
+        if (e->rank != 4 || e->shape[0] > 99 || e->shape[3] > 1 << 20)
+            return reason(error, "%s is no kernel (height,width,in,out)", name);
+        m->spec.layers[k].kernel = (int)e->shape[0];
+        m->spec.layers[k].filters = (int)e->shape[3];
+    }
+    bad = spec_parse(&m->spec, values, error);
+    return bad ? bad : spec_check(&m->spec);
 }
 
 static void format_shape(char text[128], int rank, const size_t *shape)

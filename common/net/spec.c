@@ -1,10 +1,81 @@
 #include "net/spec.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/report.h"
 #include "base/vectors.h"
+#include "cli/value.h"
 #include "kernels/kernels.h"
+
+enum { INPUT, ACTIVATIONS, BATCH_NORM, LOSS };
+
+const char spec_activations[] = "linear|relu|sigmoid";
+const char spec_losses[] = "mean-squared-error|binary-crossentropy";
+const char *const spec_words[SPEC_WORDS] = {"input", "activations", "batch_norm", "loss"};
+
+/* --- in words --- */
+
+/* Appends the choice at POSITION to TEXT, after a comma where it is not the first. */
+static void append_choice(char text[SPEC_TEXT], const char *choices, int position)
+{
+    size_t used = strlen(text);
+    int length;
+    const char *choice = value_choice(choices, position, &length);
+
+    snprintf(text + used, SPEC_TEXT - used, "%s%.*s", used ? "," : "", length, choice);
+}
+
+void spec_format(char words[SPEC_WORDS][SPEC_TEXT], const struct net_spec *spec)
+{
+    memset(words, 0, SPEC_WORDS * sizeof *words);
+    snprintf(words[INPUT], SPEC_TEXT, "%d,%d,%d", spec->height, spec->width, spec->channels);
+    for (int k = 0; k < spec->n_layers; k++) {
+        append_choice(words[ACTIVATIONS], spec_activations, (int)spec->layers[k].activation);
+        append_choice(words[BATCH_NORM], "no|yes", spec->layers[k].batch_norm);
+    }
+    append_choice(words[LOSS], spec_losses, (int)spec->loss);
+}
+
+/* The position of the word at *text, which then points behind its comma; -1, and *text as it was,
+ * where it is no choice. */
+static int take_choice(const char **text, const char *choices)
+{
+    size_t n = strcspn(*text, ",");
+    int position = value_find_choice(choices, *text, n);
+
+    if (position >= 0)
+        *text += n + ((*text)[n] == ',');
+    return position;
+}
+
+const char *spec_parse(struct net_spec *spec, const char *const words[SPEC_WORDS],
+                       char error[REASON_SIZE])
+{
+    const char *input = words[INPUT], *activations = words[ACTIVATIONS],
+               *batch_norm = words[BATCH_NORM], *loss = words[LOSS];
+    int end = 0, choice;
+
+    if (strlen(input) > 40
+        || sscanf(input, "%7d,%7d,%7d%n", &spec->height, &spec->width, &spec->channels, &end) != 3
+        || input[end])
+        return reason(error, "input '%.40s', want height,width,channels", input);
+    for (int k = 0; k < spec->n_layers; k++) {
+        if ((choice = take_choice(&activations, spec_activations)) < 0)
+            return reason(error, "activations '%.40s', want one of %s for each layer", activations,
+                          spec_activations);
+        spec->layers[k].activation = (enum net_activation)choice;
+        if ((choice = take_choice(&batch_norm, "no|yes")) < 0)
+            return reason(error, "batch_norm '%.40s', want yes or no for each layer", batch_norm);
+        spec->layers[k].batch_norm = choice;
+    }
+    if ((choice = take_choice(&loss, spec_losses)) < 0)
+        return reason(error, "loss '%.40s', want one of %s", loss, spec_losses);
+    spec->loss = (enum net_loss)choice;
+    return NULL;
+}
+
+/* --- what it holds --- */
 
 /* Places within the kernels of layer K (from 0), one window a filter, and within an image in its
  * margins are int32. */

@@ -5,11 +5,8 @@
  * counts from `first`: the model of stage 3 holds layer 3 alone. __metadata__ holds what else the
  * net needs, and a model file is enough to run it:
  *
- *     "input"        "80,80,3"             height, width, channels
- *     "activations"  "sigmoid,relu"        of the decoders, in the order of K
- *     "batch_norm"   "no,no"               of the encoders
- *     "loss"         "binary-crossentropy" or "mean-squared-error"
- *     "history"      JSON text, see history.h
+ *     "input", "activations", "batch_norm", "loss"   as spec.h has them in words
+ *     "history"                                      JSON text, see history.h
  *
  * A model trained through a head keeps it too, head.L.kernel and so on (head.h); its sizes are
  * those of its tensors. What takes codes from the net does not look at it.
@@ -69,9 +66,5 @@ void model_free(struct model *m);
 /* Dies, with both shapes, unless rows of shape (H,W,C) are what the model takes. PATH names the
  * rows. */
 void model_want(const struct model *m, const char *path, const size_t shape[3]);
-
-/* The names of activations and losses, in the order of their enums, as choices of an option. */
-extern const char model_activations[]; /* "linear|relu|sigmoid" */
-extern const char model_losses[];      /* "mean-squared-error|binary-crossentropy" */
 
 #endif

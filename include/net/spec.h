@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/report.h"
+
 enum { NET_MAX_LAYERS = 16 };
 enum net_activation { NET_LINEAR, NET_RELU, NET_SIGMOID };
 /* Mean squared error; binary cross-entropy, which needs a sigmoid at the end. */
@@ -25,6 +27,24 @@ struct net_spec {
     struct net_layer layers[NET_MAX_LAYERS];
     enum net_loss loss;
 };
+
+/* The names of activations and losses, in the order of their enums, as choices of an option. */
+extern const char spec_activations[]; /* "linear|relu|sigmoid" */
+extern const char spec_losses[];      /* "mean-squared-error|binary-crossentropy" */
+
+/* A spec in words, all but its layers' number, kernels and filters:
+ *
+ *     "input"        "80,80,3"             height, width, channels
+ *     "activations"  "sigmoid,relu"        of the decoders, in the order of k
+ *     "batch_norm"   "no,no"               of the encoders
+ *     "loss"         "binary-crossentropy" or "mean-squared-error" */
+enum { SPEC_WORDS = 4, SPEC_TEXT = 256 };
+extern const char *const spec_words[SPEC_WORDS]; /* "input" and so on */
+void spec_format(char words[SPEC_WORDS][SPEC_TEXT], const struct net_spec *spec);
+/* Into SPEC, which has its layers' number: NULL, or the reason, in ERROR, why these are no words of
+ * a spec. */
+const char *spec_parse(struct net_spec *spec, const char *const words[SPEC_WORDS],
+                       char error[REASON_SIZE]);
 
 /* What a net is given: numbers, or bytes where numbers is NULL. */
 struct net_rows {
