@@ -10,23 +10,21 @@
 #include "base/ranks.h"
 #include "base/report.h"
 #include "base/sizes.h"
-#include "base/vectors.h"
 #include "cli/value.h"
+#include "net/columns.h"
 #include "net/dense.h"
 #include "net/norm.h"
 #include "net/parameters.h"
 #include "net/pool.h"
 #include "net/share.h"
 
-enum { COLUMNS = 16 }; /* whose statistics are taken together */
-
 struct dense_layer {
     size_t in, out;
     const struct net_parameter *kernel, *bias, *gamma, *beta, *mean, *variance; /* or NULL */
-    size_t row;                             /* of a: in of the first, otherwise dense_row(in) */
-    float *a;                               /* (rows,row): what it sees */
-    float *u;                               /* (rows,dense_row(out)): W a; then normalised */
-    float *scale, *shift, *centre, *spread; /* (dense_row(out)) as in norm.h */
+    size_t row;     /* of a: in of the first, otherwise dense_row(in) */
+    float *a;       /* (rows,row): what it sees */
+    float *u;       /* (rows,dense_row(out)): W a; then normalised */
+    float *vectors; /* (4,dense_row(out)), of columns.h */
 };
 
 struct head {
@@ -135,12 +133,10 @@ static void lay_out(struct head *h)
     h->gradients = arena_floats(arena, h->n_weights);
     for (int i = 0; i < h->spec.n_layers; i++) {
         struct dense_layer *l = &h->layers[i];
-        float **const vectors[] = {&l->scale, &l->shift, &l->centre, &l->spread};
         l->row = i == 0 ? l->in : dense_row(l->in);
         l->a = arena_floats(arena, h->max_rows * l->row + KERNELS_MAX_LANES);
         l->u = arena_floats(arena, h->max_rows * dense_row(l->out));
-        for (size_t v = 0; v < sizeof vectors / sizeof *vectors; v++)
-            *vectors[v] = arena_floats(arena, dense_row(l->out));
+        l->vectors = arena_floats(arena, 4 * dense_row(l->out));
         widest = larger(widest, dense_row(l->in));
         scratch = larger(scratch, dense_scratch(l->in, l->out));
         scratch = larger(scratch, dense_scratch(l->out, l->in));
@@ -234,114 +230,6 @@ void head_initialise(struct head *h, uint64_t seed)
                           seed);
 }
 
-/* --- batch normalisation of COLUMNS columns --- */
-
-static size_t columns_at(const struct dense_layer *l, size_t first)
-{
-    return smaller(l->out - first, COLUMNS);
-}
-
-/* Sums over rows of x and of x*y. */
-VECTORS static void sum_columns(double sum[COLUMNS], double product[COLUMNS], const float *x,
-                                const float *y, size_t row, size_t n)
-{
-    memset(sum, 0, COLUMNS * sizeof *sum);
-    memset(product, 0, COLUMNS * sizeof *product);
-    for (size_t i = 0; i < n; i++, x += row, y += row)
-        for (int c = 0; c < COLUMNS; c++) {
-            sum[c] += (double)x[c];
-            product[c] += (double)x[c] * (double)y[c];
-        }
-}
-
-static void statistics(struct head *h, struct dense_layer *l, size_t first, size_t n)
-{
-    double sum[COLUMNS], square[COLUMNS];
-    float *mean = h->weights + l->mean->offset + first,
-          *variance = h->weights + l->variance->offset + first;
-
-    sum_columns(sum, square, l->u + first, l->u + first, dense_row(l->out), n);
-    for (size_t c = 0; c < columns_at(l, first); c++) {
-        const double m = sum[c] / (double)n, v = square[c] / (double)n - m * m, var = v > 0 ? v : 0;
-        l->centre[first + c] = (float)m;
-        l->spread[first + c] = (float)(1 / sqrt(var + NORM_EPSILON));
-        mean[c] = (float)(mean[c] * h->momentum + m * (1 - h->momentum));
-        variance[c] = (float)(variance[c] * h->momentum + var * (1 - h->momentum));
-    }
-}
-
-static void running_statistics(struct head *h, struct dense_layer *l, size_t first)
-{
-    for (size_t c = first; c < first + columns_at(l, first); c++) {
-        l->centre[c] = h->weights[l->mean->offset + c];
-        l->spread[c] =
-            (float)(1 / sqrt((double)h->weights[l->variance->offset + c] + NORM_EPSILON));
-    }
-}
-
-/* u becomes normalised, a the result behind the relu. */
-VECTORS static void normalise(float *a, float *u, const float *centre, const float *spread,
-                              const float *scale, const float *shift, size_t row, size_t n)
-{
-    for (size_t i = 0; i < n; i++, u += row, a += row)
-        for (int c = 0; c < COLUMNS; c++) {
-            const float v = (u[c] - centre[c]) * spread[c], y = v * scale[c] + shift[c];
-            u[c] = v;
-            a[c] = y > 0 ? y : 0;
-        }
-}
-
-/* Columns FIRST on of hidden layer l: from u to normalised u, and to A, the next one's. */
-static void hidden_forward(struct head *h, struct dense_layer *l, float *a, size_t first, size_t n,
-                           bool train)
-{
-    if (train)
-        statistics(h, l, first, n);
-    else
-        running_statistics(h, l, first);
-    for (size_t c = first; c < first + columns_at(l, first); c++) {
-        l->scale[c] = h->weights[l->gamma->offset + c];
-        l->shift[c] = h->weights[l->beta->offset + c];
-    }
-    normalise(a + first, l->u + first, l->centre + first, l->spread + first, l->scale + first,
-              l->shift + first, dense_row(l->out), n);
-}
-
-VECTORS static void relu_backward(float *g, const float *a, size_t row, size_t n)
-{
-    for (size_t i = 0; i < n; i++, g += row, a += row)
-        for (int c = 0; c < COLUMNS; c++)
-            g[c] = a[c] > 0 ? g[c] : 0;
-}
-
-VECTORS static void norm_backward(float *g, const float *u, const float *scale, const float *mean,
-                                  const float *product, size_t row, size_t n)
-{
-    for (size_t i = 0; i < n; i++, g += row, u += row)
-        for (int c = 0; c < COLUMNS; c++)
-            g[c] = scale[c] * (g[c] - mean[c] - product[c] * u[c]);
-}
-
-/* From G, the gradient of a, to that of u before it was normalised, in its place. */
-static void hidden_backward(struct head *h, struct dense_layer *l, float *g, const float *a,
-                            size_t first, size_t n)
-{
-    const size_t row = dense_row(l->out), some = columns_at(l, first);
-    double sum[COLUMNS], product[COLUMNS];
-    float scale[COLUMNS] = {0}, mean[COLUMNS] = {0}, mean_product[COLUMNS] = {0};
-
-    relu_backward(g + first, a + first, row, n);
-    sum_columns(sum, product, g + first, l->u + first, row, n);
-    for (size_t c = 0; c < some; c++) {
-        h->gradients[l->beta->offset + first + c] = (float)sum[c];
-        h->gradients[l->gamma->offset + first + c] = (float)product[c];
-        scale[c] = l->scale[first + c] * l->spread[first + c];
-        mean[c] = (float)(sum[c] / (double)n);
-        mean_product[c] = (float)(product[c] / (double)n);
-    }
-    norm_backward(g + first, l->u + first, scale, mean, mean_product, row, n);
-}
-
 /* --- forward and backward --- */
 
 static void multiply(struct head *h, const struct dense_layer *l, size_t n)
@@ -351,6 +239,22 @@ static void multiply(struct head *h, const struct dense_layer *l, size_t n)
 
     dense_multiply(l->u, dense_row(l->out), l->a, l->row, n, &w,
                    l->bias ? h->weights + l->bias->offset : NULL, h->scratch);
+}
+
+/* Of a hidden layer. */
+static struct columns columns_of(const struct head *h, const struct dense_layer *l)
+{
+    const size_t row = dense_row(l->out);
+
+    return (struct columns){.width = l->out,
+                            .gamma = h->weights + l->gamma->offset,
+                            .beta = h->weights + l->beta->offset,
+                            .mean = h->weights + l->mean->offset,
+                            .variance = h->weights + l->variance->offset,
+                            .scale = l->vectors,
+                            .shift = l->vectors + row,
+                            .centre = l->vectors + 2 * row,
+                            .spread = l->vectors + 3 * row};
 }
 
 static double dot(const float *a, const float *b, size_t n)
@@ -385,9 +289,10 @@ const float *head_forward(struct head *h, const float *code, size_t n, bool trai
     pool_codes(h, code, n);
     for (struct dense_layer *l = h->layers; l <= last; l++) {
         multiply(h, l, n);
-#pragma omp parallel for schedule(static)
-        for (size_t first = 0; first < (l == last ? 0 : l->out); first += COLUMNS)
-            hidden_forward(h, l, l[1].a, first, n, train);
+        if (l != last) {
+            const struct columns c = columns_of(h, l);
+            columns_forward(&c, l[1].a, l->u, n, train, h->momentum);
+        }
     }
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < n; i++) {
@@ -414,17 +319,6 @@ static void length_backward(const struct head *h, float *dz, size_t n)
     }
 }
 
-static void sum_rows(float *db, const float *d, size_t row, size_t n, size_t width)
-{
-#pragma omp parallel for schedule(static)
-    for (size_t first = 0; first < width; first += COLUMNS) {
-        double sum[COLUMNS], unused[COLUMNS];
-        sum_columns(sum, unused, d + first, d + first, row, n);
-        for (size_t c = 0; c < COLUMNS && first + c < width; c++)
-            db[first + c] = (float)sum[c];
-    }
-}
-
 void head_backward(struct head *h, float *dcode, float *dz, size_t n)
 {
     struct dense_layer *last = &h->layers[h->spec.n_layers - 1];
@@ -433,19 +327,19 @@ void head_backward(struct head *h, float *dcode, float *dz, size_t n)
     float *g = dz; /* of u_l */
 
     length_backward(h, dz, n);
-    sum_rows(h->gradients + last->bias->offset, dz, head_row(h), n, last->out);
+    columns_sum(h->gradients + last->bias->offset, dz, n, last->out);
     for (struct dense_layer *l = last; l >= h->layers; l--) {
         const struct dense_weights back = {h->weights + l->kernel->offset, 1, (ptrdiff_t)l->out,
                                            l->out, l->in};
+        struct columns below;
         dense_gradient(h->gradients + l->kernel->offset, l->a, l->row, g, dense_row(l->out), n,
                        l->in, l->out, h->scratch);
         dense_multiply(h->da, l->row, g, dense_row(l->out), n, &back, NULL, h->scratch);
         if (l == h->layers)
             break;
-
-#pragma omp parallel for schedule(static)
-        for (size_t first = 0; first < l[-1].out; first += COLUMNS)
-            hidden_backward(h, &l[-1], h->da, l->a, first, n);
+        below = columns_of(h, &l[-1]);
+        columns_backward(&below, h->gradients + l[-1].gamma->offset,
+                         h->gradients + l[-1].beta->offset, h->da, l[-1].u, l->a, n);
         memcpy(l[-1].u, h->da, n * dense_row(l->in) * sizeof *g);
         g = l[-1].u;
     }
