@@ -81,8 +81,8 @@ PACKAGES = gcc make pkg-config libc6-dev libgomp1 libpng-dev libjpeg62-turbo-dev
 	$(if $(MPI),$(MPI_PACKAGES))
 MPI_PACKAGES = libopenmpi-dev openmpi-bin
 TEST_PACKAGES = $(MPI_PACKAGES) bats procps xxhash libjpeg-turbo-progs webp libtiff-tools clang-14 \
-	libclang-rt-14-dev slurmctld slurmd slurm-client munge chromium chromium-driver curl jq \
-	libhdf5-dev python3-h5py
+	libclang-rt-14-dev slurmctld slurmd slurm-client munge sshfs openssh-sftp-server \
+	chromium chromium-driver curl jq libhdf5-dev python3-h5py
 
 # Of npm, where there is one: programs of others that read what we export.
 NODE_PACKAGES = onnxruntime-node @duckdb/node-api axe-core
