@@ -2,7 +2,7 @@
 // missing (N): 1 where an image has none; cell: the side of a square for each image where they
 // stand in a grid, else 0; flat: z is 0; labels: where names of classes stand, or null.
 
-const ASPECT = innerWidth > 760 ? 1.2 : 0.7; // of a grid, width by height
+const ASPECT = innerWidth > 760 ? 1.35 : 0.75; // of a grid, width by height
 
 const layouts = {};
 
@@ -95,34 +95,44 @@ function classGrid() {
         .filter(block => block.list.length);
     const gap = Math.max(1, Math.round(Math.sqrt(N) / 14)),
         above = Math.ceil(gap / 2);
-    const area = blocks.reduce((sum, b) => sum + (b.columns + gap) * (b.columns + gap + above), 0);
-    const most = Math.max(Math.sqrt(area * ASPECT), ...blocks.map(b => b.columns));
-    let x = 0,
-        y = above,
-        highest = 0,
-        width = 0;
-    for (const block of blocks) {
-        const height = Math.ceil(block.list.length / block.columns);
-        if (x > 0 && x + block.columns > most) {
-            x = 0;
-            y += highest + gap + above;
-            highest = 0;
-        }
-        Object.assign(block, { x, y });
-        x += block.columns + gap;
-        width = Math.max(width, x - gap);
-        highest = Math.max(highest, height);
+    /* Squares in lines of at most so many cells; what they need, the larger of width and height. */
+    const place = most => {
+        let x = 0,
+            y = above,
+            highest = 0,
+            width = 0;
+        const corners = blocks.map(({ columns, list }) => {
+            if (x > 0 && x + columns > most) {
+                x = 0;
+                y += highest + gap + above;
+                highest = 0;
+            }
+            const corner = [x, y];
+            x += columns + gap;
+            width = Math.max(width, x - gap);
+            highest = Math.max(highest, Math.ceil(list.length / columns));
+            return corner;
+        });
+        const lines = y + highest;
+        return { corners, width, lines, need: Math.max(width, lines * ASPECT) };
+    };
+    let best = { need: Infinity };
+    for (let k = 0, most = -gap; k < Math.min(blocks.length, 100); k++) {
+        most += blocks[k].columns + gap;
+        const tried = place(most);
+        if (tried.need < best.need) best = tried;
     }
-    const lines = y + highest,
-        cell = 2 / Math.max(width, lines * ASPECT);
+    const { corners, width, lines, need } = best,
+        cell = 2 / need;
     const at = new Float32Array(3 * N),
         labels = [];
-    for (const { c, list, columns, x, y } of blocks) {
+    blocks.forEach(({ c, list, columns }, b) => {
+        const [x, y] = corners[b];
         list.forEach((i, k) =>
             toGrid(at, i, x + (k % columns), y + Math.floor(k / columns), width, lines, cell),
         );
         labels.push({ c, x: (x - width / 2) * cell, y: (lines / 2 - y) * cell });
-    }
+    });
     return { at, missing: null, cell, flat: true, labels };
 }
 

@@ -210,6 +210,17 @@ function placeCamera() {
     wantFrame();
 }
 
+/* The details take RIGHT pixels of the canvas, or give them back: nothing jumps, and where all was
+ * to be seen it is again. */
+function makeRoom(right) {
+    if (right === camera.right) return;
+    panBy((right - camera.right) / 2, 0);
+    camera.right = right;
+    const fit = fittingCamera(state.layout, null);
+    camera.fitScale = fit.scale;
+    if (isFitted) flyTo(fit, 400);
+}
+
 function fitAll() {
     const list = state.query || state.off.size ? [...isShown.keys()].filter(i => isShown[i]) : null;
     isFitted = !list;

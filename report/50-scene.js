@@ -46,7 +46,7 @@ const DOT_VERTEX =
 void main()
 {
     gl_Position = place();
-    gl_PointSize = clamp(side * .8, 3., 15.) * ratio + 1.;
+    gl_PointSize = clamp(side * .42, 3.5, 12.) * ratio + 1.;
     v_alpha *= dot_share;
 }`;
 
@@ -54,7 +54,6 @@ const DOT_FRAGMENT = `#version 300 es
 precision highp float;
 in vec3 v_colour;
 in float v_alpha;
-uniform float softness;
 out vec4 result;
 void main()
 {
@@ -63,8 +62,8 @@ void main()
     float a = (1. - smoothstep(1. - edge * 1.5, 1., r)) * v_alpha;
     if (a < .02)
         discard;
-    float rim = smoothstep(.62, .8, r) * .22;
-    result = vec4(mix(v_colour, vec3(0.), rim) * a, a);
+    a *= mix(.7, 1., smoothstep(.5, .8, r)); // what lies below shows through
+    result = vec4(v_colour * a, a);
 }`;
 
 const TILE_VERTEX =
@@ -375,13 +374,13 @@ function sideIn(name) {
     const { cell } = layout(name),
         user = 2 ** state.size;
     if (cell) return cell * camera.scale * Math.min(0.94, 0.94 * user);
-    const area = camera.width * camera.height * covered(name);
-    const plain = Math.max(3, Math.min(46, 1.45 * Math.sqrt(area / Math.max(1, N))));
+    const area = (2 * camera.fitScale) ** 2 * covered(name);
+    const plain = Math.max(3, Math.min(46, 1.7 * Math.sqrt(area / Math.max(1, N))));
     return Math.min(220, plain * user * Math.sqrt(camera.scale / camera.fitScale) ** 1.3);
 }
 
 /* How wide the frame is of an image of this side, pixels. */
-const frameOf = side => Math.max(0, Math.min(3, (side - 11) / 8));
+const frameOf = side => Math.max(0, Math.min(3, (side - 6) / 8));
 
 function sideNow() {
     const [a, b] = scene.sides;
@@ -391,7 +390,7 @@ function sideNow() {
 /* 1: dots, 0: images; between them both. */
 function dotShare() {
     if (!facts.thumbnails || !state.images || scene.ready < scene.nPages) return 1;
-    return Math.max(0, Math.min(1, (13 - sideNow()) / 4));
+    return Math.max(0, Math.min(1, (9 - sideNow()) / 3));
 }
 
 function setUniforms({ program, uniforms: u }, share) {
@@ -503,8 +502,8 @@ function resize() {
     camera.height = box.height;
     const narrow = box.width <= 760;
     camera.left = narrow ? 0 : 252;
-    camera.right = narrow ? 0 : 364; // of the details as wide as they get
-    camera.bottom = narrow ? 0 : 60;
+    camera.right = detailsWidth();
+    camera.bottom = narrow ? Math.min(280, 0.35 * box.height) : 60;
     for (const canvas of [byId('scene'), byId('overlay')]) {
         canvas.width = Math.round(box.width * devicePixelRatio);
         canvas.height = Math.round(box.height * devicePixelRatio);

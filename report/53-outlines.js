@@ -6,12 +6,17 @@ const cellOf = v =>
     Math.max(0, Math.min(FIELD - 1, Math.floor(((v + REACH) / (2 * REACH)) * FIELD)));
 const middleOf = cell => ((cell + 0.5) / FIELD) * 2 * REACH - REACH;
 
-/* How dense the images of LIST stand (FIELD,FIELD): counts, spread by means of five cells, three
- * times along each axis. */
-function densityOf(list, at) {
-    let field = new Float32Array(FIELD * FIELD);
+/* How many images of LIST stand in each cell (FIELD,FIELD). */
+function countsOf(list, at) {
+    const field = new Float32Array(FIELD * FIELD);
     for (const i of list) field[cellOf(at[3 * i + 1]) * FIELD + cellOf(at[3 * i])]++;
-    for (const step of [1, FIELD, 1, FIELD, 1, FIELD]) {
+    return field;
+}
+
+/* The field, spread by means of five cells that are APART, three times along each axis. */
+function spread(field, apart) {
+    for (const cells of [1, FIELD, 1, FIELD, 1, FIELD]) {
+        const step = apart * cells;
         const next = new Float32Array(field.length);
         for (let k = 2 * step; k < field.length - 2 * step; k++)
             for (let d = -2; d <= 2; d++) next[k] += field[k + d * step] / 5;
@@ -46,15 +51,16 @@ function linesAt(field, level) {
     return path;
 }
 
-/* Of the images LIST, placed AT: { x, y } where they are densest, and the path around the densest
- * WITHIN of them, a share. */
+/* Of the images LIST, placed AT: { x, y } in the middle of where they are densest, and the path
+ * around the densest WITHIN of them, a share. */
 function outlineOf(list, at, within = 0.75) {
-    const field = densityOf(list, at),
+    const field = spread(countsOf(list, at), 1),
+        wide = spread(field, 2),
         own = i => field[cellOf(at[3 * i + 1]) * FIELD + cellOf(at[3 * i])];
     const levels = Float32Array.from(list, own).sort();
     let top = 0;
-    field.forEach((value, k) => {
-        if (value > field[top]) top = k;
+    wide.forEach((value, k) => {
+        if (value > wide[top]) top = k;
     });
     return {
         x: middleOf(top % FIELD),

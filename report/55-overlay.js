@@ -41,6 +41,17 @@ function placeLabels() {
     labels.sort((a, b) => b.n - a.n || a.c - b.c);
 }
 
+/* The image that stands for class c: in the plane the one nearest to where the class is densest. */
+function faceOf(c) {
+    const plane = planar(),
+        list = [];
+    for (let i = 0; i < N; i++) if (classOf[i] === c && !plane?.missing[i]) list.push(i);
+    if (!plane || !list.length) return classOf.indexOf(c);
+    const { x, y } = outlineOf(list, plane.at),
+        far = i => Math.hypot(plane.at[3 * i] - x, plane.at[3 * i + 1] - y);
+    return list.reduce((best, i) => (far(i) < far(best) ? i : best));
+}
+
 /* The class that is pointed at in the legend; -1: none. */
 const litClass = () => (state.colour === 'class' ? litNow() : -1);
 
@@ -68,14 +79,14 @@ function drawOutline(paper) {
 
 function drawLabels(project, paper, ink) {
     const taken = [];
-    pen.font = '600 13px system-ui, sans-serif';
+    pen.font = '600 14px system-ui, sans-serif';
     pen.lineJoin = 'round';
     for (const { c, x, y, z, above } of labels.slice(0, 60)) {
         const [px, py, w] = project(x, y, z),
             name = className(c);
         const text = name.length > 24 ? name.slice(0, 23) + '…' : name;
-        const width = pen.measureText(text).width + 18;
-        const box = above ? [px, py - 21, width, 20] : [px - width / 2, py - 10, width, 20];
+        const width = pen.measureText(text).width + (above ? 12 : 28);
+        const box = above ? [px, py - 23, width, 22] : [px - width / 2, py - 11, width, 22];
         if (
             w < NEAR ||
             px < 0 ||
@@ -98,15 +109,15 @@ function drawLabels(project, paper, ink) {
         if (!above) {
             pen.fillStyle = paper;
             pen.beginPath();
-            pen.roundRect(...box, 10);
+            pen.roundRect(...box, 11);
             pen.fill();
         }
         pen.fillStyle = classColour(c);
         pen.beginPath();
-        pen.arc(box[0] + (above ? 4 : 9), box[1] + 10, 3.5, 0, 7);
+        pen.arc(box[0] + (above ? 4 : 11), box[1] + 11, 4, 0, 7);
         pen.fill();
         pen.fillStyle = ink;
-        pen.fillText('\u2068' + text + '\u2069', box[0] + (above ? 12 : 16), box[1] + 10.5);
+        pen.fillText('\u2068' + text + '\u2069', box[0] + (above ? 12 : 19), box[1] + 11.5);
     }
     pen.globalAlpha = 1;
 }
@@ -177,7 +188,7 @@ function ring(i, project, colour, width) {
     const [x, y, w] = project(...placeNow(i)),
         dots = dotShare() > 0.5;
     if (w < NEAR) return null;
-    const side = dots ? Math.max(5, Math.min(15, sideNow() * 0.8)) : sideNow() / w;
+    const side = dots ? Math.max(5, Math.min(12, sideNow() * 0.42)) : sideNow() / w;
     const t = facts.thumbnails || { width: 1, height: 1 },
         longer = Math.max(t.width, t.height);
     const a = dots ? side : (side * t.width) / longer,

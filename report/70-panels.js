@@ -127,7 +127,9 @@ function updateLegend() {
                             onpointerleave: () => change({ lit: -1 }),
                             title: 'Switch on or off; double click: it alone',
                         },
-                        element('i'),
+                        state.colour === 'class' && facts.thumbnails && way.entries.length <= 60
+                            ? element('span', { class: 'face' }, tile(faceOf(k)))
+                            : element('i'),
                         element('bdi', { class: 'name' }, entry.name),
                         element('span', { class: 'number' }),
                     ),
@@ -188,7 +190,7 @@ let cardOf = -1;
 function updateCard(x, y) {
     const card = byId('card'),
         i = state.hovered;
-    card.hidden = i < 0 || x === undefined;
+    card.hidden = i < 0 || x === undefined || i === state.pinned;
     if (card.hidden) return;
     if (cardOf !== i) {
         cardOf = i;
@@ -463,13 +465,18 @@ function zoomTo(images) {
 
 // --- all together ---
 
+const isIdle = () => state.pinned < 0 && state.selected.size === 0;
+
+/* What the details take of the canvas, pixels. */
+const DETAILS = 364;
+const detailsWidth = () => (isIdle() || byId('map').clientWidth <= 760 ? 0 : DETAILS);
+
 function updateHint() {
-    const idle = state.pinned < 0 && state.selected.size === 0;
-    byId('hint').hidden = !idle;
-    byId('details').classList.toggle('empty', idle);
+    byId('hint').hidden = !isIdle();
+    byId('details').classList.toggle('empty', isIdle());
     byId('hint').textContent =
-        'Point at an image to see it. Click to pin it: its nearest ' +
-        'neighbours by features and by pixels come up here. Shift and drag selects.';
+        'Point at an image to see it, click it to see what is near. Shift and drag selects.';
+    makeRoom(detailsWidth());
 }
 
 function updateCount() {

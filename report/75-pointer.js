@@ -125,7 +125,8 @@ function endDrag(event) {
     if (!ended.moved) {
         const i = imageAt(...at);
         if (i >= 0 && (event.ctrlKey || event.metaKey)) toggleSelected(i);
-        else pin(i);
+        else pin(i, i >= 0 && at[0] > camera.width - DETAILS);
+        updateCard();
     } else if (outline) {
         const found = imagesWithin(outline);
         if (!found.size) tell('No image has its middle in there', true);
@@ -173,6 +174,7 @@ function toggleSelected(i) {
 function bringIntoSight(i) {
     const [x, y] = projector()(...placeNow(i)),
         m = middle();
+    if (flight && isFitted) return; // all of them come into sight
     if (
         x < camera.left + 30 ||
         y < 30 ||

@@ -191,6 +191,7 @@ function madeSection() {
             edges.push({ from, node, path });
             svg.append(path);
         }
+    graph.style.width = size.width + 2 + 'px';
     graph.style.height = size.height + 8 + 'px';
     const buttons = nodes.map(node =>
         element(

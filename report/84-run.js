@@ -21,7 +21,7 @@ function imageButton(i, label, ...tiles) {
 }
 
 function headSection() {
-    const lines = (facts.summary || '').replace(/ \+- /g, ' ± ').split('\n');
+    const lines = (facts.summary || '').replace(/ \+- /g, '\u00a0±\u00a0').split('\n');
     const sentences = lines.filter(line => /^[A-Z].*\.$/.test(line));
     const last = facts.logs.at(-1),
         loss = last && last.rows.length && last.rows.at(-1)[last.columns.indexOf('val_loss')];

@@ -240,6 +240,34 @@ path_of() { awk -F '\t' -v row="$1" '$1 == row { print $4 }' "$in/images.tsv"; }
     equal "$(js 'return kasane.labels.map(label => kasane.rows.reduce((least, _, i) => {
         const [x, y] = kasane.placeNow(i), own = kasane.facts.paths[i].startsWith(kasane.facts.classes[label.c] + "/");
         return own ? Math.min(least, Math.hypot(x - label.x, y - label.y)) : least; }, 9) < 0.2).join()')" true,true,true,true
+    equal "$(js 'return [...document.querySelectorAll("#legend .face canvas")].map((face, c) =>
+        kasane.facts.paths[face.dataset.image].startsWith(kasane.facts.classes[c] + "/")).join()')" true,true,true,true
+}
+
+# How far right the images reach, and the scale.
+reach() {
+    js 'const k = kasane, project = k.projector();
+        return k.rows.reduce((most, _, i) => Math.max(most, Math.round(project(...k.placeNow(i))[0])), 0) +
+            " " + k.camera.scale'
+}
+
+@test "all of the map goes aside for the details and comes back, and nothing moves where one has zoomed in" {
+    need_browser
+    local before x
+    page "$in/report.html"
+    before=$(reach)
+    js 'kasane.change({ pinned: 3 })' >/dev/null
+    comes_true "Math.round(kasane.camera.scale * 1e6) < $(awk '{ print int($2 * 1e6) }' <<<"$before")"
+    read -r x _ <<<"$(reach)"
+    [ "${before% *}" -gt 936 ] && [ "$x" -lt 936 ]
+    press '\uE00C'
+    comes_true "kasane.camera.scale === ${before#* }"
+    equal "$(reach)" "$before"
+    press +
+    comes_true "kasane.camera.scale > 1.4 * ${before#* }"
+    before=$(reach)
+    js 'kasane.change({ pinned: 3 })' >/dev/null
+    equal "$(reach)" "$before"
 }
 
 @test "a box and a lasso select what is within, whose list is a table" {
@@ -375,7 +403,7 @@ about_there() {
 @test "the run shows its sentences, losses with values, reconstructions, kernels, and what was made from what" {
     need_browser
     page "$in/report.html" view=run
-    equal "$(js 'return document.querySelector(".sentences p").textContent')" "$(sed '1s/+-/±/g; 1q' "$in/evaluation.txt")"
+    equal "$(js 'return document.querySelector(".sentences p").textContent.replaceAll("\u00a0", " ")')" "$(sed '1s/+-/±/g; 1q' "$in/evaluation.txt")"
     equal "$(js 'return document.querySelectorAll(".chart").length + " " + document.querySelectorAll(".kernels canvas").length')" '1 4'
     read -r x y <<<"$(js 'const b = document.querySelector(".chart svg").getBoundingClientRect();
         document.querySelector(".chart").scrollIntoView(); const c = document.querySelector(".chart svg").getBoundingClientRect();
