@@ -506,6 +506,25 @@ refuses() {
     refuses 'want (N,16,16,3)' DATA= TRAIN=wrong.npy TEST="$BATS_FILE_TMPDIR/out/train-1.npy.zst"
 }
 
+@test "a folder that cannot be written to is named, OUT or that of temporary files" {
+    images=$BATS_FILE_TMPDIR/images
+    mkdir -p out/.lock
+    run -2 --separate-stderr pipeline features
+    equal "${stderr_lines[0]}" "pipeline: 'out/.lock': Is a directory"
+    rmdir out/.lock
+    TMPDIR=$PWD/none run -2 --separate-stderr pipeline features
+    equal "${stderr_lines[0]}" "pipeline: '$PWD/none': no folder for temporary files can be made in it (TMPDIR)"
+    cp -a "$BIN" .
+    bin=bin
+    rm bin/draw-samples
+    printf '#!/bin/sh\necho "draw-samples: a.png: No space left on device" >&2\nexit 1\n' >bin/draw-samples
+    chmod +x bin/draw-samples
+    TMPDIR=$PWD run -2 --separate-stderr pipeline features
+    equal "${stderr_lines[0]}" 'draw-samples: a.png: No space left on device'
+    equal "${stderr_lines[1]}" "pipeline: '$PWD': full: the settings were not tried, nothing was started (TMPDIR)"
+    equal "$(ls -A out)" .lock
+}
+
 @test "too few pictures, or none to test on, is said before anything is started; two are enough for all" {
     mkdir few
     cp "$BATS_FILE_TMPDIR"/images/ren/000.png few/
