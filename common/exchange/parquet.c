@@ -209,7 +209,7 @@ static void end_page(struct parquet_writer *w)
     w->in_flight += w->page->values.len;
     jobs_start(w->jobs, w->page);
     w->page = NULL;
-    while (w->in_flight > ZIO_IN_FLIGHT && put_page(w))
+    while (w->in_flight > JOBS_IN_FLIGHT && put_page(w))
         continue;
 }
 
@@ -437,10 +437,8 @@ void parquet_rows(struct parquet_writer *w, const void *rows, size_t n)
 size_t parquet_memory(size_t row_bytes)
 {
     const size_t each = 10; /* times the values: they, as int32, compressed, with room to grow */
-    size_t slots = jobs_slots(MOST_THREADS), page = row_bytes > PAGE ? row_bytes : PAGE / 2,
-           most = ZIO_IN_FLIGHT / page + 1;
 
-    return smaller(slots, most) * each * page;
+    return each * jobs_memory(MOST_THREADS, row_bytes > PAGE ? row_bytes : PAGE / 2);
 }
 
 void parquet_commit(struct parquet_writer *w, const struct history *h)

@@ -7,6 +7,7 @@
 
 #include "base/profile.h"
 #include "base/report.h"
+#include "base/sizes.h"
 
 enum { MAX_THREADS = 64 };
 enum state { IDLE, FILLING, WAITING, RUNNING, DONE };
@@ -29,6 +30,11 @@ struct jobs {
 size_t jobs_slots(int n_threads)
 {
     return n_threads > 1 ? (size_t)n_threads + 2 : 1;
+}
+
+size_t jobs_memory(int n_threads, size_t each)
+{
+    return smaller(jobs_slots(n_threads), JOBS_IN_FLIGHT / each + 1) * each;
 }
 
 struct jobs *jobs_new(int n_threads, size_t slot_size, bool serial, void (*work)(void *slot))

@@ -14,80 +14,50 @@
 #include "base/profile.h"
 #include "base/report.h"
 #include "base/sizes.h"
+#include "files/ahead.h"
 #include "files/digest.h"
 #include "files/jobs.h"
 #include "files/seekable.h"
 #include "files/stream.h"
 
-enum { BLOCK = 1 << 20 };  /* pipes and plain files are read in such blocks */
-enum { DIRECT = 3 << 20 }; /* so long a read has frames decompressed to where it wants them */
-enum { HEADER = 64 };      /* so long is any, at least */
+enum { BLOCK = 1 << 20 }; /* that all of the content is read by */
 
 struct zio_reader {
     char *path;
-    int fd, threads;
-    struct seekable *file;   /* a regular file, or NULL and */
-    struct stream *stream;   /* a pipe */
-    uint64_t length;         /* of the content; UINT64_MAX: not known */
-    uint64_t stored;         /* of the file; of a stream what has come of it */
-    unsigned char ahead[16]; /* what zio_peek took from the stream */
-    size_t n_ahead;
+    int fd;
+    struct seekable *file; /* a regular file, or NULL and */
+    struct stream *stream; /* a pipe */
+    struct ahead *ahead;
+    uint64_t length;          /* of the content; UINT64_MAX: not known */
+    uint64_t file_len;        /* bytes of a regular file */
+    unsigned char peeked[16]; /* what zio_peek took from the stream */
+    size_t n_peeked;
 
-    uint64_t position;         /* in the content: what zio_read gives next */
+    uint64_t position;         /* bytes that zio_read gave */
     struct digest_state *hash; /* of what zio_read gave; NULL: nobody asks */
+    bool ranged;               /* zio_range was called */
     bool ended;                /* zio_read returned 0 */
-    struct jobs *jobs;         /* struct piece: decompression ahead of zio_read */
-    struct piece *piece;       /* that zio_read is in; NULL: none */
-    size_t piece_at;           /* bytes of it that it gave */
-    size_t skip;               /* bytes that the next piece does not give */
-    uint64_t range_end;        /* in the content, where zio_range set one; otherwise UINT64_MAX */
-    size_t next_frame;         /* to be started */
-    size_t in_flight;          /* content of the pieces started */
-    bool last_block;           /* the stream has come to its end */
 };
-
-/* One frame of a file, or one block of a pipe. */
-struct piece {
-    struct zio_reader *reader;
-    size_t number; /* of the frame */
-    struct seekable_frame frame;
-    unsigned char *to;            /* where the content belongs; NULL: nowhere yet */
-    unsigned char *block;         /* BLOCK bytes */
-    const unsigned char *content; /* of either */
-    size_t used;                  /* of the content, bytes */
-    uint64_t stored;              /* of the pipe, so far */
-    const char *bad;              /* reason why reading failed, in error */
-    char error[ZIO_ERROR];
-};
-
-static void release_piece(void *slot)
-{
-    struct piece *p = slot;
-
-    seekable_frame_release(&p->frame);
-    free(p->block);
-}
 
 size_t zio_memory(size_t frame)
 {
-    size_t slots = jobs_slots(omp_get_max_threads()), most = ZIO_IN_FLIGHT / frame + 1;
-
-    return 2 * smaller(slots, most) * frame; /* content, and what is stored of it */
+    return 2 * jobs_memory(omp_get_max_threads(), frame); /* content, and what is stored of it */
 }
 
-static const char *open_regular(struct zio_reader *r, uint64_t file_len, char error[ZIO_ERROR])
+static const char *open_source(struct zio_reader *r, const struct stat *st, char error[ZIO_ERROR])
 {
-    const char *bad = seekable_open(&r->file, r->fd, file_len, error);
+    const char *bad;
 
-    r->length = seekable_length(r->file);
-    r->stored = file_len;
+    if (S_ISREG(st->st_mode) && lseek(r->fd, 0, SEEK_CUR) == 0) {
+        bad = seekable_open(&r->file, r->fd, st->st_size, error);
+        r->length = seekable_length(r->file);
+        r->file_len = st->st_size;
+    } else {
+        bad = stream_open(&r->stream, r->fd, error);
+        r->length = UINT64_MAX;
+    }
+    r->ahead = ahead_new(r->file, r->stream);
     return bad;
-}
-
-static const char *open_stream(struct zio_reader *r, char error[ZIO_ERROR])
-{
-    r->length = UINT64_MAX;
-    return stream_open(&r->stream, r->fd, error);
 }
 
 const char *zio_try_open(struct zio_reader **reader, const char *path, char error[ZIO_ERROR])
@@ -97,142 +67,14 @@ const char *zio_try_open(struct zio_reader **reader, const char *path, char erro
 
     *reader = r;
     r->path = xstrdup(path);
-    r->range_end = UINT64_MAX;
     r->hash = digest_new();
-    r->threads =
-        omp_get_max_threads(); /* here: another thread that reads may not know of --threads */
     r->fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
                                    : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (r->fd < 0 || fstat(r->fd, &st) != 0)
         return reason(error, "%s", strerror(errno));
     if (S_ISDIR(st.st_mode))
         return reason(error, "is a directory");
-    if (S_ISREG(st.st_mode) && lseek(r->fd, 0, SEEK_CUR) == 0)
-        return open_regular(r, st.st_size, error);
-    return open_stream(r, error);
-}
-
-static void decode_job(void *slot)
-{
-    enum profile_part before = profile_enter(PROFILE_READING);
-    struct piece *p = slot;
-
-    p->bad = seekable_frame(p->reader->file, p->number, &p->frame, p->to, p->error);
-    p->content = p->frame.content;
-    p->used = p->frame.len;
-    profile_leave(before);
-}
-
-static void stream_job(void *slot)
-{
-    enum profile_part before = profile_enter(PROFILE_READING);
-    struct piece *p = slot;
-
-    if (!p->block)
-        p->block = xmalloc(BLOCK);
-    p->bad = stream_read(p->reader->stream, p->block, BLOCK, &p->used, p->error);
-    p->content = p->block;
-    p->stored = stream_stored(p->reader->stream);
-    profile_leave(before);
-}
-
-static bool frames_are_left(const struct zio_reader *r)
-{
-    const struct frames *f = seekable_frames(r->file);
-
-    return r->next_frame < f->n && f->list[r->next_frame].offset < r->range_end;
-}
-
-/* Whether the next frame is to be read ahead of the LEN bytes wanted from the place of zio_read on,
- * and *to: where in DATA it belongs, NULL where it is not whole in there. A long read waits for
- * none ahead of it: the next one will say where they belong. Nor does that of a header. */
-static bool place_next(const struct zio_reader *r, unsigned char *data, size_t len,
-                       unsigned char **to)
-{
-    const struct frame *f = &seekable_frames(r->file)->list[r->next_frame];
-    uint64_t before = f->offset - r->position; /* used where it is not negative */
-
-    *to = NULL;
-    if ((len < DIRECT && r->position >= HEADER) || f->offset < r->position)
-        return true;
-    *to = before + f->content <= len ? data + before : NULL;
-    return before < len;
-}
-
-/* Starts as many pieces as there is room for, of the LEN bytes wanted at DATA and ahead of them. */
-static void read_ahead(struct zio_reader *r, unsigned char *data, size_t len)
-{
-    unsigned char *to = NULL;
-    struct piece *p;
-
-    if (!r->jobs)
-        r->jobs = jobs_new(r->threads, sizeof *p, r->stream, r->stream ? stream_job : decode_job);
-    while (r->stream ? !r->last_block : frames_are_left(r)) {
-        size_t content = r->file ? seekable_frame_length(r->file, r->next_frame) : BLOCK;
-
-        if ((r->in_flight > 0 && r->in_flight + content > ZIO_IN_FLIGHT)
-            || (r->file && !place_next(r, data, len, &to)) || !(p = jobs_slot(r->jobs)))
-            return;
-        p->reader = r;
-        p->to = to;
-        p->number = r->next_frame++;
-        r->in_flight += content;
-        jobs_start(r->jobs, p);
-    }
-}
-
-/* The next piece becomes r->piece, which stays NULL at the end. NULL, or the reason. */
-static const char *take_piece(struct zio_reader *r, char error[ZIO_ERROR])
-{
-    struct piece *p;
-
-    r->piece = p = jobs_take(r->jobs);
-    if (!p)
-        return NULL;
-    r->piece_at = r->skip;
-    r->skip = 0;
-    r->in_flight -= r->stream ? BLOCK : p->used;
-    r->last_block = r->stream && p->used < BLOCK;
-    r->stored = r->stream ? p->stored : r->stored;
-    return p->bad ? strcpy(error, p->error) : NULL;
-}
-
-static void return_piece(struct zio_reader *r)
-{
-    jobs_return(r->jobs, r->piece);
-    r->piece = NULL;
-}
-
-/* Drops what was started, once it is done. */
-static void drop_pieces(struct zio_reader *r)
-{
-    while (r->jobs && (r->piece || (r->piece = jobs_take(r->jobs))))
-        return_piece(r);
-    r->in_flight = 0;
-}
-
-/* Content in order, through the pieces. */
-static const char *read_pieces(struct zio_reader *r, unsigned char *data, size_t len, size_t *got,
-                               char error[ZIO_ERROR])
-{
-    for (*got = 0; *got < len;) {
-        struct piece *p;
-        size_t n;
-
-        read_ahead(r, data, len);
-        if (!r->piece && take_piece(r, error))
-            return error;
-        if (!(p = r->piece))
-            return NULL;
-        n = smaller(p->used - r->piece_at, len - *got);
-        if (!p->to)
-            memcpy(data + *got, p->content + r->piece_at, n);
-        r->piece_at += n;
-        *got += n;
-        if (r->piece_at == p->used)
-            return_piece(r);
-    }
-    return NULL;
+    return open_source(r, &st, error);
 }
 
 const char *zio_try_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset,
@@ -245,26 +87,17 @@ const char *zio_try_read_at(struct zio_reader *r, void *data, size_t len, uint64
 const char *zio_try_read(struct zio_reader *r, void *data, size_t len, size_t *got,
                          char error[ZIO_ERROR])
 {
+    size_t n = r->position < r->n_peeked ? smaller(r->n_peeked - r->position, len) : 0;
     const char *bad;
 
     *got = 0;
-    len = r->range_end - r->position < len ? r->range_end - r->position : len;
     if (len == 0 || r->ended)
         return NULL;
-    if (r->file && seekable_n_frames(r->file) == 0) {
-        *got = r->length - r->position < len ? r->length - r->position : len;
-        bad = seekable_read_at(r->file, data, *got, r->position, error);
-    } else {
-        size_t n = r->position < r->n_ahead ? smaller(r->n_ahead - r->position, len) : 0;
-
-        memcpy(data, r->ahead + (n ? r->position : 0), n);
-        bad = read_pieces(r, (unsigned char *)data + n, len - n, got, error);
-        *got += n;
-    }
-    if (bad && r->file)
-        drop_pieces(r); /* their content may belong into DATA */
+    memcpy(data, r->peeked + (n ? r->position : 0), n);
+    bad = ahead_read(r->ahead, (unsigned char *)data + n, len - n, got, error);
     if (bad)
         return bad;
+    *got += n;
     if (r->hash)
         digest_add(r->hash, data, *got);
     r->position += *got;
@@ -321,37 +154,24 @@ size_t zio_read(struct zio_reader *r, void *data, size_t len)
 
 void zio_range(struct zio_reader *r, uint64_t from, uint64_t to)
 {
-    assert(r->file && r->range_end == UINT64_MAX && from <= to && to <= r->length);
-    drop_pieces(r); /* what is ahead of FROM */
-    r->position = from;
-    r->range_end = to;
-    if (seekable_n_frames(r->file) > 0 && from < r->length) {
-        r->next_frame = frames_find(seekable_frames(r->file), from);
-        r->skip = from - seekable_frames(r->file)->list[r->next_frame].offset;
-    }
+    r->ranged = true;
+    ahead_range(r->ahead, from, to);
 }
 
 bool zio_read_frame(struct zio_reader *r, struct zio_frame *f)
 {
     enum profile_part before = profile_enter(PROFILE_READING);
+    const struct seekable_frame *frame;
     char error[ZIO_ERROR];
+    size_t number;
 
-    assert(r->file && seekable_n_frames(r->file) > 0);
-    assert(!r->piece || r->piece_at == 0 || r->piece_at == r->piece->used);
-    if (r->piece)
-        return_piece(r);
-    read_ahead(r, NULL, 0);
-    if (take_piece(r, error))
+    if (ahead_frame(r->ahead, &frame, &number, error))
         die_file(r->path, "%s", error);
-    if (r->piece) {
-        const struct seekable_frame *frame = &r->piece->frame;
-
-        *f = (struct zio_frame){seekable_frames(r->file)->list[r->piece->number],
-                                frame->raw ? NULL : frame->stored, r->piece->content};
-        r->piece_at = r->piece->used; /* zio_read goes on behind it */
-    }
+    if (frame)
+        *f = (struct zio_frame){seekable_frames(r->file)->list[number],
+                                frame->raw ? NULL : frame->stored, frame->content};
     profile_leave(before);
-    return r->piece;
+    return frame;
 }
 
 void zio_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset)
@@ -364,10 +184,16 @@ void zio_read_at(struct zio_reader *r, void *data, size_t len, uint64_t offset)
     profile_leave(before);
 }
 
+/* Bytes of the file; of a stream those that have come. */
+static uint64_t stored(const struct zio_reader *r)
+{
+    return r->file ? r->file_len : ahead_stored(r->ahead);
+}
+
 /* How much content may be held at once: a few bytes of a file can decompress to any number. */
 static size_t most_content(const struct zio_reader *r, size_t most)
 {
-    uint64_t bound = ZIO_MOST + 4 * r->stored;
+    uint64_t bound = ZIO_MOST + 4 * stored(r);
 
     return bound < most ? bound : most;
 }
@@ -389,7 +215,7 @@ static const char *read_all(struct zio_reader *r, size_t most, unsigned char **d
             continue;
         if (size >= bound)
             return reason(error, "over %zu bytes of content in the first %llu of the file", bound,
-                          (unsigned long long)r->stored);
+                          (unsigned long long)stored(r));
         size = smaller(2 * size, bound);
         *data = xrealloc(*data, size + 1, 1);
     }
@@ -406,7 +232,7 @@ const char *zio_try_read_all(struct zio_reader *r, size_t most, unsigned char **
     *data = NULL;
     if (known && r->length > bound)
         return reason(error, "%llu bytes of content in a file of %llu, want at most %zu",
-                      (unsigned long long)r->length, (unsigned long long)r->stored, bound);
+                      (unsigned long long)r->length, (unsigned long long)stored(r), bound);
     *data = xmalloc(size + 1);
     bad = read_all(r, most, data, size, len, error);
     if (!bad) {
@@ -435,16 +261,16 @@ size_t zio_peek(struct zio_reader *r, void *data, size_t len)
     char error[ZIO_ERROR];
     const char *bad = NULL;
 
-    assert(r->position == 0 && len <= sizeof r->ahead);
+    assert(r->position == 0 && len <= sizeof r->peeked);
     if (r->file) {
         len = r->length < len ? r->length : len;
         bad = zio_try_read_at(r, data, len, 0, error);
         seekable_forget(r->file); /* a frame may be 64 MiB long, and is read again in order */
     } else {
-        if (r->n_ahead == 0)
-            bad = stream_read(r->stream, r->ahead, sizeof r->ahead, &r->n_ahead, error);
-        len = smaller(r->n_ahead, len);
-        memcpy(data, r->ahead, len);
+        if (r->n_peeked == 0)
+            bad = stream_read(r->stream, r->peeked, sizeof r->peeked, &r->n_peeked, error);
+        len = smaller(r->n_peeked, len);
+        memcpy(data, r->peeked, len);
     }
     if (bad)
         die_file(r->path, "%s", bad);
@@ -509,7 +335,7 @@ void zio_reader_digest(struct zio_reader *r, char digest[DIGEST_SIZE])
 {
     unsigned char *block;
 
-    if (r->file && (!r->hash || !r->ended || r->range_end != UINT64_MAX)) {
+    if (r->file && (!r->hash || !r->ended || r->ranged)) {
         digest_file(r, digest);
         return;
     }
@@ -520,14 +346,10 @@ void zio_reader_digest(struct zio_reader *r, char digest[DIGEST_SIZE])
     free(block);
 }
 
-/* A thread that waits for a pipe cannot be called back: where the content was not read to its end,
- * it keeps what it works on. */
 void zio_close(struct zio_reader *r)
 {
-    if (r->stream && r->jobs && !r->ended)
+    if (r->ahead && !ahead_close(r->ahead))
         return;
-    if (r->jobs)
-        jobs_free(r->jobs, release_piece);
     if (r->file)
         seekable_close(r->file);
     if (r->stream)

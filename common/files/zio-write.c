@@ -333,7 +333,7 @@ void zio_end_frame(struct zio_writer *w)
         w->in_flight += p->used;
         jobs_start(w->jobs, p);
     }
-    while (p && w->in_flight > ZIO_IN_FLIGHT && put_piece(w))
+    while (p && w->in_flight > JOBS_IN_FLIGHT && put_piece(w))
         continue;
     profile_leave(before);
 }

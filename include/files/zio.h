@@ -35,8 +35,7 @@ struct zio_writer;
 struct zio_reader;
 
 /* What a reader or a writer may hold that works ahead on frames of FRAME bytes of content, with all
- * threads: ZIO_IN_FLIGHT bytes of content, or a single frame that is longer. */
-enum { ZIO_IN_FLIGHT = 32 << 20 };
+ * threads. */
 size_t zio_memory(size_t frame);
 
 /* --- writing --- */
@@ -83,9 +82,8 @@ bool zio_is_seekable(
     const struct zio_reader *r); /* a regular file with a seek table, or a plain regular file */
 /* Content length in bytes where it is known at once (seekable), otherwise UINT64_MAX. */
 uint64_t zio_length(const struct zio_reader *r);
-/* Reads up to LEN bytes; less only at the end of the content, 0 after it. Dies on damage. Frames
- * are decompressed ahead by a thread of its own where that helps; those of a read of 3 MiB and more
- * not ahead, but to where they are wanted. */
+/* Reads up to LEN bytes, by threads that read ahead (ahead.h); less only at the end of the content,
+ * 0 after it. Dies on damage. */
 size_t zio_read(struct zio_reader *r, void *data, size_t len);
 /* From here on zio_read gives the content from FROM to TO alone, to be called once at most;
  * seekable only. */
