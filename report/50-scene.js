@@ -375,7 +375,7 @@ function sideIn(name) {
         user = 2 ** state.size;
     if (cell) return cell * camera.scale * Math.min(0.94, 0.94 * user);
     const area = (2 * camera.fitScale) ** 2 * covered(name);
-    const plain = Math.max(3, Math.min(46, 1.7 * Math.sqrt(area / Math.max(1, N))));
+    const plain = Math.max(3, Math.min(46, 1.9 * Math.sqrt(area / Math.max(1, N))));
     return Math.min(220, plain * user * Math.sqrt(camera.scale / camera.fitScale) ** 1.3);
 }
 

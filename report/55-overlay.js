@@ -77,8 +77,19 @@ function drawOutline(paper) {
     }
 }
 
+/* Whether boxes [left, top, width, height] overlap. */
+const overlap = (a, b) =>
+    a[0] < b[0] + b[2] && b[0] < a[0] + a[2] && a[1] < b[1] + b[3] && b[1] < a[1] + a[3];
+
+/* A name gives way upwards or downwards to those of larger classes and to the pinned image; where
+ * there is no room it is left out. */
 function drawLabels(project, paper, ink) {
     const taken = [];
+    if (state.pinned >= 0) {
+        const [x, y, w] = project(...placeNow(state.pinned)),
+            half = sideNow() / w / 2;
+        taken.push([x - half, y - half, 2 * half, 2 * half]);
+    }
     pen.font = '600 14px system-ui, sans-serif';
     pen.lineJoin = 'round';
     for (const { c, x, y, z, above } of labels.slice(0, 60)) {
@@ -86,21 +97,10 @@ function drawLabels(project, paper, ink) {
             name = className(c);
         const text = name.length > 24 ? name.slice(0, 23) + '…' : name;
         const width = pen.measureText(text).width + (above ? 12 : 28);
-        const box = above ? [px, py - 23, width, 22] : [px - width / 2, py - 11, width, 22];
-        if (
-            w < NEAR ||
-            px < 0 ||
-            py < 0 ||
-            px > camera.width ||
-            py > camera.height ||
-            taken.some(
-                t =>
-                    t[0] < box[0] + box[2] &&
-                    box[0] < t[0] + t[2] &&
-                    t[1] < box[1] + box[3] &&
-                    box[1] < t[1] + t[3],
-            )
-        )
+        const box = (above ? [0] : [0, -25, 25])
+            .map(dy => [above ? px : px - width / 2, py + dy - (above ? 23 : 11), width, 22])
+            .find(at => !taken.some(other => overlap(at, other)));
+        if (!box || w < NEAR || px < 0 || py < 0 || px > camera.width || py > camera.height)
             continue;
         taken.push(box);
         pen.globalAlpha = litClass() < 0 || litClass() === c ? 1 : 0.4;
@@ -201,7 +201,7 @@ function ring(i, project, colour, width) {
     return [x, y];
 }
 
-function drawPinned(project, accent) {
+function drawPinned(project, accent, paper) {
     if (state.pinned < 0 || !isShown[state.pinned]) return;
     const [x, y, w] = project(...placeNow(state.pinned));
     if (near.features && w >= NEAR) {
@@ -218,6 +218,7 @@ function drawPinned(project, accent) {
         }
         pen.globalAlpha = 1;
     }
+    ring(state.pinned, project, paper, 6);
     ring(state.pinned, project, accent, 3);
 }
 
@@ -242,12 +243,12 @@ function drawOverlay() {
     pen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     pen.clearRect(0, 0, camera.width, camera.height);
     drawSharp();
-    drawPinned(project, colour('accent'));
+    drawPinned(project, colour('accent'), colour('paper'));
     if (state.labels && scene.time >= 1) {
         drawOutline(colour('paper'));
         drawLabels(project, colour('raised'), colour('ink'));
     }
-    if (state.hovered >= 0 && isShown[state.hovered])
+    if (state.hovered >= 0 && state.hovered !== state.pinned && isShown[state.hovered])
         ring(state.hovered, project, colour('ink'), 2.5);
     drawLasso(colour('accent'), colour('wash'));
 }
