@@ -140,7 +140,7 @@ static void keep_row(float *x, const struct tensor_reader *t, const uint8_t *row
         die_file(tensor_path(t), "row %zu holds a value that is not finite", number);
 }
 
-/* The picked rows, (n,H,W,3) float32. A pipe is read to its end. */
+/* The picked rows, (n,H,W,C) float32. A pipe is read to its end. */
 static float *read_rows(struct tensor_reader *t, const struct picks *p)
 {
     uint8_t *row = xaligned(t->row_bytes);
@@ -160,7 +160,7 @@ static float *read_rows(struct tensor_reader *t, const struct picks *p)
     return x;
 }
 
-/* y (n,H,W,3): what the net makes of x. */
+/* y (n,H,W,C): what the net makes of x. */
 static float *reconstruct(const struct model *m, const float *x, size_t n)
 {
     struct net *net = model_net(m, BATCH, false);
@@ -177,21 +177,24 @@ static float *reconstruct(const struct model *m, const float *x, size_t n)
 
 /* --- the sheet --- */
 
-/* Puts the image x (H,W,3) with its corner at row TOP, column LEFT of the sheet. */
-static void place(struct image *sheet, size_t top, size_t left, const float *x, size_t H, size_t W)
+/* Puts the image x (H,W,C), C 1 or 3, with its corner at row TOP, column LEFT of the sheet. */
+static void place(struct image *sheet, size_t top, size_t left, const float *x,
+                  const size_t shape[3])
 {
+    const size_t H = shape[0], W = shape[1], C = shape[2];
     for (size_t i = 0; i < H; i++) {
         uint8_t *to = sheet->pixels + ((top + i) * sheet->width + left) * RGB;
         for (size_t j = 0; j < W * RGB; j++) {
-            float v = x[i * W * RGB + j];
+            float v = x[i * W * C + (C == RGB ? j : j / RGB)];
             to[j] = v >= 1 ? 255 : v > 0 ? (uint8_t)(v * 255 + 0.5f) : 0;
         }
     }
 }
 
-static struct image draw_sheet(const struct picks *p, const float *x, const float *y, size_t H,
-                               size_t W, size_t columns)
+static struct image draw_sheet(const struct picks *p, const float *x, const float *y,
+                               const size_t shape[3], size_t columns)
 {
+    const size_t H = shape[0], W = shape[1], items = H * W * shape[2];
     size_t *line = xcalloc(p->n, sizeof *line), *column = xcalloc(p->n, sizeof *column), widest = 0;
     struct image sheet;
     for (size_t i = 1; i < p->n; i++) {
@@ -207,8 +210,8 @@ static struct image draw_sheet(const struct picks *p, const float *x, const floa
     for (size_t i = 0; i < p->n; i++) {
         size_t top = LINE_GAP + line[i] * (2 * H + GAP + LINE_GAP),
                left = LINE_GAP + column[i] * (W + GAP);
-        place(&sheet, top, left, x + i * H * W * RGB, H, W);
-        place(&sheet, top + H + GAP, left, y + i * H * W * RGB, H, W);
+        place(&sheet, top, left, x + i * items, shape);
+        place(&sheet, top + H + GAP, left, y + i * items, shape);
     }
     free(line);
     free(column);
@@ -260,7 +263,8 @@ int main(int argc, char **argv)
         .synopsis = "MODEL IMAGES -o SHEET",
         .options = options,
         .uses_seed = true,
-        .summary = "Draws some of the IMAGES (N,H,W,3), and below each what the net in MODEL gives "
+        .summary = "Draws some of the IMAGES (N,H,W,1 or 3), and below each what the net in MODEL "
+                   "gives "
                    "back, on a sheet: a PNG file.",
         .example = "reconstruct deep.safetensors.zst images.npy.zst --index images.tsv --classes "
                    "\"akane ren\" -o sheet.png",
@@ -280,21 +284,24 @@ int main(int argc, char **argv)
     h = history_start(&cli, NET_REVISION);
     m = model_read(cli.arguments[0]);
     t = tensor_open(cli.arguments[1]);
-    tensor_want(t, -1, 4, (size_t[]){0, 0, 0, RGB});
+    tensor_want(t, -1, 4, (size_t[4]){0});
+    if (t->header.shape[3] != 1 && t->header.shape[3] != RGB)
+        die_file(tensor_path(t), "%zu channels, want 1 or 3", t->header.shape[3]);
     model_want(m, tensor_path(t), t->header.shape + 1);
     chosen = selection_read(&s.chosen, t);
     pick(&picks, &s, &chosen, t, (uint64_t)cli.seed);
     model_add_to_history(m, h);
     if (selection_is_current(&chosen, t, h, cli.output))
         return 0;
-    n_pixels = picks.n * t->row_items;
+    n_pixels = picks.n * t->header.shape[1] * t->header.shape[2];
     want_memory(PROCESS_MEMORY + net_memory(&m->spec, BATCH, false) + model_memory(m)
-                    + tensor_memory(t->row_bytes) + 2 * n_pixels * (sizeof(float) + 1),
+                    + tensor_memory(t->row_bytes)
+                    + 2 * n_pixels * (t->header.shape[3] * sizeof(float) + RGB),
                 picks.n, (size_t)cli.memory);
     x = read_rows(t, &picks);
     y = reconstruct(m, x, picks.n);
     selection_finish(&chosen, t, h);
-    sheet = draw_sheet(&picks, x, y, t->header.shape[1], t->header.shape[2], (size_t)s.columns);
+    sheet = draw_sheet(&picks, x, y, t->header.shape + 1, (size_t)s.columns);
     write_sheet(cli.output, &sheet, h);
     image_release(&sheet);
     free(x);

@@ -76,6 +76,24 @@ image() {
     cmp <("$CHECK" ppm file.png) <("$CHECK" ppm floats.png)
 }
 
+@test "images of one channel are drawn in grey; of two or four they are no pictures" {
+    of_shape() {
+        printf '\x93NUMPY\1\0\x76\0%-117s\n' \
+            "{'descr': '|u1', 'fortran_order': False, 'shape': ($1), }"
+        tail -c +129 images.npy
+    }
+    of_shape '36, 8, 6, 1' >grey.npy
+    start-net grey.npy --kernels 3 --filters 2 -o grey.safetensors.zst
+    reconstruct grey.safetensors.zst grey.npy --rows 4 -o sheet.png
+    tail -c +$((129 + 4 * 48)) grey.npy | head -c 48 >wanted
+    printf "$(od -An -v -tx1 -w1 wanted | sed 's/ \(..\)/\\x\1\\x\1\\x\1/' | tr -d '\n')" |
+        cmp - <(cut_out sheet.png 8 8)
+    of_shape '9, 8, 6, 4' >four.npy
+    start-net four.npy --kernels 3 --filters 2 -o four.safetensors.zst
+    run -1 --separate-stderr reconstruct four.safetensors.zst four.npy -o four.png
+    fails 1 "reconstruct: 'four.npy': 4 channels, want 1 or 3"
+}
+
 @test "the sheet knows how it was made, and is left alone while that is true" {
     run -0 --separate-stderr reconstruct model.safetensors.zst images.npy --count 3 -o sheet.png
     equal "$stderr" ""

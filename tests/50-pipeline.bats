@@ -193,6 +193,27 @@ setup() { cd "$BATS_TEST_TMPDIR"; settings conf; }
     [[ $stderr = *'TRAIN wants TEST'* ]]
 }
 
+@test "ready arrays that are none, or no two pictures for all, are said before anything is started" {
+    start() { run -2 --separate-stderr pipeline TRAIN="$1" TEST=one.npy "$2"; }
+    tensor rows 0:1 "$BATS_FILE_TMPDIR/out/test-0.npy.zst" -o one.npy
+    start none.npy features
+    equal "${stderr_lines[0]}" "tensor: 'none.npy': No such file or directory"
+    [[ ${stderr_lines[1]} = make:* ]]
+    start one.npy all
+    equal "${stderr_lines[0]}" "tensor: 'one.npy': rows 0:2 wanted, it has 1"
+    { printf '\x93NUMPY\1\0\x76\0%-117s\n' \
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (3, 16, 16, 1), }"
+      tail -c 768 one.npy; } >grey.npy
+    head -c 768 grey.npy | sed 's/3, 16, 16, 1/3, 16, 16, 2/' >two.npy
+    head -c 896 /dev/zero >>two.npy
+    mv two.npy one.npy
+    start one.npy all
+    [[ $stderr = *"reconstruct: 'train-0.npy.zst': 2 channels, want 1 or 3"*'nothing was started'* ]]
+    pipeline features TRAIN=one.npy TEST=one.npy
+    pipeline all REPLACE=yes TRAIN=grey.npy TEST=grey.npy
+    [ -s out/reconstruction.png ] && [ -s out/report.html ]
+}
+
 @test "a missing program is built" {
     bin=$PWD/bin
     run -0 --separate-stderr pipeline -n
