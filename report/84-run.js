@@ -243,7 +243,7 @@ function confusionTable(lines) {
         element(
             'h3',
             { style: 'margin:22px 0 6px' },
-            'What the probe on the features takes for what',
+            'What the probe on the features takes each class for',
         ),
         element(
             'div',
@@ -267,13 +267,24 @@ function confusionTable(lines) {
     );
 }
 
+/* What the columns of measureTable say. */
+const MEASURES = {
+    'nearest-1': 'rows whose nearest other row is of their class',
+    'nearest-5': 'rows of whose five nearest most are of their class',
+    'precision-10': 'of the ten nearest rows, those of the same class',
+    probe: 'rows whose class a linear probe tells that was trained on others',
+    silhouette: 'how much nearer a row is to its own class than to the next, −1 to 1',
+    clusters: 'what clusters of the rows, found without the classes, tell of these',
+};
+
 function evaluationSection() {
     if (!facts.evaluation || !facts.evaluation.rows.length) return null;
     const { columns } = facts.evaluation;
     const lines = facts.evaluation.rows.map(row =>
         Object.fromEntries(columns.map((name, k) => [name, row[k]])),
     );
-    const given = lines.filter(l => l.what === 'reconstruction');
+    const given = lines.filter(l => l.what === 'reconstruction'),
+        measures = measureTable(lines, 'all');
     return element(
         'section',
         { id: 'evaluation' },
@@ -287,11 +298,26 @@ function evaluationSection() {
         element(
             'div',
             { class: 'box' },
-            measureTable(lines, 'all') || '',
+            measures || '',
             element('div', { style: 'height:18px' }),
             measureTable(lines, 'test') || '',
+            measures
+                ? element(
+                      'details',
+                      {},
+                      element('summary', {}, 'What the columns say'),
+                      element(
+                          'dl',
+                          { class: 'meanings' },
+                          ...Object.entries(MEASURES).flatMap(([name, says]) => [
+                              element('dt', {}, name),
+                              element('dd', {}, says),
+                          ]),
+                      ),
+                  )
+                : '',
             confusionTable(lines) || '',
-            given.length
+            given.length && !facts.summary
                 ? element(
                       'p',
                       { style: 'margin-top:18px' },
