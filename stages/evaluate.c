@@ -247,9 +247,9 @@ static void measure_fidelity(const struct task *t)
     ssim = isnan(v[FIDELITY_SSIM].value) ? xstrdup("")
                                          : xformat(", SSIM %.3f", v[FIDELITY_SSIM].value);
     verdict_tell(&t->verdict,
-                 "The net gives back %zu %srows with BCE %.4f, MSE %.5f, PSNR %.2f dB%s.", n,
-                 test ? "test " : "", v[FIDELITY_BCE].value, v[FIDELITY_MSE].value,
-                 v[FIDELITY_PSNR].value, ssim);
+                 "The net gives back %zu %srow%s with BCE %.4f, MSE %.5f, PSNR %.2f dB%s.", n,
+                 test ? "test " : "", n == 1 ? "" : "s", v[FIDELITY_BCE].value,
+                 v[FIDELITY_MSE].value, v[FIDELITY_PSNR].value, ssim);
     free(ssim);
     free(at);
     net_free(net);

@@ -710,6 +710,10 @@ refuses() {
     touch out/stage-1.tsv
     pipeline loss-stage-1.png 2>notes
     grep -x "pipeline: 'out': all was up to date" notes
+    cp -r "$images" named
+    mv named/ren 'named/(all)'   # as the line of the table that counts all
+    images=named pipeline features accuracy.tsv OUT=other 2>notes
+    equal "$(grep -c 'The nearest neighbour' notes)" 1
     for quiet in -s -n -q why; do
         pipeline $quiet 2>notes >/dev/null
         equal "$quiet$(grep '^pipeline: ' notes || true)" "$quiet"
