@@ -53,7 +53,7 @@ static void choose(struct projector *p, size_t most, uint64_t seed)
 
     for (size_t i = 0; s->ix && i < s->n; i++)
         class_of[i] = s->ix->rows[s->positions[i]].class_number;
-    p->chosen = xcalloc((s->n < most ? s->n : most) + 1, sizeof *p->chosen);
+    p->chosen = xcalloc(smaller(s->n, most) + 1, sizeof *p->chosen);
     p->n = sample_choose(p->chosen, class_of, s->ix ? s->ix->n_classes : 1, s->n, most, seed);
     free(class_of);
 }

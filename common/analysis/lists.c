@@ -63,7 +63,7 @@ void lists_write(const char *path, const struct history *h, struct rows *r, size
     k = header.shape[2];
     w = shard_create(path, &header, &first, &n);
     block = memory / (4 * k * sizeof *rows);
-    block = smaller(block < BOUNDS_QUERIES ? BOUNDS_QUERIES : block, n);
+    block = smaller(larger(block, BOUNDS_QUERIES), n);
     rows = xcalloc(block + 1, 2 * k * sizeof *rows);
     for (size_t got; n > 0; first += got, n -= got) {
         got = smaller(block, n);

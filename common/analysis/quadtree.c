@@ -239,7 +239,7 @@ double quadtree_forces(struct quadtree *t, double *force, double theta)
         double y[2 * LANES], f[2 * LANES], z[LANES];
 
         for (size_t l = 0; l < LANES; l++) /* lanes beyond the end repeat the last point */
-            memcpy(y + 2 * l, t->y + 2 * (first + (l < got ? l : got - 1)), 2 * sizeof *y);
+            memcpy(y + 2 * l, t->y + 2 * (first + smaller(l, got - 1)), 2 * sizeof *y);
         walk(t->nodes, t->n_nodes, y, f, z, theta);
         t->sums[g] = 0;
         for (size_t l = 0; l < got; l++) {

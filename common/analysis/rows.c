@@ -186,7 +186,7 @@ size_t rows_block(size_t D)
 {
     size_t n = ((size_t)2 << 20) / D;
 
-    return n < 1 ? 1 : n > 1024 ? 1024 : n;
+    return larger(1, smaller(n, 1024));
 }
 
 /* LANES sums side by side, added up at the end. */
@@ -244,7 +244,7 @@ static void get(struct rows *r, void *x, size_t first, size_t n, double factor,
         unsigned char *chunk = r->kept ? NULL : xaligned(at_once * r->row_bytes);
 #pragma omp for schedule(static)
         for (size_t i = 0; i < n; i += at_once) {
-            size_t got = at_once < n - i ? at_once : n - i;
+            size_t got = smaller(at_once, n - i);
             const unsigned char *from = r->kept ? r->kept + (first + i) * r->row_bytes : chunk;
             if (!r->kept)
                 scratch_read(r->scratch, chunk, got * r->row_bytes, (first + i) * r->row_bytes);

@@ -8,6 +8,7 @@
 #include "analysis/lists.h"
 #include "analysis/nearest.h"
 #include "base/report.h"
+#include "base/sizes.h"
 
 enum {
     NEIGHBOUR = sizeof(size_t) + sizeof(double)
@@ -78,7 +79,7 @@ static struct hits find(const struct search *s, const struct row_set *rows,
 
     if (most == 0)
         die_file(tensor_path(s->tensor), "no rows but the query");
-    a = hits_new(s, queries->n, s->k < most ? s->k : most);
+    a = hits_new(s, queries->n, smaller(s->k, most));
     nearest_search(a.rows, a.distances, rows, queries, a.k, s->metric);
     for (size_t i = 0; kept && i < a.n * a.k; i++)
         a.rows[i] = kept[a.rows[i]];

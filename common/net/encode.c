@@ -51,8 +51,7 @@ static void want_form(const struct output *o)
 
     if (!pool_shape(shape, &o->form.pool))
         die_usage("--pool %lld of codes of %zux%zu places, want %zu or less",
-                  (long long)o->form.pool.places, shape[0], shape[1],
-                  shape[0] < shape[1] ? shape[0] : shape[1]);
+                  (long long)o->form.pool.places, shape[0], shape[1], smaller(shape[0], shape[1]));
 }
 
 /* How many rows MEMORY holds beside the net. Dies where that is none. */

@@ -8,6 +8,7 @@
 #include "base/endian.h"
 #include "base/profile.h"
 #include "base/report.h"
+#include "base/sizes.h"
 
 enum { STEPS = 65535 };
 
@@ -64,7 +65,7 @@ static json_t *list_pairs(const size_t *neighbours, const double *distances, siz
             continue;
         if (n_pairs == capacity)
             pairs = xrealloc(pairs, capacity = capacity ? 2 * capacity : 64, sizeof *pairs);
-        pairs[n_pairs++] = (struct pair){a < b ? a : b, a < b ? b : a, distances[i]};
+        pairs[n_pairs++] = (struct pair){smaller(a, b), larger(a, b), distances[i]};
     }
     if (n_pairs > 0)
         qsort(pairs, n_pairs, sizeof *pairs, compare);

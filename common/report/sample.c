@@ -5,6 +5,7 @@
 
 #include "base/report.h"
 #include "base/rng.h"
+#include "base/sizes.h"
 
 /* keeps (n_classes): rows that each class keeps of its counts (n_classes), MOST < n in all. */
 static void share_out(size_t *keeps, const size_t *counts, size_t n_classes, size_t n, size_t most)
@@ -20,7 +21,7 @@ static void share_out(size_t *keeps, const size_t *counts, size_t n_classes, siz
             keeps[c] = 1;
             remainders[c] = 0;
         }
-        left -= keeps[c] < left ? keeps[c] : left;
+        left -= smaller(keeps[c], left);
     }
     while (left > 0) {
         size_t best = n_classes;
