@@ -168,6 +168,16 @@ programs() {
     fails 2 "train-stage: '-' is given twice, and standard input can be read once"
 }
 
+@test "two outputs are two files" {
+    run -2 --separate-stderr train-stage a.npy a.npy --log m -o ./m
+    fails 2 "train-stage: 'm' is given for two outputs, want a file for each"
+    run -2 --separate-stderr import-images . --index x.tsv --skipped x.tsv -o i.npy
+    fails 2 "import-images: 'x.tsv' is given for two outputs, want a file for each"
+    mkdir none
+    run -1 --separate-stderr import-images none --index /dev/null --skipped /dev/null -o /dev/null
+    fails 1 "import-images: 'none': no pictures in this folder or below"
+}
+
 @test "what follows -- is an argument, even with a dash in front" {
     run -1 --separate-stderr encode-stage -o out -- --model x
     fails 1 "encode-stage: '--model': No such file or directory"

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/conf.h"
@@ -141,6 +142,41 @@ static void check_arguments(const struct cli *c)
         die_usage("'-' is given twice, and standard input can be read once");
 }
 
+struct outputs {
+    const char *paths[CLI_MAX_OPTIONS + 1];
+    int n;
+};
+
+static const char *without_dots(const char *path)
+{
+    while (path[0] == '.' && path[1] == '/')
+        for (path += 2; *path == '/';)
+            path++;
+    return path;
+}
+
+static void add_output(void *context, const char *path)
+{
+    struct outputs *o = context;
+    struct stat st;
+
+    if (strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+        return;
+    for (int i = 0; i < o->n; i++)
+        if (strcmp(without_dots(o->paths[i]), without_dots(path)) == 0)
+            die_usage("'%s' is given for two outputs, want a file for each", path);
+    o->paths[o->n++] = path;
+}
+
+static void check_outputs(const struct cli *c)
+{
+    struct outputs o = {0};
+
+    if (c->output)
+        add_output(&o, c->output);
+    cli_each_file(c, CLI_OUTPUT, add_output, &o);
+}
+
 /* GNU OpenMP lets a waiting thread spin for milliseconds before it sleeps. Where another program
  * wants the core, each barrier then costs a time slice: a small net trained 400 times slower on a
  * busy machine. The library reads GOMP_SPINCOUNT in its constructor. Of our code only
@@ -217,6 +253,7 @@ void cli_parse(struct cli *cli, int argc, char **argv)
         die_usage("--%s wants the file to ask about, -o FILE", cli->why ? "why" : "audit");
     if (!cli->why)
         check_arguments(cli);
+    check_outputs(cli);
     omp_set_num_threads((int)cli->threads);
     progress_start(cli->output);
     profile_start(cli->tool, cli->output, cli->profile,
