@@ -27,20 +27,21 @@ struct jobs {
     pthread_t threads[MAX_THREADS];
 };
 
-size_t jobs_slots(int n_threads)
+/* That keep so many threads at work. */
+static size_t slots_for(int n_threads)
 {
     return n_threads > 1 ? (size_t)n_threads + 2 : 1;
 }
 
 size_t jobs_memory(int n_threads, size_t each)
 {
-    return smaller(jobs_slots(n_threads), JOBS_IN_FLIGHT / each + 1) * each;
+    return smaller(slots_for(n_threads), JOBS_IN_FLIGHT / each + 1) * each;
 }
 
 struct jobs *jobs_new(int n_threads, size_t slot_size, bool serial, void (*work)(void *slot))
 {
     struct jobs *j = xcalloc(1, sizeof *j);
-    size_t n_slots = jobs_slots(n_threads);
+    size_t n_slots = slots_for(n_threads);
 
     pthread_mutex_init(&j->mutex, NULL);
     pthread_cond_init(&j->changed, NULL);

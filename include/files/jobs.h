@@ -13,14 +13,12 @@
 
 struct jobs;
 
-/* How many slots keep so many threads at work. */
-size_t jobs_slots(int n_threads);
 /* Bytes that jobs of EACH hold: JOBS_IN_FLIGHT, which their owner sees to, or a single job that
  * holds more. */
 enum { JOBS_IN_FLIGHT = 32 << 20 };
 size_t jobs_memory(int n_threads, size_t each);
-/* So many slots of SLOT_SIZE bytes, zero at first. SERIAL: one job at a time, in order. N_THREADS
- * up to 1: the owner does all. */
+/* Slots of SLOT_SIZE bytes, zero at first, as many as keep the threads at work. SERIAL: one job at
+ * a time, in order. N_THREADS up to 1: the owner does all. */
 struct jobs *jobs_new(int n_threads, size_t slot_size, bool serial, void (*work)(void *slot));
 /* An idle slot, as it was left, or NULL where all are started and not yet returned. */
 void *jobs_slot(struct jobs *j);
