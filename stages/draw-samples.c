@@ -111,6 +111,7 @@ int main(int argc, char **argv)
     };
     struct cli cli = {
         .tool = "draw-samples",
+        .makes_folder = true,
         .synopsis = "-o DIR",
         .options = options,
         .uses_seed = true,

@@ -332,6 +332,7 @@ int main(int argc, char **argv)
                    "Projector, into the folder DIR.",
         .example = "export-projector features.npy.zst --index images.tsv --images images.npy.zst "
                    "-o projector",
+        .makes_folder = true,
         .min_arguments = 1,
         .max_arguments = 1,
     };

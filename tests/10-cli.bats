@@ -178,6 +178,20 @@ programs() {
     fails 1 "import-images: 'none': no pictures in this folder or below"
 }
 
+@test "a folder that an output cannot be made in is named before any work is done" {
+    for output in '--log none/x -o m' '-o none/x'; do
+        run -1 --separate-stderr train-stage a.npy a.npy $output
+        fails 1 "train-stage: 'none/x': No such file or directory"
+    done
+    touch file
+    run -1 --separate-stderr pca a.npy -o file/
+    fails 1 "pca: 'file/': Not a directory"
+    run -1 --separate-stderr pca a.npy -o .
+    fails 1 "pca: '.': Is a directory"
+    run -1 --separate-stderr pca a.npy --table t -o p --why
+    equal "$output" missing
+}
+
 @test "what follows -- is an argument, even with a dash in front" {
     run -1 --separate-stderr encode-stage -o out -- --model x
     fails 1 "encode-stage: '--model': No such file or directory"

@@ -402,7 +402,7 @@ interrupted() {
 @test "a log that cannot be written is told before the training" {
     touch k.tsv
     run -1 --separate-stderr train none/k
-    fails 1 "train-stage: 'none/k.tsv.part': No such file or directory"
+    fails 1 "train-stage: 'none/k.safetensors.zst': No such file or directory"
     run -1 --separate-stderr train k --log /dev/full
     fails 1 "train-stage: '/dev/full': No space left on device"
 }

@@ -155,24 +155,40 @@ static const char *without_dots(const char *path)
     return path;
 }
 
+/* Whether a file can be made there is said before any work is done. A folder that another host
+ * made may be seen later. */
+static void check_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? xformat("%.*s/", (int)(slash - path), path) : xstrdup(".");
+
+    if (access(folder, W_OK | X_OK) != 0 && !(errno == ENOENT && getenv("KASANE_WAIT")))
+        die_file(path, "%s", strerror(errno));
+    free(folder);
+}
+
 static void add_output(void *context, const char *path)
 {
     struct outputs *o = context;
     struct stat st;
+    bool there = lstat(path, &st) == 0;
 
-    if (strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+    if (strcmp(path, "-") == 0 || (there && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
         return;
+    if (there && S_ISDIR(st.st_mode))
+        die_file(path, "%s", strerror(EISDIR));
     for (int i = 0; i < o->n; i++)
         if (strcmp(without_dots(o->paths[i]), without_dots(path)) == 0)
             die_usage("'%s' is given for two outputs, want a file for each", path);
     o->paths[o->n++] = path;
+    check_folder(path);
 }
 
 static void check_outputs(const struct cli *c)
 {
     struct outputs o = {0};
 
-    if (c->output)
+    if (c->output && *c->output && !c->makes_folder)
         add_output(&o, c->output);
     cli_each_file(c, CLI_OUTPUT, add_output, &o);
 }
@@ -253,7 +269,8 @@ void cli_parse(struct cli *cli, int argc, char **argv)
         die_usage("--%s wants the file to ask about, -o FILE", cli->why ? "why" : "audit");
     if (!cli->why)
         check_arguments(cli);
-    check_outputs(cli);
+    if (!cli->why && !cli->audit)
+        check_outputs(cli);
     omp_set_num_threads((int)cli->threads);
     progress_start(cli->output);
     profile_start(cli->tool, cli->output, cli->profile,

@@ -30,6 +30,7 @@ struct cli {
     const struct cli_renamed *renamed; /* or NULL */
     int min_arguments, max_arguments;  /* positional; max < 0: any number */
     bool no_output;                    /* program has no -o */
+    bool makes_folder;                 /* -o is a folder, made with those above it */
     bool uses_seed;                    /* adds --seed as a CLI_SETTING */
 
     /* filled by cli_parse */
