@@ -95,7 +95,8 @@ static void find_places(double *y, struct rows *r, const struct options *o, doub
     cost = embedding_move(y, &a, (size_t)o->iterations, o->theta);
     affinity_release(&a);
     profile_leave(before);
-    note("KL divergence %.4f after %lld iterations", cost, (long long)o->iterations);
+    note("KL divergence %.4f after %lld iterations", cost > 0 ? cost : 0, /* but for rounding */
+         (long long)o->iterations);
 }
 
 static void write_places(const struct cli *cli, const struct options *o, const double *y, size_t n,
