@@ -387,10 +387,13 @@ function sideNow() {
     return a + (b - a) * ease(scene.time);
 }
 
+/* The least side at which images are drawn alone, pixels: very many small ones are slow. */
+const SMALLEST = N > 6000 ? 13 : 9;
+
 /* 1: dots, 0: images; between them both. */
 function dotShare() {
     if (!facts.thumbnails || !state.images || scene.ready < scene.nPages) return 1;
-    return Math.max(0, Math.min(1, (9 - sideNow()) / 3));
+    return Math.max(0, Math.min(1, (SMALLEST - sideNow()) / 3));
 }
 
 function setUniforms({ program, uniforms: u }, share) {
