@@ -176,6 +176,7 @@ any_components() {
     mpirun=$!
     there() { rank=$(rank_of "$mpirun" 2) && [ -n "$rank" ]; }
     await "$mpirun" there
+    sleep 2 # mpirun may hang where one dies while MPI starts
     kill -9 "$rank"
     wait "$mpirun" && status=0 || status=$?
     equal "$status" 137
