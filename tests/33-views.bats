@@ -176,5 +176,6 @@ training anew, for a cosine over epochs 2 -> 3"
     bad "--pool 5, want at most the height and width of the code, 4 and 4" --pool 5
     bad "--noise 0.1, want 0 with --objective views" --noise 0.1
     bad "--l1 0.1, want 0 with --objective views" --l1 0.1
+    bad "--batch 1, want 2 or more with --objective views: images that differ" --batch 1
     bad "--zoom '1.5', want a number from 0.01 to 1" --zoom 1.5
 }

@@ -33,6 +33,8 @@ static void check(const struct objective_job *job)
     if (s->pool > h || s->pool > w)
         die_usage("--pool %lld, want at most the height and width of the code, %d and %d",
                   (long long)s->pool, h, w);
+    if (job->batch < 2)
+        die_usage("--batch 1, want 2 or more with --objective views: images that differ");
     if (s->noise > 0)
         die_usage("--noise %g, want 0 with --objective views", s->noise);
     if (job->penalty->l1 > 0)
