@@ -168,7 +168,7 @@ made_by() { tensor info "$1" | sed -n 's/, revision [0-9]*$//p' | tail -n 1; }
     mkfifo x.tsv
     cat x.tsv >/dev/null &
     neighbours ../images.npy.zst --index ../images.tsv -o x.tsv
-    wait
+    wait $!
     equal "$(ls -A)" x.tsv
     rm x.tsv
     : >../far/x.tsv

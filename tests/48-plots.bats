@@ -80,7 +80,7 @@ is_svg() { grep -q '<svg' "$1" && [ "$(tail -n 2 "$1" | head -n 1)" = '</svg>' ]
     mkfifo a.png
     cat a.png >got.png &
     plot scatter-2d t.tsv -o a.png
-    wait
+    wait $!
     [ -p a.png ]
     is_png got.png
     equal "$(echo a.png*)" a.png

@@ -295,7 +295,7 @@ EOF
     mkfifo f
     cat f >out &
     tensor npy x.npy -o f
-    wait
+    wait $!
     cmp out x.npy
     [ -p f ]
     run -1 --separate-stderr tensor npy x.npy -o .

@@ -84,11 +84,6 @@ static void catch_signals(void)
 
 static void remember(struct whole *w)
 {
-    static bool prepared;
-
-    if (!prepared)
-        atexit(remove_hidden);
-    prepared = true;
     catch_signals();
     w->next = hidden;
     hidden = w;
@@ -211,11 +206,19 @@ static void open_beside(struct whole *w)
         whole_fail(w, strerror(errno));
 }
 
+/* Before there is any: while a thread ends the process another may make its first. */
+static void prepare(void)
+{
+    atexit(remove_hidden);
+}
+
 struct whole *whole_create(const char *path)
 {
+    static pthread_once_t prepared = PTHREAD_ONCE_INIT;
     struct whole *w = xcalloc(1, sizeof *w);
     int fd = named_descriptor(path);
 
+    pthread_once(&prepared, prepare);
     signal(SIGXFSZ, SIG_IGN); /* a write beyond a quota then fails like any other, with a message */
     w->path = path && strcmp(path, "-") != 0 ? xstrdup(path) : NULL;
     if (fd >= 0) {
