@@ -42,7 +42,7 @@ struct codes {
     size_t row, size;
 };
 
-static struct codes codes_of(const struct layer *l, const struct work *w)
+static struct codes code_destination(const struct layer *l, const struct work *w)
 {
     const size_t row = (size_t)l->w * l->K;
     if (w->batch->code != NULL && !w->batch->train && l->upper == NULL)
@@ -53,7 +53,7 @@ static struct codes codes_of(const struct layer *l, const struct work *w)
 void layer_encode(struct layer *l, const struct work *w)
 {
     const struct plan *p = w->batch->train ? &l->learn : &l->infer;
-    const struct codes to = codes_of(l, w);
+    const struct codes to = code_destination(l, w);
     struct conv_images g = layer_images(w, &l->in, l->code, l->code);
     g.y_row = to.row, g.y_image = to.size;
     p->algorithm->forward(p, to.data, w->batch->train ? layer_argmax(l, w, 0) : NULL,
