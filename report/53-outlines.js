@@ -6,13 +6,6 @@ const cellOf = v =>
     Math.max(0, Math.min(FIELD - 1, Math.floor(((v + REACH) / (2 * REACH)) * FIELD)));
 const middleOf = cell => ((cell + 0.5) / FIELD) * 2 * REACH - REACH;
 
-/* How many images of LIST stand in each cell (FIELD,FIELD). */
-function countsOf(list, at) {
-    const field = new Float32Array(FIELD * FIELD);
-    for (const i of list) field[cellOf(at[3 * i + 1]) * FIELD + cellOf(at[3 * i])]++;
-    return field;
-}
-
 /* The field, spread by means of five cells that are APART, three times along each axis. */
 function spread(field, apart) {
     for (const cells of [1, FIELD, 1, FIELD, 1, FIELD]) {
@@ -23,6 +16,23 @@ function spread(field, apart) {
         field = next;
     }
     return field;
+}
+
+/* How dense the images of LIST stand, placed AT (FIELD,FIELD). */
+function densityOf(list, at) {
+    const counts = new Float32Array(FIELD * FIELD);
+    for (const i of list) counts[cellOf(at[3 * i + 1]) * FIELD + cellOf(at[3 * i])]++;
+    return spread(counts, 1);
+}
+
+/* { x, y } in the middle of where that is densest. */
+function densestIn(field) {
+    const wide = spread(field, 2);
+    let top = 0;
+    wide.forEach((value, k) => {
+        if (value > wide[top]) top = k;
+    });
+    return { x: middleOf(top % FIELD), y: middleOf(Math.floor(top / FIELD)) };
 }
 
 /* The lines along which the field is LEVEL (marching squares), in the units of the plane. */
@@ -54,17 +64,11 @@ function linesAt(field, level) {
 /* Of the images LIST, placed AT: { x, y } in the middle of where they are densest, and the path
  * around the densest WITHIN of them, a share. */
 function outlineOf(list, at, within = 0.75) {
-    const field = spread(countsOf(list, at), 1),
-        wide = spread(field, 2),
+    const field = densityOf(list, at),
         own = i => field[cellOf(at[3 * i + 1]) * FIELD + cellOf(at[3 * i])];
     const levels = Float32Array.from(list, own).sort();
-    let top = 0;
-    wide.forEach((value, k) => {
-        if (value > wide[top]) top = k;
-    });
     return {
-        x: middleOf(top % FIELD),
-        y: middleOf(Math.floor(top / FIELD)),
+        ...densestIn(field),
         path: linesAt(field, levels[Math.floor((1 - within) * list.length)]),
     };
 }

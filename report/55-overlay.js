@@ -47,7 +47,7 @@ function faceOf(c) {
         list = [];
     for (let i = 0; i < N; i++) if (classOf[i] === c && !plane?.missing[i]) list.push(i);
     if (!plane || !list.length) return classOf.indexOf(c);
-    const { x, y } = outlineOf(list, plane.at),
+    const { x, y } = densestIn(densityOf(list, plane.at)),
         far = i => Math.hypot(plane.at[3 * i] - x, plane.at[3 * i + 1] - y);
     return list.reduce((best, i) => (far(i) < far(best) ? i : best));
 }

@@ -264,8 +264,7 @@ int main(int argc, char **argv)
         .options = options,
         .uses_seed = true,
         .summary = "Draws some of the IMAGES (N,H,W,1 or 3), and below each what the net in MODEL "
-                   "gives "
-                   "back, on a sheet: a PNG file.",
+                   "gives back, on a sheet: a PNG file.",
         .example = "reconstruct deep.safetensors.zst images.npy.zst --index images.tsv --classes "
                    "\"akane ren\" -o sheet.png",
         .min_arguments = 2,

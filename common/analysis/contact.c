@@ -49,7 +49,7 @@ static struct layout layout_of(const struct contact *c)
     l.block_width = l.query_width + c->k * (l.cell_width + CELL_GAP) - CELL_GAP;
     l.columns = (WIDTH - 2 * MARGIN + BLOCK_GAP) / (l.block_width + BLOCK_GAP);
     l.columns = larger(1, smaller(l.columns, c->n));
-    l.lines = c->n > 0 ? (c->n + l.columns - 1) / l.columns : 1; /* or an empty one */
+    l.lines = c->n > 0 ? divide_up(c->n, l.columns) : 1; /* or an empty one */
     return l;
 }
 

@@ -1,9 +1,9 @@
 #include "exchange/thrift.h"
 
-#include "base/sizes.h"
-
 #include <assert.h>
 #include <string.h>
+
+#include "base/sizes.h"
 
 enum { TRUE = 1, FALSE = 2, LIST = 9 };
 

@@ -4,10 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-static int divide_up(int n, int unit)
-{
-    return (n + unit - 1) / unit;
-}
+#include "base/sizes.h"
 
 /* An odd number of cache lines, so that neighbours lie in different sets of the cache; behind the
  * floats a vector more is written. */

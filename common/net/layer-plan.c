@@ -79,10 +79,9 @@ static int small_margin(const struct layer *l)
 /* Floats for the sums of each 2x2 of dy, see sum_squares. */
 static size_t squares_size(const struct layer *l, size_t images)
 {
-    return l->R == 1 ? (images * l->h * l->w * l->C + KERNELS_MAX_LANES - 1) / KERNELS_MAX_LANES
-                * KERNELS_MAX_LANES
-            + KERNELS_MAX_LANES
-                     : 0;
+    if (l->R != 1)
+        return 0;
+    return (divide_up(images * l->h * l->w * l->C, KERNELS_MAX_LANES) + 1) * KERNELS_MAX_LANES;
 }
 
 void layer_profile(const struct layer *l, int k)
